@@ -1,0 +1,3 @@
+"""Inception V3 on minigrad: the model, its weights, recipes, and the training code."""
+
+from inception.model import InceptionOutputs, InceptionV3, inception_v3

@@ -1,0 +1,114 @@
+"""Element types, and the one place that decides what type a mixture of them gives.
+
+minigrad's dtypes *are* NumPy's: ``minigrad.float32 is np.dtype("float32")``. What differs from NumPy is
+promotion, which follows torch (torch documentation, "Tensor Attributes: type promotion"): ``int64``
+with ``float32`` is ``float32``, and a Python number never raises a tensor's precision.
+"""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import numpy as np
+
+DType = np.dtype[Any]
+
+float16: DType = np.dtype("float16")
+float32: DType = np.dtype("float32")
+float64: DType = np.dtype("float64")
+uint8: DType = np.dtype("uint8")
+int8: DType = np.dtype("int8")
+int16: DType = np.dtype("int16")
+int32: DType = np.dtype("int32")
+int64: DType = np.dtype("int64")
+bool: DType = np.dtype("bool")  # torch's names; the builtins are builtins.bool, … in this module
+half, float, double = float16, float32, float64
+short, int, long = int16, int32, int64
+
+_SUPPORTED = (float16, float32, float64, uint8, int8, int16, int32, int64, bool)
+_default_dtype = float32
+
+
+def as_dtype(dtype: Any) -> DType:
+    """The supported dtype that ``dtype`` names (a NumPy dtype, its name, or a Python type).
+
+    Raises:
+        NotImplementedError: for a type minigrad has no arithmetic for (complex, quantised, strings).
+    """
+    if dtype is builtins.float:  # Python's float means the default dtype, as in torch.tensor(0.5)
+        return _default_dtype
+    found = np.dtype(dtype)
+    if found not in _SUPPORTED:
+        names = ", ".join(d.name for d in _SUPPORTED)
+        raise NotImplementedError(f"dtype {found} is not supported; minigrad has {names}")
+    return found
+
+
+def get_default_dtype() -> DType:
+    """The floating dtype that Python floats and ``zeros``, ``randn``, … get (``float32`` at first)."""
+    return _default_dtype
+
+
+def set_default_dtype(dtype: Any) -> None:
+    """Sets the default floating dtype.
+
+    Raises:
+        TypeError: if ``dtype`` is not floating.
+    """
+    global _default_dtype
+    dtype = as_dtype(dtype)
+    if dtype.kind != "f":
+        raise TypeError(f"only floating-point types are supported as the default type, got {dtype}")
+    _default_dtype = dtype
+
+
+def is_floating(dtype: DType) -> builtins.bool:
+    """Whether gradients make sense for ``dtype``."""
+    return dtype.kind == "f"
+
+
+def promote_types(first: DType, second: DType) -> DType:
+    """The smallest dtype both convert to, in torch's order bool < integers < floats.
+
+    A float beside an integer keeps its own width: ``promote_types(int64, float32)`` is ``float32``.
+
+    >>> promote_types(int64, float32).name, promote_types(uint8, int8).name
+    ('float32', 'int16')
+    """
+    if first == second:
+        return first
+    if first.kind == "f" and second.kind != "f":
+        return first
+    if second.kind == "f" and first.kind != "f":
+        return second
+    return np.promote_types(first, second)
+
+
+def dtype_of_scalar(value: Any) -> DType:
+    """The dtype a Python number stands for: ``bool``, ``int64`` or the default floating dtype."""
+    if value is True or value is False:
+        return bool
+    return int64 if isinstance(value, builtins.int) else _default_dtype
+
+
+_CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2}
+
+
+def result_type(*operands: tuple[DType, Any]) -> DType:
+    """The dtype of an operation on ``operands``, each given as ``(dtype, priority)``.
+
+    Priorities are torch's three: 2 for a tensor with dimensions, 1 for a 0-d tensor, 0 for a Python
+    number. A lower priority counts only if its *category* (bool, integer, float) is higher.
+    """
+    result = None
+    for level in (2, 1, 0):
+        here = None
+        for dtype, priority in operands:
+            if priority == level:
+                here = dtype if here is None else promote_types(here, dtype)
+        if here is not None and (result is None or _CATEGORY[here.kind] > _CATEGORY[result.kind]):
+            result = here
+    if result is None:
+        raise ValueError("result_type needs at least one operand")
+    return result

@@ -1,0 +1,355 @@
+"""Recording: an operation is a :class:`Function`, and running one may add a node to the graph.
+
+``Function.apply`` runs ``forward`` on arrays and, if any input requires a gradient, keeps the instance as
+a *node*: ``output.grad_fn`` is the node, and the node's ``next_functions`` are the edges to the nodes that
+made its inputs. A tensor that no operation made is a *leaf*; edges that reach one end there. autograd.py
+walks the same edges backwards. No node refers to its own output tensor, so there are no reference cycles
+and dropping the output frees the graph at once.
+"""
+
+from __future__ import annotations
+
+import traceback
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minigrad import dtypes
+from minigrad.grad_mode import anomaly_enabled, grad_enabled
+
+
+class Version:
+    """How often a storage was written in place; shared by all tensors that are views of it."""
+
+    __slots__ = ("count", "rebased")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.rebased = 0  # the count at the last write that autograd recorded
+
+
+class RemovableHandle:
+    """What ``register_hook`` returns: ``remove()`` takes the hook off again."""
+
+    def __init__(self, hooks: dict[int, Callable[..., Any]], hook: Callable[..., Any]) -> None:
+        self._hooks, self._key = hooks, max(hooks, default=-1) + 1
+        hooks[self._key] = hook
+
+    def remove(self) -> None:
+        """Removes the hook; a second call does nothing."""
+        self._hooks.pop(self._key, None)
+
+
+class TensorBase:
+    """An array and its place in the graph. ``Tensor`` (tensor.py) adds every method that computes.
+
+    The defaults are class attributes: making a tensor sets only what differs from them.
+    """
+
+    array: Any  #: the NumPy (or CuPy) array that holds the values
+    grad: Any = None
+    grad_fn: Function | None = None
+    _output_index = 0  # which of grad_fn's outputs this is
+    _requires_grad = False
+    _version_cell: Version | None = None  # made when somebody first asks
+    _view_version: int | None = None  # for a view: the storage's count when the view was taken
+    _hooks: dict[int, Callable[..., Any]] | None = None
+    retains_grad = False
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made this tensor."""
+        return self.grad_fn is None
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient can flow to this tensor."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if self.grad_fn is not None and not value:
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables. "
+                "If you want to use a computed variable in a subgraph that doesn't require differentiation "
+                "use var_no_grad = var.detach()."
+            )
+        if value and not dtypes.is_floating(self.array.dtype):
+            raise RuntimeError(f"only Tensors of floating point dtype can require gradients, got {self.array.dtype}")
+        self._requires_grad = bool(value)
+
+    @property
+    def _storage_version(self) -> Version:
+        if self._version_cell is None:
+            self._version_cell = Version()
+        return self._version_cell
+
+    @property
+    def _version(self) -> int:
+        return self._storage_version.count
+
+    def _written_in_place(self) -> None:
+        """Tells everyone who saved this storage for backward that its values have changed."""
+        self._storage_version.count += 1
+
+    def register_hook(self, hook: Callable[[Any], Any]) -> RemovableHandle:
+        """``hook(grad)`` runs when this tensor's gradient is computed; what it returns replaces it."""
+        if not self._requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if self._hooks is None:
+            self._hooks = {}
+        if self.grad_fn is not None:  # the node must find the hooks without keeping the tensor alive
+            self.grad_fn.tensor_hooks = {**self.grad_fn.tensor_hooks, self._output_index: self._hooks}
+        return RemovableHandle(self._hooks, hook)
+
+    def retain_grad(self) -> None:
+        """Makes backward leave ``grad`` on this tensor although it is not a leaf."""
+        if not self._requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if self.grad_fn is not None:
+            self.retains_grad = True
+            self.grad_fn.retained = {**self.grad_fn.retained, self._output_index: weakref.ref(self)}
+
+
+_tensor_class: type[TensorBase] = TensorBase
+
+
+def tensor_class(cls: type) -> type:
+    """Class decorator: names the class of the tensors that ``apply`` returns (a floor above this one)."""
+    global _tensor_class
+    _tensor_class = cls
+    return cls
+
+
+def wrap(array: Any) -> Any:
+    """A tensor, outside any graph, around ``array``."""
+    tensor = _tensor_class.__new__(_tensor_class)
+    tensor.array = np.asarray(array) if isinstance(array, np.generic) else array  # NumPy's 0-d results are scalars
+    return tensor
+
+
+Node = Any  # a Function, or a leaf tensor, where a path ends
+Edge = tuple[Node, int]  # the node that made an input, and which of its outputs that was
+
+
+class Function:
+    """One operation: ``forward`` on arrays, ``backward`` on tensors.
+
+    Subclass it to define an operation of your own, then call ``YourOp.apply(x, y, option=3)``:
+
+    - ``forward(self, *inputs, **options)`` gets an array for each tensor and returns an array (or a
+      tuple of them). The instance is its own context: set attributes, and keep with
+      ``self.save_for_backward`` the arrays that ``backward`` needs.
+    - ``backward(self, *grad_outputs)`` gets a tensor for each output and returns one gradient for each
+      positional input (``None`` where there is none). Written in differentiable operations, it gives
+      gradients of gradients too. ``self.needs_input_grad`` says which gradients anyone wants.
+
+    >>> import minigrad
+    >>> class Square(Function):
+    ...     '''y = x²        ∂L/∂x = ∂L/∂y · 2x'''
+    ...     def forward(self, x):
+    ...         self.save_for_backward(x)
+    ...         return x * x
+    ...     def backward(self, grad):
+    ...         (x,) = self.saved_tensors
+    ...         return grad * 2 * x
+    >>> x = minigrad.tensor(3.0, requires_grad=True)
+    >>> Square.apply(x).backward()
+    >>> x.grad
+    tensor(6.)
+    """
+
+    broadcasts = False  #: inputs may be broadcast; the engine sums their gradients back to shape
+    makes_view = False  #: the output may share the first input's memory
+    in_place = False  #: ``forward`` writes into its first input and returns it
+
+    num_outputs = 1
+    needs_input_grad: tuple[bool, ...] = ()
+    next_functions: tuple[Edge | None, ...] = ()
+    tensor_hooks: dict[int, dict[int, Callable[..., Any]]] = {}
+    retained: dict[int, weakref.ref[TensorBase]] = {}
+    _input_shapes: Sequence[tuple[int, ...]] = ()
+    _non_differentiable: tuple[Any, ...] = ()
+    _output_prototypes: Sequence[Any] = ()
+    _saved: Sequence[Any] | None = ()  # values in forward, then _Saved records; None once freed
+    _forward_trace: str | None = None
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        """Computes the output arrays from the input arrays."""
+        raise NotImplementedError(f"{type(self).__name__} must define forward")
+
+    def backward(self, *grad_outputs: Any) -> Any:
+        """Computes the gradients of the inputs from the gradients of the outputs."""
+        raise NotImplementedError(f"{type(self).__name__} must define backward to be differentiated")
+
+    def save_for_backward(self, *values: Any) -> None:
+        """Keeps inputs, outputs or other arrays for ``backward``, where ``saved_tensors`` has them."""
+        self._saved = values
+
+    def mark_non_differentiable(self, *outputs: Any) -> None:
+        """Says that no gradient flows through these outputs."""
+        self._non_differentiable = outputs
+
+    @property
+    def name(self) -> str:
+        """The operation's name."""
+        return type(self).__name__
+
+    def __repr__(self) -> str:
+        return f"<{self.name}Backward>"
+
+    @classmethod
+    def apply(cls, *inputs: Any, **options: Any) -> Any:
+        """Runs the operation and, if a gradient may be wanted, records it. Returns tensors."""
+        node = cls()
+        arrays = [x.array if isinstance(x, TensorBase) else x for x in inputs]
+        enabled = grad_enabled.get()
+        needs = tuple([isinstance(x, TensorBase) and x._requires_grad for x in inputs])
+        recording = enabled and True in needs
+        if recording:
+            node.needs_input_grad = needs
+            refuse_stale_views(inputs)
+        else:
+            node.needs_input_grad = (False,) * len(inputs)
+        if cls.in_place:
+            _refuse_untrackable_write(inputs[0], cls, enabled, recording)
+
+        results = node.forward(*arrays, **options)
+
+        single = not isinstance(results, tuple)
+        results = (results,) if single else results
+        outputs = [wrap(result) for result in results]
+        if cls.in_place:
+            outputs[0] = inputs[0]
+            inputs[0]._written_in_place()
+        elif cls.makes_view:
+            _share_storage(outputs[0], inputs[0])
+        if recording:
+            node._record(inputs, arrays, results, outputs)
+        return outputs[0] if single else tuple(outputs)
+
+    def _record(
+        self, inputs: Sequence[Any], arrays: Sequence[Any], results: Sequence[Any], outputs: Sequence[Any]
+    ) -> None:
+        """Makes this instance a node: edges to what made the inputs, and marks on the outputs."""
+        self.next_functions = tuple(
+            [gradient_edge(x) if need else None for x, need in zip(inputs, self.needs_input_grad, strict=True)]
+        )
+        self._input_shapes = [a.shape if need else () for a, need in zip(arrays, self.needs_input_grad, strict=True)]
+        if self._saved:
+            self._saved = [_saved_record(value, inputs, arrays, results, outputs) for value in self._saved]
+        if len(outputs) > 1:
+            self.num_outputs = len(outputs)
+            self._output_prototypes = [(np.empty_like(o.array, shape=(0,)), o.array.shape) for o in outputs]
+        for index, output in enumerate(outputs):
+            fixed = any(results[index] is array for array in self._non_differentiable)
+            if fixed or output.array.dtype.kind != "f":
+                if self._output_prototypes:
+                    self._output_prototypes[index] = None
+                continue
+            output.grad_fn, output._output_index, output._requires_grad = self, index, True
+            if self.in_place:
+                output._storage_version.rebased = output._storage_version.count
+                output._hooks, output.retains_grad = None, False  # they belonged to the value before
+        if anomaly_enabled.get():
+            self._forward_trace = "".join(traceback.format_stack()[:-3])
+
+    @property
+    def saved_tensors(self) -> tuple[Any, ...]:
+        """What ``save_for_backward`` kept, as tensors that are still connected to the graph."""
+        if self._saved is None:
+            raise RuntimeError(
+                "Trying to backward through the graph a second time (or directly access saved tensors after "
+                "they have already been freed). Saved intermediate values of the graph are freed when you call "
+                ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
+                "graph a second time or if you need to access saved tensors after calling backward."
+            )
+        connect = grad_enabled.get()
+        return tuple([self._unpack(saved, connect) for saved in self._saved])
+
+    def _unpack(self, saved: _Saved, connect: bool) -> Any:
+        value, kind, index, version, count = saved
+        if kind == "constant":
+            return value
+        if version is not None and version.count != count:
+            raise RuntimeError(
+                "one of the variables needed for gradient computation has been modified by an inplace operation: "
+                f"{self.name} saved its {kind} {index} of shape {list(value.shape)} at version {count}, and it is at "
+                f"version {version.count}. Write the change out of place (y = y + 1 instead of y += 1), or change a clone."
+            )
+        tensor = wrap(value)
+        if connect:
+            edge = (self, index) if kind == "output" else self.next_functions[index] if kind == "input" else None
+            if edge is not None and isinstance(edge[0], TensorBase):
+                return edge[0]  # a leaf is its own place in the graph
+            if edge is not None:
+                tensor.grad_fn, tensor._output_index = edge
+                tensor._requires_grad = True
+        return tensor
+
+    def release(self) -> None:
+        """Frees the saved arrays; a later backward through this node then says so."""
+        if self._saved:
+            self._saved = None
+
+
+def gradient_edge(tensor: TensorBase) -> Edge:
+    """Where the gradient of ``tensor`` goes: to the node that made it, or to itself if it is a leaf."""
+    return (tensor if tensor.grad_fn is None else tensor.grad_fn, tensor._output_index)
+
+
+class _Saved(NamedTuple):
+    """A value kept for backward, and what it is, so that it can be connected to the graph again."""
+
+    value: Any
+    kind: str = "constant"  # or "input", "output", "intermediate"
+    index: int = 0  # which input or output
+    version: Version | None = None
+    count: int = 0  # the storage's version when the value was kept
+
+
+def _saved_record(
+    value: Any, inputs: Sequence[Any], arrays: Sequence[Any], results: Sequence[Any], outputs: Sequence[Any]
+) -> _Saved:
+    """Finds out, by identity, which output or input a value given to ``save_for_backward`` is."""
+    if not hasattr(value, "shape"):
+        return _Saved(value)
+    for index, result in enumerate(results):
+        if value is result:
+            output = outputs[index]
+            return _Saved(output.array, "output", index, output._storage_version, output._version)
+    for index, array in enumerate(arrays):
+        if value is array and isinstance(inputs[index], TensorBase):
+            return _Saved(value, "input", index, inputs[index]._storage_version, inputs[index]._version)
+    return _Saved(value, "intermediate")
+
+
+def _share_storage(view: TensorBase, base: TensorBase) -> None:
+    if np.may_share_memory(view.array, base.array):
+        view._version_cell = base._storage_version
+        view._view_version = base._version
+
+
+def refuse_stale_views(inputs: Iterable[Any]) -> None:
+    for x in inputs:
+        taken = getattr(x, "_view_version", None)
+        if taken is not None and x._version_cell.rebased > taken:
+            raise RuntimeError(
+                f"a view of shape {list(x.array.shape)} is used after its base was changed by a recorded in-place "
+                "operation, so its gradient would be wrong. Take the view again after the change."
+            )
+
+
+def _refuse_untrackable_write(target: Any, op: type, grad_enabled: bool, recording: bool) -> None:
+    if grad_enabled and target._requires_grad and target.grad_fn is None:
+        raise RuntimeError(
+            "a leaf Variable that requires grad is being used in an in-place operation. "
+            "Do it under minigrad.no_grad(), or on a clone()."
+        )
+    if recording and target._view_version is not None:
+        raise RuntimeError(
+            f"an in-place operation ({op.__name__}) on a view of shape {list(target.array.shape)} cannot be recorded. "
+            "Write into the base by index instead: x[i] = x[i] + 1 in place of x[i] += 1, or change a clone() of the view."
+        )

@@ -1,0 +1,235 @@
+"""The same functions as reference.py, faster on a CPU: right memory order, cache-sized blocks, threads.
+
+Memory order. Activations made here are N C H W to their user but lie as C N H W in memory (see
+docs/memory-layout.md): a channel is then one contiguous row over the whole batch, so that a 1x1
+convolution is one matrix product and batch norm works on rows. Any other order is copied on entry.
+
+Blocks. A convolution copies what its taps see into the columns of a matrix, but only so many columns at a
+time as stay in the cache, and multiplies each block by the weights ("im2col + GEMM", Chellapilla et al.
+2006). Blocks are shared out among threads; threads.py says how, and why results do not depend on timing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad.kernels import reference
+from minigrad.kernels.conv_cpu import conv2d, conv2d_backward, conv2d_input, conv2d_weight
+from minigrad.kernels.geometry import Window
+from minigrad.kernels.layout import channel_blocks, channels_first, flat_alike, logical, rows_of
+from minigrad.kernels.threads import parallel
+
+__all__ = [
+    "avg_pool2d",
+    "avg_pool2d_backward",
+    "batch_norm",
+    "batch_norm_backward",
+    "conv2d",
+    "conv2d_backward",
+    "conv2d_input",
+    "conv2d_weight",
+    "max_pool2d",
+    "max_pool2d_gather",
+    "max_pool2d_scatter",
+    "pass_where_positive",
+    "relu",
+    "update",
+]
+
+_BLOCK = 32_768  # elements of one operand that an elementwise loop takes at a time: 128 KiB in float32
+
+
+# --- Elementwise loops ---
+
+
+def _over_blocks(work: Callable[..., None], flats: Sequence[np.ndarray]) -> None:
+    """``work`` on matching stretches of flat arrays, each small enough to stay in the cache."""
+    size = flats[0].size
+    jobs = [slice(start, start + _BLOCK) for start in range(0, size, _BLOCK)]
+
+    def run(stretch: list[slice]) -> None:
+        for part in stretch:
+            work(*[flat[part] for flat in flats])
+
+    parallel(run, jobs)
+
+
+def relu(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """As reference.relu."""
+    y = np.empty_like(x) if out is None else out
+    flats = flat_alike(x, y)
+    if flats is None:
+        return reference.relu(x, out)
+    _over_blocks(lambda a, b: np.maximum(a, 0, out=b), flats)
+    return y
+
+
+def pass_where_positive(g: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """As reference.pass_where_positive."""
+    z = np.empty_like(y, dtype=g.dtype)
+    flats = flat_alike(g, y, z)
+    if flats is None:
+        return reference.pass_where_positive(g, y)
+    _over_blocks(lambda a, b, c: np.multiply(a, b > 0, out=c), flats)
+    return z
+
+
+def update(step: Callable[..., None], arrays: Sequence[np.ndarray]) -> None:
+    """As reference.update, block by block."""
+    flats = flat_alike(*arrays)
+    if flats is None:
+        step(*arrays)
+    else:
+        _over_blocks(step, flats)
+
+
+# --- Batch normalisation: each thread takes a few channels through every pass while they are in the cache ---
+
+
+def batch_norm(x: np.ndarray, weight: Any, bias: Any, eps: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As reference.batch_norm."""
+    if x.ndim != 4:
+        return reference.batch_norm(x, weight, bias, eps)
+    rows = rows_of(x)  # N C H W -> C, N·H·W
+    channels, count = rows.shape
+    y = np.empty_like(rows)
+    mean = np.empty(channels, x.dtype)
+    var = np.empty(channels, x.dtype)
+
+    def run(blocks: list[slice]) -> None:
+        for c in blocks:
+            block = y[c]
+            mean[c] = rows[c].mean(axis=1)
+            np.subtract(rows[c], mean[c, None], out=block)
+            var[c] = np.einsum("cm,cm->c", block, block) / count
+            rstd = 1 / np.sqrt(var[c] + eps)
+            block *= (rstd if weight is None else rstd * weight[c])[:, None]
+            if bias is not None:
+                block += bias[c, None]
+
+    parallel(run, channel_blocks(channels, count, _BLOCK))
+    return logical(y, x.shape), mean, var
+
+
+def batch_norm_backward(
+    g: np.ndarray, x: np.ndarray, weight: Any, mean: np.ndarray, var: np.ndarray, eps: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As reference.batch_norm_backward."""
+    if x.ndim != 4:
+        return reference.batch_norm_backward(g, x, weight, mean, var, eps)
+    x_rows, g_rows = rows_of(x), rows_of(g)
+    channels, count = x_rows.shape
+    dx = np.empty_like(x_rows)
+    grad_weight = np.empty(channels, x.dtype)
+    grad_bias = np.empty(channels, x.dtype)
+    rstd = 1 / np.sqrt(var + eps)
+    scale = rstd if weight is None else rstd * weight
+
+    def run(blocks: list[slice]) -> None:
+        for c in blocks:
+            block = dx[c]
+            np.subtract(x_rows[c], mean[c, None], out=block)  # x − mean; normalized = that · rstd
+            grad_bias[c] = g_rows[c].sum(axis=1)
+            grad_weight[c] = np.einsum("cm,cm->c", g_rows[c], block) * rstd[c]
+            block *= (-grad_weight[c] * rstd[c] / count)[:, None]
+            block += g_rows[c]
+            block -= (grad_bias[c] / count)[:, None]
+            block *= scale[c, None]
+
+    parallel(run, channel_blocks(channels, count, _BLOCK))
+    return logical(dx, x.shape), grad_weight, grad_bias
+
+
+# --- Pooling: a few channels at a time through all taps ---
+
+
+def max_pool2d(x: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray]:
+    """As reference.max_pool2d."""
+    xc = channels_first(x)
+    channels, n, height, width = xc.shape
+    rows, columns = window.output_size(height, width)
+    y = np.empty((channels, n, rows, columns), x.dtype)
+    taps = np.empty(y.shape, reference.tap_dtype(window))
+
+    def run(blocks: list[slice]) -> None:
+        for c in blocks:
+            y[c], taps[c] = reference.max_pool2d(xc[c], window)
+
+    parallel(run, channel_blocks(channels, n * height * width, _BLOCK))
+    return y.transpose(1, 0, 2, 3), taps.transpose(1, 0, 2, 3)  # C N H W -> N C H W
+
+
+def max_pool2d_scatter(
+    g: np.ndarray, taps: np.ndarray, input_shape: tuple[int, ...], window: Window
+) -> np.ndarray:
+    """As reference.max_pool2d_scatter."""
+    gc, tc = channels_first(g), channels_first(taps)
+    n, channels, height, width = input_shape
+    dx = np.empty((channels, n, height, width), g.dtype)
+
+    def run(blocks: list[slice]) -> None:
+        for c in blocks:
+            dx[c] = reference.max_pool2d_scatter(gc[c], tc[c], dx[c].shape, window)
+
+    parallel(run, channel_blocks(channels, n * height * width, _BLOCK))
+    return dx.transpose(1, 0, 2, 3)  # C N H W -> N C H W
+
+
+def max_pool2d_gather(x: np.ndarray, taps: np.ndarray, window: Window) -> np.ndarray:
+    """As reference.max_pool2d_gather (needed for second derivatives only)."""
+    return reference.max_pool2d_gather(x, taps, window)
+
+
+def avg_pool2d(x: np.ndarray, window: Window, scale: Any) -> np.ndarray:
+    """As reference.avg_pool2d; the sum over a window is a sum of row sums."""
+    xc = channels_first(x)
+    channels, n, height, width = xc.shape
+    y = np.empty((channels, n, *window.output_size(height, width)), x.dtype)
+
+    def run(blocks: list[slice]) -> None:
+        for c in blocks:
+            np.multiply(_box_sum(window.pad(xc[c]), window, *y.shape[2:]), scale, out=y[c])
+
+    parallel(run, channel_blocks(channels, n * height * width, _BLOCK))
+    return y.transpose(1, 0, 2, 3)  # C N H W -> N C H W
+
+
+def _box_sum(xp: np.ndarray, window: Window, rows: int, columns: int) -> np.ndarray:
+    """Σ under each position of a padded input, first along width and then along height."""
+    (kh, kw), (sh, sw) = window.kernel, window.stride
+    across = xp[..., 0 : sw * (columns - 1) + 1 : sw].copy()
+    for j in range(1, kw):
+        across += xp[..., j : j + sw * (columns - 1) + 1 : sw]
+    total = across[..., 0 : sh * (rows - 1) + 1 : sh, :].copy()
+    for i in range(1, kh):
+        total += across[..., i : i + sh * (rows - 1) + 1 : sh, :]
+    return total
+
+
+def avg_pool2d_backward(
+    g: np.ndarray, input_shape: tuple[int, ...], window: Window, scale: Any
+) -> np.ndarray:
+    """As reference.avg_pool2d_backward."""
+    gc = channels_first(g)
+    n, channels, height, width = input_shape
+    dx = np.empty((channels, n, height, width), g.dtype)
+    rows, columns = g.shape[-2:]
+    (kh, kw), (sh, sw) = window.kernel, window.stride
+    size = window.padded_size(height, width)
+
+    def run(blocks: list[slice]) -> None:
+        for c in blocks:
+            share = gc[c] * scale
+            down = np.zeros((*share.shape[:2], size[0], columns), g.dtype)
+            for i in range(kh):
+                down[..., i : i + sh * (rows - 1) + 1 : sh, :] += share
+            spread = np.zeros((*share.shape[:2], *size), g.dtype)
+            for j in range(kw):
+                spread[..., j : j + sw * (columns - 1) + 1 : sw] += down
+            dx[c] = spread[window.inside(height, width)]
+
+    parallel(run, channel_blocks(channels, n * height * width, _BLOCK))
+    return dx.transpose(1, 0, 2, 3)  # C N H W -> N C H W

@@ -1,0 +1,77 @@
+"""Where a sliding window lands: sizes, padding, and the slice of the input that one tap of it reads.
+
+Every convolution and pooling kernel shares this arithmetic. In one dimension, with kernel size k, stride s,
+dilation d and padding (before, after), output position p reads the padded input at p·s + i·d for each
+tap i in 0 … k−1, and there are ⌊(n + before + after − d·(k−1) − 1) / s⌋ + 1 positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Pair = tuple[int, int]
+
+
+class Window(NamedTuple):
+    """A two-dimensional sliding window; every pair is (height, width), ``padding`` (before, after) of each."""
+
+    kernel: Pair
+    stride: Pair = (1, 1)
+    padding: tuple[Pair, Pair] = ((0, 0), (0, 0))
+    dilation: Pair = (1, 1)
+    ceil_mode: bool = False
+
+    def output_size(self, height: int, width: int) -> Pair:
+        """How many positions the window has on an input of this size (at most 0 if it does not fit)."""
+        return (self._positions(height, 0), self._positions(width, 1))
+
+    def _positions(self, n: int, axis: int) -> int:
+        before, after = self.padding[axis]
+        span = n + before + after - self.dilation[axis] * (self.kernel[axis] - 1) - 1
+        if not self.ceil_mode:
+            return span // self.stride[axis] + 1
+        positions = -(-span // self.stride[axis]) + 1
+        # A last window that would start beyond the input and its left padding is dropped.
+        return positions - 1 if (positions - 1) * self.stride[axis] >= n + before else positions
+
+    def taps(self, height: int, width: int) -> Iterator[tuple[int, int, Any]]:
+        """For each tap (i, j) in scan order: the slice of the *padded* input that it reads, one element a position."""
+        rows, columns = self.output_size(height, width)
+        (sh, sw), (dh, dw) = self.stride, self.dilation
+        for i in range(self.kernel[0]):
+            for j in range(self.kernel[1]):
+                yield (
+                    i,
+                    j,
+                    (
+                        ...,
+                        slice(i * dh, i * dh + sh * (rows - 1) + 1, sh),
+                        slice(j * dw, j * dw + sw * (columns - 1) + 1, sw),
+                    ),
+                )
+
+    def padded_size(self, height: int, width: int) -> Pair:
+        """The size that holds the input, its padding, and the overhang of a last window in ``ceil_mode``."""
+        rows, columns = self.output_size(height, width)
+        needed_h = self.stride[0] * (rows - 1) + self.dilation[0] * (self.kernel[0] - 1) + 1
+        needed_w = self.stride[1] * (columns - 1) + self.dilation[1] * (self.kernel[1] - 1) + 1
+        (top, bottom), (left, right) = self.padding
+        return (max(height + top + bottom, needed_h), max(width + left + right, needed_w))
+
+    def inside(self, height: int, width: int) -> Any:
+        """The slice of the padded input where the input itself lies."""
+        (top, _), (left, _) = self.padding
+        return (..., slice(top, top + height), slice(left, left + width))
+
+    def pad(self, x: Any, value: float = 0) -> Any:
+        """``x`` (…, H, W) inside a border of ``value``; ``x`` itself if there is none."""
+        height, width = x.shape[-2:]
+        size = self.padded_size(height, width)
+        if size == (height, width):
+            return x
+        padded = np.full_like(x, value, shape=(*x.shape[:-2], *size))
+        padded[self.inside(height, width)] = x
+        return padded

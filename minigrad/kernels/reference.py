@@ -1,0 +1,183 @@
+"""The specification: every hot loop in plain NumPy, as close to its formula as can be.
+
+These functions run on any array that answers NumPy's functions (NumPy, CuPy, the stand-in device of the
+tests). cpu.py has faster ones with the same names and signatures, which the tests hold equal to these.
+Pictures are N C H W. A "tap" is one position (i, j) of a kernel; for each tap, the elements of the input
+that it meets form a strided slice of the size of the output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad.kernels.geometry import Window
+
+# --- Activation ---
+
+
+def relu(x: Any, out: Any = None) -> Any:
+    """max(x, 0); NaN stays NaN."""
+    return np.maximum(x, 0, out=out)
+
+
+def pass_where_positive(g: Any, y: Any) -> Any:
+    """g where y > 0, else 0."""
+    return g * (y > 0)
+
+
+# --- Convolution. x (N, C, H, W), w (O, C/groups, kh, kw), y and g (N, O, H', W') ---
+
+
+def conv2d(x: Any, w: Any, window: Window, groups: int) -> Any:
+    """y[n, o] = Σ over taps (i, j) of w[o, :, i, j] · (x[n] as the tap sees it)"""
+    n, out = x.shape[0], w.shape[0]
+    rows, columns = window.output_size(*x.shape[-2:])
+    xp = _grouped(window.pad(x), groups)
+    wg = w.reshape(groups, out // groups, *w.shape[1:])
+    y = np.zeros_like(x, shape=(n, groups, out // groups, rows * columns))
+    for i, j, seen in window.taps(*x.shape[-2:]):
+        y += np.matmul(wg[..., i, j], _flat(xp[seen]))  # (G, O/G, C/G) @ (N, G, C/G, H'W')
+    return y.reshape(n, out, rows, columns)
+
+
+def conv2d_input(g: Any, w: Any, input_shape: tuple[int, ...], window: Window, groups: int) -> Any:
+    """∂L/∂x: each tap sends w[:, :, i, j]ᵀ · g back to the elements that it saw; overlaps add up."""
+    n, channels, height, width = input_shape
+    size = window.padded_size(height, width)
+    gg = _flat(_grouped(g, groups))
+    wg = w.reshape(groups, w.shape[0] // groups, *w.shape[1:])
+    dx = np.zeros_like(g, shape=(n, groups, channels // groups, *size))
+    for i, j, seen in window.taps(height, width):
+        shares = np.matmul(np.swapaxes(wg[..., i, j], -1, -2), gg)  # (G, C/G, O/G) @ (N, G, O/G, H'W')
+        dx[seen] += shares.reshape(*shares.shape[:-1], *g.shape[-2:])
+    return dx.reshape(n, channels, *size)[window.inside(height, width)]
+
+
+def conv2d_weight(x: Any, g: Any, weight_shape: tuple[int, ...], window: Window, groups: int) -> Any:
+    """∂L/∂w[o, c, i, j] = Σ over pictures and positions of g[n, o] · (x[n, c] as the tap sees it)"""
+    xp = _grouped(window.pad(x), groups)
+    gg = _flat(_grouped(g, groups))
+    dw = np.zeros_like(g, shape=(groups, weight_shape[0] // groups, *weight_shape[1:]))
+    for i, j, seen in window.taps(*x.shape[-2:]):
+        products = np.matmul(gg, np.swapaxes(_flat(xp[seen]), -1, -2))  # (N, G, O/G, H'W') @ (N, G, H'W', C/G)
+        dw[..., i, j] = np.sum(products, axis=0)
+    return dw.reshape(weight_shape)
+
+
+def conv2d_backward(
+    x: Any, w: Any, g: Any, window: Window, groups: int, need_x: bool, need_w: bool
+) -> tuple[Any, Any]:
+    """(∂L/∂x, ∂L/∂w); an accelerator may share work between the two."""
+    dx = conv2d_input(g, w, x.shape, window, groups) if need_x else None
+    dw = conv2d_weight(x, g, w.shape, window, groups) if need_w else None
+    return dx, dw
+
+
+def _grouped(x: Any, groups: int) -> Any:
+    return x.reshape(x.shape[0], groups, x.shape[1] // groups, *x.shape[2:])  # N C H W -> N G C/G H W
+
+
+def _flat(x: Any) -> Any:
+    return x.reshape(*x.shape[:-2], x.shape[-2] * x.shape[-1])  # … H W -> … HW
+
+
+# --- Pooling ---
+
+
+def max_pool2d(x: Any, window: Window) -> tuple[Any, Any]:
+    """The largest element under each position, and which tap (in scan order) it was: the first of equals."""
+    rows, columns = window.output_size(*x.shape[-2:])
+    xp = window.pad(x, -np.inf)
+    y = np.full_like(x, -np.inf, shape=(*x.shape[:-2], rows, columns))
+    taps = np.zeros_like(y, dtype=tap_dtype(window))
+    for i, j, seen in window.taps(*x.shape[-2:]):
+        candidate = xp[seen]
+        better = (candidate > y) | np.isnan(candidate)
+        if i == j == 0:
+            better = better | True  # something must win, also where every element is −∞
+        np.copyto(y, candidate, where=better)
+        np.copyto(taps, i * window.kernel[1] + j, where=better)
+    return y, taps
+
+
+def tap_dtype(window: Window) -> Any:
+    """The smallest integer type that counts the taps."""
+    return np.min_scalar_type(window.kernel[0] * window.kernel[1] - 1)
+
+
+def max_pool2d_scatter(g: Any, taps: Any, input_shape: tuple[int, ...], window: Window) -> Any:
+    """Each element of g goes to the element that its tap saw; overlapping windows add up."""
+    height, width = input_shape[-2:]
+    dx = np.zeros_like(g, shape=(*input_shape[:-2], *window.padded_size(height, width)))
+    for i, j, seen in window.taps(height, width):
+        dx[seen] += g * (taps == i * window.kernel[1] + j)
+    return dx[window.inside(height, width)]
+
+
+def max_pool2d_gather(x: Any, taps: Any, window: Window) -> Any:
+    """The element of x that each position's tap sees: the transpose of the scatter."""
+    xp = window.pad(x)
+    y = np.zeros_like(x, shape=taps.shape)
+    for i, j, seen in window.taps(*x.shape[-2:]):
+        np.copyto(y, xp[seen], where=taps == i * window.kernel[1] + j)
+    return y
+
+
+def avg_pool2d(x: Any, window: Window, scale: Any) -> Any:
+    """scale · Σ of the elements under each position; ``scale`` is a number or an (H', W') array."""
+    rows, columns = window.output_size(*x.shape[-2:])
+    xp = window.pad(x)
+    y = np.zeros_like(x, shape=(*x.shape[:-2], rows, columns))
+    for _, _, seen in window.taps(*x.shape[-2:]):
+        y += xp[seen]
+    return y * scale
+
+
+def avg_pool2d_backward(g: Any, input_shape: tuple[int, ...], window: Window, scale: Any) -> Any:
+    """scale · g, sent to every element under its position."""
+    height, width = input_shape[-2:]
+    dx = np.zeros_like(g, shape=(*input_shape[:-2], *window.padded_size(height, width)))
+    share = g * scale
+    for _, _, seen in window.taps(height, width):
+        dx[seen] += share
+    return dx[window.inside(height, width)]
+
+
+# --- Batch normalisation over every dimension but the second ---
+
+
+def batch_norm(x: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
+    """y = (x − mean) / √(var + eps) · weight + bias by channel; also the mean and the (biased) variance."""
+    axes = (0, *range(2, x.ndim))
+    mean = np.mean(x, axis=axes)
+    deviation = x - _by_channel(mean, x)
+    var = np.mean(deviation * deviation, axis=axes)
+    y = deviation * _by_channel(1 / np.sqrt(var + eps) * (1 if weight is None else weight), x)
+    return (y if bias is None else y + _by_channel(bias, x)), mean, var
+
+
+def batch_norm_backward(g: Any, x: Any, weight: Any, mean: Any, var: Any, eps: float) -> tuple[Any, Any, Any]:
+    """(∂L/∂x, ∂L/∂weight, ∂L/∂bias); the three paths of x are explained in ops/norm.py."""
+    axes = (0, *range(2, x.ndim))
+    rstd = 1 / np.sqrt(var + eps)
+    normalized = (x - _by_channel(mean, x)) * _by_channel(rstd, x)
+    grad_bias = np.sum(g, axis=axes)
+    grad_weight = np.sum(g * normalized, axis=axes)
+    count = x.size // x.shape[1]
+    centred = g - _by_channel(grad_bias / count, x) - normalized * _by_channel(grad_weight / count, x)
+    return centred * _by_channel(rstd if weight is None else rstd * weight, x), grad_weight, grad_bias
+
+
+def _by_channel(v: Any, x: Any) -> Any:
+    return v.reshape(1, -1, *(1,) * (x.ndim - 2))  # C -> 1 C 1 1, to broadcast against x
+
+
+# --- Optimisers ---
+
+
+def update(step: Callable[..., None], arrays: Sequence[Any]) -> None:
+    """Runs ``step(*arrays)``, which changes its arrays in place, element by element."""
+    step(*arrays)

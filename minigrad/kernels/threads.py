@@ -1,0 +1,112 @@
+"""One pool of threads for the kernels. NumPy releases the lock in its loops and in BLAS, so threads help.
+
+Inside :func:`parallel` BLAS is held to one thread (with threadpoolctl, where installed), since two levels
+of threads on the same cores only wait for each other. Which thread gets which job is fixed, so sums that
+a thread accumulates come out with the same bits every time.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+try:
+    import threadpoolctl
+except ImportError:  # then BLAS keeps its own threads, and the jobs run one after the other
+    threadpoolctl = None
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+def _default_count() -> int:
+    wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    return int(wanted) if wanted.isdigit() and int(wanted) > 0 else len(os.sched_getaffinity(0))
+
+
+_count = _default_count()
+_pool: ThreadPoolExecutor | None = None
+_lock = threading.Lock()
+_blas: list[Any] | None = None  # the BLAS libraries' controllers
+_blas_limited = 0  # how many callers hold BLAS to one thread
+_blas_counts: list[int] = []
+
+
+def get_num_threads() -> int:
+    """How many threads the kernels use."""
+    return _count
+
+
+def set_num_threads(count: int) -> None:
+    """Sets how many threads the kernels use (at first: ``OMP_NUM_THREADS``, or the cores at hand).
+
+    Raises:
+        RuntimeError: if it is below 1.
+    """
+    global _count, _pool
+    if count < 1:
+        raise RuntimeError(f"set_num_threads expects a positive integer, got {count}")
+    with _lock:
+        _count, _pool = count, None
+
+
+def _forget_pool() -> None:
+    """After a fork the child has none of its parent's threads."""
+    global _pool, _lock, _blas_limited
+    _pool, _lock, _blas_limited = None, threading.Lock(), 0
+
+
+os.register_at_fork(after_in_child=_forget_pool)
+
+
+def workers() -> int:
+    """How many parts work is worth splitting into."""
+    return _count if threadpoolctl is not None else 1
+
+
+class _SingleThreadedBlas:
+    """Holds BLAS to one thread while any caller is inside."""
+
+    def __enter__(self) -> None:
+        global _blas, _blas_limited, _blas_counts
+        with _lock:
+            if _blas is None:
+                libraries = threadpoolctl.ThreadpoolController().lib_controllers
+                _blas = [library for library in libraries if library.user_api == "blas"]
+            if _blas_limited == 0:
+                _blas_counts = [library.get_num_threads() for library in _blas]
+                for library in _blas:
+                    library.set_num_threads(1)
+            _blas_limited += 1
+
+    def __exit__(self, *exception: object) -> None:
+        global _blas_limited
+        with _lock:
+            _blas_limited -= 1
+            if _blas_limited == 0:
+                for library, count in zip(_blas or [], _blas_counts, strict=False):
+                    library.set_num_threads(count)
+
+
+_single_threaded_blas = _SingleThreadedBlas()
+
+
+def parallel(work: Callable[[list[Job]], Result], jobs: Sequence[Job]) -> list[Result]:
+    """``work`` on stretches of ``jobs``, one for each thread; their results, in the order of the jobs."""
+    global _pool
+    parts = min(workers(), len(jobs))
+    if parts <= 1:
+        return [work(list(jobs))] if jobs else []
+    bounds = [len(jobs) * i // parts for i in range(parts + 1)]
+    stretches = [list(jobs[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)]
+    with _lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(_count, thread_name_prefix="minigrad")
+        pool = _pool
+    with _single_threaded_blas:
+        others = [pool.submit(work, stretch) for stretch in stretches[1:]]
+        first = work(stretches[0])  # this thread takes a share too
+        return [first, *[other.result() for other in others]]

@@ -1,0 +1,112 @@
+"""Batch normalisation (Ioffe & Szegedy 2015, arXiv 1502.03167)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minigrad import kernels
+from minigrad.function import Function
+from minigrad.grad_mode import is_grad_enabled, no_grad
+from minigrad.ops.promotion import as_tensor_operand
+
+
+class BatchNorm(Function):
+    """y = x̂ · w + b with x̂ = (x − μ) / σ,  μ = mean x and σ² = mean (x − μ)² + ε over all but the channel
+
+    x reaches y along three paths: directly, through μ, and through σ. With ĝ = ∂L/∂y · w and means over the
+    same elements, their sum is
+
+        ∂L/∂x = (ĝ − mean ĝ − x̂ · mean(ĝ · x̂)) / σ
+                 direct  via μ        via σ
+
+    so the gradient keeps no part that only shifts or scales x, which y does not see.
+    ∂L/∂w = Σ ∂L/∂y · x̂,  ∂L/∂b = Σ ∂L/∂y.   μ and σ² are returned too, for the running statistics.
+    """
+
+    def forward(self, x: Any, weight: Any, bias: Any, eps: float) -> Any:
+        self.eps = eps
+        y, mean, var = kernels.of(x).batch_norm(x, weight, bias, eps)
+        self.save_for_backward(x, weight, mean, var)
+        self.mark_non_differentiable(mean, var)
+        return y, mean, var
+
+    def backward(self, grad: Any, *_: Any) -> Any:
+        x, weight, mean, var = self.saved_tensors
+        if is_grad_enabled():
+            return *self.formula(grad, x, weight), None
+        return *BatchNormBackward.apply(grad, x, weight, mean, var, self.eps), None
+
+    def formula(self, grad: Any, x: Any, weight: Any) -> Any:
+        """The gradients in differentiable operations, with μ and σ computed anew from x."""
+        dims = (0, *range(2, x.ndim))
+        centred = x - x.mean(dims, keepdim=True)
+        sigma = ((centred * centred).mean(dims, keepdim=True) + self.eps).sqrt()
+        x_hat = centred / sigma
+        g_hat = grad if weight is None else grad * weight.reshape(1, -1, *(1,) * (x.ndim - 2))
+        dx = (g_hat - g_hat.mean(dims, keepdim=True) - x_hat * (g_hat * x_hat).mean(dims, keepdim=True)) / sigma
+        _, need_weight, need_bias, _ = self.needs_input_grad
+        return dx, (grad * x_hat).sum(dims) if need_weight else None, grad.sum(dims) if need_bias else None
+
+
+class BatchNormBackward(Function):
+    """The three gradients in one pass over memory. Only for when no graph is recorded."""
+
+    def forward(self, g: Any, x: Any, weight: Any, mean: Any, var: Any, eps: float) -> Any:
+        return kernels.of(x).batch_norm_backward(g, x, weight, mean, var, eps)
+
+
+def batch_norm(
+    input: Any,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:
+    """Normalises every channel (dimension 1) of (N, C, …), in training by the batch's own statistics.
+
+    In training the running statistics, where given, move towards the batch's:
+    running ← (1 − momentum) · running + momentum · batch, with the *unbiased* variance, although the
+    normalisation uses the biased one. Otherwise the running statistics normalise.
+
+    Raises:
+        ValueError: in training, if there is only one value per channel (its variance says nothing).
+        RuntimeError: if a statistic or parameter does not have C elements, or none are given in evaluation.
+    """
+    x = as_tensor_operand("batch_norm", input)
+    if x.array.ndim < 2:
+        raise RuntimeError(f"batch_norm: expected an input of at least 2 dimensions, got {list(x.array.shape)}")
+    channels = x.array.shape[1]
+    for name, value in (
+        ("running_mean", running_mean),
+        ("running_var", running_var),
+        ("weight", weight),
+        ("bias", bias),
+    ):
+        if value is not None and value.array.size != channels:
+            raise RuntimeError(f"{name} should contain {channels} elements not {value.array.size}")
+    if not training:
+        if running_mean is None or running_var is None:
+            raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
+        return _normalize_by_running(x, running_mean, running_var, weight, bias, eps)
+    count = x.array.size // max(channels, 1)
+    if count == 1:
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(x.array.shape)}")
+    y, mean, var = BatchNorm.apply(x, weight, bias, eps)
+    with no_grad():
+        for running, batch in ((running_mean, mean), (running_var, var * (count / max(count - 1, 1)))):
+            if running is not None:
+                running.mul_(1 - momentum).add_(batch.to(running.dtype) * momentum)
+    return y
+
+
+def _normalize_by_running(x: Any, mean: Any, var: Any, weight: Any, bias: Any, eps: float) -> Any:
+    """(x − mean) / √(var + eps) · weight + bias, as one factor and one offset a channel."""
+    scale = 1 / (var.to(x.dtype) + eps).sqrt()
+    scale = scale if weight is None else scale * weight
+    offset = -mean.to(x.dtype) * scale
+    offset = offset if bias is None else offset + bias
+    per_channel = (1, -1, *(1,) * (x.ndim - 2))
+    return x * scale.reshape(*per_channel) + offset.reshape(*per_channel)

@@ -1,0 +1,237 @@
+"""Pooling: one number for each position of a sliding window.
+
+Windows may overlap, and then an element gets a gradient from each window it won (max) or was counted in
+(average): the shares add up. Both gradients are linear in g, so each has a transpose that is its own
+derivative: scatter and gather, spread and average.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad import kernels
+from minigrad.function import Function, wrap
+from minigrad.kernels.geometry import Window
+from minigrad.ops.conv import pair
+from minigrad.ops.promotion import as_tensor_operand
+
+
+class MaxPool2d(Function):
+    """y = the largest element of each window        ∂L/∂x: each ∂L/∂y goes to the element that won
+
+    Of equal elements the first in scan order wins and gets all of it, as in torch. ``taps`` records which
+    element of its window won; it is a constant to the derivative.
+    """
+
+    def forward(self, x: Any, window: Window) -> Any:
+        self.shape, self.window = x.shape, window
+        y, taps = kernels.of(x).max_pool2d(x, window)
+        self.save_for_backward(taps)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        (taps,) = self.saved_tensors
+        return MaxPool2dScatter.apply(grad, taps, self.shape, self.window), None
+
+
+class MaxPool2dScatter(Function):
+    """dx = zeros, with each g added where its tap points        ∂L/∂g = ∂L/∂dx gathered from there"""
+
+    def forward(self, g: Any, taps: Any, shape: tuple[int, ...], window: Window) -> Any:
+        self.shape, self.window = shape, window
+        self.save_for_backward(taps)
+        return kernels.of(g).max_pool2d_scatter(g, taps, shape, window)
+
+    def backward(self, grad: Any) -> Any:
+        (taps,) = self.saved_tensors
+        return MaxPool2dGather.apply(grad, taps, self.window), None, None, None
+
+
+class MaxPool2dGather(Function):
+    """y = the element of x where each tap points        ∂L/∂x = ∂L/∂y scattered there"""
+
+    def forward(self, x: Any, taps: Any, window: Window) -> Any:
+        self.shape, self.window = x.shape, window
+        self.save_for_backward(taps)
+        return kernels.of(x).max_pool2d_gather(x, taps, window)
+
+    def backward(self, grad: Any) -> Any:
+        (taps,) = self.saved_tensors
+        return MaxPool2dScatter.apply(grad, taps, self.shape, self.window), None, None
+
+
+class AvgPool2d(Function):
+    """y = scale · Σ of each window        ∂L/∂x: scale · ∂L/∂y, to every element of the window"""
+
+    def forward(self, x: Any, window: Window, scale: Any) -> Any:
+        self.shape, self.window, self.scale = x.shape, window, scale
+        return kernels.of(x).avg_pool2d(x, window, scale)
+
+    def backward(self, grad: Any) -> Any:
+        return AvgPool2dSpread.apply(grad, self.shape, self.window, self.scale), None, None
+
+
+class AvgPool2dSpread(Function):
+    """dx = scale · g, added to every element of its window        ∂L/∂g = scale · Σ of each window of ∂L/∂dx"""
+
+    def forward(self, g: Any, shape: tuple[int, ...], window: Window, scale: Any) -> Any:
+        self.window, self.scale = window, scale
+        return kernels.of(g).avg_pool2d_backward(g, shape, window, scale)
+
+    def backward(self, grad: Any) -> Any:
+        return AvgPool2d.apply(grad, self.window, self.scale), None, None, None
+
+
+def max_pool2d(
+    input: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """The largest element of each window of (N, C, H, W) or (C, H, W).
+
+    Args:
+        kernel_size, stride, padding, dilation: an int or (height, width); the stride is the kernel size
+            unless given. Padding counts as −∞.
+        ceil_mode: also a last window that hangs over the end, if it starts inside.
+        return_indices: also the position h·W + w of each maximum in its picture (int64).
+
+    Raises:
+        RuntimeError: if the window does not fit or the padding is more than half the kernel.
+    """
+    x, batched = _batched("max_pool2d", input)
+    window = _pool_window("max_pool2d", x.array.shape, kernel_size, stride, padding, dilation, ceil_mode)
+    y = MaxPool2d.apply(x, window)
+    y = y if batched else y.squeeze(0)
+    if not return_indices:
+        return y
+    indices = wrap(_flat_positions(kernels.of(x.array).max_pool2d(x.array, window)[1], x.array.shape, window))
+    return y, indices if batched else indices.squeeze(0)
+
+
+def _flat_positions(taps: Any, shape: tuple[int, ...], window: Window) -> Any:
+    rows = np.arange(taps.shape[-2])[:, None] * window.stride[0] - window.padding[0][0]
+    columns = np.arange(taps.shape[-1]) * window.stride[1] - window.padding[1][0]
+    taps = taps.astype(np.int64)
+    down = rows + taps // window.kernel[1] * window.dilation[0]
+    across = columns + taps % window.kernel[1] * window.dilation[1]
+    return down * shape[-1] + across
+
+
+def avg_pool2d(
+    input: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Any:
+    """The mean of each window of (N, C, H, W) or (C, H, W).
+
+    Args:
+        kernel_size, stride, padding, ceil_mode: as in :func:`max_pool2d`; padding counts as 0.
+        count_include_pad: whether padding counts as elements in the divisor.
+        divisor_override: divides every sum by this instead.
+
+    Raises:
+        RuntimeError: if the window does not fit, the padding is more than half the kernel, or the
+            divisor is 0.
+    """
+    x, batched = _batched("avg_pool2d", input)
+    if divisor_override == 0:
+        raise RuntimeError("divisor must be not zero")
+    window = _pool_window("avg_pool2d", x.array.shape, kernel_size, stride, padding, 1, ceil_mode)
+    scale = _divisor(window, x.array, count_include_pad, divisor_override)
+    y = AvgPool2d.apply(x, window, scale)
+    return y if batched else y.squeeze(0)
+
+
+def _divisor(window: Window, x: Any, count_include_pad: bool, override: int | None) -> Any:
+    """1 / the number of elements of each window: a number where all are equal, else an (H', W') array."""
+    if override is not None:
+        return 1.0 / override
+    height, width = x.shape[-2:]
+    size = window.output_size(height, width)
+    counts = []
+    for axis, n in ((0, height), (1, width)):
+        before, after = window.padding[axis]
+        start = np.arange(size[axis]) * window.stride[axis] - before
+        stop = np.minimum(start + window.kernel[axis], n + after)  # an overhang in ceil_mode never counts
+        if not count_include_pad:
+            start, stop = np.maximum(start, 0), np.minimum(stop, n)
+        counts.append(stop - start)
+    scale = 1.0 / np.outer(*counts)
+    if np.all(scale == scale[0, 0]):
+        return float(scale[0, 0])
+    like = np.empty_like(x, shape=scale.shape)
+    for row in range(scale.shape[0]):  # element by element, so that no host array meets a device array
+        for column in range(scale.shape[1]):
+            like[row, column] = float(scale[row, column])
+    return like
+
+
+def adaptive_avg_pool2d(input: Any, output_size: Any) -> Any:
+    """Means over a grid of ``output_size`` cells of (N, C, H, W) or (C, H, W); None keeps a size.
+
+    Cell i of o covers rows ⌊i·H/o⌋ to ⌈(i+1)·H/o⌉ − 1. Averaging is linear along each dimension, so this is
+    a product with one matrix from the left and one from the right.
+    """
+    x, batched = _batched("adaptive_avg_pool2d", input)
+    wanted = tuple(output_size) if isinstance(output_size, tuple | list) else (output_size, output_size)
+    high, wide = (n if size is None else size for size, n in zip(wanted, x.array.shape[-2:], strict=True))
+    if (high, wide) == (1, 1):
+        y = x.mean((-2, -1), keepdim=True)
+    else:
+        y = _averaging(high, x.array.shape[-2], x.array) @ x @ _averaging(wide, x.array.shape[-1], x.array).t()
+    return y if batched else y.squeeze(0)
+
+
+def _averaging(cells: int, n: int, like: Any) -> Any:
+    """The (cells, n) matrix whose row i averages the elements of cell i."""
+    matrix = np.zeros_like(like, shape=(cells, n))
+    for i in range(cells):
+        start, stop = i * n // cells, -(-(i + 1) * n // cells)
+        matrix[i, start:stop] = 1.0 / (stop - start)
+    return wrap(matrix)
+
+
+def _batched(name: str, input: Any) -> tuple[Any, bool]:
+    x = as_tensor_operand(name, input)
+    if x.array.ndim not in (3, 4):
+        raise RuntimeError(f"{name}(): Expected 3D or 4D (batch mode) tensor, but got {list(x.array.shape)}")
+    return (x, True) if x.array.ndim == 4 else (x.unsqueeze(0), False)
+
+
+def _pool_window(
+    name: str, shape: tuple[int, ...], kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+) -> Window:
+    size = pair(kernel, "kernel_size")
+    strides = size if stride is None or stride == [] else pair(stride, "stride")
+    pads, dilations = pair(padding, "padding"), pair(dilation, "dilation")
+    if min(size) < 1:
+        raise RuntimeError(f"{name}: kernel size should be greater than zero, but got kH: {size[0]} kW: {size[1]}")
+    if min(strides) < 1:
+        raise RuntimeError(f"{name}: stride should not be zero, got {strides}")
+    if min(dilations) < 1:
+        raise RuntimeError(f"{name}: dilation should be greater than zero, got {dilations}")
+    if min(pads) < 0:
+        raise RuntimeError(f"pad must be non-negative, but got pad: {pads}")
+    if any(p > (d * (k - 1) + 1) // 2 for p, k, d in zip(pads, size, dilations, strict=True)):
+        raise RuntimeError(
+            f"pad should be at most half of effective kernel size, but got pad={pads}, "
+            f"kernel_size={size} and dilation={dilations}"
+        )
+    window = Window(size, strides, ((pads[0], pads[0]), (pads[1], pads[1])), dilations, ceil_mode)
+    result = window.output_size(*shape[-2:])
+    if min(result) < 1 or 0 in shape[1:]:
+        raise RuntimeError(
+            f"Given input size: ({shape[1]}x{shape[2]}x{shape[3]}). Calculated output size: "
+            f"({shape[1]}x{result[0]}x{result[1]}). Output size is too small"
+        )
+    return window

@@ -1,0 +1,111 @@
+"""What happens to operands before an op sees them: numbers, mixed dtypes, and argument checks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad import dtypes
+from minigrad.function import Function, TensorBase
+
+
+class Cast(Function):
+    """y = x in another dtype        ∂L/∂x = ∂L/∂y in x's dtype"""
+
+    def forward(self, x: Any, dtype: Any) -> Any:
+        self.dtype = x.dtype
+        return x.astype(dtype)
+
+    def backward(self, grad: Any) -> Any:
+        return cast(grad, self.dtype), None
+
+
+def cast(x: Any, dtype: dtypes.DType) -> Any:
+    """``x`` with elements of ``dtype``; ``x`` itself if it has them already."""
+    return x if x.array.dtype == dtype else Cast.apply(x, dtype)
+
+
+def number(value: Any) -> Any:
+    """A Python number for ``value``, so that it never raises a tensor's precision (NEP 50).
+
+    Raises:
+        TypeError: if it is neither a number nor a Tensor.
+    """
+    if isinstance(value, float | int):  # bool is an int; np.float64 is a float
+        return float(value) if isinstance(value, np.floating) else value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, complex):
+        raise NotImplementedError("complex numbers are not supported")
+    hint = "; make a tensor of it with minigrad.from_numpy(array)" if isinstance(value, np.ndarray) else ""
+    raise TypeError(f"expected a Tensor or a number, got {type(value).__name__}{hint}")
+
+
+def raw(x: Any) -> Any:
+    """The array of a tensor; a number as it is."""
+    return x.array if isinstance(x, TensorBase) else number(x)
+
+
+def priority(x: TensorBase) -> tuple[dtypes.DType, int]:
+    """``x`` as an operand of :func:`minigrad.dtypes.result_type`."""
+    return (x.array.dtype, 2 if x.array.ndim else 1)
+
+
+def promote(x: Any, y: Any) -> tuple[Any, Any]:
+    """Both operands in the dtype of their result. A number stays a number: NumPy takes it as it is."""
+    if isinstance(x, TensorBase) and isinstance(y, TensorBase):
+        if x.array.dtype == y.array.dtype:
+            return x, y
+        dtype = dtypes.result_type(priority(x), priority(y))
+        return cast(x, dtype), cast(y, dtype)
+    if isinstance(x, TensorBase):
+        y = number(y)
+        return cast(x, dtypes.result_type(priority(x), (dtypes.dtype_of_scalar(y), 0))), y
+    y, x = promote(y, x)
+    return x, y
+
+
+def to_floating(x: Any) -> Any:
+    """``x`` if it is floating, else cast to the default dtype (exp, sqrt, a division, … of integers)."""
+    return x if x.array.dtype.kind == "f" else cast(x, dtypes.get_default_dtype())
+
+
+def as_tensor_operand(function: str, x: Any, argument: str = "input") -> Any:
+    """``x``, which must be a Tensor.
+
+    Raises:
+        TypeError: naming the function, the argument and what it got.
+    """
+    if not isinstance(x, TensorBase):
+        raise TypeError(f"{function}(): argument '{argument}' must be Tensor, not {type(x).__name__}")
+    return x
+
+
+def normalize_dim(dim: Any, ndim: int) -> int:
+    """``dim`` counted from the front; a 0-d tensor accepts 0 and −1.
+
+    Raises:
+        IndexError: if it is out of range.
+    """
+    if not isinstance(dim, int | np.integer):
+        raise TypeError(f"a dimension must be an int, got {type(dim).__name__}")
+    size = max(ndim, 1)
+    if not -size <= dim < size:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-size}, {size - 1}], but got {dim})")
+    return int(dim) % size
+
+
+def normalize_dims(dim: Any, ndim: int) -> tuple[int, ...]:
+    """A tuple of distinct dimensions counted from the front; ``None`` and ``()`` mean all of them.
+
+    Raises:
+        RuntimeError: if one appears twice.
+    """
+    if dim is None or (isinstance(dim, tuple | list) and len(dim) == 0):
+        return tuple(range(ndim))
+    dims = [normalize_dim(d, ndim) for d in (dim if isinstance(dim, tuple | list) else (dim,))]
+    for d in dims:
+        if dims.count(d) > 1:
+            raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
+    return tuple(dims) if ndim else ()

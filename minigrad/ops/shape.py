@@ -1,0 +1,320 @@
+"""Shape: the same elements arranged otherwise. Most are views, which share memory with their input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad import dtypes
+from minigrad.function import Function
+from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, normalize_dims
+
+
+class Reshape(Function):
+    """y = x in another shape, elements in the same (row-major) order        ∂L/∂x = ∂L/∂y reshaped back"""
+
+    makes_view = True
+
+    def forward(self, x: Any, shape: tuple[int, ...]) -> Any:
+        self.shape = x.shape
+        return np.reshape(x, shape)
+
+    def backward(self, grad: Any) -> Any:
+        return Reshape.apply(grad, self.shape), None
+
+
+class Permute(Function):
+    """y's dimension i is x's dimension dims[i]        ∂L/∂x = ∂L/∂y permuted back"""
+
+    makes_view = True
+
+    def forward(self, x: Any, dims: tuple[int, ...]) -> Any:
+        self.dims = dims
+        return np.transpose(x, dims)
+
+    def backward(self, grad: Any) -> Any:
+        return Permute.apply(grad, tuple(self.dims.index(d) for d in range(len(self.dims)))), None
+
+
+class Expand(Function):
+    """y = x repeated without copying        ∂L/∂x = Σ of ∂L/∂y over the copies (by the engine)"""
+
+    makes_view = True
+    broadcasts = True
+
+    def forward(self, x: Any, shape: tuple[int, ...]) -> Any:
+        return np.broadcast_to(x, shape)
+
+    def backward(self, grad: Any) -> Any:
+        return grad, None
+
+
+class Cat(Function):
+    """y = the inputs one after the other along a dimension        each gets its stretch of ∂L/∂y"""
+
+    def forward(self, *xs: Any, dim: int) -> Any:
+        self.dim = dim
+        self.lengths = [x.shape[dim] for x in xs]
+        return np.concatenate(xs, axis=dim)
+
+    def backward(self, grad: Any) -> Any:
+        ends = np.cumsum(self.lengths).tolist()
+        before = (slice(None),) * self.dim
+        return tuple([grad[(*before, slice(end - n, end))] for n, end in zip(self.lengths, ends, strict=True)])
+
+
+class Pad(Function):
+    """y = x with a border of a constant (or, where a width is negative, cut)        ∂L/∂x = ∂L/∂y without it"""
+
+    def forward(self, x: Any, widths: tuple[tuple[int, int], ...], value: float) -> Any:
+        self.widths = widths
+        size = tuple(n + before + after for n, (before, after) in zip(x.shape, widths, strict=True))
+        y = np.full_like(x, value, shape=size)
+        inner = tuple(slice(max(b, 0), n - max(a, 0)) for n, (b, a) in zip(size, widths, strict=True))
+        kept = tuple(slice(max(-b, 0), n - max(-a, 0)) for n, (b, a) in zip(x.shape, widths, strict=True))
+        y[inner] = x[kept]
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        return Pad.apply(grad, tuple((-before, -after) for before, after in self.widths), 0.0), None, None
+
+
+def reshape(input: Any, *shape: Any) -> Any:
+    """The same elements in another shape; one size may be −1. A view where memory allows.
+
+    Raises:
+        RuntimeError: if the number of elements differs.
+    """
+    x = as_tensor_operand("reshape", input)
+    return Reshape.apply(x, resolve_sizes(_as_ints(shape), x.array.size))
+
+
+def _as_ints(arguments: tuple[Any, ...]) -> tuple[int, ...]:
+    """``f(2, 3)`` and ``f((2, 3))`` mean the same."""
+    if len(arguments) == 1 and isinstance(arguments[0], tuple | list):
+        arguments = tuple(arguments[0])
+    return tuple(int(n) for n in arguments)
+
+
+def resolve_sizes(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
+    """``shape`` with its −1, if any, replaced so that it holds ``size`` elements."""
+    known = int(np.prod([n for n in shape if n != -1], dtype=np.int64))
+    if shape.count(-1) > 1:
+        raise RuntimeError("only one dimension can be inferred")
+    if any(n < -1 for n in shape):
+        raise RuntimeError(f"invalid shape dimension in {list(shape)}")
+    if -1 in shape:
+        if known == 0 and size == 0:
+            raise RuntimeError(
+                f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension "
+                "size -1 can be any value and is ambiguous"
+            )
+        if known == 0 or size % known:
+            raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
+        return tuple(size // known if n == -1 else n for n in shape)
+    if known != size:
+        raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
+    return shape
+
+
+def view(input: Any, *shape: Any) -> Any:
+    """``reshape`` that never copies.
+
+    Raises:
+        RuntimeError: if the memory order makes a copy necessary.
+    """
+    y = reshape(input, *shape)
+    if y.array.size and not np.may_share_memory(y.array, input.array):
+        raise RuntimeError(
+            f"view of shape {list(y.array.shape)} is not compatible with the memory order of the input of shape "
+            f"{list(input.array.shape)}. Use .reshape(...) instead."
+        )
+    return y
+
+
+def permute(input: Any, *dims: Any) -> Any:
+    """The dimensions in another order, as a view.
+
+    Raises:
+        RuntimeError: if ``dims`` does not name every dimension once.
+    """
+    x = as_tensor_operand("permute", input)
+    given = _as_ints(dims)
+    if len(given) != x.array.ndim:
+        raise RuntimeError(
+            f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+            f"ordering of dimensions i.e. input.dim() = {x.array.ndim} is not equal to len(dims) = {len(given)}"
+        )
+    normal = tuple(normalize_dim(d, x.array.ndim) for d in given)
+    if len(set(normal)) != len(normal):
+        raise RuntimeError(f"permute(): duplicate dims are not allowed, got {list(given)}")
+    return Permute.apply(x, normal)
+
+
+def transpose(input: Any, dim0: int, dim1: int) -> Any:
+    """Two dimensions exchanged, as a view."""
+    ndim = as_tensor_operand("transpose", input).array.ndim
+    first, second = normalize_dim(dim0, ndim), normalize_dim(dim1, ndim)
+    dims = list(range(ndim))
+    if ndim:
+        dims[first], dims[second] = second, first
+    return Permute.apply(input, tuple(dims))
+
+
+def t(input: Any) -> Any:
+    """The transpose of a matrix (a tensor of fewer dimensions is returned as it is).
+
+    Raises:
+        RuntimeError: if there are more than two dimensions.
+    """
+    if input.array.ndim > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.array.ndim}D")
+    return transpose(input, 0, 1) if input.array.ndim == 2 else input
+
+
+def expand(input: Any, *sizes: Any) -> Any:
+    """Dimensions of size 1 repeated to ``sizes`` without copying; −1 keeps a size.
+
+    Raises:
+        RuntimeError: if another size would have to change.
+    """
+    x = as_tensor_operand("expand", input)
+    given = _as_ints(sizes)
+    new = len(given) - x.array.ndim
+    if new < 0:
+        raise RuntimeError(
+            f"expand: the number of sizes provided ({len(given)}) must be greater or equal to the number of "
+            f"dimensions in the tensor ({x.array.ndim})"
+        )
+    shape = []
+    for i, size in enumerate(given):
+        have = x.array.shape[i - new] if i >= new else 1
+        if size == -1 and i < new:
+            raise RuntimeError("expand: -1 is not allowed in a leading, non-existing dimension")
+        if size not in (-1, have) and have != 1:
+            raise RuntimeError(
+                f"The expanded size of the tensor ({size}) must match the existing size ({have}) at non-singleton "
+                f"dimension {i}. Target sizes: {list(given)}. Tensor sizes: {list(x.array.shape)}"
+            )
+        shape.append(have if size == -1 else size)
+    return Expand.apply(x, tuple(shape))
+
+
+def broadcast_to(input: Any, size: Sequence[int]) -> Any:
+    """``expand`` as a function."""
+    return expand(input, tuple(size))
+
+
+def expand_reduced(grad: Any, shape: tuple[int, ...], dims: tuple[int, ...], keepdim: bool) -> Any:
+    """A reduction's gradient, copied along the dimensions ``dims`` that the reduction took away."""
+    if not keepdim:
+        grad = Reshape.apply(grad, tuple(1 if d in dims else n for d, n in enumerate(shape)))
+    return Expand.apply(grad, shape)
+
+
+def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
+    """Tensors one after the other along ``dim``; their other sizes must agree.
+
+    Raises:
+        ValueError: for an empty list.
+        RuntimeError: if sizes differ in another dimension.
+    """
+    xs = [as_tensor_operand("cat", x, "tensors") for x in tensors]
+    if not xs:
+        raise ValueError("cat(): expected a non-empty list of Tensors")
+    dtype = dtypes.result_type(*[(x.array.dtype, 2) for x in xs])
+    xs = [x for x in xs if x.array.shape != (0,)] or xs[:1]  # torch lets an empty 1-d tensor join anything
+    first = xs[0].array
+    if first.ndim == 0:
+        raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
+    dim = normalize_dim(dim, first.ndim)
+    for i, x in enumerate(xs):
+        if x.array.ndim != first.ndim:
+            raise RuntimeError(
+                f"Tensors must have same number of dimensions: got {first.ndim} and {x.array.ndim} (tensor number {i})"
+            )
+        for d, (expected, got) in enumerate(zip(first.shape, x.array.shape, strict=True)):
+            if d != dim and expected != got:
+                raise RuntimeError(
+                    f"Sizes of tensors must match except in dimension {dim}. Expected size {expected} but got size "
+                    f"{got} in dimension {d} for tensor number {i} in the list."
+                )
+    return Cat.apply(*[cast(x, dtype) for x in xs], dim=dim)
+
+
+def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
+    """Tensors of one shape along a new dimension.
+
+    Raises:
+        RuntimeError: if the shapes differ, or the list is empty.
+    """
+    if not tensors:
+        raise RuntimeError("stack expects a non-empty TensorList")
+    shape = tensors[0].array.shape
+    for i, x in enumerate(tensors):
+        if x.array.shape != shape:
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and "
+                f"{list(x.array.shape)} at entry {i}"
+            )
+    return cat([unsqueeze(x, dim) for x in tensors], normalize_dim(dim, len(shape) + 1))
+
+
+def squeeze(input: Any, dim: Any = None) -> Any:
+    """Without the dimensions of size 1 (all of them, or those named)."""
+    shape = as_tensor_operand("squeeze", input).array.shape
+    dims = normalize_dims(dim, len(shape)) if dim is None or not isinstance(dim, tuple | list) or dim else ()
+    return Reshape.apply(input, tuple(n for d, n in enumerate(shape) if n != 1 or d not in dims))
+
+
+def unsqueeze(input: Any, dim: int) -> Any:
+    """With a new dimension of size 1 at ``dim``."""
+    shape = as_tensor_operand("unsqueeze", input).array.shape
+    at = normalize_dim(dim, len(shape) + 1)
+    return Reshape.apply(input, (*shape[:at], 1, *shape[at:]))
+
+
+def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+    """The dimensions from ``start_dim`` to ``end_dim`` (inclusive) joined into one.
+
+    Raises:
+        RuntimeError: if ``start_dim`` comes after ``end_dim``.
+    """
+    shape = as_tensor_operand("flatten", input).array.shape
+    start, end = normalize_dim(start_dim, len(shape)), normalize_dim(end_dim, len(shape))
+    if not shape:
+        return Reshape.apply(input, (1,))
+    if start > end:
+        raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    joined = int(np.prod(shape[start : end + 1], dtype=np.int64))
+    return Reshape.apply(input, (*shape[:start], joined, *shape[end + 1 :]))
+
+
+def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
+    """A border around the last dimensions: ``pad`` = (before, after) of the last, then of the one before, …
+
+    Raises:
+        RuntimeError: if ``pad`` has an odd length, more pairs than dimensions, or leaves a negative size.
+        NotImplementedError: for a mode other than ``constant``.
+    """
+    shape = as_tensor_operand("pad", input).array.shape
+    if mode != "constant":
+        raise NotImplementedError(f"pad: mode {mode!r} is not supported; only 'constant' is")
+    if len(pad) % 2:
+        raise RuntimeError(f"Padding length must be divisible by 2, got {len(pad)}")
+    if len(pad) // 2 > len(shape):
+        raise RuntimeError(
+            f"Padding length should be less than or equal to two times the input dimension but got padding length "
+            f"{len(pad)} and input of dimension {len(shape)}"
+        )
+    pairs = [(int(pad[i]), int(pad[i + 1])) for i in range(0, len(pad), 2)]
+    widths = [(0, 0)] * (len(shape) - len(pairs)) + pairs[::-1]
+    for d, (n, (before, after)) in enumerate(zip(shape, widths, strict=True)):
+        if n + before + after < 0:
+            raise RuntimeError(
+                f"The input size {n}, plus negative padding {before} and {after}, resulted in a negative output size "
+                f"in dimension {d}"
+            )
+    return Pad.apply(input, tuple(widths), 0.0 if value is None else value)

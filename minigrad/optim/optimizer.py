@@ -1,0 +1,158 @@
+"""What all optimisers share: groups of parameters with options, state, and loading and saving both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from minigrad.device import to_device
+from minigrad.grad_mode import enable_grad, no_grad
+from minigrad.kernels import of as kernels_of
+from minigrad.tensor import Tensor
+
+
+class Optimizer:
+    """Base of the optimisers. A subclass defines ``update(parameter, grad, state, group)``.
+
+    Args:
+        params: parameters, or dicts ``{"params": […], "lr": …}`` that give a group options of its own.
+        defaults: the options for groups that do not say otherwise.
+
+    Raises:
+        ValueError: if there are no parameters, or one is in two groups.
+        TypeError: if one is no tensor.
+    """
+
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+        if isinstance(params, Tensor):
+            raise TypeError("params argument given to the optimizer should be an iterable of Tensors or dicts")
+        self.defaults = defaults
+        self.state: dict[Tensor, dict[str, Any]] = {}
+        self.param_groups: list[dict[str, Any]] = []
+        groups = list(params)
+        if not groups:
+            raise ValueError("optimizer got an empty parameter list")
+        for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
+            self.add_param_group(group)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Adds parameters with options of their own."""
+        given = param_group["params"]
+        params = [given] if isinstance(given, Tensor) else list(given)
+        known = {id(p) for group in self.param_groups for p in group["params"]}
+        for p in params:
+            if not isinstance(p, Tensor):
+                raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}")
+            if not p.is_leaf:
+                raise ValueError("can't optimize a non-leaf Tensor")
+            if id(p) in known:
+                raise ValueError("some parameters appear in more than one parameter group")
+        self.param_groups.append({**self.defaults, **param_group, "params": params})
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Clears the gradients, which otherwise add up from one backward to the next."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if set_to_none:
+                    p.grad = None
+                elif p.grad is not None:
+                    p.grad = p.grad.detach().zero_()
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Moves every parameter that has a gradient. A ``closure`` recomputes the loss first."""
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        with no_grad():
+            for group in self.param_groups:
+                for p in group["params"]:
+                    if p.grad is not None:
+                        self.update(p, p.grad, self.state.setdefault(p, {}), group)
+                        p._written_in_place()
+        return loss
+
+    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Moves one parameter in place by its gradient."""
+        raise NotImplementedError
+
+    def state_dict(self) -> dict[str, Any]:
+        """State and options in torch's form: parameters are numbered in the order of the groups."""
+        numbers = {id(p): i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
+        groups = [
+            {**{k: v for k, v in group.items() if k != "params"}, "params": [numbers[id(p)] for p in group["params"]]}
+            for group in self.param_groups
+        ]
+        return {"state": {numbers[id(p)]: dict(state) for p, state in self.state.items()}, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continues from a ``state_dict`` (also torch's, with its tensors as arrays).
+
+        Raises:
+            ValueError: if the groups do not match, saying how.
+        """
+        groups = state_dict["param_groups"]
+        if len(groups) != len(self.param_groups):
+            raise ValueError(
+                f"loaded state dict has {len(groups)} parameter groups, the optimizer has {len(self.param_groups)}"
+            )
+        by_number = {}
+        for i, (saved, group) in enumerate(zip(groups, self.param_groups, strict=True)):
+            if len(saved["params"]) != len(group["params"]):
+                raise ValueError(
+                    f"loaded state dict contains a parameter group {i} of {len(saved['params'])} parameters, "
+                    f"the optimizer's has {len(group['params'])}"
+                )
+            by_number.update(zip(saved["params"], group["params"], strict=True))
+        self.state = {
+            by_number[number]: {name: _like(value, by_number[number]) for name, value in state.items()}
+            for number, state in state_dict["state"].items()
+        }
+        for saved, group in zip(groups, self.param_groups, strict=True):
+            group.update({k: v for k, v in saved.items() if k != "params"})
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__} ("]
+        for i, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {i}")
+            lines += [f"    {k}: {group[k]}" for k in sorted(group) if k != "params"]
+        return "\n".join([*lines, ")"])
+
+
+def _like(value: Any, parameter: Tensor) -> Any:
+    """A state value in a copy of its own, in the parameter's memory order and on its device."""
+    if isinstance(value, Tensor):
+        value = value.array
+    if not hasattr(value, "shape"):
+        return value
+    if value.shape == ():
+        return float(value)
+    copy = np.empty_like(parameter.array)
+    copy[...] = to_device(np.asarray(value) if not hasattr(value, "__array_function__") else value, parameter.device)
+    wrapped = parameter.detach()
+    wrapped.array, wrapped._version_cell = copy, None
+    return wrapped
+
+
+def zeros_state(parameter: Tensor) -> Tensor:
+    """A state tensor of zeros, in the parameter's shape, dtype, memory order and device."""
+    state = parameter.detach()
+    state.array, state._version_cell = np.zeros_like(parameter.array), None
+    return state
+
+
+def run_blocks(formula: Callable[..., None], *tensors: Tensor) -> None:
+    """``formula(*arrays)``, which works in place element by element, in whatever blocks are fastest."""
+    kernels_of(tensors[0].array).update(formula, [tensor.array for tensor in tensors])
+
+
+def check_non_negative(**options: float) -> None:
+    """Raises ValueError, torch's words, for a negative option."""
+    for name, value in options.items():
+        if not value >= 0.0:
+            label = {"lr": "learning rate", "eps": "epsilon value"}.get(name, f"{name} value")
+            raise ValueError(f"Invalid {label}: {value}")
+
+

@@ -1,0 +1,83 @@
+"""RMSprop: steps divided by the running root mean square of the gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from minigrad.optim.optimizer import Optimizer, check_non_negative, run_blocks, zeros_state
+from minigrad.tensor import Tensor
+
+
+class RMSprop(Optimizer):
+    """v ← α·v + (1 − α)·g²,   p ← p − lr · g / (√v + ε)
+
+    ``centered`` subtracts the square of the mean gradient from v; ``momentum`` keeps a running sum of the
+    quotients and steps along it. torch has ε outside the root, TensorFlow inside.
+    Source: Tieleman & Hinton 2012; torch documentation, "RMSprop".
+
+    Raises:
+        ValueError: for a negative option.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum: float = 0,
+        centered: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        check_non_negative(lr=lr, eps=eps, momentum=momentum, weight_decay=weight_decay, alpha=alpha)
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "momentum": momentum,
+                "alpha": alpha,
+                "eps": eps,
+                "centered": centered,
+                "weight_decay": weight_decay,
+                "maximize": maximize,
+            },
+        )
+
+    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        momentum, centered, maximize = group["momentum"], group["centered"], group["maximize"]
+        if not state:
+            state.update(step=0.0, square_avg=zeros_state(parameter))
+            if momentum:
+                state["momentum_buffer"] = zeros_state(parameter)
+            if centered:
+                state["grad_avg"] = zeros_state(parameter)
+        state["step"] += 1
+        lr, alpha, eps, decay = group["lr"], group["alpha"], group["eps"], group["weight_decay"]
+        names = ["square_avg", *(["momentum_buffer"] if momentum else []), *(["grad_avg"] if centered else [])]
+
+        def formula(p: Any, g: Any, *buffers: Any) -> None:
+            held = dict(zip(names, buffers, strict=True))
+            if maximize:
+                g = -g
+            if decay:
+                g = g + decay * p
+            v = held["square_avg"]
+            v *= alpha
+            v += (1 - alpha) * g * g
+            if centered:
+                mean = held["grad_avg"]
+                mean += (1 - alpha) * (g - mean)
+                v = v - mean * mean
+            direction = g / (np.sqrt(v) + eps)
+            if momentum:
+                held["momentum_buffer"] *= momentum
+                held["momentum_buffer"] += direction
+                direction = held["momentum_buffer"]
+            p -= lr * direction
+
+        run_blocks(formula, parameter, grad, *[state[name] for name in names])

@@ -1,0 +1,70 @@
+"""Stochastic gradient descent, with momentum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from minigrad.optim.optimizer import Optimizer, check_non_negative, run_blocks, zeros_state
+from minigrad.tensor import Tensor
+
+
+class SGD(Optimizer):
+    """Steps against the gradient g; with momentum μ, against a running sum of gradients.
+
+        g ← g + λ·p                      weight decay λ
+        b ← μ·b + (1 − τ)·g              momentum μ, dampening τ; b starts as the first g
+        g ← g + μ·b (Nesterov)  or  b
+        p ← p − lr·g
+
+    Source: torch documentation, "SGD"; Sutskever et al. 2013.
+
+    Raises:
+        ValueError: for a negative option, or Nesterov without momentum or with dampening.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: float = 0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        check_non_negative(lr=lr, momentum=momentum, weight_decay=weight_decay)
+        if nesterov and (momentum <= 0 or dampening != 0):
+            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "momentum": momentum,
+                "dampening": dampening,
+                "weight_decay": weight_decay,
+                "nesterov": nesterov,
+                "maximize": maximize,
+            },
+        )
+
+    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        lr, momentum, decay = group["lr"], group["momentum"], group["weight_decay"]
+        sign = -1 if group["maximize"] else 1
+        first = state.get("momentum_buffer") is None
+        fresh = 1 if first else 1 - group["dampening"]
+
+        def formula(p: Any, g: Any, buffer: Any = None) -> None:
+            g = g * sign
+            if decay:
+                g += decay * p
+            if momentum:
+                buffer *= momentum
+                buffer += g if first else fresh * g
+                g = g + momentum * buffer if group["nesterov"] else buffer
+            p -= lr * g
+
+        if momentum and first:
+            state["momentum_buffer"] = zeros_state(parameter)
+        run_blocks(formula, parameter, grad, *([state["momentum_buffer"]] if momentum else []))

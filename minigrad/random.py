@@ -1,0 +1,71 @@
+"""Seeded random numbers. Every random choice in minigrad draws from a :class:`Generator`.
+
+The numbers are NumPy's (PCG64), drawn on the host and then moved, so that a seed gives the same numbers
+on every device. They are not torch's numbers: two libraries' generators cannot agree bit by bit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+class Generator:
+    """A stream of random numbers with a seed and a state that can be saved.
+
+    >>> generator = Generator(7)
+    >>> state = generator.get_state()
+    >>> first = generator.numpy.random()
+    >>> generator.set_state(state)
+    >>> generator.numpy.random() == first
+    True
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self.manual_seed(seed)
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Restarts the stream from ``seed`` (any non-negative integer)."""
+        if not isinstance(seed, int | np.integer) or seed < 0:
+            raise ValueError(f"a seed is a non-negative integer, got {seed!r}")
+        self._seed = int(seed)
+        self.numpy = np.random.Generator(np.random.PCG64(self._seed))
+        return self
+
+    def initial_seed(self) -> int:
+        """The seed that the stream was last started from."""
+        return self._seed
+
+    def get_state(self) -> dict[str, Any]:
+        """The state as plain values (it goes into JSON), to be given to :meth:`set_state`."""
+        state = self.numpy.bit_generator.state
+        return {**state, "seed": self._seed}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continues the stream from where :meth:`get_state` was called."""
+        self._seed = state["seed"]
+        self.numpy.bit_generator.state = {key: value for key, value in state.items() if key != "seed"}
+
+
+default_generator = Generator()
+
+
+def manual_seed(seed: int) -> Generator:
+    """Seeds the generator that dropout, initialisers and ``randn`` use when none is given."""
+    return default_generator.manual_seed(seed)
+
+
+def initial_seed() -> int:
+    """The default generator's seed."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state() -> dict[str, Any]:
+    """The default generator's state."""
+    return default_generator.get_state()
+
+
+def set_rng_state(state: dict[str, Any]) -> None:
+    """Sets the default generator's state."""
+    default_generator.set_state(state)

@@ -1,0 +1,439 @@
+"""Tensor: an array with a gradient. The methods call the operations in ``minigrad.ops``, one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from minigrad import autograd, dtypes, ops
+from minigrad.device import device, device_of, to_device, to_host
+from minigrad.function import TensorBase, tensor_class, wrap
+
+
+@tensor_class
+class Tensor(TensorBase):
+    """A multi-dimensional array that remembers how it was made, so that gradients can flow back.
+
+    Make one with ``minigrad.tensor``, ``zeros``, ``randn``, … The values are in ``array`` (NumPy's, or the
+    device's own type). Methods and attributes have torch's names and meanings.
+
+    >>> import minigrad
+    >>> x = minigrad.tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+
+    __array_ufunc__ = None  # so that ``ndarray * tensor`` asks the tensor, which says what to do
+
+    def __init__(self, data: Any = (), *, dtype: Any = None, requires_grad: bool = False) -> None:
+        self.array = as_array(data, dtype if dtype is not None else _legacy_dtype(data))
+        self.requires_grad = requires_grad
+
+    # --- What it is ---
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape
+
+    @property
+    def dtype(self) -> dtypes.DType:
+        return self.array.dtype
+
+    @property
+    def device(self) -> device:
+        return device_of(self.array)
+
+    @property
+    def ndim(self) -> int:
+        return self.array.ndim
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802
+        return self.permute(*reversed(range(self.ndim)))
+
+    @property
+    def mT(self) -> Tensor:  # noqa: N802
+        return self.transpose(-2, -1)
+
+    @property
+    def data(self) -> Tensor:
+        return wrap(self.array)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        self.array = value.array
+
+    def size(self, dim: int | None = None) -> Any:
+        return self.shape if dim is None else self.shape[ops.promotion.normalize_dim(dim, self.ndim)]
+
+    def dim(self) -> int:
+        return self.array.ndim
+
+    def numel(self) -> int:
+        return int(self.array.size)
+
+    def element_size(self) -> int:
+        return self.array.itemsize
+
+    def is_floating_point(self) -> bool:
+        return dtypes.is_floating(self.dtype)
+
+    def is_contiguous(self) -> bool:
+        return self.array.flags.c_contiguous
+
+    def stride(self) -> tuple[int, ...]:
+        return tuple(step // self.array.itemsize for step in self.array.strides)
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        values = to_host(self.array)
+        text = np.array2string(values, separator=", ", prefix="tensor(", precision=4, threshold=1000)
+        suffix = ""
+        if self.dtype not in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool):
+            suffix += f", dtype=minigrad.{self.dtype.name}"
+        if self.device.type != "cpu":
+            suffix += f", device='{self.device}'"
+        if self.grad_fn is not None:
+            suffix += f", grad_fn={self.grad_fn!r}"
+        elif self.requires_grad:
+            suffix += ", requires_grad=True"
+        return f"tensor({text}{suffix})"
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter([self[i] for i in range(self.shape[0])])
+
+    # --- Out of minigrad ---
+
+    def numpy(self) -> np.ndarray:
+        """The values as a NumPy array that shares memory with this tensor (on the CPU).
+
+        Raises:
+            RuntimeError: if it requires a gradient, which NumPy would not see.
+            TypeError: if it is not on the CPU.
+        """
+        if self.requires_grad:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+            )
+        if self.device.type != "cpu":
+            raise TypeError(f"can't convert {self.device} device type tensor to numpy. Use tensor.cpu() first.")
+        return self.array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def item(self) -> Any:
+        """The value of a tensor of one element, as a Python number.
+
+        Raises:
+            RuntimeError: if there is not exactly one element.
+        """
+        if self.array.size != 1:
+            raise RuntimeError(f"a Tensor with {self.array.size} elements cannot be converted to Scalar")
+        return to_host(self.array).item()
+
+    def tolist(self) -> Any:
+        return to_host(self.array).tolist()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iub" or self.array.size != 1:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        if self.array.size != 1:
+            raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
+        return bool(self.item())
+
+    # --- Autograd ---
+
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
+    ) -> None:
+        """Adds to every leaf's ``grad`` the gradient of this tensor; see ``minigrad.autograd.backward``."""
+        autograd.backward(self, gradient, retain_graph, create_graph, inputs)
+
+    def detach(self) -> Tensor:
+        """The same values and memory, outside the graph."""
+        alias = wrap(self.array)
+        alias._version_cell = self._storage_version
+        return alias
+
+    def detach_(self) -> Tensor:
+        self.grad_fn, self._output_index, self._requires_grad = None, 0, False
+        return self
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        self.requires_grad = requires_grad
+        return self
+
+    # --- To another dtype or device ---
+
+    def to(self, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False) -> Tensor:
+        """``to(dtype)``, ``to(device)``, ``to(other_tensor)``: this tensor if nothing changes, else a copy."""
+        for argument in args:
+            if isinstance(argument, Tensor):
+                dtype, device = argument.dtype, argument.device
+            elif _names_device(argument):
+                device = argument
+            elif argument is not None:
+                dtype = argument
+        result = self
+        if device is not None and device_of(self.array).type != as_device(device).type:
+            result = ToDevice.apply(result, as_device(device))
+        if dtype is not None:
+            result = ops.to_dtype(result, dtypes.as_dtype(dtype))
+        return result.clone() if copy and result is self else result
+
+    def cpu(self) -> Tensor:
+        return self.to("cpu")
+
+    def type_as(self, other: Tensor) -> Tensor:
+        return self.to(other.dtype)
+
+    def float(self) -> Tensor:
+        return self.to(dtypes.float32)
+
+    def double(self) -> Tensor:
+        return self.to(dtypes.float64)
+
+    def half(self) -> Tensor:
+        return self.to(dtypes.float16)
+
+    def long(self) -> Tensor:
+        return self.to(dtypes.int64)
+
+    def int(self) -> Tensor:
+        return self.to(dtypes.int32)
+
+    def bool(self) -> Tensor:
+        return self.to(dtypes.bool)
+
+    # --- In place. Each write is recorded, or refused: never a wrong gradient. ---
+
+    def copy_(self, source: Any) -> Tensor:
+        ops.setitem(self, ..., source)
+        return self
+
+    def add_(self, other: Any, *, alpha: float = 1) -> Tensor:
+        return self._write(ops.add(self, other, alpha=alpha))
+
+    def sub_(self, other: Any, *, alpha: float = 1) -> Tensor:
+        return self._write(ops.sub(self, other, alpha=alpha))
+
+    def mul_(self, other: Any) -> Tensor:
+        return self._write(ops.mul(self, other))
+
+    def div_(self, other: Any) -> Tensor:
+        return self._write(ops.div(self, other))
+
+    def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
+        return self._write(ops.clamp(self, min, max))
+
+    def relu_(self) -> Tensor:
+        return ops.relu(self, inplace=True)
+
+    def zero_(self) -> Tensor:
+        return self.fill_(0)
+
+    def fill_(self, value: Any) -> Tensor:
+        ops.setitem(self, ..., value)
+        return self
+
+    def _write(self, result: Tensor) -> Tensor:
+        """Stores ``result`` in this tensor's memory.
+
+        Raises:
+            RuntimeError: if the result has another shape, or a dtype of a higher kind.
+        """
+        if result.shape != self.shape:
+            raise RuntimeError(
+                f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(result.shape)}"
+            )
+        if not np.can_cast(result.dtype, self.dtype, "same_kind"):
+            raise RuntimeError(f"result type {result.dtype} can't be cast to the desired output type {self.dtype}")
+        return self.copy_(result)
+
+    def __iadd__(self, other: Any) -> Tensor:
+        return self.add_(other)
+
+    def __isub__(self, other: Any) -> Tensor:
+        return self.sub_(other)
+
+    def __imul__(self, other: Any) -> Tensor:
+        return self.mul_(other)
+
+    def __itruediv__(self, other: Any) -> Tensor:
+        return self.div_(other)
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return ops.getitem(self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        ops.setitem(self, index, value)
+
+    # --- Operators ---
+
+    def __add__(self, other: Any) -> Tensor:
+        return ops.add(self, other)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return ops.sub(self, other)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return ops.sub(other, self)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return ops.mul(self, other)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return ops.div(self, other)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return ops.div(other, self)
+
+    def __pow__(self, other: Any) -> Tensor:
+        return ops.pow(self, other)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return ops.pow(other, self)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return ops.matmul(self, other)
+
+    def __neg__(self) -> Tensor:
+        return ops.neg(self)
+
+    def __abs__(self) -> Tensor:
+        return ops.abs(self)
+
+    def __invert__(self) -> Tensor:
+        return wrap(~self.array)
+
+    def __and__(self, other: Tensor) -> Tensor:
+        return wrap(self.array & ops.promotion.raw(other))
+
+    def __or__(self, other: Tensor) -> Tensor:
+        return wrap(self.array | ops.promotion.raw(other))
+
+    def __eq__(self, other: object) -> Any:
+        return ops.eq(self, other)
+
+    def __ne__(self, other: object) -> Any:
+        return ops.ne(self, other)
+
+    def __lt__(self, other: Any) -> Tensor:
+        return ops.lt(self, other)
+
+    def __le__(self, other: Any) -> Tensor:
+        return ops.le(self, other)
+
+    def __gt__(self, other: Any) -> Tensor:
+        return ops.gt(self, other)
+
+    def __ge__(self, other: Any) -> Tensor:
+        return ops.ge(self, other)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    # --- Operations that are functions of the same name ---
+
+    add, sub, mul, div, pow, neg, matmul = ops.add, ops.sub, ops.mul, ops.div, ops.pow, ops.neg, ops.matmul
+    eq, ne, lt, le, gt, ge = ops.eq, ops.ne, ops.lt, ops.le, ops.gt, ops.ge
+    logical_and, logical_or, logical_not = ops.logical_and, ops.logical_or, ops.logical_not
+    exp, log, sqrt, rsqrt, abs, sign = ops.exp, ops.log, ops.sqrt, ops.rsqrt, ops.abs, ops.sign
+    clamp, maximum, minimum, clone = ops.clamp, ops.maximum, ops.minimum, ops.clone
+    isnan, isfinite = ops.isnan, ops.isfinite
+    relu, sigmoid, tanh, softmax, log_softmax = ops.relu, ops.sigmoid, ops.tanh, ops.softmax, ops.log_softmax
+    sum, mean, var, amax, amin, max, min = ops.sum, ops.mean, ops.var, ops.amax, ops.amin, ops.max, ops.min
+    argmax, argmin, all, any = ops.argmax, ops.argmin, ops.all, ops.any
+    reshape, view, permute, transpose, t = ops.reshape, ops.view, ops.permute, ops.transpose, ops.t
+    expand, broadcast_to, flatten = ops.expand, ops.broadcast_to, ops.flatten
+    squeeze, unsqueeze, gather = ops.squeeze, ops.unsqueeze, ops.gather
+
+    def contiguous(self) -> Tensor:
+        """This tensor if its elements lie in row-major order in memory, else a copy that does."""
+        return self if self.is_contiguous() else ops.contiguous(self)
+
+    def where(self, condition: Tensor, other: Any) -> Tensor:
+        return ops.where(condition, self, other)
+
+    def expand_as(self, other: Tensor) -> Tensor:
+        return self.expand(*other.shape)
+
+    def view_as(self, other: Tensor) -> Tensor:
+        return self.view(*other.shape)
+
+    def reshape_as(self, other: Tensor) -> Tensor:
+        return self.reshape(*other.shape)
+
+
+class ToDevice(autograd.Function):
+    """y = x on another device        ∂L/∂x = ∂L/∂y on x's device"""
+
+    def forward(self, x: Any, where: device) -> Any:
+        self.origin = device_of(x)
+        return to_device(x, where)
+
+    def backward(self, grad: Any) -> Any:
+        return ToDevice.apply(grad, self.origin), None
+
+
+def as_device(value: Any) -> device:
+    """``value`` as a device: one already, or its name."""
+    return value if isinstance(value, device) else device(value)
+
+
+def _names_device(value: Any) -> bool:
+    if isinstance(value, device):
+        return True
+    if not isinstance(value, str):
+        return False
+    try:
+        np.dtype(value)
+    except TypeError:
+        return True
+    return False
+
+
+def as_array(data: Any, dtype: Any = None) -> np.ndarray:
+    """A new NumPy array of ``data`` (numbers, nested lists, arrays, tensors) with torch's choice of dtype."""
+    if isinstance(data, Tensor):
+        return np.array(to_host(data.array), dtype=None if dtype is None else dtypes.as_dtype(dtype))
+    if isinstance(data, list | tuple) and any(isinstance(item, Tensor) for item in data):
+        data = [item.detach().cpu().numpy() if isinstance(item, Tensor) else item for item in data]
+    array = np.array(data)
+    if dtype is not None:
+        return array.astype(dtypes.as_dtype(dtype))
+    if array.dtype == np.float64 and not isinstance(data, np.ndarray | np.generic):
+        return array.astype(dtypes.get_default_dtype())  # Python floats mean the default dtype
+    dtypes.as_dtype(array.dtype)  # raises for strings, complex, ragged lists of objects
+    return array
+
+
+def _legacy_dtype(data: Any) -> Any:
+    """``Tensor([1, 2])`` is floating, unlike ``tensor([1, 2])``, as in torch."""
+    return None if isinstance(data, np.ndarray | Tensor) else dtypes.get_default_dtype()
