@@ -1,0 +1,73 @@
+"""The folder of a run: checkpoint, weights, metrics and pictures, under fixed names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from minigrad.checkpoint import write_atomically
+
+
+class RunFolder:
+    """``runs/<name>/``, made and tried out at once, so that an hour's training does not end in an error.
+
+    Raises:
+        OSError: if the folder cannot be made or written to; the message names it.
+        FileExistsError: if it holds another run's checkpoint and this is not its continuation.
+    """
+
+    def __init__(self, path: Path, resuming: bool = False) -> None:
+        self.path = path
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            probe = path / ".writable"
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            raise OSError(f"cannot write to the output folder {path}: {error.strerror or error}") from None
+        if not resuming and self.checkpoint.exists():
+            raise FileExistsError(
+                f"{path} already holds a run. Choose another --output, or continue that run with --resume {path}"
+            )
+
+    @property
+    def checkpoint(self) -> Path:
+        """What ``--resume`` continues from."""
+        return self.path / "checkpoint.safetensors"
+
+    @property
+    def weights(self) -> Path:
+        """The trained weights."""
+        return self.path / "weights.safetensors"
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON object a line: ``kind`` is ``step`` or ``epoch``."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def curves(self) -> Path:
+        """Loss and accuracy over time."""
+        return self.path / "curves.png"
+
+    @property
+    def predictions(self) -> Path:
+        """Test pictures with predictions."""
+        return self.path / "predictions.png"
+
+    def log(self, record: dict[str, Any]) -> None:
+        """Adds a line to the metrics."""
+        with open(self.metrics, "a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def records(self) -> list[dict[str, Any]]:
+        """All records so far."""
+        if not self.metrics.exists():
+            return []
+        return [json.loads(line) for line in self.metrics.read_text(encoding="utf-8").splitlines()]
+
+    def forget_after(self, global_step: int) -> None:
+        """Drops records of steps that a resumed run will take again."""
+        kept = [record for record in self.records() if record["global_step"] <= global_step]
+        write_atomically(self.metrics, "".join(json.dumps(record) + "\n" for record in kept).encode())

@@ -1,0 +1,113 @@
+"""Checkpoints: nested dicts, lists, numbers and tensors in one safetensors file, whole or not at all.
+
+The tensors are stored under their paths; everything else goes as JSON into the file's metadata. Nothing
+is ever unpickled, so a file from a stranger can at worst be wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from minigrad.device import to_host
+from minigrad.function import wrap
+from minigrad.tensor import Tensor
+
+
+class CheckpointError(RuntimeError):
+    """A file cannot be read as a checkpoint; the message names it and says why."""
+
+
+def save(path: str | os.PathLike[str], tree: Any, **metadata: str) -> None:
+    """Writes ``tree`` to ``path``: to a temporary name first, synced to disk, then renamed.
+
+    A crash at any moment leaves either the old file or the new one, never a part of one.
+
+    Raises:
+        TypeError: for a value that is no dict, list, tuple, number, string, None, array or tensor.
+        OSError: if the file cannot be written; the old one is still there.
+    """
+    tensors: dict[str, np.ndarray] = {}
+    skeleton = _take_apart(tree, "", tensors)
+    content = safetensors.numpy.save(tensors, {**metadata, "tree": json.dumps(skeleton)})
+    write_atomically(path, content)
+
+
+def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
+    """Writes a whole file or nothing: a temporary file beside it, synced, renamed over it."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)  # the rename itself must reach the disk too
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """What :func:`save` wrote. A plain safetensors file gives a flat dict of tensors.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        CheckpointError: if it is cut short or no safetensors file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint at {path}")
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = file.metadata() or {}
+    except safetensors.SafetensorError as error:
+        size = path.stat().st_size
+        raise CheckpointError(
+            f"{path}: not a whole safetensors file ({size} bytes): {error}. It may have been cut short while it "
+            "was copied; take another copy or an earlier checkpoint"
+        ) from None
+    if "tree" not in metadata:
+        return {name: wrap(array) for name, array in tensors.items()}
+    return _put_together(json.loads(metadata["tree"]), tensors)
+
+
+def _take_apart(node: Any, name: str, tensors: dict[str, np.ndarray]) -> Any:
+    """``node`` with each tensor replaced by its name, as JSON can hold it; the arrays go into ``tensors``."""
+    if isinstance(node, Tensor | np.ndarray):
+        tensors[name] = np.ascontiguousarray(to_host(node.array if isinstance(node, Tensor) else node))
+        return {"tensor": name}
+    if isinstance(node, dict):
+        prefix = f"{name}." if name else ""
+        return {"dict": [[key, _take_apart(value, f"{prefix}{key}", tensors)] for key, value in node.items()]}
+    if isinstance(node, list | tuple):
+        kind = "list" if isinstance(node, list) else "tuple"
+        return {kind: [_take_apart(value, f"{name}.{i}", tensors) for i, value in enumerate(node)]}
+    if isinstance(node, np.generic):
+        node = node.item()
+    if node is None or isinstance(node, bool | int | float | str):
+        return node
+    raise TypeError(f"cannot save {name or 'the tree'}: {type(node).__name__} is neither data nor a tensor")
+
+
+def _put_together(node: Any, tensors: dict[str, np.ndarray]) -> Any:
+    if not isinstance(node, dict):
+        return node
+    ((kind, content),) = node.items()
+    if kind == "tensor":
+        return wrap(tensors[content])
+    if kind == "dict":
+        return {key: _put_together(value, tensors) for key, value in content}
+    values = [_put_together(value, tensors) for value in content]
+    return values if kind == "list" else tuple(values)

@@ -1,0 +1,32 @@
+"""Every tolerance of the parity tests, with its reason."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Tolerance(NamedTuple):
+    """|ours − theirs| ≤ atol + rtol · max |theirs|: relative to the largest element of the tensor."""
+
+    rtol: float
+    atol: float
+
+
+#: Single operations in float64: two correct sums of a few thousand terms differ by far less.
+FLOAT64 = Tolerance(1e-10, 1e-12)
+
+#: Single operations in float32: torch.testing's own defaults.
+FLOAT32 = Tolerance(1.3e-6, 1e-5)
+
+#: Sums of many float32 products (convolution, matmul, batch norm and what follows from them): the error of
+#: a sum grows with its length, and the two libraries add in different orders.
+FLOAT32_SUMS = Tolerance(2e-5, 1e-5)
+
+#: Inception V3 in float64: logits, losses, every gradient, running statistics.
+MODEL = Tolerance(1e-9, 1e-13)
+
+#: Its parameters after ten steps of an optimiser, in which rounding is fed back.
+TRAJECTORY = Tolerance(1e-7, 1e-10)
+
+#: Optimisers alone, over fifty steps in float64.
+OPTIMIZER = Tolerance(1e-10, 1e-12)
