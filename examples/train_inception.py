@@ -21,7 +21,7 @@ from typing import Any
 from tqdm import tqdm
 
 from inception import figures
-from inception.recipes import DATA, FIELDS, OPTIMIZERS, RECIPES, SCHEDULES, Recipe
+from inception.recipes import DATA, FIELDS, INITS, OPTIMIZERS, RECIPES, SCHEDULES, Recipe
 from inception.run_folder import RunFolder
 from inception.training import (
     NonFiniteLossError,
@@ -70,6 +70,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
            "and down once; step, a tenth every 30 epochs", choices=SCHEDULES)  # fmt: skip
     option("label_smoothing", "0 asks for certainty, 0.1 for a little less", type=float)
     option("dropout", "probability before the classifier", type=float)
+    option(
+        "init", "first weights: by the layers' defaults, or as the paper's authors drew them (std 0.1)", choices=INITS
+    )
     option("aux", "train the aux head too (--no-aux: do not)", action=argparse.BooleanOptionalAction)
     option("classes", "outputs of the classifier; by default as many as the data have", type=int)
     option("limit", "use only the first so many training (and test) pictures", type=int)

@@ -13,7 +13,7 @@ import numpy as np
 from minigrad.checkpoint import write_atomically
 
 mpl.use("Agg")  # files only; no screen is needed
-from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.figure import Figure
 
 RIGHT, WRONG = "#1a7f37", "#cf222e"
 
@@ -58,7 +58,9 @@ def draw_predictions(
     rows = max(1, -(-len(images) // columns))
     figure = Figure(figsize=(1.6 * columns, 1.95 * rows + 0.4), layout="constrained")
     right = sum(int(a == b) for a, b in zip(labels, predictions, strict=True))
-    figure.suptitle(f"{right} of these {len(images)} are right (green); wrong ones (red) say what they are", fontsize=11)
+    figure.suptitle(
+        f"{right} of these {len(images)} are right (green); wrong ones (red) say what they are", fontsize=11
+    )
     grid = np.atleast_2d(figure.subplots(rows, columns, squeeze=False))
     for axes in grid.flat:
         axes.axis("off")

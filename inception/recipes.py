@@ -9,6 +9,7 @@ from inception.model import SMALLEST_AUX_SIZE, SMALLEST_SIZE
 
 DATA = ("embedded", "fashion-mnist", "synthetic")
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
+INITS = ("layers", "paper")
 SCHEDULES = ("constant", "cosine", "exponential", "onecycle", "step")
 
 
@@ -29,6 +30,7 @@ class Recipe:
     label_smoothing: float = 0.1
     aux: bool = False
     dropout: float = 0.5
+    init: str = "layers"
     classes: int | None = None
     limit: int | None = None
     seed: int = 0
@@ -36,7 +38,7 @@ class Recipe:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        for name, choices in (("data", DATA), ("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
+        for name, choices in (("data", DATA), ("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("init", INITS)):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} {getattr(self, name)!r} is unknown; choose from: {', '.join(choices)}")
         if self.data == "fashion-mnist" and self.root is None:
@@ -91,6 +93,7 @@ TORCHVISION = replace(
     schedule="step",
     label_smoothing=0.0,
     aux=True,
+    init="paper",
 )
 
 RECIPES = {"quick": QUICK, "torchvision": TORCHVISION}

@@ -1,10 +1,10 @@
 """Training, with the four phases of every step by name.
 
-    for images, labels in loader:
-        outputs = forward_pass(model, images)               1  predict
-        loss = loss_computation(outputs, labels)            2  how wrong?
-        backward_pass(optimizer, loss)                      3  which way is less wrong, for every weight?
-        optimization_pass(optimizer, scheduler)             4  one small step that way
+for images, labels in loader:
+    outputs = forward_pass(model, images)               1  predict
+    loss = loss_computation(outputs, labels)            2  how wrong?
+    backward_pass(optimizer, loss)                      3  which way is less wrong, for every weight?
+    optimization_pass(optimizer, scheduler)             4  one small step that way
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 def build(recipe: Recipe, num_classes: int, steps_per_epoch: int) -> Training:
     """The model, optimiser and schedule of a recipe, from its seed."""
     minigrad.manual_seed(recipe.seed)
-    model = InceptionV3(num_classes=num_classes, aux_logits=recipe.aux, dropout=recipe.dropout)
+    model = InceptionV3(num_classes, recipe.aux, init_weights=recipe.init == "paper", dropout=recipe.dropout)
     model.to(recipe.device)
     model.to(minigrad.tensor([], dtype=recipe.dtype).dtype)
     optimizer = _optimizer(recipe, model)

@@ -94,9 +94,7 @@ def grad(
     for i, tensor in enumerate(targets):
         if not tensor._requires_grad:
             raise RuntimeError(f"One of the differentiated Tensors does not require grad: input {i}")
-    captured = _run_backward(
-        roots, _root_gradients(roots, grad_outputs), targets, False, retain_graph, create_graph
-    )
+    captured = _run_backward(roots, _root_gradients(roots, grad_outputs), targets, False, retain_graph, create_graph)
     results = []
     for i, tensor in enumerate(targets):
         found = captured.get(gradient_edge(tensor))
@@ -200,7 +198,9 @@ def _run_backward(
                 continue
             gradients = [_arriving(node, i, pending.pop((node, i))) for i in range(node.num_outputs)]
             if wanted is not None:
-                captured.update({(node, i): g for i, g in enumerate(gradients) if (node, i) in wanted and g is not None})
+                captured.update(
+                    {(node, i): g for i, g in enumerate(gradients) if (node, i) in wanted and g is not None}
+                )
             if (useful is None or node in useful) and any(g is not None for g in gradients):
                 _run_node(node, gradients, pending)
                 if not retain:
@@ -248,7 +248,7 @@ def _run_node(node: Function, gradients: list[Any], pending: _GradientSums) -> N
     if node.num_outputs > 1:  # an output that nobody used has gradient zero
         gradients = [
             wrap(np.zeros_like(p[0], shape=p[1])) if g is None and p is not None else g
-            for g, p in zip(gradients, node._output_prototypes, strict=True)
+            for g, p in zip(gradients, node._output_prototypes or (), strict=True)
         ]
     results = node.backward(*gradients)
     if not isinstance(results, tuple):

@@ -75,9 +75,7 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     return _finish(np.empty(_size(size), _dtype(dtype)), device, requires_grad)
 
 
-def full(
-    size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of one value; its dtype follows the value unless given."""
     chosen = dtypes.dtype_of_scalar(fill_value) if dtype is None else dtypes.as_dtype(dtype)
     return _finish(np.full(_size((size,)), fill_value, chosen), device, requires_grad)

@@ -26,18 +26,20 @@ class device:  # noqa: N801  (torch's name for it)
 
     __slots__ = ("index", "type")
 
-    def __init__(self, type: str | device, index: int | None = None) -> None:
-        if isinstance(type, device):
-            type, index = type.type, type.index
-        name, colon, number = type.partition(":")
+    type: str
+    index: int | None
+
+    def __init__(self, type: Any, index: int | None = None) -> None:
+        given = str(type)  # a device's own text is its name
+        name, colon, number = given.partition(":")
         if colon:
             if not number.isdigit():
-                raise RuntimeError(f"invalid device string: {type!r}; write for example 'cpu' or 'gpu:0'")
+                raise RuntimeError(f"invalid device string: {given!r}; write for example 'cpu' or 'gpu:0'")
             index = int(number)
         name = {"cuda": "gpu"}.get(name, name)
         if name not in _backends and name != "gpu":
             known = ", ".join([*_backends, "gpu"])
-            raise RuntimeError(f"unknown device {type!r}; expected one of: {known}")
+            raise RuntimeError(f"unknown device {given!r}; expected one of: {known}")
         self.type = name
         self.index = index
 
@@ -112,4 +114,6 @@ def to_device(array: Any, where: device) -> Any:
 
 def to_host(array: Any) -> np.ndarray:
     """``array`` as a NumPy array; no copy if it is one."""
-    return array if isinstance(array, np.ndarray) else backend_of(device_of(array)).to_host(array)
+    if isinstance(array, np.ndarray | np.generic):
+        return np.asarray(array)
+    return backend_of(device_of(array)).to_host(array)

@@ -172,7 +172,7 @@ class Function:
     retained: dict[int, weakref.ref[TensorBase]] = {}
     _input_shapes: Sequence[tuple[int, ...]] = ()
     _non_differentiable: tuple[Any, ...] = ()
-    _output_prototypes: Sequence[Any] = ()
+    _output_prototypes: list[Any] | None = None
     _saved: Sequence[Any] | None = ()  # values in forward, then _Saved records; None once freed
     _forward_trace: str | None = None
 
@@ -216,7 +216,12 @@ class Function:
         if cls.in_place:
             _refuse_untrackable_write(inputs[0], cls, enabled, recording)
 
-        results = node.forward(*arrays, **options)
+        try:
+            results = node.forward(*arrays, **options)
+        except ValueError as error:
+            if cls.broadcasts and "broadcast" in str(error):
+                raise RuntimeError(_why_not_broadcast(cls, arrays)) from None
+            raise
 
         single = not isinstance(results, tuple)
         results = (results,) if single else results
@@ -246,7 +251,7 @@ class Function:
         for index, output in enumerate(outputs):
             fixed = any(results[index] is array for array in self._non_differentiable)
             if fixed or output.array.dtype.kind != "f":
-                if self._output_prototypes:
+                if self._output_prototypes is not None:
                     self._output_prototypes[index] = None
                 continue
             output.grad_fn, output._output_index, output._requires_grad = self, index, True
@@ -270,18 +275,22 @@ class Function:
         return tuple([self._unpack(saved, connect) for saved in self._saved])
 
     def _unpack(self, saved: _Saved, connect: bool) -> Any:
-        value, kind, index, version, count = saved
+        value, kind, position, version, count = saved
         if kind == "constant":
             return value
         if version is not None and version.count != count:
             raise RuntimeError(
                 "one of the variables needed for gradient computation has been modified by an inplace operation: "
-                f"{self.name} saved its {kind} {index} of shape {list(value.shape)} at version {count}, and it is at "
-                f"version {version.count}. Write the change out of place (y = y + 1 instead of y += 1), or change a clone."
+                f"{self.name} saved its {kind} {position} of shape {list(value.shape)} at version {count}, and it is "
+                f"at version {version.count} now. Write the change out of place (y = y + 1, not y += 1), or to a clone."
             )
         tensor = wrap(value)
         if connect:
-            edge = (self, index) if kind == "output" else self.next_functions[index] if kind == "input" else None
+            edge: Edge | None = None
+            if kind == "output":
+                edge = (self, position)
+            elif kind == "input":
+                edge = self.next_functions[position]
             if edge is not None and isinstance(edge[0], TensorBase):
                 return edge[0]  # a leaf is its own place in the graph
             if edge is not None:
@@ -295,6 +304,20 @@ class Function:
             self._saved = None
 
 
+def _why_not_broadcast(op: type, arrays: Sequence[Any]) -> str:
+    """What is wrong with shapes that do not broadcast, in torch's words."""
+    shapes = [array.shape for array in arrays if hasattr(array, "shape")]
+    for from_end in range(1, max(len(shape) for shape in shapes) + 1):
+        sizes = [shape[-from_end] for shape in shapes if len(shape) >= from_end and shape[-from_end] != 1]
+        if len(set(sizes)) > 1:
+            dim = max(len(shape) for shape in shapes) - from_end
+            return (
+                f"The size of tensor a ({sizes[0]}) must match the size of tensor b ({sizes[1]}) at non-singleton "
+                f"dimension {dim} ({op.__name__} of shapes {' and '.join(str(list(shape)) for shape in shapes)})"
+            )
+    return f"{op.__name__}: shapes {' and '.join(str(list(shape)) for shape in shapes)} cannot be broadcast together"
+
+
 def gradient_edge(tensor: TensorBase) -> Edge:
     """Where the gradient of ``tensor`` goes: to the node that made it, or to itself if it is a leaf."""
     return (tensor if tensor.grad_fn is None else tensor.grad_fn, tensor._output_index)
@@ -305,9 +328,9 @@ class _Saved(NamedTuple):
 
     value: Any
     kind: str = "constant"  # or "input", "output", "intermediate"
-    index: int = 0  # which input or output
+    position: int = 0  # which input or output
     version: Version | None = None
-    count: int = 0  # the storage's version when the value was kept
+    at_version: int = 0  # the storage's count when the value was kept
 
 
 def _saved_record(
@@ -351,5 +374,5 @@ def _refuse_untrackable_write(target: Any, op: type, grad_enabled: bool, recordi
     if recording and target._view_version is not None:
         raise RuntimeError(
             f"an in-place operation ({op.__name__}) on a view of shape {list(target.array.shape)} cannot be recorded. "
-            "Write into the base by index instead: x[i] = x[i] + 1 in place of x[i] += 1, or change a clone() of the view."
+            "Write into the base by index instead (x[i] = x[i] + 1 in place of x[i] += 1), or change a clone of the view."
         )

@@ -124,9 +124,7 @@ class Tensor(TensorBase):
             TypeError: if it is not on the CPU.
         """
         if self.requires_grad:
-            raise RuntimeError(
-                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
-            )
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if self.device.type != "cpu":
             raise TypeError(f"can't convert {self.device} device type tensor to numpy. Use tensor.cpu() first.")
         return self.array
@@ -237,10 +235,10 @@ class Tensor(TensorBase):
         ops.setitem(self, ..., source)
         return self
 
-    def add_(self, other: Any, *, alpha: float = 1) -> Tensor:
+    def add_(self, other: Any, *, alpha: Any = 1) -> Tensor:
         return self._write(ops.add(self, other, alpha=alpha))
 
-    def sub_(self, other: Any, *, alpha: float = 1) -> Tensor:
+    def sub_(self, other: Any, *, alpha: Any = 1) -> Tensor:
         return self._write(ops.sub(self, other, alpha=alpha))
 
     def mul_(self, other: Any) -> Tensor:

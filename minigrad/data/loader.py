@@ -156,4 +156,6 @@ def default_collate(batch: Sequence[Any]) -> Any:
         return type(first)(*(default_collate(column) for column in zip(*batch, strict=True)))
     if isinstance(first, tuple | list):
         return [default_collate(column) for column in zip(*batch, strict=True)]
-    raise TypeError(f"default_collate: batch must contain tensors, arrays, numbers, dicts or lists; found {type(first)}")
+    raise TypeError(
+        f"default_collate: batch must contain tensors, arrays, numbers, dicts or lists; found {type(first)}"
+    )

@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import as_strided
 from minigrad.kernels import reference
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.layout import channels_first
-from minigrad.kernels.threads import parallel, workers
+from minigrad.kernels.threads import evenly, parallel, workers
 
 _COLUMN_BYTES = 1_500_000  # of one block of columns: it, its weights and its result fit in the L2 cache
 _local = threading.local()
@@ -49,9 +49,7 @@ class _Columns:
             step = min(positions // picture, -(-self.n // workers()))
             return [(i, min(last, i + step), 0, self.rows) for i in range(first, last, step)]
         step = max(1, positions // self.columns)
-        return [
-            (i, i + 1, r, min(self.rows, r + step)) for i in range(first, last) for r in range(0, self.rows, step)
-        ]
+        return [(i, i + 1, r, min(self.rows, r + step)) for i in range(first, last) for r in range(0, self.rows, step)]
 
     def positions(self, block: tuple[int, int, int, int]) -> slice:
         """Which columns of the whole (O, N·H'·W') result the block covers."""
@@ -90,9 +88,7 @@ def conv2d(x: np.ndarray, w: np.ndarray, window: Window, groups: int) -> np.ndar
     return y.reshape(w.shape[0], x.shape[0], rows, columns).transpose(1, 0, 2, 3)  # O N H W -> N O H W
 
 
-def conv2d_input(
-    g: np.ndarray, w: np.ndarray, input_shape: tuple[int, ...], window: Window, groups: int
-) -> np.ndarray:
+def conv2d_input(g: np.ndarray, w: np.ndarray, input_shape: tuple[int, ...], window: Window, groups: int) -> np.ndarray:
     """As reference.conv2d_input."""
     x = np.broadcast_to(g.dtype.type(0), input_shape)  # only its shape is read
     return conv2d_backward(x, w, g, window, groups, True, False)[0]
@@ -181,8 +177,7 @@ def _live_taps(w: np.ndarray, window: Window, size: tuple[int, ...]) -> tuple[np
 def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """a @ b, the columns of b shared out among the threads."""
     result = np.empty((a.shape[0], b.shape[1]), b.dtype)
-    bounds = [b.shape[1] * i // workers() for i in range(workers() + 1)]
-    jobs = [slice(start, stop) for start, stop in zip(bounds, bounds[1:], strict=False)]
+    jobs = evenly(b.shape[1], workers())
 
     def run(parts: list[slice]) -> None:
         for part in parts:
@@ -194,8 +189,7 @@ def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _product_transposed(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """a @ bᵀ, the long inner dimension shared out among the threads and summed in a fixed order."""
-    bounds = [b.shape[1] * i // workers() for i in range(workers() + 1)]
-    jobs = [slice(start, stop) for start, stop in zip(bounds, bounds[1:], strict=False)]
+    jobs = evenly(b.shape[1], workers())
     return _sum(parallel(lambda parts: _sum([a[:, part] @ b[:, part].T for part in parts]), jobs))
 
 
@@ -227,9 +221,7 @@ def _conv_blocks(
     return y, None if other is None else _sum([total for total in totals if total is not None])
 
 
-def _pointwise_backward(
-    x: np.ndarray, w: np.ndarray, gc: np.ndarray, need_x: bool, need_w: bool
-) -> tuple[Any, Any]:
+def _pointwise_backward(x: np.ndarray, w: np.ndarray, gc: np.ndarray, need_x: bool, need_w: bool) -> tuple[Any, Any]:
     """A 1x1 convolution is Y = W X: dX = Wᵀ dY, dW = dY Xᵀ."""
     g_rows = gc.reshape(gc.shape[0], -1)
     matrix = w.reshape(w.shape[0], -1)

@@ -162,9 +162,7 @@ def max_pool2d(x: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray]:
     return y.transpose(1, 0, 2, 3), taps.transpose(1, 0, 2, 3)  # C N H W -> N C H W
 
 
-def max_pool2d_scatter(
-    g: np.ndarray, taps: np.ndarray, input_shape: tuple[int, ...], window: Window
-) -> np.ndarray:
+def max_pool2d_scatter(g: np.ndarray, taps: np.ndarray, input_shape: tuple[int, ...], window: Window) -> np.ndarray:
     """As reference.max_pool2d_scatter."""
     gc, tc = channels_first(g), channels_first(taps)
     n, channels, height, width = input_shape
@@ -209,9 +207,7 @@ def _box_sum(xp: np.ndarray, window: Window, rows: int, columns: int) -> np.ndar
     return total
 
 
-def avg_pool2d_backward(
-    g: np.ndarray, input_shape: tuple[int, ...], window: Window, scale: Any
-) -> np.ndarray:
+def avg_pool2d_backward(g: np.ndarray, input_shape: tuple[int, ...], window: Window, scale: Any) -> np.ndarray:
     """As reference.avg_pool2d_backward."""
     gc = channels_first(g)
     n, channels, height, width = input_shape

@@ -67,9 +67,7 @@ def conv2d_weight(x: Any, g: Any, weight_shape: tuple[int, ...], window: Window,
     return dw.reshape(weight_shape)
 
 
-def conv2d_backward(
-    x: Any, w: Any, g: Any, window: Window, groups: int, need_x: bool, need_w: bool
-) -> tuple[Any, Any]:
+def conv2d_backward(x: Any, w: Any, g: Any, window: Window, groups: int, need_x: bool, need_w: bool) -> tuple[Any, Any]:
     """(∂L/∂x, ∂L/∂w); an accelerator may share work between the two."""
     dx = conv2d_input(g, w, x.shape, window, groups) if need_x else None
     dw = conv2d_weight(x, g, w.shape, window, groups) if need_w else None

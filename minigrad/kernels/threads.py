@@ -94,14 +94,18 @@ class _SingleThreadedBlas:
 _single_threaded_blas = _SingleThreadedBlas()
 
 
+def evenly(length: int, parts: int) -> list[slice]:
+    """``range(length)`` in ``parts`` stretches of nearly the same length."""
+    return [slice(length * i // parts, length * (i + 1) // parts) for i in range(parts)]
+
+
 def parallel(work: Callable[[list[Job]], Result], jobs: Sequence[Job]) -> list[Result]:
     """``work`` on stretches of ``jobs``, one for each thread; their results, in the order of the jobs."""
     global _pool
     parts = min(workers(), len(jobs))
     if parts <= 1:
         return [work(list(jobs))] if jobs else []
-    bounds = [len(jobs) * i // parts for i in range(parts + 1)]
-    stretches = [list(jobs[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)]
+    stretches = [list(jobs[part]) for part in evenly(len(jobs), parts)]
     with _lock:
         if _pool is None:
             _pool = ThreadPoolExecutor(_count, thread_name_prefix="minigrad")

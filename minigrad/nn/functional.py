@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.device import to_device
+from minigrad.device import to_device, to_host
 from minigrad.function import wrap
 from minigrad.ops import (
     adaptive_avg_pool2d,
@@ -60,9 +60,9 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     if not training or p == 0.0:
         return input
-    keep = default_generator.numpy.random(input.shape, dtype=np.float32) >= p
-    factor = (keep / max(1.0 - p, 1e-300) * (p < 1.0)).astype(input.dtype)
-    mask = wrap(to_device(factor, input.device))
+    keep = np.asarray(default_generator.numpy.random(input.shape, dtype=np.float32)) >= p
+    scale = 0.0 if p == 1.0 else 1.0 / (1.0 - p)
+    mask = wrap(to_device(np.asarray(keep.astype(input.dtype) * input.dtype.type(scale)), input.device))
     return input.mul_(mask) if inplace else input * mask
 
 
@@ -72,9 +72,9 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
     Raises:
         RuntimeError: if a class is negative or not below ``num_classes``.
     """
-    classes = int(tensor.array.max()) + 1 if num_classes == -1 else num_classes
-    if tensor.array.size and (int(tensor.array.min()) < 0 or int(tensor.array.max()) >= classes):
+    labels = to_host(tensor.array)
+    classes = int(labels.max()) + 1 if num_classes == -1 else num_classes
+    if labels.size and (labels.min() < 0 or labels.max() >= classes):
         raise RuntimeError(f"Class values must be non-negative and smaller than num_classes ({classes}).")
-    rows = np.zeros_like(tensor.array, dtype=np.int64, shape=(*tensor.shape, classes))
-    np.put_along_axis(rows, np.expand_dims(tensor.array, -1), 1, axis=-1)
-    return wrap(rows)
+    rows = np.expand_dims(tensor.array, -1) == np.arange(classes, like=tensor.array)
+    return wrap(rows.astype(np.int64))

@@ -123,7 +123,9 @@ class _BatchNorm(Module):
         for name in ("weight", "bias"):
             self.register_parameter(name, _new(num_features, device=device, dtype=dtype) if affine else None)
         track = track_running_stats
-        self.register_buffer("running_mean", creation.zeros(num_features, device=device, dtype=dtype) if track else None)
+        self.register_buffer(
+            "running_mean", creation.zeros(num_features, device=device, dtype=dtype) if track else None
+        )
         self.register_buffer("running_var", creation.ones(num_features, device=device, dtype=dtype) if track else None)
         self.register_buffer(
             "num_batches_tracked", creation.zeros(dtype=dtypes.int64, device=device) if track else None
@@ -392,9 +394,7 @@ class CrossEntropyLoss(Module):
         self.ignore_index, self.reduction, self.label_smoothing = ignore_index, reduction, label_smoothing
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.cross_entropy(
-            input, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing
-        )
+        return F.cross_entropy(input, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing)
 
 
 class NLLLoss(Module):

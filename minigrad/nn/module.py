@@ -54,9 +54,7 @@ class Module:
 
     def __init__(self) -> None:
         # Straight into __dict__: __setattr__ below needs these to be there already.
-        self.__dict__.update(
-            training=True, _parameters={}, _buffers={}, _modules={}, _non_persistent_buffers=set()
-        )
+        self.__dict__.update(training=True, _parameters={}, _buffers={}, _modules={}, _non_persistent_buffers=set())
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Computes the output; every subclass defines it."""
@@ -245,8 +243,8 @@ class Module:
         for key in own:
             if key in state_dict and tuple(state_dict[key].shape) != own[key].shape:
                 problems.append(
-                    f"size mismatch for {key}: copying a param with shape {list(state_dict[key].shape)} from checkpoint, "
-                    f"the shape in current model is {list(own[key].shape)}."
+                    f"size mismatch for {key}: copying a param with shape {list(state_dict[key].shape)} from "
+                    f"checkpoint, the shape in current model is {list(own[key].shape)}."
                 )
         if problems:
             lines = "\n\t".join(problems[:8] + ([f"… and {len(problems) - 8} more"] if len(problems) > 8 else []))

@@ -7,14 +7,59 @@ arguments and calls primitives or other functions.
 from minigrad.ops import promotion
 from minigrad.ops.activation import log_softmax, relu, sigmoid, softmax, tanh
 from minigrad.ops.conv import conv2d
-from minigrad.ops.elementwise import abs, add, clamp, clone, contiguous, div, eq, exp, ge, gt, isfinite, isnan, le, log, logical_and, logical_not, logical_or, lt, maximum, minimum, mul, ne, neg, pow, rsqrt, sign, sqrt, sub, to_dtype, where
+from minigrad.ops.elementwise import (
+    abs,
+    add,
+    clamp,
+    clone,
+    contiguous,
+    div,
+    eq,
+    exp,
+    ge,
+    gt,
+    isfinite,
+    isnan,
+    le,
+    log,
+    logical_and,
+    logical_not,
+    logical_or,
+    lt,
+    maximum,
+    minimum,
+    mul,
+    ne,
+    neg,
+    pow,
+    rsqrt,
+    sign,
+    sqrt,
+    sub,
+    to_dtype,
+    where,
+)
 from minigrad.ops.indexing import gather, getitem, setitem, take_along_dim
 from minigrad.ops.linalg import linear, matmul
 from minigrad.ops.loss import cross_entropy, mse_loss, nll_loss
 from minigrad.ops.norm import batch_norm
 from minigrad.ops.pool import adaptive_avg_pool2d, avg_pool2d, max_pool2d
 from minigrad.ops.reduce import all, amax, amin, any, argmax, argmin, max, mean, min, sum, var
-from minigrad.ops.shape import broadcast_to, cat, expand, flatten, pad, permute, reshape, squeeze, stack, t, transpose, unsqueeze, view
+from minigrad.ops.shape import (
+    broadcast_to,
+    cat,
+    expand,
+    flatten,
+    pad,
+    permute,
+    reshape,
+    squeeze,
+    stack,
+    t,
+    transpose,
+    unsqueeze,
+    view,
+)
 
 __all__ = [
     "abs",

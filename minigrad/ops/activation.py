@@ -125,7 +125,7 @@ def softmax(input: Any, dim: int, dtype: Any = None) -> Any:
 
     Raises:
         IndexError: if ``dim`` is out of range.
-        RuntimeError: for an integer tensor without ``dtype``.
+        NotImplementedError: for an integer tensor without ``dtype``.
     """
     return _over_dim("softmax", Softmax, input, dim, dtype)
 
@@ -135,7 +135,7 @@ def log_softmax(input: Any, dim: int, dtype: Any = None) -> Any:
 
     Raises:
         IndexError: if ``dim`` is out of range.
-        RuntimeError: for an integer tensor without ``dtype``.
+        NotImplementedError: for an integer tensor without ``dtype``.
     """
     return _over_dim("log_softmax", LogSoftmax, input, dim, dtype)
 
@@ -145,7 +145,7 @@ def _over_dim(name: str, function: type[Function], input: Any, dim: int, dtype: 
     if dtype is not None:
         x = cast(x, np.dtype(dtype))
     if x.array.dtype.kind != "f":
-        raise RuntimeError(f"{name} is not implemented for {x.array.dtype}; pass dtype=minigrad.float32")
+        raise NotImplementedError(f"{name} is not implemented for {x.array.dtype}; pass dtype=minigrad.float32")
     dim = normalize_dim(dim, x.array.ndim)
     if x.array.ndim == 0:
         return function.apply(x.reshape(1), 0).reshape(())

@@ -122,8 +122,7 @@ def conv2d(
     x, w = as_tensor_operand("conv2d", input), as_tensor_operand("conv2d", weight, "weight")
     if x.array.ndim not in (3, 4):
         raise RuntimeError(
-            "Expected 3D (unbatched) or 4D (batched) input to conv2d, "
-            f"but got input of size: {list(x.array.shape)}"
+            f"Expected 3D (unbatched) or 4D (batched) input to conv2d, but got input of size: {list(x.array.shape)}"
         )
     if w.array.ndim != 4:
         raise RuntimeError(f"expected 4-dimensional weight (O, C/groups, kh, kw), got {list(w.array.shape)}")

@@ -95,9 +95,10 @@ class Pow(Function):
 
     def backward(self, grad: Any) -> Any:
         x, y, z = self.saved_tensors
-        grad_x = grad_y = None
+        grad_x: Any = None
+        grad_y: Any = None
         if self.needs_input_grad[0] and isinstance(y, TensorBase):
-            grad_x = grad * where(y == 0, 0.0, y * x ** (y - 1))
+            grad_x = grad * where(eq(y, 0), 0.0, mul(y, pow(x, sub(y, 1))))
         elif self.needs_input_grad[0]:
             grad_x = grad * 0.0 if y == 0 else grad * (y * x ** (y - 1))
         if self.needs_input_grad[1]:

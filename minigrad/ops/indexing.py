@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.autograd import sum_to_shape
+from minigrad.device import device_of, to_device, to_host
 from minigrad.function import Function, TensorBase
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, number
 
@@ -95,7 +96,10 @@ class ScatterAddAlongDim(Function):
 
 def _positions(indices: Any, dim: int) -> tuple[Any, ...]:
     """A full index tuple: ``indices`` along ``dim``, each element's own position along the others."""
-    own = np.meshgrid(*[np.arange(n) for n in indices.shape], indexing="ij", sparse=True)
+    own = []
+    for d, n in enumerate(indices.shape):
+        along_d = tuple(n if e == d else 1 for e in range(indices.ndim))
+        own.append(np.arange(n, like=indices).reshape(along_d))
     return tuple(indices if d == dim else own[d] for d in range(indices.ndim))
 
 
@@ -104,29 +108,29 @@ def _is_basic(index: Any) -> bool:
     return all(part is None or part is Ellipsis or isinstance(part, slice | int) for part in parts)
 
 
-def as_index(index: Any) -> Any:
-    """A torch index as NumPy takes it: tensors become arrays, lists become arrays.
+def as_index(index: Any, like: Any) -> Any:
+    """A torch index as NumPy takes it: tensors and lists become arrays, on the device of the array ``like``.
 
     Raises:
         ValueError: for a slice with a step below 1, which torch does not have (use ``flip``).
         IndexError: for a part that is no index.
     """
-    parts = tuple(_index_part(part) for part in (index if isinstance(index, tuple) else (index,)))
+    parts = tuple(_index_part(part, like) for part in (index if isinstance(index, tuple) else (index,)))
     return parts if isinstance(index, tuple) else parts[0]
 
 
-def _index_part(part: Any) -> Any:
+def _index_part(part: Any, like: Any) -> Any:
     if isinstance(part, TensorBase):
         if part.array.dtype.kind not in "iub":
             raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, got {part.array.dtype}")
-        return int(part.array) if part.array.ndim == 0 and part.array.dtype.kind != "b" else part.array
+        return int(to_host(part.array)) if part.array.ndim == 0 and part.array.dtype.kind != "b" else part.array
     if isinstance(part, slice):
         if part.step is not None and part.step < 1:
             raise ValueError("step must be greater than zero")
         return part
-    if isinstance(part, list):
-        return np.asarray(part)
-    if part is None or part is Ellipsis or isinstance(part, int | np.ndarray):
+    if isinstance(part, list | np.ndarray):
+        return to_device(np.asarray(part), device_of(like))
+    if part is None or part is Ellipsis or isinstance(part, int):
         return part
     if isinstance(part, np.integer):
         return int(part)
@@ -142,7 +146,7 @@ def getitem(input: Any, index: Any) -> Any:
     Raises:
         IndexError: if the index does not fit, naming it and the shape.
     """
-    index = as_index(index)
+    index = as_index(index, input.array)
     try:
         return GetItem.apply(input, index)
     except IndexError as error:
@@ -158,7 +162,7 @@ def setitem(input: Any, index: Any, value: Any) -> None:
     """
     value = cast(value, input.array.dtype) if isinstance(value, TensorBase) else number(value)
     try:
-        SetItem.apply(input, value, as_index(index))
+        SetItem.apply(input, value, as_index(index, input.array))
     except ValueError as error:
         raise RuntimeError(f"cannot write a value of shape {list(getattr(value, 'shape', ()))}: {error}") from None
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.device import to_host
 from minigrad.function import wrap
 from minigrad.ops.activation import log_softmax
 from minigrad.ops.promotion import as_tensor_operand
@@ -32,9 +33,7 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     return _reduced(difference * difference, reduction)
 
 
-def nll_loss(
-    input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"
-) -> Any:
+def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> Any:
     """Negative log likelihood: −w[t] · x[t] for the class t of each target.
 
     Args:
@@ -90,9 +89,9 @@ def _nll_elements(x: Any, t: Any, weight: Any, ignore_index: int) -> tuple[Any, 
     counted = t.array != ignore_index
     classes = x.array.shape[1]
     out_of_range = counted & ((t.array < 0) | (t.array >= classes))
-    if np.any(out_of_range):
-        bad = t.array[out_of_range].reshape(-1)[:1]
-        raise IndexError(f"Target {int(bad[0])} is out of bounds: classes are 0 to {classes - 1}")
+    if to_host(np.any(out_of_range)):
+        bad = int(to_host(t.array)[to_host(out_of_range)][0])
+        raise IndexError(f"Target {bad} is out of bounds: classes are 0 to {classes - 1}")
     safe = np.where(counted, t.array, 0).astype(np.int64)
     factors = counted.astype(x.array.dtype) if weight is None else counted * weight.array[safe]
     picked = x.gather(1, wrap(np.expand_dims(safe, 1))).squeeze(1)  # N 1 … -> N …

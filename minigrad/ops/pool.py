@@ -115,8 +115,8 @@ def max_pool2d(
 
 
 def _flat_positions(taps: Any, shape: tuple[int, ...], window: Window) -> Any:
-    rows = np.arange(taps.shape[-2])[:, None] * window.stride[0] - window.padding[0][0]
-    columns = np.arange(taps.shape[-1]) * window.stride[1] - window.padding[1][0]
+    rows = np.arange(taps.shape[-2], like=taps)[:, None] * window.stride[0] - window.padding[0][0]
+    columns = np.arange(taps.shape[-1], like=taps) * window.stride[1] - window.padding[1][0]
     taps = taps.astype(np.int64)
     down = rows + taps // window.kernel[1] * window.dilation[0]
     across = columns + taps % window.kernel[1] * window.dilation[1]

@@ -98,7 +98,7 @@ class Optimizer:
             raise ValueError(
                 f"loaded state dict has {len(groups)} parameter groups, the optimizer has {len(self.param_groups)}"
             )
-        by_number = {}
+        by_number: dict[int, Tensor] = {}
         for i, (saved, group) in enumerate(zip(groups, self.param_groups, strict=True)):
             if len(saved["params"]) != len(group["params"]):
                 raise ValueError(
@@ -154,5 +154,3 @@ def check_non_negative(**options: float) -> None:
         if not value >= 0.0:
             label = {"lr": "learning rate", "eps": "epsilon value"}.get(name, f"{name} value")
             raise ValueError(f"Invalid {label}: {value}")
-
-

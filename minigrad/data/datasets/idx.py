@@ -60,7 +60,11 @@ def _decompressed(path: Path, raw: bytes) -> bytes:
         expected = ""
         if len(content) >= 4 and len(content) >= 4 + 4 * content[3]:
             shape = struct.unpack(f">{content[3]}I", content[4 : 4 + 4 * content[3]])
-            size = 4 + 4 * content[3] + int(np.prod(shape, dtype=np.int64)) * np.dtype(_TYPES.get(content[2], "u1")).itemsize
+            size = (
+                4
+                + 4 * content[3]
+                + int(np.prod(shape, dtype=np.int64)) * np.dtype(_TYPES.get(content[2], "u1")).itemsize
+            )
             expected = f"expected {size} bytes after unpacking for an array of shape {list(shape)}, "
         raise CorruptFileError(
             f"{path}: the gzip file of {len(raw)} bytes is cut short: {expected}found {len(content)} bytes"

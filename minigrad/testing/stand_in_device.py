@@ -1,0 +1,119 @@
+"""A device that is not there: arrays that behave as a GPU's do, so that code for a GPU is tested without one.
+
+A :class:`StandInArray` answers NumPy's functions by NEP 13 (``__array_ufunc__``) and NEP 18
+(``__array_function__``), as CuPy's arrays do. Like them it refuses to become a host array by accident, to
+be mixed with host arrays, and to run functions that CuPy does not have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from minigrad.device import Backend, register_backend
+
+NAME = "stand_in"
+
+#: What ops and reference kernels may call beside ufuncs. CuPy has every one of them under the same name.
+ALLOWED_FUNCTIONS = frozenset(
+    "all any arange argmax argmin broadcast_to clip concatenate copy copyto empty_like expand_dims full_like "
+    "max may_share_memory mean min ones_like reshape squeeze sum swapaxes take_along_axis transpose where "
+    "zeros_like".split()
+)
+_ALLOWED_UFUNC_METHODS = ("__call__", "at")
+
+
+class StandInArray(NDArrayOperatorsMixin):
+    """An array of the stand-in device; its memory is a NumPy array that nobody else may touch."""
+
+    def __init__(self, host: np.ndarray, base: StandInArray | None = None) -> None:
+        self._host = host
+        self.base = base
+
+    # --- NumPy's functions ---
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method not in _ALLOWED_UFUNC_METHODS:
+            raise TypeError(f"the device has no {ufunc.__name__}.{method}")
+        out = kwargs.pop("out", None)
+        if out is not None:
+            kwargs["out"] = _unwrap(out)
+        result = getattr(ufunc, method)(*_unwrap(inputs), **_unwrap(kwargs))
+        return out[0] if out is not None and len(out) == 1 else self._wrap(result)
+
+    def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+        if func.__name__ not in ALLOWED_FUNCTIONS:
+            raise TypeError(f"the device has no function {func.__name__}")
+        return self._wrap(func(*_unwrap(args), **_unwrap(kwargs)))
+
+    def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
+        raise TypeError("implicit conversion to a host array is not allowed; use minigrad.device.to_host")
+
+    def _wrap(self, result: Any) -> Any:
+        if isinstance(result, bool):  # may_share_memory
+            return result
+        if not isinstance(result, np.ndarray | np.generic):
+            return result
+        host = np.asarray(result)
+        shared = np.may_share_memory(host, self._host)
+        return StandInArray(host, (self if self.base is None else self.base) if shared else None)
+
+    # --- What arrays have ---
+
+    shape = property(lambda self: self._host.shape)
+    dtype = property(lambda self: self._host.dtype)
+    ndim = property(lambda self: self._host.ndim)
+    size = property(lambda self: self._host.size)
+    strides = property(lambda self: self._host.strides)
+    itemsize = property(lambda self: self._host.itemsize)
+    nbytes = property(lambda self: self._host.nbytes)
+    flags = property(lambda self: self._host.flags)
+
+    def __len__(self) -> int:
+        return len(self._host)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._wrap(self._host[_unwrap(index)])
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._host[_unwrap(index)] = _unwrap(value)
+
+    def __bool__(self) -> bool:
+        raise TypeError("implicit conversion of a device array to bool is not allowed; use minigrad.device.to_host")
+
+    __float__ = __int__ = __index__ = __bool__  # type: ignore[assignment]
+
+    def astype(self, dtype: Any) -> StandInArray:
+        return self._wrap(self._host.astype(dtype))
+
+    def reshape(self, *shape: Any) -> StandInArray:
+        return self._wrap(self._host.reshape(*shape))
+
+    def transpose(self, *dims: Any) -> StandInArray:
+        return self._wrap(self._host.transpose(*dims))
+
+
+def _unwrap(value: Any) -> Any:
+    """Host memory in place of stand-in arrays, at any depth; host arrays are refused, as a GPU would."""
+    if isinstance(value, StandInArray):
+        return value._host
+    if isinstance(value, np.ndarray) and value.size:
+        raise TypeError(f"a host array of shape {list(value.shape)} is mixed with arrays of the device")
+    if isinstance(value, tuple):
+        return tuple(_unwrap(item) for item in value)
+    if isinstance(value, list):
+        return [_unwrap(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _unwrap(item) for key, item in value.items()}
+    return value
+
+
+def register_stand_in_device() -> str:
+    """Makes ``device("stand_in")`` known, and returns its name."""
+    register_backend(
+        NAME, Backend(StandInArray, lambda host: StandInArray(np.array(host, order="K")), lambda array: array._host.copy())
+    )
+    return NAME

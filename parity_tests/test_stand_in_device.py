@@ -1,0 +1,62 @@
+"""Every operation on the stand-in device: the same results as on the CPU, and never through the host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import minigrad
+from minigrad import Tensor, autograd
+from minigrad.nn import functional as F
+from minigrad.testing import register_stand_in_device
+from parity_tests.compare import as_tuple, assert_close
+from parity_tests.records import RECORDS, OpRecord
+from parity_tests.tolerances import FLOAT64
+
+DEVICE = register_stand_in_device()
+
+
+class OnDevice:
+    """minigrad, but ``tensor``, ``zeros`` and ``arange`` make tensors on the stand-in device."""
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(minigrad, name)
+        if name in ("tensor", "zeros", "arange"):
+            return lambda *args, **options: found(*args, **options, device=DEVICE)
+        return found
+
+
+def _run(record: OpRecord, sample: Any, where: str) -> list[Tensor]:
+    """Outputs, gradients and second gradients on a device, back on the CPU."""
+    random = np.random.default_rng(2)
+    inputs = []
+    for i, array in enumerate(sample.arrays):
+        x = minigrad.from_numpy(array.copy(order="K")).to(where)
+        inputs.append(x.detach().requires_grad_(sample.differentiable(i)))
+    module = minigrad if where == "cpu" else OnDevice()
+    outputs = [o for o in as_tuple(record.call(module, F, *inputs, **sample.options))]
+    results = [o.detach().cpu() for o in outputs]
+    roots, wanted = [o for o in outputs if o.requires_grad], [x for x in inputs if x.requires_grad]
+    for _ in range(2):
+        if not roots or not wanted:
+            break
+        cotangents = [minigrad.from_numpy(np.asarray(random.standard_normal(o.shape))).to(where) for o in roots]
+        grads = autograd.grad(roots, wanted, cotangents, create_graph=True, allow_unused=True)
+        results += [g.detach().cpu() for g in grads if g is not None]
+        roots = [g for g in grads if g is not None and g.requires_grad]
+    return results
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=repr)
+@settings(max_examples=8)
+@given(data=st.data())
+def test_op_runs_on_the_stand_in_device_as_on_the_cpu(record: OpRecord, data: Any) -> None:
+    sample = data.draw(record.samples)
+    here, there = _run(record, sample, "cpu"), _run(record, sample, DEVICE)
+    assert len(here) == len(there)
+    for i, (a, b) in enumerate(zip(there, here, strict=True)):
+        assert_close(a, b.numpy(), FLOAT64, f"result {i}")
