@@ -38,11 +38,9 @@ class StandInArray(NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method not in _ALLOWED_UFUNC_METHODS:
             raise TypeError(f"the device has no {ufunc.__name__}.{method}")
-        out = kwargs.pop("out", None)
-        if out is not None:
-            kwargs["out"] = _unwrap(out)
         result = getattr(ufunc, method)(*_unwrap(inputs), **_unwrap(kwargs))
-        return out[0] if out is not None and len(out) == 1 else self._wrap(result)
+        out = kwargs.get("out")
+        return self._wrap(result) if out is None else out[0]
 
     def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
         if func.__name__ not in ALLOWED_FUNCTIONS:
