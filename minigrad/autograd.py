@@ -147,7 +147,7 @@ def topological_order(roots: Iterable[Node]) -> list[Node]:
     unvisited = list(uses)
     while unvisited:
         node = unvisited.pop()
-        for edge in getattr(node, "next_functions", ()):  # a leaf has none
+        for edge in node.next_functions:
             if edge is not None:
                 if edge[0] not in uses:
                     uses[edge[0]] = 0
@@ -158,7 +158,7 @@ def topological_order(roots: Iterable[Node]) -> list[Node]:
     while ready:
         node = ready.pop()
         order.append(node)
-        for edge in getattr(node, "next_functions", ()):
+        for edge in node.next_functions:
             if edge is not None:
                 uses[edge[0]] -= 1
                 if uses[edge[0]] == 0:
@@ -216,7 +216,7 @@ def _nodes_on_a_path_to(wanted: set[Edge], order: Sequence[Node]) -> set[Node]:
     """The nodes that must run for gradients to reach ``wanted``: an edge of theirs leads there."""
     useful: set[Node] = set()
     for node in reversed(order):
-        for edge in getattr(node, "next_functions", ()):
+        for edge in node.next_functions:
             if edge is not None and (edge in wanted or edge[0] in useful):
                 useful.add(node)
                 break
@@ -330,10 +330,14 @@ def _is_sole_owner(gradient: TensorBase) -> bool:
     copied, or ``x.grad.zero_()`` would clear both. A fresh result of a convolution need not be, which
     saves a copy of all parameters a step. CPython's reference counts tell the two apart.
     """
-    array = gradient.array
-    if any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True)):
-        return False  # a broadcast view: many elements in one place
+    if _has_overlap(gradient.array):
+        return False
     return all(count <= alone for count, alone in zip(_reference_counts(gradient), _ALONE, strict=True))
+
+
+def _has_overlap(array: Any) -> bool:
+    """Whether it is a broadcast view, with many elements in one place of memory."""
+    return any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True))
 
 
 def _reference_counts(gradient: TensorBase) -> tuple[int, int, int]:

@@ -57,6 +57,7 @@ class TensorBase:
     _view_version: int | None = None  # for a view: the storage's count when the view was taken
     _hooks: dict[int, Callable[..., Any]] | None = None
     retains_grad = False
+    next_functions: tuple[Edge | None, ...] = ()  # a leaf ends every path; no inner tensor is ever a node
 
     @property
     def is_leaf(self) -> bool:

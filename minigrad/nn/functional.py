@@ -25,6 +25,7 @@ from minigrad.ops import (
     softmax,
     tanh,
 )
+from minigrad.ops.loss import refuse_legacy_reduction
 from minigrad.random import default_generator
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "nll_loss",
     "one_hot",
     "pad",
+    "refuse_legacy_reduction",
     "relu",
     "sigmoid",
     "softmax",

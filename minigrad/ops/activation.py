@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -120,7 +121,7 @@ def tanh(input: Any) -> Any:
     return Tanh.apply(to_floating(as_tensor_operand("tanh", input)))
 
 
-def softmax(input: Any, dim: int, dtype: Any = None) -> Any:
+def softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
     """e^x over dimension ``dim``, scaled so that it sums to 1.
 
     Raises:
@@ -130,7 +131,7 @@ def softmax(input: Any, dim: int, dtype: Any = None) -> Any:
     return _over_dim("softmax", Softmax, input, dim, dtype)
 
 
-def log_softmax(input: Any, dim: int, dtype: Any = None) -> Any:
+def log_softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
     """ln softmax(x), computed without leaving the logarithm.
 
     Raises:
@@ -140,12 +141,15 @@ def log_softmax(input: Any, dim: int, dtype: Any = None) -> Any:
     return _over_dim("log_softmax", LogSoftmax, input, dim, dtype)
 
 
-def _over_dim(name: str, function: type[Function], input: Any, dim: int, dtype: Any) -> Any:
+def _over_dim(name: str, function: type[Function], input: Any, dim: int | None, dtype: Any) -> Any:
     x = as_tensor_operand(name, input)
     if dtype is not None:
         x = cast(x, np.dtype(dtype))
     if x.array.dtype.kind != "f":
         raise NotImplementedError(f"{name} is not implemented for {x.array.dtype}; pass dtype=minigrad.float32")
+    if dim is None:
+        dim = 0 if x.array.ndim in (0, 1, 3) else 1
+        warnings.warn(f"{name}: implicit dimension choice is deprecated; pass dim={dim}", stacklevel=3)
     dim = normalize_dim(dim, x.array.ndim)
     if x.array.ndim == 0:
         return function.apply(x.reshape(1), 0).reshape(())

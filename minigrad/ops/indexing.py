@@ -60,9 +60,11 @@ class SetItem(Function):
         grad_x = grad_value = None
         if self.needs_input_grad[0]:
             grad_x = grad.clone()
-            setitem(grad_x, self.index, 0.0)
+            SetItem.apply(grad_x, 0.0, self.index)
         if self.needs_input_grad[1]:
-            grad_value = sum_to_shape(GetItem.apply(grad, self.index), self.value_shape)
+            picked = GetItem.apply(grad, self.index)
+            extra = max(len(self.value_shape) - picked.ndim, 0)  # leading 1s, which an assignment drops
+            grad_value = sum_to_shape(picked, self.value_shape[extra:]).reshape(self.value_shape)
         return grad_x, grad_value, None
 
 
@@ -116,7 +118,8 @@ def as_index(index: Any, like: Any) -> Any:
         IndexError: for a part that is no index.
     """
     parts = tuple(_index_part(part, like) for part in (index if isinstance(index, tuple) else (index,)))
-    return parts if isinstance(index, tuple) else parts[0]
+    # With a final "..." NumPy gives a 0-d view for an index of ints only, where it would give a copy.
+    return parts if not _is_basic(parts) or Ellipsis in parts else (*parts, Ellipsis)
 
 
 def _index_part(part: Any, like: Any) -> Any:

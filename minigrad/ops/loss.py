@@ -22,18 +22,42 @@ def _reduced(loss: Any, reduction: str) -> Any:
     return mean(loss) if reduction == "mean" else sum(loss)
 
 
-def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+def refuse_legacy_reduction(size_average: Any, reduce: Any) -> None:
+    """torch keeps two deprecated arguments in its argument order; so do we, to say what replaced them."""
+    if size_average is not None or reduce is not None:
+        raise NotImplementedError("size_average and reduce are deprecated and not supported; use reduction")
+
+
+def mse_loss(
+    input: Any,
+    target: Any,
+    size_average: None = None,
+    reduce: None = None,
+    reduction: str = "mean",
+    weight: Any = None,
+) -> Any:
     """(x − y)², reduced.
 
     Raises:
         RuntimeError: if the shapes cannot be broadcast.
     """
+    refuse_legacy_reduction(size_average, reduce)
     x, y = as_tensor_operand("mse_loss", input), as_tensor_operand("mse_loss", target, "target")
+    if weight is not None:
+        raise NotImplementedError("mse_loss: weight is not supported; multiply the loss of reduction='none' by it")
     difference = x - y
     return _reduced(difference * difference, reduction)
 
 
-def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> Any:
+def nll_loss(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    size_average: None = None,
+    ignore_index: int = -100,
+    reduce: None = None,
+    reduction: str = "mean",
+) -> Any:
     """Negative log likelihood: −w[t] · x[t] for the class t of each target.
 
     Args:
@@ -45,6 +69,7 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
         IndexError: for a target outside 0 … C−1, naming it.
         RuntimeError, ValueError: if the shapes or dtypes do not fit.
     """
+    refuse_legacy_reduction(size_average, reduce)
     x, t = as_tensor_operand("nll_loss", input), as_tensor_operand("nll_loss", target, "target")
     _check_classes(x, t, weight)
     if x.array.ndim == 1:
@@ -102,7 +127,9 @@ def cross_entropy(
     input: Any,
     target: Any,
     weight: Any = None,
+    size_average: None = None,
     ignore_index: int = -100,
+    reduce: None = None,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Any:
@@ -119,6 +146,7 @@ def cross_entropy(
         IndexError: for a target outside 0 … C−1.
         RuntimeError, ValueError: if shapes, dtypes or ε do not fit.
     """
+    refuse_legacy_reduction(size_average, reduce)
     x, t = as_tensor_operand("cross_entropy", input), as_tensor_operand("cross_entropy", target, "target")
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
@@ -126,7 +154,7 @@ def cross_entropy(
         return _soft_cross_entropy(x, t, weight, reduction, label_smoothing)
     log_p = log_softmax(x, 1 if x.array.ndim > 1 else 0)
     if label_smoothing == 0.0:
-        return nll_loss(log_p, t, weight, ignore_index, reduction)
+        return nll_loss(log_p, t, weight, ignore_index=ignore_index, reduction=reduction)
     _check_classes(x, t, weight)
     if x.array.ndim == 1:
         log_p, t = log_p.unsqueeze(0), t.reshape(1)

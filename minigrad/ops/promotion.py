@@ -60,6 +60,8 @@ def promote(x: Any, y: Any) -> tuple[Any, Any]:
         dtype = dtypes.result_type(priority(x), priority(y))
         return cast(x, dtype), cast(y, dtype)
     if isinstance(x, TensorBase):
+        if type(y) is float and x.array.dtype.kind == "f":
+            return x, y
         y = number(y)
         return cast(x, dtypes.result_type(priority(x), (dtypes.dtype_of_scalar(y), 0))), y
     y, x = promote(y, x)

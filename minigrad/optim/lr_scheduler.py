@@ -133,7 +133,7 @@ class OneCycleLR(LRScheduler):
         last = total_steps - 1
         # Each phase: the step at which it ends, and the levels it goes between.
         if three_phase:
-            self.phases = [(rise, "initial", "max"), (2 * rise + 1, "max", "initial"), (last, "initial", "final")]
+            self.phases = [(rise, "initial", "max"), (2 * rise, "max", "initial"), (last, "initial", "final")]
         else:
             self.phases = [(rise, "initial", "max"), (last, "max", "final")]
         self.cycle_momentum = cycle_momentum

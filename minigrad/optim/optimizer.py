@@ -107,7 +107,7 @@ class Optimizer:
                 )
             by_number.update(zip(saved["params"], group["params"], strict=True))
         self.state = {
-            by_number[number]: {name: _like(value, by_number[number]) for name, value in state.items()}
+            by_number[number]: {name: _state_value(name, value, by_number[number]) for name, value in state.items()}
             for number, state in state_dict["state"].items()
         }
         for saved, group in zip(groups, self.param_groups, strict=True):
@@ -121,14 +121,14 @@ class Optimizer:
         return "\n".join([*lines, ")"])
 
 
-def _like(value: Any, parameter: Tensor) -> Any:
-    """A state value in a copy of its own, in the parameter's memory order and on its device."""
+def _state_value(name: str, value: Any, parameter: Tensor) -> Any:
+    """A loaded value in a copy of its own, in the parameter's memory order and on its device."""
     if isinstance(value, Tensor):
         value = value.array
+    if name == "step":  # a 0-d tensor in torch's state dicts
+        return float(value)
     if not hasattr(value, "shape"):
         return value
-    if value.shape == ():
-        return float(value)
     copy = np.empty_like(parameter.array)
     copy[...] = to_device(np.asarray(value) if not hasattr(value, "__array_function__") else value, parameter.device)
     wrapped = parameter.detach()

@@ -1,0 +1,137 @@
+"""Layers against torch's: output, gradients, buffers over several steps, state dict both ways, repr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import minigrad
+from minigrad import nn
+from parity_tests.compare import assert_close
+from parity_tests.tolerances import FLOAT64
+
+#: One line makes the layer in both libraries; beside it the shape of its input.
+MODULES: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
+    "Linear": (lambda m: m.Linear(5, 3), (4, 5)),
+    "Linear without bias": (lambda m: m.Linear(5, 3, bias=False), (2, 4, 5)),
+    "Conv2d": (lambda m: m.Conv2d(4, 6, 3, stride=2, padding=1, groups=2), (2, 4, 7, 7)),
+    "Conv2d same": (lambda m: m.Conv2d(4, 6, (2, 3), padding="same", dilation=2, bias=False), (2, 4, 7, 7)),
+    "BatchNorm1d": (lambda m: m.BatchNorm1d(3), (5, 3)),
+    "BatchNorm2d": (lambda m: m.BatchNorm2d(3, eps=0.1, momentum=0.3), (4, 3, 5, 5)),
+    "BatchNorm2d cumulative": (lambda m: m.BatchNorm2d(3, momentum=None), (4, 3, 5, 5)),
+    "BatchNorm2d without bias": (lambda m: m.BatchNorm2d(3, bias=False), (4, 3, 5, 5)),
+    "BatchNorm2d plain": (lambda m: m.BatchNorm2d(3, affine=False, track_running_stats=False), (4, 3, 5, 5)),
+    "MaxPool2d": (lambda m: m.MaxPool2d(3, 2, padding=1), (2, 3, 8, 8)),
+    "AvgPool2d": (lambda m: m.AvgPool2d(3, 2, padding=1, count_include_pad=False), (2, 3, 8, 8)),
+    "AdaptiveAvgPool2d": (lambda m: m.AdaptiveAvgPool2d((2, 3)), (2, 3, 8, 8)),
+    "ReLU": (lambda m: m.ReLU(), (3, 4)),
+    "Sigmoid": (lambda m: m.Sigmoid(), (3, 4)),
+    "Tanh": (lambda m: m.Tanh(), (3, 4)),
+    "Softmax": (lambda m: m.Softmax(dim=1), (3, 4)),
+    "LogSoftmax": (lambda m: m.LogSoftmax(dim=-1), (3, 4)),
+    "Dropout(0)": (lambda m: m.Dropout(0.0), (3, 4)),
+    "Flatten": (lambda m: m.Flatten(), (3, 4, 2)),
+    "Identity": (lambda m: m.Identity(), (3, 4)),
+    "CNN": (
+        lambda m: m.Sequential(
+            m.Conv2d(3, 6, 5), m.ReLU(inplace=True), m.MaxPool2d(2), m.Flatten(), m.Linear(6 * 4 * 4, 10)
+        ),
+        (2, 3, 12, 12),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_module_equals_torchs_over_several_steps(name: str) -> None:
+    make, shape = MODULES[name]
+    theirs = make(torch.nn).double()
+    ours = make(nn).double()
+    assert [n for n, _ in ours.named_parameters()] == [n for n, _ in theirs.named_parameters()]
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    ours.load_state_dict({key: value.numpy() for key, value in theirs.state_dict().items()})
+    random = np.random.default_rng(0)
+    for step in range(4):
+        if step == 3:
+            ours.eval()
+            theirs.eval()
+        x = random.standard_normal(shape)
+        our_x, their_x = minigrad.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+        our_y, their_y = ours(our_x), theirs(their_x)
+        assert_close(our_y, their_y, FLOAT64, f"output at step {step}")
+        v = random.standard_normal(their_y.shape)
+        ours.zero_grad()
+        theirs.zero_grad()
+        our_y.backward(minigrad.from_numpy(v))
+        their_y.backward(torch.from_numpy(v))
+        assert_close(our_x.grad, their_x.grad, FLOAT64, "gradient of the input")
+        for (key, a), (_, b) in zip(ours.named_parameters(), theirs.named_parameters(), strict=True):
+            assert_close(a.grad, b.grad, FLOAT64, f"gradient of {key}")
+        for (key, a), (_, b) in zip(ours.named_buffers(), theirs.named_buffers(), strict=True):
+            assert_close(a, b, FLOAT64, f"{key} after step {step}")
+    theirs.load_state_dict({key: torch.from_numpy(np.array(value.numpy())) for key, value in ours.state_dict().items()})
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name != "Identity"])
+def test_module_prints_as_torchs_does(name: str) -> None:
+    make, _ = MODULES[name]
+    ours, theirs = repr(make(nn)), repr(make(torch.nn))
+    # torch is not consistent about trailing options; what ours says must be the beginning of what torch says.
+    assert ours.split("(")[0] == theirs.split("(")[0]
+    for ours_line, their_line in zip(ours.splitlines(), theirs.splitlines(), strict=True):
+        assert their_line.replace(")", "").startswith(ours_line.replace(")", "")), (ours_line, their_line)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda m: m.CrossEntropyLoss(label_smoothing=0.1, ignore_index=2),
+        lambda m: m.NLLLoss(reduction="sum"),
+        lambda m: m.CrossEntropyLoss(),
+    ],
+)
+def test_loss_modules_equal_torchs(loss: Any) -> None:
+    x, t = np.random.default_rng(0).standard_normal((5, 4)), np.array([0, 1, 2, 3, 1])
+    ours = loss(nn)(minigrad.from_numpy(x), minigrad.from_numpy(t))
+    theirs = loss(torch.nn)(torch.from_numpy(x), torch.from_numpy(t))
+    assert_close(ours, theirs, FLOAT64, "loss")
+    assert_close(
+        nn.MSELoss()(minigrad.from_numpy(x), minigrad.from_numpy(x * 2)),
+        torch.nn.MSELoss()(torch.from_numpy(x), torch.from_numpy(x * 2)),
+        FLOAT64,
+        "mse",
+    )
+
+
+@pytest.mark.parametrize("bound", [(-2, 2), (-0.1, 0.3), (3, 4), (-0.05, 0.0)], ids=str)
+def test_trunc_normal_has_torchs_distribution_and_bounds(bound: tuple[float, float]) -> None:
+    minigrad.manual_seed(0)
+    torch.manual_seed(0)
+    ours = nn.init.trunc_normal_(minigrad.empty(40_000, dtype=minigrad.float64), 0.0, 1.0, *bound).numpy()
+    theirs = torch.nn.init.trunc_normal_(torch.empty(40_000, dtype=torch.float64), 0.0, 1.0, *bound).numpy()
+    assert bound[0] <= ours.min()
+    assert ours.max() <= bound[1]
+    for q in (0.05, 0.25, 0.5, 0.75, 0.95):
+        assert np.quantile(ours, q) == pytest.approx(np.quantile(theirs, q), abs=0.02 * (bound[1] - bound[0]))
+
+
+INITIALIZERS: dict[str, Callable[[Any, Any], Any]] = {
+    "kaiming_uniform_": lambda init, w: init.kaiming_uniform_(w, nonlinearity="relu"),
+    "kaiming_normal_": lambda init, w: init.kaiming_normal_(w, mode="fan_out"),
+    "xavier_uniform_": lambda init, w: init.xavier_uniform_(w, gain=2.0),
+    "xavier_normal_": lambda init, w: init.xavier_normal_(w),
+    "uniform_": lambda init, w: init.uniform_(w, -1, 3),
+    "normal_": lambda init, w: init.normal_(w, 1, 2),
+    "constant_": lambda init, w: init.constant_(w, 3.0),
+}
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_initializers_have_torchs_mean_spread_and_bounds(name: str) -> None:
+    ours = INITIALIZERS[name](nn.init, minigrad.empty(64, 32, 3, 3)).numpy()
+    theirs = INITIALIZERS[name](torch.nn.init, torch.empty(64, 32, 3, 3)).numpy()
+    for measure in (np.mean, np.std, lambda a: np.quantile(a, 0.999)):
+        assert measure(ours) == pytest.approx(measure(theirs), abs=0.15 * max(float(theirs.std()), 1e-6))

@@ -1,0 +1,64 @@
+"""Names, argument orders and defaults are torch's."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+import torch
+
+import minigrad
+from minigrad import nn, optim
+from minigrad.nn import functional as F
+
+LAYERS = [name for name, item in vars(nn).items() if inspect.isclass(item) and name not in ("Parameter",)]
+FUNCTIONS = [name for name in F.__all__ if hasattr(torch.nn.functional, name)]
+OPTIMIZERS = [name for name, item in vars(optim).items() if inspect.isclass(item)]
+SCHEDULES = ["StepLR", "ExponentialLR", "CosineAnnealingLR", "OneCycleLR"]
+INITIALIZERS = [name for name in vars(nn.init) if name.endswith("_") and not name.startswith("_")]
+
+CASES: list[tuple[str, Any, Any]] = [
+    *((f"nn.{name}", getattr(nn, name), getattr(torch.nn, name)) for name in LAYERS),
+    *((f"nn.functional.{name}", getattr(F, name), getattr(torch.nn.functional, name)) for name in FUNCTIONS),
+    *((f"optim.{name}", getattr(optim, name), getattr(torch.optim, name)) for name in OPTIMIZERS),
+    *(
+        (f"lr_scheduler.{name}", getattr(optim.lr_scheduler, name), getattr(torch.optim.lr_scheduler, name))
+        for name in SCHEDULES
+    ),
+    *((f"nn.init.{name}", getattr(nn.init, name), getattr(torch.nn.init, name)) for name in INITIALIZERS),
+]
+
+#: Arguments of torch's own machinery, which have no meaning here.
+NOT_OURS = {"foreach", "capturable", "differentiable", "fused", "decoupled_weight_decay", "_stacklevel", "verbose"}
+
+
+def _arguments(item: Any) -> list[inspect.Parameter]:
+    try:
+        parameters = list(inspect.signature(item).parameters.values())
+    except ValueError:
+        pytest.skip("torch does not show this function's signature (it is written in C++)")
+    return [p for p in parameters if p.name not in NOT_OURS and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+
+
+@pytest.mark.parametrize(("name", "ours", "theirs"), CASES, ids=[case[0] for case in CASES])
+def test_arguments_and_defaults_are_torchs(name: str, ours: Any, theirs: Any) -> None:
+    own = [p for p in _arguments(ours) if p.kind != p.KEYWORD_ONLY]
+    reference = _arguments(theirs)
+    # Functions that torch overloads or decorates show only (*args, **kwargs): nothing to compare by position.
+    positional = [p for p in reference if p.kind != p.KEYWORD_ONLY]
+    for mine, torchs in zip(own, positional, strict=False):
+        assert mine.name == torchs.name, f"{[p.name for p in own]}, torch has {[p.name for p in positional]}"
+        defaults = (mine.default, torchs.default)
+        assert mine.default is torchs.default or mine.default == torchs.default, f"{mine.name}: {defaults}"
+
+
+def test_every_public_tensor_function_exists_in_torch_under_its_name() -> None:
+    own = {"Generator", "get_num_threads", "set_num_threads"}
+    for name in dir(minigrad):
+        item = getattr(minigrad, name)
+        if callable(item) and not name.startswith("_") and name not in own:
+            assert hasattr(torch, name), name
+    for name in dir(minigrad.Tensor):
+        if not name.startswith("_") and name not in ("array", "retains_grad", "next_functions"):
+            assert hasattr(torch.Tensor, name), name

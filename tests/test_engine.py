@@ -1,0 +1,439 @@
+"""The engine's promises: what is recorded, what is refused, what is freed."""
+
+from __future__ import annotations
+
+import gc
+import resource
+import threading
+import weakref
+
+import numpy as np
+import pytest
+
+import minigrad
+from minigrad import Tensor, autograd
+from minigrad.autograd import Function
+from minigrad.testing import gradcheck, gradgradcheck
+
+
+def leaf(*values: float) -> Tensor:
+    return minigrad.tensor(list(values), dtype=minigrad.float64, requires_grad=True)
+
+
+# --- Gradients ---
+
+
+def test_gradients_of_a_tensor_used_twice_add_up() -> None:
+    x = leaf(2.0, 3.0)
+    (x * x + x).sum().backward()
+    assert x.grad.tolist() == [5.0, 7.0]
+
+
+def test_gradients_add_up_over_backward_calls_until_cleared() -> None:
+    x = leaf(1.0)
+    for expected in (2.0, 4.0):
+        (2 * x).sum().backward()
+        assert x.grad.tolist() == [expected]
+    x.grad = None
+    (2 * x).sum().backward()
+    assert x.grad.tolist() == [2.0]
+
+
+def test_two_leaves_never_share_the_memory_of_their_gradients() -> None:
+    x, y = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    (x + y).sum().backward()
+    x.grad.zero_()
+    assert y.grad.tolist() == [1.0, 1.0]
+
+
+def test_grad_does_not_share_memory_with_the_users_cotangent() -> None:
+    x, v = leaf(1.0, 2.0), minigrad.tensor([5.0, 6.0], dtype=minigrad.float64)
+    x.clone().backward(v)
+    x.grad.zero_()
+    assert v.tolist() == [5.0, 6.0]
+
+
+def test_grad_does_not_share_memory_with_what_a_hook_kept() -> None:
+    kept = []
+    x = leaf(1.0, 2.0)
+    x.register_hook(lambda g: kept.append(g))
+    (x * 3).sum().backward()
+    x.grad.zero_()
+    assert kept[0].tolist() == [3.0, 3.0]
+
+
+def test_a_fresh_gradient_is_taken_over_without_a_copy() -> None:
+    x = minigrad.randn(4, 4, requires_grad=True)
+    made = []
+
+    class Double(Function):
+        def forward(self, a: np.ndarray) -> np.ndarray:
+            return a * 2
+
+        def backward(self, grad: Tensor) -> Tensor:
+            result = grad * 2
+            made.append(result.array.ctypes.data)
+            return result
+
+    Double.apply(x).sum().backward()
+    assert x.grad.array.ctypes.data == made[0]
+
+
+def test_gradient_of_a_gradient() -> None:
+    x = leaf(2.0)
+    (first,) = autograd.grad((x**3).sum(), x, create_graph=True)
+    (second,) = autograd.grad(first.sum(), x, create_graph=True)
+    (third,) = autograd.grad(second.sum(), x)
+    assert (first.item(), second.item(), third.item()) == (12.0, 12.0, 6.0)
+
+
+def test_backward_accepts_only_a_scalar_or_a_cotangent() -> None:
+    x = leaf(1.0, 2.0)
+    with pytest.raises(RuntimeError, match="only for scalar outputs"):
+        (x * 2).backward()
+    with pytest.raises(RuntimeError, match="Mismatch in shape"):
+        (x * 2).backward(minigrad.ones(3))
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        minigrad.ones(1).sum().backward()
+
+
+def test_backward_through_a_freed_graph_says_so() -> None:
+    x = leaf(2.0)
+    y = (x * x).sum()
+    y.backward(retain_graph=True)
+    y.backward()
+    with pytest.raises(RuntimeError, match="second time"):
+        y.backward()
+
+
+def test_grad_names_an_unused_input_and_can_allow_it() -> None:
+    x, y = leaf(1.0), leaf(1.0)
+    with pytest.raises(RuntimeError, match="not have been used in the graph: input 1"):
+        autograd.grad((x * 2).sum(), (x, y))
+    assert autograd.grad((x * 2).sum(), (x, y), allow_unused=True)[1] is None
+    assert autograd.grad((x * 2).sum(), (x, y), materialize_grads=True, allow_unused=True)[1].tolist() == [0.0]
+
+
+def test_grad_touches_no_grad_attribute_and_runs_only_what_it_needs() -> None:
+    ran = []
+
+    class Spy(Function):
+        def forward(self, a: np.ndarray) -> np.ndarray:
+            return a.copy()
+
+        def backward(self, grad: Tensor) -> Tensor:
+            ran.append(True)
+            return grad
+
+    x, y = leaf(1.0), leaf(1.0)
+    loss = (x * 2 + Spy.apply(y)).sum()
+    autograd.grad(loss, x, retain_graph=True)
+    assert not ran
+    assert x.grad is None
+    loss.backward(inputs=[y])  # the part that did not run is still there
+    assert ran
+    assert x.grad is None
+    assert y.grad.tolist() == [1.0]
+
+
+def test_an_inner_tensor_can_be_asked_for_its_gradient() -> None:
+    x = leaf(3.0)
+    y = x * 2
+    (g,) = autograd.grad((y * y).sum(), y)
+    assert g.tolist() == [12.0]
+
+
+def test_retain_grad_keeps_the_gradient_of_an_inner_tensor() -> None:
+    x = leaf(3.0)
+    y = x * 2
+    y.retain_grad()
+    (y * y).sum().backward()
+    assert y.grad.tolist() == [12.0]
+
+
+# --- Modes and hooks ---
+
+
+def test_no_grad_records_nothing_also_as_a_decorator_and_nested() -> None:
+    x = leaf(1.0)
+
+    @minigrad.no_grad()
+    def double(t: Tensor) -> Tensor:
+        return t * 2
+
+    assert not double(x).requires_grad
+    with minigrad.no_grad():
+        assert not (x * 2).requires_grad
+        with minigrad.enable_grad():
+            assert (x * 2).requires_grad
+        assert not minigrad.is_grad_enabled()
+    assert (x * 2).requires_grad
+
+
+def test_no_grad_in_one_thread_leaves_others_alone() -> None:
+    seen = []
+    with minigrad.no_grad():
+        thread = threading.Thread(target=lambda: seen.append(minigrad.is_grad_enabled()))
+        thread.start()
+        thread.join()
+    assert seen == [True]
+
+
+def test_set_grad_enabled_works_at_once_and_as_a_block() -> None:
+    minigrad.set_grad_enabled(False)
+    assert not minigrad.is_grad_enabled()
+    minigrad.set_grad_enabled(True)
+    with minigrad.set_grad_enabled(False):
+        assert not minigrad.is_grad_enabled()
+    assert minigrad.is_grad_enabled()
+
+
+def test_a_hook_may_replace_the_gradient_and_be_removed() -> None:
+    x = leaf(1.0)
+    y = x * 3
+    handle = y.register_hook(lambda g: g * 10)
+    y.sum().backward(retain_graph=True)
+    assert x.grad.tolist() == [30.0]
+    handle.remove()
+    x.grad = None
+    y.sum().backward()
+    assert x.grad.tolist() == [3.0]
+
+
+def test_a_hook_on_a_leaf_sees_the_whole_gradient_once() -> None:
+    seen = []
+    x = leaf(1.0)
+    x.register_hook(lambda g: seen.append(g.item()))
+    (x * 2 + x * 3).sum().backward()
+    assert seen == [5.0]
+
+
+def test_detach_shares_memory_but_not_the_graph() -> None:
+    x = leaf(1.0)
+    y = (x * 2).detach()
+    assert not y.requires_grad
+    assert np.shares_memory(x.detach().array, x.array)
+
+
+def test_anomaly_mode_shows_the_forward_line() -> None:
+    x = leaf(0.0)
+    with autograd.detect_anomaly(), np.errstate(all="ignore"):
+        y = (x.sqrt() * 0).sum()  # the line that the message must show
+        with pytest.raises(RuntimeError, match="the line that the message must show"):
+            y.backward()
+
+
+# --- In place ---
+
+
+def test_writing_to_a_leaf_that_requires_grad_is_refused() -> None:
+    x = leaf(1.0)
+    with pytest.raises(RuntimeError, match="leaf Variable that requires grad"):
+        x.add_(1)
+    with minigrad.no_grad():
+        x.add_(1)
+    assert x.tolist() == [2.0]
+
+
+def test_changing_a_saved_tensor_is_noticed() -> None:
+    x = leaf(2.0)
+    y = x * 1
+    z = (y * y).sum()
+    y.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        z.backward()
+
+
+def test_changing_a_saved_tensor_through_a_view_is_noticed() -> None:
+    x = leaf(2.0, 3.0)
+    y = x * 1
+    z = (y * y).sum()
+    with minigrad.no_grad():
+        y[0] = 7.0
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        z.backward()
+
+
+def test_in_place_operations_are_differentiated() -> None:
+    x = leaf(2.0, 3.0)
+    y = x * 1
+    y.mul_(3)
+    y[0] = y[1] * 2
+    y.sum().backward()
+    assert x.grad.tolist() == [0.0, 9.0]
+
+
+def test_assignment_gives_gradients_to_base_and_value() -> None:
+    base, value = leaf(1.0, 2.0, 3.0), leaf(5.0)
+    y = base * 1
+    y[1:] = value
+    (y * minigrad.tensor([1.0, 10.0, 100.0], dtype=minigrad.float64)).sum().backward()
+    assert base.grad.tolist() == [1.0, 0.0, 0.0]
+    assert value.grad.tolist() == [110.0]
+
+
+def test_assignment_into_a_plain_tensor_connects_it() -> None:
+    x = leaf(2.0)
+    y = minigrad.zeros(2, dtype=minigrad.float64)
+    y[0] = x * 3
+    y.sum().backward()
+    assert x.grad.tolist() == [3.0]
+
+
+def test_a_recorded_write_to_a_view_is_refused_with_the_remedy() -> None:
+    x = leaf(1.0, 2.0)
+    y = x * 1
+    with pytest.raises(RuntimeError, match=r"x\[i\] = x\[i\] \+ 1"):
+        y[0].mul_(2)
+
+
+def test_a_view_taken_before_a_recorded_write_is_refused() -> None:
+    x = leaf(1.0, 2.0)
+    y = x * 1
+    view = y[0]
+    y.mul_(2)
+    with pytest.raises(RuntimeError, match="Take the view again"):
+        view.sum()
+    with pytest.raises(RuntimeError, match="Take the view again"):
+        view.backward()
+    assert y[0].requires_grad
+
+
+def test_in_place_refuses_a_larger_shape_or_a_higher_dtype() -> None:
+    with pytest.raises(RuntimeError, match="doesn't match the broadcast shape"):
+        minigrad.zeros(1).add_(minigrad.zeros(3))
+    with pytest.raises(RuntimeError, match="can't be cast"):
+        minigrad.tensor([1]).mul_(0.5)
+
+
+# --- Functions of one's own ---
+
+
+class Scale(Function):
+    """y = a · x · option"""
+
+    def forward(self, x: np.ndarray, a: np.ndarray, *, option: float) -> np.ndarray:
+        self.option = option
+        self.save_for_backward(x, a)
+        return x * a * option
+
+    def backward(self, grad: Tensor) -> tuple[Tensor, Tensor]:
+        x, a = self.saved_tensors
+        return grad * a * self.option, (grad * x * self.option).sum()
+
+
+class SplitInTwo(Function):
+    """(x · 2, x · 3)"""
+
+    def forward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return x * 2, x * 3
+
+    def backward(self, first: Tensor, second: Tensor) -> Tensor:
+        return first * 2 + second * 3
+
+
+def test_a_users_function_passes_both_gradient_checks() -> None:
+    x = minigrad.randn(3, dtype=minigrad.float64, requires_grad=True)
+    a = minigrad.tensor(1.5, dtype=minigrad.float64, requires_grad=True)
+    assert gradcheck(lambda x, a: Scale.apply(x, a, option=2.0), (x, a))
+    assert gradgradcheck(lambda x, a: Scale.apply(x, a, option=2.0), (x, a))
+
+
+def test_an_unused_output_of_a_function_counts_as_zero() -> None:
+    x = leaf(1.0)
+    first, _ = SplitInTwo.apply(x)
+    first.sum().backward()
+    assert x.grad.tolist() == [2.0]
+
+
+def test_gradcheck_finds_a_wrong_gradient_and_says_where() -> None:
+    class Wrong(Function):
+        def forward(self, x: np.ndarray) -> np.ndarray:
+            return x * x
+
+        def backward(self, grad: Tensor) -> Tensor:
+            return grad * 3
+
+    with pytest.raises(RuntimeError, match="Jacobian mismatch for output 0 with respect to input 0"):
+        gradcheck(Wrong.apply, leaf(1.0, 2.0))
+    assert not gradcheck(Wrong.apply, leaf(1.0, 2.0), raise_exception=False)
+
+
+def test_gradcheck_refuses_float32() -> None:
+    with pytest.raises(ValueError, match="needs float64"):
+        gradcheck(minigrad.exp, minigrad.ones(1, requires_grad=True))
+
+
+def test_a_gradient_of_the_wrong_shape_or_number_names_the_function() -> None:
+    class WrongShape(Function):
+        def forward(self, x: np.ndarray) -> np.ndarray:
+            return x * 2
+
+        def backward(self, grad: Tensor) -> Tensor:
+            return grad.sum()
+
+    class WrongNumber(Function):
+        def forward(self, x: np.ndarray) -> np.ndarray:
+            return x * 2
+
+        def backward(self, grad: Tensor) -> tuple[Tensor, Tensor]:
+            return grad, grad
+
+    with pytest.raises(RuntimeError, match=r"WrongShape.backward gave a gradient of shape \[\]"):
+        WrongShape.apply(leaf(1.0, 2.0)).sum().backward()
+    with pytest.raises(RuntimeError, match="WrongNumber.backward returned 2 gradients for 1 inputs"):
+        WrongNumber.apply(leaf(1.0)).sum().backward()
+
+
+# --- Memory ---
+
+
+def test_dropping_the_output_frees_the_graph_without_the_garbage_collector() -> None:
+    x = minigrad.randn(100, requires_grad=True)
+    gc.disable()
+    try:
+        y = ((x * 2).exp() + x).relu().reshape(10, 10)
+        nodes = []
+        node = y.grad_fn
+        while isinstance(node, Function):
+            nodes.append(weakref.ref(node))
+            node = node.next_functions[0][0]
+        assert len(nodes) == 5
+        del y, node
+        assert all(reference() is None for reference in nodes)
+    finally:
+        gc.enable()
+
+
+def test_backward_frees_what_was_saved() -> None:
+    x = minigrad.randn(1000, requires_grad=True)
+    y = x.exp()
+    array = weakref.ref(y.array)
+    loss = (y * y).sum()
+    del y
+    assert array() is not None
+    loss.backward()
+    assert array() is None, "the saved array must not outlive backward, although the loss does"
+
+
+def _resident_megabytes() -> float:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize() / 2**20
+
+
+def test_a_million_chained_operations_forward_backward_and_deletion() -> None:
+    gc.disable()
+    try:
+        before = _resident_megabytes()
+        x = leaf(1.0)
+        y = x
+        for i in range(925_926):
+            y = y * 1.0 if i % 25 else y * 0.5 + y * 0.5  # now and then two paths that meet again
+        assert y.grad_fn is not None
+        y.backward()
+        assert x.grad.tolist() == [1.0]
+        peak = _resident_megabytes()
+        del y, x
+        assert _resident_megabytes() - before < 0.25 * (peak - before), "deletion must give the memory back"
+    finally:
+        gc.enable()
