@@ -14,7 +14,7 @@ from minigrad.device import to_host
 
 def save_weights(model: nn.Module, path: str | os.PathLike[str], **metadata: str) -> None:
     """Writes the model's state dict; ``safetensors.torch.load_file`` reads it for torchvision's model too."""
-    arrays = {name: np.ascontiguousarray(to_host(t.array)) for name, t in model.state_dict().items()}
+    arrays = {name: np.asarray(to_host(t.array), order="C") for name, t in model.state_dict().items()}
     checkpoint.write_atomically(path, safetensors.numpy.save(arrays, metadata))
 
 

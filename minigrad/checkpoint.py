@@ -86,7 +86,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 def _take_apart(node: Any, name: str, tensors: dict[str, np.ndarray]) -> Any:
     """``node`` with each tensor replaced by its name, as JSON can hold it; the arrays go into ``tensors``."""
     if isinstance(node, Tensor | np.ndarray):
-        tensors[name] = np.ascontiguousarray(to_host(node.array if isinstance(node, Tensor) else node))
+        tensors[name] = np.asarray(to_host(node.array if isinstance(node, Tensor) else node), order="C")
         return {"tensor": name}
     if isinstance(node, dict):
         prefix = f"{name}." if name else ""

@@ -116,8 +116,9 @@ def test_every_parameter_equals_torchvisions_after_ten_steps(make: Any) -> None:
 
 
 def test_a_state_dict_goes_both_ways() -> None:
-    ours, theirs = inception_v3(num_classes=CLASSES), torchvision_models.inception_v3(
-        weights=None, init_weights=False, num_classes=CLASSES
+    ours, theirs = (
+        inception_v3(num_classes=CLASSES),
+        torchvision_models.inception_v3(weights=None, init_weights=False, num_classes=CLASSES),
     )
     assert list(ours.state_dict()) == list(theirs.state_dict())
     theirs.load_state_dict({name: torch.from_numpy(value.numpy()) for name, value in ours.state_dict().items()})
@@ -137,5 +138,8 @@ def test_transform_input_equals_torchvisions() -> None:
 
 
 def test_parameter_counts_are_the_published_ones() -> None:
-    counts = {aux: sum(p.numel() for p in inception_v3(aux_logits=aux, init_weights=False).parameters()) for aux in (True, False)}
+    counts = {
+        aux: sum(p.numel() for p in inception_v3(aux_logits=aux, init_weights=False).parameters())
+        for aux in (True, False)
+    }
     assert counts == {True: 27_161_264, False: 23_834_568}

@@ -19,9 +19,34 @@ NAME = "stand_in"
 
 #: What ops and reference kernels may call beside ufuncs. CuPy has every one of them under the same name.
 ALLOWED_FUNCTIONS = frozenset(
-    "all any arange argmax argmin broadcast_to clip concatenate copy copyto empty_like expand_dims full_like "
-    "max may_share_memory mean min ones_like reshape squeeze sum swapaxes take_along_axis transpose where "
-    "zeros_like".split()
+    [
+        "all",
+        "any",
+        "arange",
+        "argmax",
+        "argmin",
+        "broadcast_to",
+        "clip",
+        "concatenate",
+        "copy",
+        "copyto",
+        "empty_like",
+        "expand_dims",
+        "full_like",
+        "max",
+        "may_share_memory",
+        "mean",
+        "min",
+        "ones_like",
+        "reshape",
+        "squeeze",
+        "sum",
+        "swapaxes",
+        "take_along_axis",
+        "transpose",
+        "where",
+        "zeros_like",
+    ]
 )
 _ALLOWED_UFUNC_METHODS = ("__call__", "at")
 
@@ -112,6 +137,7 @@ def _unwrap(value: Any) -> Any:
 def register_stand_in_device() -> str:
     """Makes ``device("stand_in")`` known, and returns its name."""
     register_backend(
-        NAME, Backend(StandInArray, lambda host: StandInArray(np.array(host, order="K")), lambda array: array._host.copy())
+        NAME,
+        Backend(StandInArray, lambda host: StandInArray(np.array(host, order="K")), lambda array: array._host.copy()),
     )
     return NAME

@@ -1,0 +1,54 @@
+# Each target does all of its own set-up, in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+# Tests run in one process a core; BLAS threads of their own would only be in each other's way.
+PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+
+.PHONY: help train test test-all lint format bench clean
+
+help:
+	@echo "make train     trains Inception V3 on the pictures that ship with minigrad, into runs/"
+	@echo "make test      installs the reference (torch) and runs the tests"
+	@echo "make test-all  ten times the random examples, and all tests on the reference kernels"
+	@echo "make lint      ruff, mypy, and the floors of the architecture"
+	@echo "make bench     training step and kernels beside torch, into benchmarks/results.json"
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/train.stamp: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[train]'
+	@touch $@
+
+# torchvision is only read for its model definitions; with its dependencies it would bring another torch.
+.venv/test.stamp: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet --editable '.[lint]'
+	$(BIN)/python -m pip install --quiet --no-deps torchvision==0.28.0
+	@touch $@
+
+train: .venv/train.stamp
+	$(BIN)/python examples/train_inception.py
+
+test: .venv/test.stamp
+	$(PYTEST)
+
+test-all: .venv/test.stamp
+	HYPOTHESIS_PROFILE=thorough $(PYTEST) -m ''
+	MINIGRAD_KERNELS=reference $(PYTEST) -m ''
+
+lint: .venv/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: .venv/test.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/test.stamp
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf .venv build *.egg-info

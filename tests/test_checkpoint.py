@@ -1,0 +1,86 @@
+"""Checkpoints: what is saved comes back, and nothing is ever half written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minigrad
+from inception.weights import load_weights, save_weights
+from minigrad import checkpoint, nn
+from minigrad.checkpoint import CheckpointError
+
+_leaves = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=5))
+_trees = st.recursive(
+    _leaves,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.tuples(inner, inner),
+        st.dictionaries(st.one_of(st.text(max_size=4), st.integers()), inner, max_size=3),
+    ),
+    max_leaves=10,
+)
+
+
+@given(tree=_trees)
+def test_any_tree_comes_back_as_it_was(tmp_path_factory: Any, tree: Any) -> None:
+    path = tmp_path_factory.mktemp("tree") / "tree.safetensors"
+    checkpoint.save(path, {"tree": tree, "x": minigrad.arange(3)})
+    again = checkpoint.load(path)
+    assert again["tree"] == tree
+    assert again["x"].tolist() == [0, 1, 2]
+
+
+def test_a_checkpoint_cut_short_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    checkpoint.save(path, {"x": minigrad.randn(1000)})
+    whole = path.read_bytes()
+    for length in (0, 4, 50, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(CheckpointError, match=rf"c\.safetensors: not a whole safetensors file \({length} bytes\)"):
+            checkpoint.load(path)
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path, monkeypatch: Any) -> None:
+    path = tmp_path / "c.safetensors"
+    checkpoint.save(path, {"x": 1})
+
+    def full_disk(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        checkpoint.save(path, {"x": 2})
+    monkeypatch.undo()
+    assert checkpoint.load(path) == {"x": 1}
+    assert os.listdir(tmp_path) == ["c.safetensors"]
+
+
+def test_what_is_no_data_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"a\.b: function is neither data nor a tensor"):
+        checkpoint.save(tmp_path / "c", {"a": {"b": lambda: None}})
+    assert not os.listdir(tmp_path)
+
+
+def test_weights_are_plain_safetensors_and_name_a_wrong_architecture(tmp_path: Path) -> None:
+    import safetensors.numpy
+
+    path = tmp_path / "w.safetensors"
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    save_weights(model, path, note="hello")
+    arrays = safetensors.numpy.load_file(path)
+    assert list(arrays) == sorted(model.state_dict()) or set(arrays) == set(model.state_dict())
+    assert np.array_equal(arrays["0.weight"], model[0].weight.detach().numpy())
+    again = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    load_weights(again, path)
+    assert again[0].bias.tolist() == model[0].bias.tolist()
+    with pytest.raises(CheckpointError, match=r'(?s)w\.safetensors is of another architecture.*"0\.weight"'):
+        load_weights(nn.ModuleList([nn.ModuleList([nn.Linear(2, 3)])]), path)
+    with pytest.raises(FileNotFoundError, match="no checkpoint at"):
+        load_weights(model, tmp_path / "missing")

@@ -1,0 +1,223 @@
+"""Datasets, files, transforms and the loader."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+import minigrad
+from minigrad.data import DataLoader, Dataset, Subset, TensorDataset, transforms
+from minigrad.data.datasets import FashionMNIST, SyntheticPictures, embedded_clothing, read_idx, write_idx
+from minigrad.data.datasets.cut_fashion_mnist import balanced_cut
+from minigrad.data.datasets.idx import CorruptFileError
+
+
+class Numbers(Dataset):
+    """Item i is i, and a random number that a transform would draw."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> tuple[int, float]:
+        from minigrad.data.loader import item_generator
+
+        return index, float(item_generator().numpy.random())
+
+
+# --- IDX files ---
+
+
+@pytest.mark.parametrize("name", ["a.idx", "a.idx.gz"])
+@given(shape=st.lists(st.integers(0, 5), min_size=1, max_size=3).map(tuple))
+def test_idx_files_are_read_as_written(tmp_path_factory: Any, name: str, shape: tuple[int, ...]) -> None:
+    path = tmp_path_factory.mktemp("idx") / name
+    array = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    write_idx(path, array)
+    assert np.array_equal(read_idx(path), array)
+
+
+def _pictures(folder: Path, count: int = 4, labels: int | None = None, zipped: bool = True) -> Path:
+    folder.mkdir(exist_ok=True)
+    random = np.random.default_rng(0)
+    suffix = ".gz" if zipped else ""
+    for prefix in ("train", "t10k"):
+        write_idx(
+            folder / f"{prefix}-images-idx3-ubyte{suffix}", random.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        )
+        write_idx(
+            folder / f"{prefix}-labels-idx1-ubyte{suffix}",
+            np.arange(count if labels is None else labels, dtype=np.uint8) % 10,
+        )
+    return folder
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_fashion_mnist_is_read_from_a_folder(tmp_path: Path, zipped: bool) -> None:
+    items = FashionMNIST(_pictures(tmp_path, zipped=zipped))
+    image, label = items[3]
+    assert (len(items), image.size, label) == (4, (28, 28), 3)
+
+
+def test_a_truncated_idx_file_is_named_with_both_byte_counts(tmp_path: Path) -> None:
+    path = tmp_path / "x-idx"
+    write_idx(path, np.zeros((2, 10), np.uint8))
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(CorruptFileError, match=r"x-idx: expected 32 bytes for .*\[2, 10\], found 27 bytes"):
+        read_idx(path)
+    path.write_bytes(b"\0\0")
+    with pytest.raises(CorruptFileError, match="at least 4 bytes, found 2"):
+        read_idx(path)
+
+
+def test_a_truncated_or_damaged_gzip_file_is_named_with_both_byte_counts(tmp_path: Path) -> None:
+    path = tmp_path / "x-idx.gz"
+    array = np.random.default_rng(0).integers(0, 256, (20, 28, 28), dtype=np.uint8)
+    write_idx(path, array)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(CorruptFileError, match=r"x-idx.gz: .* cut short: expected 15696 bytes .*found \d+ bytes"):
+        read_idx(path)
+    path.write_bytes(whole[:50] + bytes(50) + whole[100:])
+    with pytest.raises(CorruptFileError, match=r"x-idx\.gz"):
+        read_idx(path)
+    path.write_bytes(gzip.compress(b"hello, this is text"))
+    with pytest.raises(CorruptFileError, match="not an IDX file"):
+        read_idx(path)
+
+
+def test_labels_that_do_not_match_are_named(tmp_path: Path) -> None:
+    with pytest.raises(CorruptFileError, match="expected 4 labels .* found 3"):
+        FashionMNIST(_pictures(tmp_path, labels=3))
+
+
+def test_a_missing_data_set_says_what_to_fetch(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="dataset-fashion-mnist"):
+        FashionMNIST(tmp_path)
+
+
+def test_the_embedded_pictures_are_balanced_and_licensed() -> None:
+    for train, count in ((True, 500), (False, 100)):
+        items = embedded_clothing(train)
+        assert np.bincount(items.targets).tolist() == [count] * 10
+        assert items.data.shape == (count * 10, 28, 28)
+        assert items.data.std() > 50, "photographs, not blanks"
+    licence = Path(minigrad.__file__).parent / "data/datasets/clothing/LICENSE"
+    assert "Zalando" in licence.read_text()
+
+
+def test_the_cut_takes_the_first_of_each_class() -> None:
+    targets = np.arange(40) % 10
+    assert balanced_cut(targets, 2).tolist() == list(range(20))
+    with pytest.raises(ValueError, match="4 pictures, 5 are needed"):
+        balanced_cut(targets, 5)
+
+
+def test_synthetic_pictures_depend_on_seed_and_index_alone() -> None:
+    one, two = SyntheticPictures(10, seed=3), SyntheticPictures(20, seed=3)
+    assert np.array_equal(np.asarray(one[7][0]), np.asarray(two[7][0]))
+    assert not np.array_equal(np.asarray(one[7][0]), np.asarray(one[8][0]))
+
+
+# --- Loader ---
+
+
+@given(length=st.integers(0, 20), batch=st.integers(1, 7), drop=st.booleans(), shuffle=st.booleans())
+def test_the_loader_gives_every_item_once(length: int, batch: int, drop: bool, shuffle: bool) -> None:
+    loader = DataLoader(Numbers(length), batch, shuffle=shuffle, drop_last=drop, seed=1)
+    batches = [numbers.tolist() for numbers, _ in loader]
+    assert len(batches) == len(loader)
+    seen = [i for numbers in batches for i in numbers]
+    assert len(seen) == len(set(seen)) == (length // batch * batch if drop else length)
+    assert all(len(numbers) == batch for numbers in batches[:-1])
+
+
+def test_the_order_depends_on_seed_and_epoch_and_can_be_taken_up_anywhere() -> None:
+    loader, again = DataLoader(Numbers(17), 3, shuffle=True, seed=5), DataLoader(Numbers(17), 3, shuffle=True, seed=5)
+    epochs = [[(n.tolist(), r.tolist()) for n, r in loader] for _ in range(3)]
+    assert epochs[0] != epochs[1]
+    again.set_epoch(2, start_batch=2)
+    assert [(n.tolist(), r.tolist()) for n, r in again] == epochs[2][2:]
+    other = DataLoader(Numbers(17), 3, shuffle=True, seed=6)
+    assert [n.tolist() for n, _ in other] != [n for n, _ in epochs[0]]
+
+
+def test_collate_stacks_converts_and_recurses() -> None:
+    items = [{"x": minigrad.ones(2) * i, "y": (i, 0.5), "name": str(i)} for i in range(3)]
+    batch = next(iter(DataLoader(items, 3)))
+    assert batch["x"].shape == (3, 2)
+    assert batch["y"][0].dtype == minigrad.int64
+    assert batch["y"][1].dtype == minigrad.float32
+    assert batch["name"] == ["0", "1", "2"]
+    with pytest.raises(RuntimeError, match=r"\[2\] at entry 0 and \[3\] at entry 1"):
+        list(DataLoader([minigrad.ones(2), minigrad.ones(3)], 2))
+    with pytest.raises(TypeError, match="found"):
+        list(DataLoader([object()], 1))
+
+
+def test_loader_and_datasets_refuse_bad_arguments() -> None:
+    with pytest.raises(ValueError, match="batch_size=0"):
+        DataLoader(Numbers(3), 0)
+    with pytest.raises(ValueError, match="mutually exclusive"):
+        DataLoader(Numbers(3), sampler=[0], shuffle=True)
+    with pytest.raises(NotImplementedError, match="num_workers=2"):
+        DataLoader(Numbers(3), num_workers=2)
+    with pytest.raises(IndexError, match="index 3 is outside"):
+        Subset(Numbers(3), [3])
+    with pytest.raises(ValueError, match=r"\[2, 3\]"):
+        TensorDataset(minigrad.zeros(2), minigrad.zeros(3))
+    pairs = TensorDataset(minigrad.arange(4), minigrad.ones(4, 2))
+    assert [a.tolist() for a, _ in DataLoader(Subset(pairs, [3, 1]), 2)] == [[3, 1]]
+
+
+# --- Transforms ---
+
+
+def _picture(height: int = 20, width: int = 30) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+def test_transforms_give_the_sizes_and_values_they_promise() -> None:
+    image = _picture()
+    assert transforms.Resize((7, 9))(image).size == (9, 7)
+    assert transforms.Resize(10)(image).size == (15, 10)
+    assert np.array_equal(np.asarray(transforms.CenterCrop(10)(image)), np.asarray(image)[5:15, 10:20])
+    assert transforms.CenterCrop((30, 40))(image).size == (40, 30)
+    grey = np.asarray(transforms.Grayscale(3)(image))
+    assert grey.shape == (20, 30, 3)
+    assert np.array_equal(grey[..., 0], grey[..., 2])
+    x = transforms.ToTensor()(image)
+    assert (x.shape, x.dtype) == ((3, 20, 30), minigrad.float32)
+    assert np.allclose(x.numpy() * 255, np.asarray(image).transpose(2, 0, 1))
+    y = transforms.Normalize([0.5, 0.4, 0.3], [0.5, 0.25, 1.0])(x)
+    assert np.allclose(y.numpy()[1], (x.numpy()[1] - 0.4) / 0.25)
+
+
+def test_random_transforms_follow_the_seed() -> None:
+    image = _picture()
+    crop, flip = transforms.RandomCrop(8, padding=2), transforms.RandomHorizontalFlip()
+    minigrad.manual_seed(0)
+    first = [(np.asarray(crop(image)), np.asarray(flip(image))) for _ in range(8)]
+    minigrad.manual_seed(0)
+    again = [(np.asarray(crop(image)), np.asarray(flip(image))) for _ in range(8)]
+    assert all(np.array_equal(a, b) for pair in zip(first, again, strict=True) for a, b in zip(*pair, strict=True))
+    assert len({flipped.tobytes() for _, flipped in first}) == 2
+    assert len({cropped.tobytes() for cropped, _ in first}) > 4
+    with pytest.raises(ValueError, match="larger than input image size"):
+        transforms.RandomCrop(100)(image)
+
+
+def test_normalize_refuses_a_zero_deviation_and_other_channel_counts() -> None:
+    with pytest.raises(ValueError, match="division by zero"):
+        transforms.Normalize([0.5], [0.0])
+    with pytest.raises(ValueError, match="2 means for a picture of 3 channels"):
+        transforms.Normalize([0.5, 0.5], [1.0, 1.0])(minigrad.zeros(3, 4, 4))

@@ -1,0 +1,207 @@
+"""The accelerated kernels equal the reference, for every option and memory order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minigrad.kernels import cpu, reference
+from minigrad.kernels.geometry import Window
+from minigrad.kernels.threads import evenly, get_num_threads, parallel, set_num_threads
+
+#: float32 against a float64 reference: the rounding of sums of a few hundred terms.
+TOLERANCE = {np.float64: 1e-11, np.float32: 3e-5}
+
+
+def assert_equal(ours: Any, expected: Any, dtype: Any) -> None:
+    """Every array as close to the float64 reference as its precision allows."""
+    for a, b in zip(_tuple(ours), _tuple(expected), strict=True):
+        if b is None:
+            assert a is None
+            continue
+        assert a.shape == b.shape
+        scale = np.abs(b[np.isfinite(b)]).max(initial=1.0)
+        assert np.allclose(a, b, rtol=0, atol=TOLERANCE[dtype] * scale)
+
+
+def _tuple(result: Any) -> tuple[Any, ...]:
+    return result if isinstance(result, tuple) else (result,)
+
+
+def _random(shape: tuple[int, ...], seed: int, channels_first: bool) -> np.ndarray:
+    """A float64 array N C H W; in memory so, or C N H W."""
+    array = np.random.default_rng(seed).standard_normal(shape)
+    return np.ascontiguousarray(array.transpose(1, 0, 2, 3)).transpose(1, 0, 2, 3) if channels_first else array
+
+
+@st.composite
+def convolutions(draw: Any) -> tuple[Any, ...]:
+    groups = draw(st.sampled_from([1, 1, 1, 2]))
+    kernel = (draw(st.integers(1, 7)), draw(st.integers(1, 7)))
+    dilation = (draw(st.integers(1, 2)), draw(st.integers(1, 2)))
+    stride = (draw(st.integers(1, 3)), draw(st.integers(1, 3)))
+    padding = tuple((draw(st.integers(0, 7)), draw(st.integers(0, 7))) for _ in range(2))
+    window = Window(kernel, stride, padding, dilation)
+    size = []
+    for axis in (0, 1):
+        smallest = max(1, dilation[axis] * (kernel[axis] - 1) + 1 - sum(padding[axis]))
+        size.append(draw(st.integers(smallest, smallest + 8)))
+    c, o, n = groups * draw(st.integers(1, 9)), groups * draw(st.integers(1, 9)), draw(st.integers(1, 4))
+    seed, layout = draw(st.integers(0, 1000)), draw(st.booleans())
+    x = _random((n, c, *size), seed, layout)
+    w = _random((o, c // groups, *kernel), seed + 1, False)
+    g = _random((n, o, *window.output_size(*size)), seed + 2, draw(st.booleans()))
+    return x, w, g, window, groups
+
+
+dtypes = pytest.mark.parametrize("dtype", [np.float64, np.float32])
+
+
+@dtypes
+@given(case=convolutions())
+def test_convolution_and_both_gradients_equal_the_reference(case: tuple[Any, ...], dtype: Any) -> None:
+    x, w, g, window, groups = case
+    xs, ws, gs = (a.astype(dtype) for a in (x, w, g))
+    assert_equal(cpu.conv2d(xs, ws, window, groups), reference.conv2d(x, w, window, groups), dtype)
+    for needs in ((True, True), (True, False), (False, True)):
+        ours = cpu.conv2d_backward(xs, ws, gs, window, groups, *needs)
+        assert_equal(ours, reference.conv2d_backward(x, w, g, window, groups, *needs), dtype)
+    ours = cpu.conv2d_input(gs, ws, x.shape, window, groups)
+    assert_equal(ours, reference.conv2d_input(g, w, x.shape, window, groups), dtype)
+    ours = cpu.conv2d_weight(xs, gs, w.shape, window, groups)
+    assert_equal(ours, reference.conv2d_weight(x, g, w.shape, window, groups), dtype)
+
+
+@pytest.mark.parametrize(
+    ("channels", "out", "kernel", "padding", "size"),
+    [(80, 192, (3, 3), 0, 40), (64, 96, (3, 3), 1, 35), (48, 64, (5, 5), 2, 20), (128, 128, (1, 7), 3, 17)],
+)
+def test_convolutions_larger_than_a_block_equal_the_reference(
+    channels: int, out: int, kernel: tuple[int, int], padding: int, size: int
+) -> None:
+    pads = tuple((min(padding, k // 2),) * 2 for k in kernel)
+    window = Window(kernel, (1, 1), pads)
+    x, w = _random((2, channels, size, size), 0, True), _random((out, channels, *kernel), 1, False)
+    expected = reference.conv2d(x, w, window, 1)
+    g = _random(expected.shape, 2, True)
+    assert_equal(cpu.conv2d(x, w, window, 1), expected, np.float64)
+    ours = cpu.conv2d_backward(x, w, g, window, 1, True, True)
+    assert_equal(ours, reference.conv2d_backward(x, w, g, window, 1, True, True), np.float64)
+
+
+@st.composite
+def poolings(draw: Any) -> tuple[Any, Window]:
+    kernel = (draw(st.integers(1, 4)), draw(st.integers(1, 4)))
+    stride = (draw(st.integers(1, 3)), draw(st.integers(1, 3)))
+    pads = tuple((draw(st.integers(0, k // 2)),) * 2 for k in kernel)
+    window = Window(kernel, stride, pads, ceil_mode=draw(st.booleans()))
+    size = tuple(draw(st.integers(k, k + 8)) for k in kernel)
+    x = _random(
+        (draw(st.integers(1, 3)), draw(st.integers(1, 5)), *size), draw(st.integers(0, 99)), draw(st.booleans())
+    )
+    return np.round(x * 2) / 2 if draw(st.booleans()) else x, window  # rounded, so that many elements tie
+
+
+@dtypes
+@given(case=poolings())
+def test_pooling_equals_the_reference(case: tuple[Any, Window], dtype: Any) -> None:
+    x, window = case
+    xs = x.astype(dtype)
+    y, taps = reference.max_pool2d(xs, window)
+    our_y, our_taps = cpu.max_pool2d(xs, window)
+    assert np.array_equal(our_y, y)
+    assert np.array_equal(our_taps, taps)
+    g = _random(y.shape, 5, True)
+    ours = cpu.max_pool2d_scatter(g.astype(dtype), taps, x.shape, window)
+    assert_equal(ours, reference.max_pool2d_scatter(g, taps, x.shape, window), dtype)
+    assert_equal(cpu.max_pool2d_gather(xs, taps, window), reference.max_pool2d_gather(xs, taps, window), dtype)
+    for scale in (0.25, np.random.default_rng(0).random(y.shape[-2:])):
+        cast = scale if isinstance(scale, float) else scale.astype(dtype)
+        assert_equal(cpu.avg_pool2d(xs, window, cast), reference.avg_pool2d(x, window, scale), dtype)
+        ours = cpu.avg_pool2d_backward(g.astype(dtype), x.shape, window, cast)
+        assert_equal(ours, reference.avg_pool2d_backward(g, x.shape, window, scale), dtype)
+
+
+@dtypes
+@given(
+    shape=st.tuples(*(st.integers(2, 6) for _ in range(4))),
+    layout=st.booleans(),
+    affine=st.booleans(),
+    eps=st.sampled_from([1e-3, 1.0]),
+)
+def test_batch_norm_equals_the_reference(shape: Any, layout: bool, affine: bool, eps: float, dtype: Any) -> None:
+    x, g = _random(shape, 0, layout), _random(shape, 1, not layout)
+    weight, bias = (np.random.default_rng(2).random((2, shape[1]))) if affine else (None, None)
+    cast = [None if a is None else a.astype(dtype) for a in (x, g, weight, bias)]
+    expected = reference.batch_norm(x, weight, bias, eps)
+    assert_equal(cpu.batch_norm(cast[0], cast[2], cast[3], eps), expected, dtype)
+    statistics = [a.astype(dtype) for a in expected[1:]]
+    ours = cpu.batch_norm_backward(cast[1], cast[0], cast[2], *statistics, eps)
+    assert_equal(ours, reference.batch_norm_backward(g, x, weight, *expected[1:], eps), dtype)
+
+
+@given(shape=st.lists(st.integers(0, 40), min_size=1, max_size=4).map(tuple), transposed=st.booleans())
+def test_elementwise_kernels_equal_the_reference(shape: tuple[int, ...], transposed: bool) -> None:
+    random = np.random.default_rng(0)
+    x, g = random.standard_normal(shape), random.standard_normal(shape)
+    if transposed:
+        x, g = x.T, g.T
+    assert np.array_equal(cpu.relu(x), reference.relu(x))
+    assert np.array_equal(cpu.pass_where_positive(g, x), reference.pass_where_positive(g, x))
+    ours, expected = x.copy(), x.copy()
+
+    def step(p: np.ndarray, g: np.ndarray) -> None:
+        p -= 0.1 * g
+
+    cpu.update(step, [ours, g])
+    reference.update(step, [expected, g])
+    assert np.array_equal(ours, expected)
+
+
+def test_relu_keeps_nan_and_writes_in_place() -> None:
+    x = np.array([-1.0, np.nan, 2.0])
+    assert np.isnan(cpu.relu(x)[1])
+    assert cpu.relu(x, out=x) is x
+    assert x[0] == 0
+
+
+def test_memory_order_of_activations_is_channels_first() -> None:
+    x = _random((4, 8, 9, 9), 0, False).astype(np.float32)
+    w = _random((6, 8, 3, 3), 1, False).astype(np.float32)
+    y = cpu.conv2d(x, w, Window((3, 3), padding=((1, 1), (1, 1))), 1)
+    assert y.transpose(1, 0, 2, 3).flags.c_contiguous
+    assert cpu.batch_norm(y, None, None, 1e-3)[0].transpose(1, 0, 2, 3).flags.c_contiguous
+    assert np.concatenate([y, y], axis=1).transpose(1, 0, 2, 3).flags.c_contiguous
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_results_do_not_depend_on_timing(threads: int) -> None:
+    before = get_num_threads()
+    set_num_threads(threads)
+    try:
+        x, w = _random((5, 16, 20, 20), 0, True), _random((8, 16, 3, 3), 1, False)
+        g = _random((5, 8, 18, 18), 2, True)
+        window = Window((3, 3))
+        first = cpu.conv2d_backward(x, w, g, window, 1, True, True)
+        for _ in range(5):
+            again = cpu.conv2d_backward(x, w, g, window, 1, True, True)
+            assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    finally:
+        set_num_threads(before)
+
+
+def test_parallel_keeps_the_order_and_passes_errors_on() -> None:
+    assert [i for part in parallel(lambda jobs: jobs, list(range(10))) for i in part] == list(range(10))
+    assert evenly(5, 2) == [slice(0, 2), slice(2, 5)]
+
+    def fail(jobs: list[int]) -> None:
+        raise ValueError(f"jobs {jobs}")
+
+    with pytest.raises(ValueError, match="jobs"):
+        parallel(fail, [1, 2, 3])
+    with pytest.raises(RuntimeError, match="positive"):
+        set_num_threads(0)

@@ -1,0 +1,252 @@
+"""Training Inception V3: reproducible, resumable, and loud about what is wrong."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad
+from examples import train_inception
+from inception import training as t
+from inception.model import inception_v3, loss_with_aux
+from inception.recipes import RECIPES, Recipe
+from inception.training import NonFiniteLossError, PhaseClock, Training, build, train_epoch
+from minigrad import Tensor, optim
+from minigrad.checkpoint import CheckpointError
+from minigrad.data import DataLoader, transforms
+from minigrad.data.datasets import SyntheticPictures
+from minigrad.testing import register_stand_in_device
+
+SCRIPT = Path(train_inception.__file__)
+TINY = Recipe(data="synthetic", batch_size=4, epochs=2, limit=12, classes=3, lr=1e-3)
+
+
+def loader(recipe: Recipe) -> DataLoader:
+    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize([0.5], [0.5])])
+    items = SyntheticPictures(recipe.limit or 12, recipe.image_size, recipe.classes or 3, recipe.seed, transform)
+    return DataLoader(items, recipe.batch_size, shuffle=True, seed=recipe.seed, drop_last=True)
+
+
+def begin(recipe: Recipe = TINY) -> tuple[Training, DataLoader]:
+    items = loader(recipe)
+    return build(recipe, recipe.classes or 3, len(items)), items
+
+
+def weights(training: Training) -> dict[str, bytes]:
+    return {name: value.numpy().tobytes() for name, value in training.model.state_dict().items()}
+
+
+def run_to_the_end(training: Training, items: DataLoader) -> None:
+    while training.epoch < training.recipe.epochs:
+        train_epoch(training, items, PhaseClock())
+
+
+@pytest.fixture(scope="module")
+def uninterrupted() -> dict[str, bytes]:
+    training, items = begin()
+    run_to_the_end(training, items)
+    return weights(training)
+
+
+def test_the_same_seed_gives_the_same_weights_bit_by_bit(uninterrupted: dict[str, bytes]) -> None:
+    minigrad.rand(5)  # what was drawn before must not matter
+    training, items = begin()
+    run_to_the_end(training, items)
+    assert weights(training) == uninterrupted
+
+
+@pytest.mark.parametrize("stop_after", [1, 3, 5])
+def test_a_run_stopped_between_steps_and_resumed_ends_with_the_same_bits(
+    stop_after: int, uninterrupted: dict[str, bytes], tmp_path: Path
+) -> None:
+    training, items = begin()
+    while training.global_step < stop_after:
+        train_epoch(training, items, PhaseClock(), lambda training, loss: training.global_step >= stop_after)
+    training.save(tmp_path / "c.safetensors")
+    del training
+
+    minigrad.manual_seed(99)
+    resumed, items = begin()
+    resumed.restore(tmp_path / "c.safetensors", t.load_checkpoint(tmp_path / "c.safetensors"))
+    assert resumed.global_step == stop_after
+    run_to_the_end(resumed, items)
+    assert weights(resumed) == uninterrupted
+
+
+def test_a_step_goes_through_the_four_phases_in_order(monkeypatch: Any) -> None:
+    called = []
+    for name in ("forward_pass", "loss_computation", "backward_pass", "optimization_pass"):
+        real = getattr(t, name)
+        monkeypatch.setattr(t, name, lambda *a, _real=real, _name=name, **o: called.append(_name) or _real(*a, **o))
+    training, items = begin()
+    clock = PhaseClock()
+    train_epoch(training, items, clock, lambda training, loss: True)
+    assert called == ["forward_pass", "loss_computation", "backward_pass", "optimization_pass"]
+    assert list(clock.seconds) == list(t.PHASES)
+    assert sum(clock.shares().values()) == pytest.approx(1)
+    assert str(clock).count("%") == 4
+
+
+def test_training_learns() -> None:
+    recipe = Recipe(data="synthetic", batch_size=8, epochs=3, limit=24, classes=3, lr=1e-3, label_smoothing=0.0)
+    training, items = begin(recipe)
+    losses = []
+    while training.epoch < recipe.epochs:
+        train_epoch(training, items, PhaseClock(), lambda training, loss: losses.append(loss))
+    assert np.mean(losses[-2:]) < 0.6 * np.mean(losses[:2])
+
+
+def test_a_nan_loss_stops_at_its_step_and_keeps_the_weights() -> None:
+    training, items = begin()
+    train_epoch(training, items, PhaseClock(), lambda training, loss: True)
+    with minigrad.no_grad():
+        training.model.fc.bias.fill_(float("nan"))
+    before = training.model.Mixed_7a.branch3x3_1.conv.weight.tolist()
+    with pytest.raises(NonFiniteLossError, match="loss is nan at step 2 of epoch 1"):
+        train_epoch(training, items, PhaseClock())
+    assert training.model.Mixed_7a.branch3x3_1.conv.weight.tolist() == before
+
+
+def test_a_checkpoint_of_other_data_or_another_model_is_refused(tmp_path: Path) -> None:
+    training, _ = begin()
+    path = tmp_path / "checkpoint.safetensors"
+    training.save(path)
+    other = build(Recipe(data="synthetic", batch_size=4, epochs=2, classes=5), 5, 3)
+    with pytest.raises(CheckpointError, match=r"(?s)another architecture.*size mismatch for fc\.weight"):
+        other.restore(path, t.load_checkpoint(path))
+    longer = build(TINY, 3, 7)
+    with pytest.raises(CheckpointError, match="3 steps an epoch, this data gives 7"):
+        longer.restore(path, t.load_checkpoint(path))
+
+
+# --- One step on the stand-in device ---
+
+
+def test_one_training_step_runs_on_the_stand_in_device_as_on_the_cpu() -> None:
+    images = np.random.default_rng(0).standard_normal((4, 3, 75, 75))
+    results: dict[str, tuple[float, dict[str, np.ndarray]]] = {}
+    for where in ("cpu", register_stand_in_device()):
+        minigrad.manual_seed(0)
+        model = inception_v3(num_classes=3, aux_logits=False, init_weights=False).double().to(where)
+        optimizer = optim.SGD(model.parameters(), lr=1e-6, momentum=0.9)
+        x, labels = minigrad.from_numpy(images).to(where), minigrad.tensor([0, 1, 2, 0]).to(where)
+        outputs = t.forward_pass(model, x)
+        loss = loss_with_aux(outputs, labels)
+        t.backward_pass(optimizer, loss)
+        t.optimization_pass(optimizer)
+        assert all(p.grad.device.type == where for p in model.parameters())
+        state = {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
+        results[where] = (loss.item(), state)
+    (loss_here, here), (loss_there, there) = results.values()
+    assert loss_there == pytest.approx(loss_here, rel=1e-10)
+    for name, value in here.items():
+        assert np.allclose(there[name], value, rtol=1e-9, atol=1e-9 * np.abs(value).max()), name
+
+
+# --- The script ---
+
+
+def script(*arguments: Any, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, **options)
+
+
+def test_the_script_leaves_weights_metrics_and_pictures_and_reports_phases(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = script(
+        "--data", "synthetic", "--limit", 8, "--batch-size", 4, "--epochs", 1, "--classes", 3, "--output", out
+    )
+    assert done.returncode == 0, done.stderr
+    for name in ("weights.safetensors", "checkpoint.safetensors", "metrics.jsonl", "curves.png", "predictions.png"):
+        assert (out / name).stat().st_size > 0, name
+    for phase in t.PHASES:
+        assert phase in done.stdout
+    for shown in ("loss=", "acc=", "img_s=", "lr=", "epoch 1/1"):
+        assert shown in done.stderr
+    records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [r["kind"] for r in records] == ["step", "step", "epoch"]
+    again = script("--data", "synthetic", "--limit", 8, "--output", out)
+    assert again.returncode == 1
+    assert "already holds a run" in again.stderr
+
+
+def test_ctrl_c_saves_a_checkpoint_and_says_how_to_go_on(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    arguments = ["--data", "synthetic", "--limit", "40", "--batch-size", "4", "--epochs", "1", "--classes", "3"]
+    process = subprocess.Popen(
+        [sys.executable, str(SCRIPT), *arguments, "--output", str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    metrics = out / "metrics.jsonl"
+    for _ in range(1200):
+        if metrics.exists() and metrics.read_text().count("\n") >= 2:
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert f"--resume {out}" in stdout
+    position = t.load_checkpoint(out / "checkpoint.safetensors")["position"]
+    assert 2 <= position["step"] < 10
+    refused = script("--resume", out, "--lr", 0.5)
+    assert "lr: 0.002 there, 0.5 here" in refused.stderr
+    done = script("--resume", out)
+    assert done.returncode == 0, done.stderr
+    assert f"after step {position['step']} of epoch 1" in done.stdout
+    steps = [json.loads(line)["global_step"] for line in metrics.read_text().splitlines()]
+    assert steps == [*range(1, 11), 10]
+
+
+BAD = {
+    "small pictures": (["--image-size", 74], "needs at least 75"),
+    "aux with a small map": (["--aux"], "aux head needs pictures of at least 299 x 299"),
+    "no root": (["--data", "fashion-mnist"], "needs --root"),
+    "missing files": (["--data", "fashion-mnist", "--root", "/nowhere"], "no train-images-idx3-ubyte"),
+    "too few classes": (["--classes", 3], "the data have 10 classes, the model would have 3"),
+    "batch too large": (["--limit", 8], "do not fill one batch of 32"),
+    "batch of one": (["--batch-size", 1], "one value per channel"),
+    "negative rate": (["--lr", -1], "learning rate must be above 0"),
+    "unwritable output": (["--output", "/proc/nothing"], "cannot write to the output folder /proc/nothing"),
+    "gpu": (["--device", "gpu", "--limit", 32], "device 'gpu' is not available"),
+    "no checkpoint": (["--resume", "/nowhere"], "no checkpoint at /nowhere"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_options_end_with_one_clear_line(name: str, tmp_path: Path, capsys: Any) -> None:
+    arguments, message = BAD[name]
+    output = [] if "--output" in arguments or "--resume" in arguments else ["--output", tmp_path / "run"]
+    assert train_inception.main([str(a) for a in (*arguments, *output)]) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("error: ")
+    assert message in shown
+
+
+def test_help_explains_every_option(capsys: Any) -> None:
+    with pytest.raises(SystemExit):
+        train_inception.parse_arguments(["--help"])
+    shown = capsys.readouterr().out
+    for name in (*vars(RECIPES["quick"]), "resume", "output", "recipe"):
+        assert "--" + name.replace("_", "-") in shown
+
+
+def test_recipes_refuse_unknown_choices() -> None:
+    with pytest.raises(ValueError, match="optimizer 'adagrad' is unknown; choose from: adam"):
+        Recipe(optimizer="adagrad")
+    assert RECIPES["torchvision"].aux
+
+
+def test_the_model_gets_the_recipes_dtype() -> None:
+    training = build(Recipe(dtype="float64"), 3, 5)
+    assert training.model.fc.weight.dtype == minigrad.float64
+    assert isinstance(training.model(minigrad.zeros(2, 3, 75, 75, dtype=minigrad.float64)), Tensor)
