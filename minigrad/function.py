@@ -375,5 +375,5 @@ def _refuse_untrackable_write(target: Any, op: type, grad_enabled: bool, recordi
     if recording and target._view_version is not None:
         raise RuntimeError(
             f"an in-place operation ({op.__name__}) on a view of shape {list(target.array.shape)} cannot be recorded. "
-            "Write into the base by index instead (x[i] = x[i] + 1 in place of x[i] += 1), or change a clone of the view."
+            "Write into the base by index instead (x[i] = x[i] + 1 in place of x[i] += 1), or change a clone of it."
         )

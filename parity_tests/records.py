@@ -364,8 +364,8 @@ record(
 def _products(draw: Any) -> Sample:
     n, k, p = (draw(st.integers(1, 5)) for _ in range(3))
     batch = draw(s.shapes(max_dims=2, max_side=3))
-    first = (draw(st.sampled_from([(), batch])) + (n, k)) if draw(st.integers(0, 4)) else (k,)
-    second = (tuple(1 if draw(st.booleans()) else b for b in batch) + (k, p)) if draw(st.integers(0, 4)) else (k,)
+    first = ((*draw(st.sampled_from([(), batch])), n, k)) if draw(st.integers(0, 4)) else (k,)
+    second = ((*tuple(1 if draw(st.booleans()) else b for b in batch), k, p)) if draw(st.integers(0, 4)) else (k,)
     return Sample([draw(s.array_of(first)), draw(s.array_of(second))])
 
 

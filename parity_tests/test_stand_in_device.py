@@ -38,7 +38,7 @@ def _run(record: OpRecord, sample: Any, where: str) -> list[Tensor]:
         x = minigrad.from_numpy(array.copy(order="K")).to(where)
         inputs.append(x.detach().requires_grad_(sample.differentiable(i)))
     module = minigrad if where == "cpu" else OnDevice()
-    outputs = [o for o in as_tuple(record.call(module, F, *inputs, **sample.options))]
+    outputs = list(as_tuple(record.call(module, F, *inputs, **sample.options)))
     results = [o.detach().cpu() for o in outputs]
     roots, wanted = [o for o in outputs if o.requires_grad], [x for x in inputs if x.requires_grad]
     for _ in range(2):

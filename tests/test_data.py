@@ -96,7 +96,7 @@ def test_a_truncated_or_damaged_gzip_file_is_named_with_both_byte_counts(tmp_pat
 
 
 def test_labels_that_do_not_match_are_named(tmp_path: Path) -> None:
-    with pytest.raises(CorruptFileError, match="expected 4 labels .* found 3"):
+    with pytest.raises(CorruptFileError, match=r"expected 4 labels .* found 3"):
         FashionMNIST(_pictures(tmp_path, labels=3))
 
 

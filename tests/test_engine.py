@@ -381,7 +381,7 @@ def test_a_gradient_of_the_wrong_shape_or_number_names_the_function() -> None:
 
     with pytest.raises(RuntimeError, match=r"WrongShape.backward gave a gradient of shape \[\]"):
         WrongShape.apply(leaf(1.0, 2.0)).sum().backward()
-    with pytest.raises(RuntimeError, match="WrongNumber.backward returned 2 gradients for 1 inputs"):
+    with pytest.raises(RuntimeError, match=r"WrongNumber.backward returned 2 gradients for 1 inputs"):
         WrongNumber.apply(leaf(1.0)).sum().backward()
 
 

@@ -105,7 +105,8 @@ def conv2d_weight(
 def conv2d_backward(
     x: np.ndarray, w: np.ndarray, g: np.ndarray, window: Window, groups: int, need_x: bool, need_w: bool
 ) -> tuple[Any, Any]:
-    """As reference.conv2d_backward. With stride 1, one block of the columns of g serves both results."""
+    """As reference.conv2d_backward. With stride 1, one block of the columns of g serves both results; with many
+    more output than input channels those columns would be larger than two sets of columns of x."""
     if not _worthwhile(x, w, groups):
         return reference.conv2d_backward(x, w, g, window, groups, need_x, need_w)
     if groups > 1:
@@ -118,7 +119,7 @@ def conv2d_backward(
     gc = channels_first(g)
     if _is_pointwise(live_window):
         dx, dw = _pointwise_backward(x, w, gc, need_x, need_w)
-    elif live_window.stride == (1, 1) and need_x and _padding_fits(live_window):
+    elif live_window.stride == (1, 1) and need_x and _padding_fits(live_window) and w.shape[0] < 2 * w.shape[1]:
         dx, dw = _unit_stride_backward(x, w, gc, live_window, need_w)
     else:
         dx, dw = _strided_backward(x, w, gc, live_window, need_x, need_w)

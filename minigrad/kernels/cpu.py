@@ -156,10 +156,45 @@ def max_pool2d(x: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray]:
 
     def run(blocks: list[slice]) -> None:
         for c in blocks:
-            y[c], taps[c] = reference.max_pool2d(xc[c], window)
+            xp = window.pad(xc[c], -np.inf)
+            y[c] = _slide(np.maximum, xp, window, rows, columns)
+            found = _first_equal(xp, y[c], window, height, width, taps.dtype)
+            if found is None:  # a NaN equals nothing, itself included
+                y[c], taps[c] = reference.max_pool2d(xc[c], window)
+            else:
+                taps[c] = found
 
     parallel(run, channel_blocks(channels, n * height * width, _BLOCK))
     return y.transpose(1, 0, 2, 3), taps.transpose(1, 0, 2, 3)  # C N H W -> N C H W
+
+
+def _slide(combine: np.ufunc, xp: np.ndarray, window: Window, rows: int, columns: int) -> np.ndarray:
+    """``combine`` (a sum or maximum) of the elements under each position, first along width, then along height."""
+    (kh, kw), (sh, sw), (dh, dw) = window.kernel, window.stride, window.dilation
+    across = xp[..., 0 : sw * (columns - 1) + 1 : sw].copy()
+    for j in range(dw, kw * dw, dw):
+        combine(across, xp[..., j : j + sw * (columns - 1) + 1 : sw], out=across)
+    result = across[..., 0 : sh * (rows - 1) + 1 : sh, :].copy()
+    for i in range(dh, kh * dh, dh):
+        combine(result, across[..., i : i + sh * (rows - 1) + 1 : sh, :], out=result)
+    return result
+
+
+def _first_equal(xp: np.ndarray, y: np.ndarray, window: Window, height: int, width: int, dtype: Any) -> Any:
+    """Which tap, in scan order, is the first to see y; None if at some position none does.
+
+    Each tap has a code, higher for earlier ones; the highest code of the taps that see y wins. Comparisons,
+    products and maxima of bytes are far faster than choosing element by element.
+    """
+    count = window.kernel[0] * window.kernel[1]
+    highest = np.iinfo(dtype).max
+    if count > highest:
+        return None
+    code = np.zeros(y.shape, dtype)
+    for i, j, seen in window.taps(height, width):
+        equal = xp[seen] == y
+        np.maximum(code, equal * dtype.type(highest - i * window.kernel[1] - j), out=code)
+    return None if code.min(initial=highest) == 0 else np.subtract(highest, code)
 
 
 def max_pool2d_scatter(g: np.ndarray, taps: np.ndarray, input_shape: tuple[int, ...], window: Window) -> np.ndarray:
@@ -189,26 +224,14 @@ def avg_pool2d(x: np.ndarray, window: Window, scale: Any) -> np.ndarray:
 
     def run(blocks: list[slice]) -> None:
         for c in blocks:
-            np.multiply(_box_sum(window.pad(xc[c]), window, *y.shape[2:]), scale, out=y[c])
+            np.multiply(_slide(np.add, window.pad(xc[c]), window, *y.shape[2:]), scale, out=y[c])
 
     parallel(run, channel_blocks(channels, n * height * width, _BLOCK))
     return y.transpose(1, 0, 2, 3)  # C N H W -> N C H W
 
 
-def _box_sum(xp: np.ndarray, window: Window, rows: int, columns: int) -> np.ndarray:
-    """Σ under each position of a padded input, first along width and then along height."""
-    (kh, kw), (sh, sw) = window.kernel, window.stride
-    across = xp[..., 0 : sw * (columns - 1) + 1 : sw].copy()
-    for j in range(1, kw):
-        across += xp[..., j : j + sw * (columns - 1) + 1 : sw]
-    total = across[..., 0 : sh * (rows - 1) + 1 : sh, :].copy()
-    for i in range(1, kh):
-        total += across[..., i : i + sh * (rows - 1) + 1 : sh, :]
-    return total
-
-
 def avg_pool2d_backward(g: np.ndarray, input_shape: tuple[int, ...], window: Window, scale: Any) -> np.ndarray:
-    """As reference.avg_pool2d_backward."""
+    """As reference.avg_pool2d_backward. With stride 1 it is itself a sum over windows, of the padded g."""
     gc = channels_first(g)
     n, channels, height, width = input_shape
     dx = np.empty((channels, n, height, width), g.dtype)
@@ -216,9 +239,16 @@ def avg_pool2d_backward(g: np.ndarray, input_shape: tuple[int, ...], window: Win
     (kh, kw), (sh, sw) = window.kernel, window.stride
     size = window.padded_size(height, width)
 
+    (top, bottom), (left, right) = window.padding
+    back = window._replace(padding=((kh - 1 - top, kh - 1 - bottom), (kw - 1 - left, kw - 1 - right)))
+    is_window_sum = window.stride == (1, 1) and size == (height + top + bottom, width + left + right)
+
     def run(blocks: list[slice]) -> None:
         for c in blocks:
             share = gc[c] * scale
+            if is_window_sum:
+                dx[c] = _slide(np.add, back.pad(share), back, height, width)
+                continue
             down = np.zeros((*share.shape[:2], size[0], columns), g.dtype)
             for i in range(kh):
                 down[..., i : i + sh * (rows - 1) + 1 : sh, :] += share

@@ -51,18 +51,19 @@ class SGD(Optimizer):
 
     def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         lr, momentum, decay = group["lr"], group["momentum"], group["weight_decay"]
-        sign = -1 if group["maximize"] else 1
+        nesterov, maximize = group["nesterov"], group["maximize"]
         first = state.get("momentum_buffer") is None
         fresh = 1 if first else 1 - group["dampening"]
 
         def formula(p: Any, g: Any, buffer: Any = None) -> None:
-            g = g * sign
+            if maximize:
+                g = -g
             if decay:
-                g += decay * p
+                g = g + decay * p
             if momentum:
                 buffer *= momentum
-                buffer += g if first else fresh * g
-                g = g + momentum * buffer if group["nesterov"] else buffer
+                buffer += g if fresh == 1 else fresh * g
+                g = g + momentum * buffer if nesterov else buffer
             p -= lr * g
 
         if momentum and first:

@@ -107,7 +107,7 @@ class StandInArray(NDArrayOperatorsMixin):
     def __bool__(self) -> bool:
         raise TypeError("implicit conversion of a device array to bool is not allowed; use minigrad.device.to_host")
 
-    __float__ = __int__ = __index__ = __bool__  # type: ignore[assignment]
+    __float__ = __int__ = __index__ = __bool__
 
     def astype(self, dtype: Any) -> StandInArray:
         return self._wrap(self._host.astype(dtype))

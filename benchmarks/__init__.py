@@ -1,0 +1,1 @@
+"""Speed and memory beside torch, measured in one run: ``python -m benchmarks``."""
