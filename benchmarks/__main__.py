@@ -23,6 +23,7 @@ import numpy as np
 
 from minigrad.checkpoint import write_atomically
 from minigrad.kernels.threads import get_num_threads
+from parity_tests.readme import replace_section
 
 RESULTS = Path(__file__).parent / "results.json"
 CASES = {"75x75-batch32": (75, 32), "299x299-batch8-aux": (299, 8)}
@@ -111,6 +112,28 @@ def machine() -> dict[str, Any]:
     }
 
 
+def table(results: dict[str, Any]) -> str:
+    """The figures as Markdown."""
+    rows = [
+        "| training step of Inception V3, float32 | minigrad | torch | time, ratio (range) | peak memory, ratio |",
+        "|---|---|---|---|---|",
+    ]
+    for name, case in results["training_step"].items():
+        low, high = case["ratio_range"]
+        ours, theirs = case["minigrad"]["seconds_a_step"], case["torch"]["seconds_a_step"]
+        size, count = CASES[name]
+        rows.append(
+            f"| {size} × {size}, batch {count}{', aux head' if 'aux' in name else ''} | {ours:.2f} s | {theirs:.2f} s "
+            f"| {case['ratio']:.2f} ({low:.2f} to {high:.2f}) | {case['memory_ratio']:.2f} |"
+        )
+    where = results["machine"]
+    init = results["initialisation_seconds"]
+    return "\n".join(rows) + (
+        f"\n\nMeasured {where['date']} on {where['threads']} threads of an {where['processor']}, torch "
+        f"{where['torch']}, NumPy {where['numpy']}. Drawing Inception V3's initial weights takes {init:.2f} s."
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="*", choices=[*CASES, []], help=f"which (all): {', '.join(CASES)}")
@@ -123,6 +146,8 @@ def main() -> None:
         "training_step": {name: compare(name, options.rounds, options.steps) for name in options.cases or CASES},
     }
     write_atomically(RESULTS, (json.dumps(results, indent=2) + "\n").encode())
+    if set(results["training_step"]) == set(CASES):
+        replace_section("speed", table(results))
     for name, result in results["training_step"].items():
         low, high = result["ratio_range"]
         print(f"{name}: {result['ratio']:.2f} x torch's time ({low:.2f} to {high:.2f}), "

@@ -13,6 +13,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,7 @@ def measure(engine: str, size: int, count: int, steps: int) -> dict[str, Any]:
     for _ in range(steps + 2):
         times, loss = step()
         losses.append(loss)
-        phases.append([after - before for before, after in zip(times, times[1:], strict=False)])
+        phases.append([after - before for before, after in pairwise(times)])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"seconds": [sum(p) for p in phases[2:]], "phases": phases[2:], "losses": losses, "peak_mb": peak}
 

@@ -10,6 +10,7 @@ The four phases of a training step are in inception/training.py.
 from __future__ import annotations
 
 import argparse
+import math
 import signal
 import sys
 import time
@@ -27,6 +28,7 @@ from inception.training import (
     NonFiniteLossError,
     PhaseClock,
     Progress,
+    StepResult,
     Training,
     build,
     evaluate,
@@ -166,66 +168,92 @@ def load_data(recipe: Recipe) -> tuple[Any, Any, tuple[str, ...]]:
     return sets[0], sets[1], classes
 
 
+class StopAfterThisStep:
+    """While it is entered, the first Ctrl-C only sets ``requested``; a second one does not wait."""
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    def __enter__(self) -> StopAfterThisStep:
+        self._previous = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        signal.signal(signal.SIGINT, self._previous)
+
+    def _note(self, number: int, frame: Any) -> None:
+        self.requested = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class StepReport:
+    """Shows every step of an epoch on a progress bar, and writes it to the metrics."""
+
+    def __init__(self, training: Training, folder: RunFolder, stop: StopAfterThisStep) -> None:
+        self.folder, self.stop = folder, stop
+        self.started, self.seen_before = time.perf_counter(), training.progress.seen
+        self.bar = tqdm(
+            total=training.steps_per_epoch,
+            initial=training.step,
+            desc=f"epoch {training.epoch + 1}/{training.recipe.epochs}",
+            unit="step",
+            mininterval=0.5,
+            dynamic_ncols=True,
+        )
+
+    def __call__(self, training: Training, result: StepResult) -> bool:
+        """Reports a step; returns whether to stop there."""
+        progress = training.progress
+        speed = (progress.seen - self.seen_before) / (time.perf_counter() - self.started)
+        shown = {"loss": f"{progress.loss:.3f}", "acc": f"{progress.accuracy:.1%}", "img_s": f"{speed:.1f}"}
+        self.bar.set_postfix(shown, lr=f"{training.lr:.2e}", refresh=False)
+        self.bar.update(1)
+        record = {"kind": "step", "epoch": training.epoch + 1, "step": training.step}
+        record |= {"global_step": training.global_step, "loss": result.loss, "accuracy": result.accuracy}
+        self.folder.log({**record, "lr": training.lr, "images_per_second": round(speed, 2)})
+        return self.stop.requested
+
+
 def train(training: Training, loader: DataLoader, test_loader: DataLoader, folder: RunFolder) -> bool:
     """Trains to the end of the recipe. Returns whether Ctrl-C stopped it before."""
-    recipe = training.recipe
-    interrupted: list[int] = []
-
-    def stop_after_this_step(number: int, frame: Any) -> None:
-        interrupted.append(number)
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a second Ctrl-C does not wait
-
-    previous = signal.signal(signal.SIGINT, stop_after_this_step)
-    try:
-        if not folder.checkpoint.exists():
-            training.save(folder.checkpoint)
-        while training.epoch < recipe.epochs:
-            clock, epoch = PhaseClock(), training.epoch + 1
+    if not folder.checkpoint.exists():
+        training.save(folder.checkpoint)
+    with StopAfterThisStep() as stop:
+        while training.epoch < training.recipe.epochs:
             if training.step == 0:
                 training.progress = Progress()
-            bar = tqdm(total=len(loader), initial=training.step, desc=f"epoch {epoch}/{recipe.epochs}", unit="step",
-                       mininterval=0.5, dynamic_ncols=True)  # fmt: skip
-            started, seen_before = time.perf_counter(), training.progress.seen
-
-            def after_step(training: Training, loss: float) -> bool:
-                progress = training.progress
-                speed = (progress.seen - seen_before) / (time.perf_counter() - started)  # noqa: B023
-                bar.set_postfix(  # noqa: B023
-                    loss=f"{progress.loss:.3f}", acc=f"{progress.accuracy:.1%}", img_s=f"{speed:.1f}",
-                    lr=f"{training.lr:.2e}", refresh=False,
-                )  # fmt: skip
-                bar.update(1)  # noqa: B023
-                folder.log({"kind": "step", "epoch": training.epoch + 1, "step": training.step,
-                            "global_step": training.global_step, "loss": loss, "accuracy": progress.accuracy,
-                            "lr": training.lr, "images_per_second": round(speed, 2)})  # fmt: skip
-                return bool(interrupted)
-
+            clock, report = PhaseClock(), StepReport(training, folder, stop)
             try:
-                ended = train_epoch(training, loader, clock, after_step)
+                ended = train_epoch(training, loader, clock, report)
+                report.bar.close()
+                if ended:
+                    end_epoch(training, test_loader, folder, clock)
             except NonFiniteLossError as error:
                 raise NonFiniteLossError(f"{error}. The last good checkpoint is kept: {folder.checkpoint}") from None
             finally:
-                bar.close()
-            if ended:
-                end_epoch(training, test_loader, folder, clock)
+                report.bar.close()
             training.save(folder.checkpoint)
-            if interrupted and training.epoch < recipe.epochs:
+            if stop.requested and training.epoch < training.recipe.epochs:
                 return True
-        return False
-    finally:
-        signal.signal(signal.SIGINT, previous)
+    return False
 
 
 def end_epoch(training: Training, test_loader: DataLoader, folder: RunFolder, clock: PhaseClock) -> None:
     """Tests the model, and reports the epoch."""
     test, _ = evaluate(training.model, test_loader, training.recipe)
+    if not math.isfinite(test.loss):  # the last step may have broken the weights: they must not be saved
+        raise NonFiniteLossError(f"the test loss is {test.loss} after epoch {training.epoch}")
     progress = training.progress
     print(f"  time: {clock}")
-    print(f"  train loss {progress.loss:.3f}, accuracy {progress.accuracy:.1%} · test loss {test.loss:.3f}, "
-          f"accuracy {test.accuracy:.1%}", flush=True)  # fmt: skip
-    folder.log({"kind": "epoch", "epoch": training.epoch, "global_step": training.global_step,
-                "train_loss": progress.loss, "train_accuracy": progress.accuracy, "test_loss": test.loss,
-                "test_accuracy": test.accuracy, "phase_seconds": clock.seconds})  # fmt: skip
+    print(
+        f"  train loss {progress.loss:.3f}, accuracy {progress.accuracy:.1%} · "
+        f"test loss {test.loss:.3f}, accuracy {test.accuracy:.1%}",
+        flush=True,
+    )
+    record = {"kind": "epoch", "epoch": training.epoch, "global_step": training.global_step}
+    record |= {"train_loss": progress.loss, "train_accuracy": progress.accuracy}
+    record |= {"test_loss": test.loss, "test_accuracy": test.accuracy}
+    folder.log({**record, "phase_seconds": clock.seconds})
 
 
 def finish(

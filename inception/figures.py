@@ -25,7 +25,10 @@ def _save(figure: Figure, path: Path) -> None:
 
 
 def draw_curves(records: Sequence[dict[str, Any]], path: Path) -> None:
-    """Loss and accuracy over the steps (training, smoothed) and at the epochs' ends (test)."""
+    """Loss and accuracy over the steps (training) and at the epochs' ends (test).
+
+    The test loss is the plain cross entropy, so with label smoothing it lies below the training loss.
+    """
     steps = [r for r in records if r["kind"] == "step"]
     epochs = [r for r in records if r["kind"] == "epoch"]
     figure = Figure(figsize=(11, 4.2), layout="constrained")
@@ -44,7 +47,7 @@ def draw_curves(records: Sequence[dict[str, Any]], path: Path) -> None:
             text = f"{value:.1%}" if name == "accuracy" else f"{value:.2f}"
             axes.annotate(text, (record["global_step"], value), (0, 7), textcoords="offset points", ha="center")
         axes.set(xlabel="step", ylabel=name, title=name.capitalize())
-        axes.margins(y=0.12)
+        axes.margins(x=0.07, y=0.12)
         axes.grid(alpha=0.3)
         axes.legend(loc="best", fontsize=8)
     _save(figure, path)

@@ -101,12 +101,14 @@ class Progress:
     correct: int = 0
     loss_sum: float = 0.0
 
-    def add(self, loss: float, scores: Tensor, labels: Tensor) -> None:
-        """Counts one batch."""
+    def add(self, loss: float, scores: Tensor, labels: Tensor) -> float:
+        """Counts one batch; returns its accuracy."""
         count = labels.shape[0]
+        correct = int((scores.argmax(1) == labels).sum())
         self.seen += count
         self.loss_sum += loss * count
-        self.correct += int((scores.argmax(1) == labels).sum())
+        self.correct += correct
+        return correct / count
 
     @property
     def loss(self) -> float:
@@ -117,6 +119,14 @@ class Progress:
     def accuracy(self) -> float:
         """Share of the pictures seen whose highest score was the true class."""
         return self.correct / max(self.seen, 1)
+
+
+@dataclass
+class StepResult:
+    """What one step came to."""
+
+    loss: float
+    accuracy: float
 
 
 @dataclass
@@ -229,13 +239,13 @@ def train_epoch(
     training: Training,
     loader: DataLoader,
     clock: PhaseClock,
-    after_step: Callable[[Training, float], bool] = lambda training, loss: False,
+    after_step: Callable[[Training, StepResult], bool] = lambda training, result: False,
 ) -> bool:
     """Trains to the end of the epoch that is under way. Returns whether it got there.
 
     Args:
         clock: is given the time of each phase.
-        after_step: called after every step with the loss; if it returns true, the epoch stops there.
+        after_step: called after every step with its result; if it returns true, the epoch stops there.
 
     Raises:
         NonFiniteLossError: if the loss is NaN or infinite; the weights are then still those before the step.
@@ -261,10 +271,10 @@ def train_epoch(
         with clock("optimization pass"):
             optimization_pass(training.optimizer, training.scheduler)
         scores = outputs.logits if isinstance(outputs, InceptionOutputs) else outputs
-        training.progress.add(value, scores.detach(), labels)
+        accuracy = training.progress.add(value, scores.detach(), labels)
         training.step += 1
         del outputs, loss, scores  # the graph, before the next one grows
-        if after_step(training, value):
+        if after_step(training, StepResult(value, accuracy)):
             break
     if training.step < training.steps_per_epoch:
         return False

@@ -69,7 +69,7 @@ def test_a_run_stopped_between_steps_and_resumed_ends_with_the_same_bits(
 ) -> None:
     training, items = begin()
     while training.global_step < stop_after:
-        train_epoch(training, items, PhaseClock(), lambda training, loss: training.global_step >= stop_after)
+        train_epoch(training, items, PhaseClock(), lambda training, result: training.global_step >= stop_after)
     training.save(tmp_path / "c.safetensors")
     del training
 
@@ -88,7 +88,7 @@ def test_a_step_goes_through_the_four_phases_in_order(monkeypatch: Any) -> None:
         monkeypatch.setattr(t, name, lambda *a, _real=real, _name=name, **o: called.append(_name) or _real(*a, **o))
     training, items = begin()
     clock = PhaseClock()
-    train_epoch(training, items, clock, lambda training, loss: True)
+    train_epoch(training, items, clock, lambda training, result: True)
     assert called == ["forward_pass", "loss_computation", "backward_pass", "optimization_pass"]
     assert list(clock.seconds) == list(t.PHASES)
     assert sum(clock.shares().values()) == pytest.approx(1)
@@ -100,13 +100,13 @@ def test_training_learns() -> None:
     training, items = begin(recipe)
     losses = []
     while training.epoch < recipe.epochs:
-        train_epoch(training, items, PhaseClock(), lambda training, loss: losses.append(loss))
+        train_epoch(training, items, PhaseClock(), lambda training, result: losses.append(result.loss))
     assert np.mean(losses[-2:]) < 0.6 * np.mean(losses[:2])
 
 
 def test_a_nan_loss_stops_at_its_step_and_keeps_the_weights() -> None:
     training, items = begin()
-    train_epoch(training, items, PhaseClock(), lambda training, loss: True)
+    train_epoch(training, items, PhaseClock(), lambda training, result: True)
     with minigrad.no_grad():
         training.model.fc.bias.fill_(float("nan"))
     before = training.model.Mixed_7a.branch3x3_1.conv.weight.tolist()
@@ -205,6 +205,28 @@ def test_ctrl_c_saves_a_checkpoint_and_says_how_to_go_on(tmp_path: Path) -> None
     assert f"after step {position['step']} of epoch 1" in done.stdout
     steps = [json.loads(line)["global_step"] for line in metrics.read_text().splitlines()]
     assert steps == [*range(1, 11), 10]
+
+
+@pytest.mark.parametrize("broken_by", ["the loss", "the weights after the last step"])
+def test_the_last_good_checkpoint_survives_a_nan(broken_by: str, tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    out = tmp_path / "run"
+    real = t.optimization_pass
+
+    def break_weights(optimizer: optim.Optimizer, scheduler: Any = None) -> None:
+        real(optimizer, scheduler)
+        if break_weights.steps == (1 if broken_by == "the loss" else 2):
+            optimizer.param_groups[0]["params"][-1].array[...] = np.nan
+        break_weights.steps += 1
+
+    break_weights.steps = 1
+    monkeypatch.setattr(t, "optimization_pass", break_weights)
+    arguments = ["--data", "synthetic", "--limit", "8", "--batch-size", "4", "--epochs", "1", "--classes", "3"]
+    assert train_inception.main([*arguments, "--output", str(out)]) == 1
+    shown = capsys.readouterr().err
+    assert "nan at step 2 of epoch 1" in shown or "test loss is nan after epoch 1" in shown
+    assert f"The last good checkpoint is kept: {out / 'checkpoint.safetensors'}" in shown
+    kept = t.load_checkpoint(out / "checkpoint.safetensors")["model"]
+    assert all(np.isfinite(value.numpy()).all() for value in kept.values())
 
 
 BAD = {

@@ -318,8 +318,14 @@ def rsqrt(input: Any) -> Any:
 
 
 def abs(input: Any) -> Any:
-    """|x| of every element."""
-    return Abs.apply(as_tensor_operand("abs", input))
+    """|x| of every element.
+
+    Raises:
+        NotImplementedError: for a bool tensor.
+    """
+    if as_tensor_operand("abs", input).array.dtype.kind == "b":
+        raise NotImplementedError("abs is not implemented for bool tensors")
+    return Abs.apply(input)
 
 
 def sign(input: Any) -> Any:

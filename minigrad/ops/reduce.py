@@ -31,7 +31,8 @@ class Amax(Function):
         self.dims, self.keepdim = dims, keepdim
         y = np.max(x, axis=dims, keepdims=True)
         ties = (x == y).astype(x.dtype)
-        self.save_for_backward(ties / np.sum(ties, axis=dims, keepdims=True))
+        with np.errstate(invalid="ignore"):  # a NaN equals nothing: the gradient is NaN too
+            self.save_for_backward(ties / np.sum(ties, axis=dims, keepdims=True))
         return y if keepdim else np.squeeze(y, axis=dims)
 
     def backward(self, grad: Any) -> Any:
@@ -157,6 +158,8 @@ def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
 
 def _position(find: Any, name: str, input: Any, dim: int | None, keepdim: bool) -> Any:
     x = as_tensor_operand(name, input).array
+    if x.dtype.kind == "b":
+        raise RuntimeError(f"{name}(): does not support bool input")
     if x.size == 0 and dim is None:
         raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
     axis = None if dim is None or x.ndim == 0 else normalize_dim(dim, x.ndim)
@@ -165,9 +168,14 @@ def _position(find: Any, name: str, input: Any, dim: int | None, keepdim: bool) 
 
 def all(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """Whether every element (over ``dim``) is true."""
-    return wrap(np.all(input.array, axis=normalize_dims(dim, input.array.ndim), keepdims=keepdim))
+    return _truth(np.all, input, dim, keepdim)
 
 
 def any(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """Whether some element (over ``dim``) is true."""
-    return wrap(np.any(input.array, axis=normalize_dims(dim, input.array.ndim), keepdims=keepdim))
+    return _truth(np.any, input, dim, keepdim)
+
+
+def _truth(reduce: Any, input: Any, dim: Any, keepdim: bool) -> Any:
+    result = wrap(reduce(input.array, axis=normalize_dims(dim, input.array.ndim), keepdims=keepdim))
+    return cast(result, np.dtype(np.uint8)) if input.array.dtype == np.uint8 else result  # torch keeps bytes
