@@ -145,7 +145,7 @@ record(
 )
 record("sum.all", lambda m, F, x: x.sum(), s.unary(), sums=True)
 record("mean", lambda m, F, x, **o: m.mean(x, **o), s.with_dim(), lambda m, F: m.mean(m.arange(3)), sums=True)
-record("mean.all", lambda m, F, x: x.mean(), s.unary(), sums=True)
+record("mean.all", lambda m, F, x: x.mean(), s.unary(min_side=1), sums=True)
 record(
     "var",
     lambda m, F, x, correction: m.var(x, 0, correction=correction),
@@ -158,8 +158,8 @@ record(
 )
 record("amax", lambda m, F, x, **o: m.amax(x, **o), s.with_dim(), lambda m, F: m.amax(m.zeros(0, 2), 0))
 record("amin", lambda m, F, x, **o: m.amin(x, **o), s.with_dim())
-record("max.all", lambda m, F, x: m.max(x), s.unary(), lambda m, F: m.max(m.zeros(0)))
-record("min.all", lambda m, F, x: m.min(x), s.unary())
+record("max.all", lambda m, F, x: m.max(x), s.unary(min_side=1), lambda m, F: m.max(m.zeros(0)))
+record("min.all", lambda m, F, x: m.min(x), s.unary(min_side=1))
 record("max.dim", lambda m, F, x, **o: m.max(x, **o), s.with_dim(several=False), lambda m, F: m.max(m.zeros(2), 1))
 record("min.dim", lambda m, F, x, **o: m.min(x, **o), s.with_dim(several=False))
 record("max.other", lambda m, F, x, y: m.max(x, y), s.broadcastable(values="ties"))
@@ -270,7 +270,7 @@ record(
     lambda m, F: m.cat([m.zeros(2), m.zeros(2, 2)]),
     lambda m, F: m.cat([m.tensor(1.0)]),
 )
-record("cat.empty", lambda m, F, x: m.cat([m.zeros(0, dtype=m.float64), x], -1), s.unary(min_dims=1))
+record("cat.empty", lambda m, F, x: m.cat([m.zeros(0, dtype=m.float64), x], -1), s.unary(min_dims=1, min_side=1))
 record(
     "stack",
     lambda m, F, *xs, dim: m.stack(xs, dim),

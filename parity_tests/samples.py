@@ -75,17 +75,12 @@ def shapes(
 
 @st.composite
 def unary(draw: Any, values: str = "normal", **shape_options: Any) -> Sample:
-    """One tensor of any shape."""
-    return Sample(
-        [
-            draw(
-                array_of(
-                    draw(shapes(**shape_options)),
-                    draw(st.sampled_from([values, values, "ties"])) if values == "normal" else values,
-                )
-            )
-        ]
-    )
+    """One tensor of any shape, now and then without elements."""
+    shape = draw(shapes(**shape_options))
+    if shape and "min_side" not in shape_options and draw(st.integers(0, 9)) == 0:
+        shape = (*shape[:-1], 0)
+    kind = draw(st.sampled_from([values, values, "ties"])) if values == "normal" else values
+    return Sample([draw(array_of(shape, kind))])
 
 
 @st.composite
