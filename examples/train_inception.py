@@ -70,6 +70,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     option("weight_decay", "pulls weights towards 0; decoupled in adamw", type=float)
     option("schedule", "of the learning rate: constant; cosine to 0; exponential, 0.94 every 2 epochs; onecycle, up "
            "and down once; step, a tenth every 30 epochs", choices=SCHEDULES)  # fmt: skip
+    option("warmup", "share of the steps in which the rate rises, for onecycle", type=float)
     option("label_smoothing", "0 asks for certainty, 0.1 for a little less", type=float)
     option("dropout", "probability before the classifier", type=float)
     option(

@@ -21,15 +21,16 @@ class Recipe:
     root: str | None = None
     image_size: int = 75
     batch_size: int = 32
-    epochs: int = 3
+    epochs: int = 2
     optimizer: str = "adam"
     lr: float = 0.002
     momentum: float = 0.9
     weight_decay: float = 0.0
     schedule: str = "onecycle"
+    warmup: float = 0.15
     label_smoothing: float = 0.1
     aux: bool = False
-    dropout: float = 0.5
+    dropout: float = 0.2
     init: str = "layers"
     classes: int | None = None
     limit: int | None = None
@@ -64,6 +65,9 @@ class Recipe:
             raise ValueError(f"classes must be at least 1, got {self.classes}")
         if not self.lr > 0:
             raise ValueError(f"learning rate must be above 0, got {self.lr}")
+        for name in ("warmup", "dropout"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be between 0 and 1, got {getattr(self, name)}")
         if not 0 <= self.label_smoothing <= 1:
             raise ValueError(f"label smoothing must be between 0 and 1, got {self.label_smoothing}")
         if self.dtype not in ("float32", "float64"):
@@ -92,6 +96,7 @@ TORCHVISION = replace(
     weight_decay=1e-4,
     schedule="step",
     label_smoothing=0.0,
+    dropout=0.5,
     aux=True,
     init="paper",
 )

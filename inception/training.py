@@ -225,7 +225,9 @@ def _schedule(recipe: Recipe, optimizer: optim.Optimizer, steps_per_epoch: int) 
     schedules = optim.lr_scheduler
     if recipe.schedule == "onecycle":
         # One step more than will be taken, because the schedule moves on after the last one too.
-        return schedules.OneCycleLR(optimizer, recipe.lr, total_steps=steps + 1, cycle_momentum=False)
+        return schedules.OneCycleLR(
+            optimizer, recipe.lr, total_steps=steps + 1, pct_start=recipe.warmup, cycle_momentum=False
+        )
     if recipe.schedule == "cosine":
         return schedules.CosineAnnealingLR(optimizer, T_max=steps)
     if recipe.schedule == "exponential":
