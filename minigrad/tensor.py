@@ -364,6 +364,12 @@ class Tensor(TensorBase):
     exp, log, sqrt, rsqrt, abs, sign = ops.exp, ops.log, ops.sqrt, ops.rsqrt, ops.abs, ops.sign
     clamp, maximum, minimum, clone = ops.clamp, ops.maximum, ops.minimum, ops.clone
     isnan, isfinite = ops.isnan, ops.isfinite
+    log1p, expm1, sin, cos = ops.log1p, ops.expm1, ops.sin, ops.cos
+    floor, ceil, round, trunc, masked_fill = ops.floor, ops.ceil, ops.round, ops.trunc, ops.masked_fill
+    mm, bmm, addmm, dot, outer = ops.mm, ops.bmm, ops.addmm, ops.dot, ops.outer
+    std, logsumexp = ops.std, ops.logsumexp
+    split, chunk, unbind, narrow, repeat = ops.split, ops.chunk, ops.unbind, ops.narrow, ops.repeat
+    flip, roll, tril, triu = ops.flip, ops.roll, ops.tril, ops.triu
     relu, sigmoid, tanh, softmax, log_softmax = ops.relu, ops.sigmoid, ops.tanh, ops.softmax, ops.log_softmax
     sum, mean, var, amax, amin, max, min = ops.sum, ops.mean, ops.var, ops.amax, ops.amin, ops.max, ops.min
     argmax, argmin, all, any = ops.argmax, ops.argmin, ops.all, ops.any

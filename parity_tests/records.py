@@ -504,3 +504,258 @@ record(
     lambda m, F: F.mse_loss(m.zeros(2), m.zeros(2), reduction="median"),
     sums=True,
 )
+
+# --- Rounding, and functions of one element ---
+
+record("sin.cos", lambda m, F, x: m.sin(x) * m.cos(x), s.unary())
+record("log1p", lambda m, F, x: m.log1p(x), s.unary(values="positive"))
+record("expm1", lambda m, F, x: m.expm1(x), s.unary())
+for _name in ("floor", "ceil", "trunc", "round"):
+    record(_name, lambda m, F, x, _name=_name: getattr(m, _name)(x * 3), s.unary())
+record("div.floor", lambda m, F, x, y: m.div(x, y, rounding_mode="floor"), s.broadcastable(values="positive"))
+record(
+    "div.trunc",
+    lambda m, F, x, y: m.div(x, -y, rounding_mode="trunc"),
+    s.broadcastable(values="positive"),
+    lambda m, F: m.div(m.ones(2), 2, rounding_mode="up"),
+)
+record(
+    "masked_fill",
+    lambda m, F, x: x.masked_fill(x > 0.3, -2.5),
+    s.unary(),
+    lambda m, F: m.zeros(2).masked_fill(m.zeros(2), 1.0),
+)
+
+# --- Activation, composed ---
+
+record("relu6", lambda m, F, x: F.relu6(x * 6), s.unary())
+record("leaky_relu", lambda m, F, x: F.leaky_relu(x, 0.2), s.unary())
+record("elu", lambda m, F, x: F.elu(x * 3 + 0.1, alpha=1.5), s.unary())
+record("silu", lambda m, F, x: F.silu(x * 3), s.unary())
+record("hardswish", lambda m, F, x: F.hardswish(x * 3.1), s.unary(values="positive"))
+record("softplus", lambda m, F, x: F.softplus(x * 8, beta=2.0, threshold=10.0), s.unary())
+record("gelu", lambda m, F, x: F.gelu(x * 2), s.unary())
+record(
+    "gelu.tanh",
+    lambda m, F, x: F.gelu(x * 2, approximate="tanh"),
+    s.unary(),
+    lambda m, F: F.gelu(m.zeros(2), approximate="no"),
+)
+
+# --- Reductions and products, composed ---
+
+record(
+    "std",
+    lambda m, F, x, correction: m.std(x, 0, correction=correction),
+    st.builds(lambda a, c: Sample([a], {"correction": c}), s.array_of((4, 3)), st.sampled_from([0, 1])),
+    sums=True,
+)
+record(
+    "var_mean", lambda m, F, x: m.var_mean(x, 1, keepdim=True), s.array_of((3, 5)).map(lambda a: Sample([a])), sums=True
+)
+record("logsumexp", lambda m, F, x, **o: m.logsumexp(x * 20, **o), s.with_dim(), sums=True)
+record(
+    "mm.bmm",
+    lambda m, F, x, y: m.bmm(x, y) + m.mm(x[0], y[0]),
+    st.builds(lambda a, b: Sample([a, b]), s.array_of((2, 3, 4)), s.array_of((2, 4, 5))),
+    lambda m, F: m.mm(m.zeros(2), m.zeros(2, 2)),
+    lambda m, F: m.mm(m.zeros(2, 3), m.zeros(2, 3)),
+    lambda m, F: m.bmm(m.zeros(2, 2), m.zeros(2, 2)),
+    lambda m, F: m.bmm(m.zeros(2, 2, 3), m.zeros(2, 2, 3)),
+    sums=True,
+)
+record(
+    "addmm",
+    lambda m, F, c, a, b: m.addmm(c, a, b, beta=0.5, alpha=2),
+    st.builds(lambda c, a, b: Sample([c, a, b]), s.array_of((5,)), s.array_of((3, 4)), s.array_of((4, 5))),
+    sums=True,
+)
+record(
+    "dot.outer",
+    lambda m, F, x, y: m.dot(x, y) * m.outer(x, y),
+    st.builds(lambda a, b: Sample([a, b]), s.array_of((4,)), s.array_of((4,))),
+    lambda m, F: m.dot(m.zeros(2), m.zeros(3)),
+    lambda m, F: m.dot(m.zeros(2, 2), m.zeros(2, 2)),
+    lambda m, F: m.outer(m.zeros(2, 2), m.zeros(2)),
+    sums=True,
+)
+record(
+    "tensordot",
+    lambda m, F, x, y, dims: m.tensordot(x, y, dims),
+    st.builds(
+        lambda a, b, dims: Sample([a, b], {"dims": dims}),
+        s.array_of((3, 4, 2)),
+        s.array_of((4, 2, 3)),
+        st.sampled_from([2, ([1, 2], [0, 1]), ([0], [2]), ([-1, 0], [1, 2])]),
+    ),
+    lambda m, F: m.tensordot(m.zeros(2, 3), m.zeros(2, 3), 1),
+    sums=True,
+)
+
+# --- Shape, composed ---
+
+_cube = s.array_of((4, 3, 5)).map(lambda a: Sample([a]))
+record("split", lambda m, F, x: m.split(x, 2, 2) + m.split(x, [1, 3]), _cube, lambda m, F: m.split(m.zeros(3), [1, 1]))
+record("chunk", lambda m, F, x: m.chunk(x, 3) + x.chunk(2, -1), _cube, lambda m, F: m.chunk(m.zeros(3), 0))
+record("unbind", lambda m, F, x: m.unbind(x, 1), _cube)
+record(
+    "narrow",
+    lambda m, F, x: m.narrow(x, 2, 1, 3) * m.narrow(x, -1, -3, 3),
+    _cube,
+    lambda m, F: m.narrow(m.zeros(3), 0, 2, 2),
+    lambda m, F: m.narrow(m.zeros(3), 0, 5, 1),
+)
+record("repeat", lambda m, F, x: x.repeat(2, 1, 3, 2), _cube, lambda m, F: m.zeros(2, 2).repeat(2))
+record("flip", lambda m, F, x: m.flip(x, (0, 2)), _cube, lambda m, F: m.flip(m.zeros(2), (1,)))
+record("roll", lambda m, F, x: m.roll(x, (1, -2), (0, 2)) + m.roll(x, 7), _cube)
+record("tril.triu", lambda m, F, x: m.tril(x, -1) + m.triu(x, 2), _cube, lambda m, F: m.tril(m.zeros(2)))
+
+# --- Normalisation, composed ---
+
+record(
+    "layer_norm",
+    lambda m, F, x, w, b, eps: F.layer_norm(x, (3, 5), w, b, eps),
+    st.builds(
+        lambda x, w, b, eps: Sample([x, w, b], {"eps": eps}),
+        s.array_of((4, 3, 5)),
+        s.array_of((3, 5)),
+        s.array_of((3, 5)),
+        st.sampled_from([1e-5, 0.5]),
+    ),
+    lambda m, F: F.layer_norm(m.zeros(2, 3), (2,)),
+    sums=True,
+)
+record(
+    "group_norm",
+    lambda m, F, x, w, b, groups: F.group_norm(x, groups, w, b, 0.1),
+    st.builds(
+        lambda x, w, b, g: Sample([x, w, b], {"groups": g}),
+        s.array_of((2, 6, 3, 2)),
+        s.array_of((6,)),
+        s.array_of((6,)),
+        st.sampled_from([1, 2, 3, 6]),
+    ),
+    lambda m, F: F.group_norm(m.zeros(2, 3, 4), 2),
+    sums=True,
+)
+record(
+    "instance_norm",
+    lambda m, F, x, w, b: F.instance_norm(x, weight=w, bias=b, eps=0.1),
+    st.builds(lambda x, w, b: Sample([x, w, b]), s.array_of((2, 3, 4, 2)), s.array_of((3,)), s.array_of((3,))),
+    lambda m, F: F.instance_norm(m.zeros(2, 3, 1)),
+    sums=True,
+)
+record("normalize", lambda m, F, x: F.normalize(x, dim=1) + F.normalize(x, p=1.0, dim=-1), _cube, sums=True)
+record(
+    "cosine_similarity",
+    lambda m, F, x, y: F.cosine_similarity(x, y),
+    st.builds(lambda a, b: Sample([a, b]), s.array_of((4, 3)), s.array_of((4, 3))),
+    sums=True,
+)
+
+# --- Losses, composed ---
+
+_reductions = st.sampled_from(["mean", "sum", "none"])
+
+
+def _two(first: str = "normal", second: str = "normal", **options: Any) -> Any:
+    """Two (3, 4) tensors, a reduction, and other options."""
+    return st.builds(
+        lambda a, b, r, o: Sample([a, b], {"reduction": r, **o}),
+        s.array_of((3, 4), first),
+        s.array_of((3, 4), second),
+        _reductions,
+        st.fixed_dictionaries({name: st.sampled_from(values) for name, values in options.items()}),
+    )
+
+
+def _signs(t: Any) -> Any:
+    """A target of 1 and −1."""
+    return (t > 0).to(t.dtype) * 2 - 1
+
+
+record("l1_loss", lambda m, F, x, y, **o: F.l1_loss(x, y, **o), _two("ties", "ties"), sums=True)
+record(
+    "smooth_l1_loss",
+    lambda m, F, x, y, **o: F.smooth_l1_loss(x, y, **o),
+    _two(beta=[1.0, 0.5, 0.0]),
+    lambda m, F: F.smooth_l1_loss(m.zeros(2), m.zeros(2), beta=-1.0),
+    sums=True,
+)
+record(
+    "huber_loss",
+    lambda m, F, x, y, **o: F.huber_loss(x, y, **o),
+    _two(delta=[1.0, 0.5]),
+    lambda m, F: F.huber_loss(m.zeros(2), m.zeros(2), delta=0.0),
+    sums=True,
+)
+record(
+    "binary_cross_entropy",
+    lambda m, F, x, t, **o: F.binary_cross_entropy(x.sigmoid(), t.sigmoid(), **o),
+    _two(),
+    lambda m, F: F.binary_cross_entropy(m.ones(2) * 2, m.zeros(2)),
+    lambda m, F: F.binary_cross_entropy(m.zeros(2), m.zeros(3)),
+    sums=True,
+)
+record(
+    "binary_cross_entropy_with_logits",
+    lambda m, F, x, t, w, **o: F.binary_cross_entropy_with_logits(x * 5, t.sigmoid(), pos_weight=w, **o),
+    st.builds(
+        lambda x, t, w, r: Sample([x, t, w], {"reduction": r}, constants=(2,)),
+        s.array_of((3, 4)),
+        s.array_of((3, 4)),
+        s.array_of((4,), "positive"),
+        _reductions,
+    ),
+    lambda m, F: F.binary_cross_entropy_with_logits(m.zeros(2), m.zeros(3)),
+    sums=True,
+)
+record(
+    "kl_div",
+    lambda m, F, x, t, **o: F.kl_div(F.log_softmax(x, 1), F.softmax(t, 1), **o),
+    st.builds(
+        lambda a, b, r: Sample([a, b], {"reduction": r}),
+        s.array_of((3, 4)),
+        s.array_of((3, 4)),
+        st.sampled_from(["sum", "none", "batchmean"]),
+    ),
+    sums=True,
+)
+record(
+    "kl_div.log_target",
+    lambda m, F, x, t: F.kl_div(F.log_softmax(x, 1), F.log_softmax(t, 1), reduction="sum", log_target=True),
+    st.builds(lambda a, b: Sample([a, b]), s.array_of((3, 4)), s.array_of((3, 4))),
+    sums=True,
+)
+record(
+    "hinge_embedding_loss",
+    lambda m, F, x, t, **o: F.hinge_embedding_loss(x, _signs(t), **o),
+    _two(margin=[1.0, 0.3]),
+    sums=True,
+)
+record(
+    "margin_ranking_loss",
+    lambda m, F, x, y, **o: F.margin_ranking_loss(x, y, _signs(x + y), **o),
+    _two(margin=[0.0, 0.5]),
+    sums=True,
+)
+record(
+    "cosine_embedding_loss",
+    lambda m, F, x, y, **o: F.cosine_embedding_loss(x, y, _signs(x.detach().sum(1)), **o),
+    _two(margin=[0.0, 0.3]),
+    sums=True,
+)
+record(
+    "triplet_margin_loss",
+    lambda m, F, a, p, n, **o: F.triplet_margin_loss(a, p, n, **o),
+    st.builds(
+        lambda a, p, n, swap, margin: Sample([a, p, n], {"swap": swap, "margin": margin}),
+        s.array_of((3, 4)),
+        s.array_of((3, 4)),
+        s.array_of((3, 4)),
+        st.booleans(),
+        st.sampled_from([0.5, 2.0]),
+    ),
+    lambda m, F: F.triplet_margin_loss(m.zeros(2, 2), m.zeros(2, 2), m.zeros(2, 2), margin=0.0),
+    sums=True,
+)

@@ -12,41 +12,83 @@ from minigrad.ops import (
     adaptive_avg_pool2d,
     avg_pool2d,
     batch_norm,
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
     conv2d,
     cross_entropy,
+    elu,
+    gelu,
+    group_norm,
+    hardswish,
+    hinge_embedding_loss,
+    huber_loss,
+    instance_norm,
+    kl_div,
+    l1_loss,
+    layer_norm,
+    leaky_relu,
     linear,
     log_softmax,
+    margin_ranking_loss,
     max_pool2d,
     mse_loss,
     nll_loss,
+    normalize,
     pad,
     relu,
+    relu6,
     sigmoid,
+    silu,
+    smooth_l1_loss,
     softmax,
+    softplus,
     tanh,
 )
-from minigrad.ops.loss import refuse_legacy_reduction
+from minigrad.ops.elementwise import where
+from minigrad.ops.loss import reduced, refuse_legacy_reduction
 from minigrad.random import default_generator
 
 __all__ = [
     "adaptive_avg_pool2d",
     "avg_pool2d",
     "batch_norm",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
     "conv2d",
+    "cosine_embedding_loss",
+    "cosine_similarity",
     "cross_entropy",
     "dropout",
+    "elu",
+    "gelu",
+    "group_norm",
+    "hardswish",
+    "hinge_embedding_loss",
+    "huber_loss",
+    "instance_norm",
+    "kl_div",
+    "l1_loss",
+    "layer_norm",
+    "leaky_relu",
     "linear",
     "log_softmax",
+    "margin_ranking_loss",
     "max_pool2d",
     "mse_loss",
     "nll_loss",
+    "normalize",
     "one_hot",
     "pad",
     "refuse_legacy_reduction",
     "relu",
+    "relu6",
     "sigmoid",
+    "silu",
+    "smooth_l1_loss",
     "softmax",
+    "softplus",
     "tanh",
+    "triplet_margin_loss",
 ]
 
 
@@ -66,6 +108,64 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
     scale = 0.0 if p == 1.0 else 1.0 / (1.0 - p)
     mask = wrap(to_device(np.asarray(keep.astype(input.dtype) * input.dtype.type(scale)), input.device))
     return input.mul_(mask) if inplace else input * mask
+
+
+def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
+    """Σ x₁·x₂ / (‖x₁‖ · ‖x₂‖) along ``dim``, each norm at least ε."""
+    norms = [(x * x).sum(dim, keepdim=True).sqrt().clamp(min=eps) for x in (x1, x2)]
+    return ((x1 / norms[0]) * (x2 / norms[1])).sum(dim)
+
+
+def cosine_embedding_loss(
+    input1: Any,
+    input2: Any,
+    target: Any,
+    margin: float = 0,
+    size_average: None = None,
+    reduce: None = None,
+    reduction: str = "mean",
+) -> Any:
+    """1 − cos where the target is 1, max(0, cos − margin) where it is −1, reduced."""
+    refuse_legacy_reduction(size_average, reduce)
+    tiny = 1e-12  # torch's, inside the root
+    dim = 1 if input1.ndim > 1 else 0
+    squares = [(x * x).sum(dim) + tiny for x in (input1, input2)]
+    cos = (input1 * input2).sum(dim) / (squares[0] * squares[1]).sqrt()
+    loss = where(target == 1, 1 - cos, 0.0) + where(target == -1, (cos - margin).clamp(min=0), 0.0)
+    return reduced(loss, reduction)
+
+
+def triplet_margin_loss(
+    anchor: Any,
+    positive: Any,
+    negative: Any,
+    margin: float = 1.0,
+    p: float = 2,
+    eps: float = 1e-6,
+    swap: bool = False,
+    size_average: None = None,
+    reduce: None = None,
+    reduction: str = "mean",
+) -> Any:
+    """max(0, ‖a − p‖ − ‖a − n‖ + margin), reduced; ``swap`` takes ‖p − n‖ where it is smaller than ‖a − n‖.
+
+    Raises:
+        ValueError: if the margin is not above 0.
+    """
+    refuse_legacy_reduction(size_average, reduce)
+    if margin <= 0:
+        raise ValueError(f"margin must be greater than 0, got {margin}")
+
+    def distance(x: Any, y: Any) -> Any:
+        difference = x - y + eps
+        if p == 2:
+            return (difference * difference).sum(-1).sqrt()
+        return (difference.abs() ** p).sum(-1) ** (1 / p)
+
+    near, far = distance(anchor, positive), distance(anchor, negative)
+    if swap:
+        far = far.minimum(distance(positive, negative))
+    return reduced((near - far + margin).clamp(min=0), reduction)
 
 
 def one_hot(tensor: Any, num_classes: int = -1) -> Any:

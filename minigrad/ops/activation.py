@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from minigrad import kernels
 from minigrad.function import Function
+from minigrad.ops.elementwise import logical_and, where
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, to_floating
 
 
@@ -154,3 +156,106 @@ def _over_dim(name: str, function: type[Function], input: Any, dim: int | None, 
     if x.array.ndim == 0:
         return function.apply(x.reshape(1), 0).reshape(())
     return x if x.array.size == 0 else function.apply(x, dim)
+
+
+# --- Composed of the above ---
+
+
+def relu6(input: Any, inplace: bool = False) -> Any:
+    """min(max(x, 0), 6); the gradient at both kinks is 0."""
+    inside = logical_and(input > 0, input < 6)
+    return _in_place_if(inplace, input, where(inside, input, input.detach().clamp(0, 6)))
+
+
+def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
+    """x above 0, negative_slope · x below."""
+    return _in_place_if(inplace, input, where(input > 0, input, input * negative_slope))
+
+
+def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
+    """x above 0, α · (eˣ − 1) below (Clevert et al. 2015)."""
+    below = where(input > 0, 0.0, input)  # eˣ of a large x would overflow, and its gradient with it
+    return _in_place_if(inplace, input, where(input > 0, input, alpha * below.expm1()))
+
+
+def silu(input: Any, inplace: bool = False) -> Any:
+    """x · sigmoid(x) (Elfwing et al. 2017)."""
+    return _in_place_if(inplace, input, input * sigmoid(input))
+
+
+def hardswish(input: Any, inplace: bool = False) -> Any:
+    """x · min(max(x + 3, 0), 6) / 6 (Howard et al. 2019)."""
+    inside = logical_and(input > -3, input < 3)
+    ramp = where(inside, input * (input + 3) / 6, 0.0)
+    return _in_place_if(inplace, input, where(input >= 3, input, ramp))
+
+
+def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
+    """ln(1 + e^(β·x)) / β; x itself where β·x is above the threshold."""
+    scaled = input * beta
+    small = where(scaled > threshold, 0.0, scaled)
+    return where(scaled > threshold, input, small.exp().log1p() / beta)
+
+
+def gelu(input: Any, approximate: str = "none") -> Any:
+    """x · Φ(x), with Φ the normal distribution function (Hendrycks & Gimpel 2016), or its tanh approximation.
+
+    Raises:
+        RuntimeError: for another ``approximate`` than ``"none"`` and ``"tanh"``.
+    """
+    if approximate == "tanh":
+        inner = math.sqrt(2 / math.pi) * (input + 0.044715 * input * input * input)
+        return 0.5 * input * (1 + tanh(inner))
+    if approximate != "none":
+        raise RuntimeError("approximate argument must be either none or tanh.")
+    return 0.5 * input * (1 + Erf.apply(input / math.sqrt(2)))
+
+
+class Erf(Function):
+    """y = (2/√π) ∫₀ˣ e^(−t²) dt        ∂L/∂x = ∂L/∂y · (2/√π) · e^(−x²)"""
+
+    def forward(self, x: Any) -> Any:
+        self.save_for_backward(x)
+        return _erf(x)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved_tensors
+        return grad * (2 / math.sqrt(math.pi)) * (-(x * x)).exp()
+
+
+# Cephes' rational approximations of erf and erfc (Moshier 1989), highest power first.
+_ERF = (
+    (9.60497373987051638749e0, 9.00260197203842689217e1, 2.23200534594684319226e3, 7.00332514112805075473e3,
+     5.55923013010394962768e4),
+    (1.0, 3.35617141647503099647e1, 5.21357949780152679795e2, 4.59432382970980127987e3, 2.26290000613890934246e4,
+     4.92673942608635921086e4),
+)  # fmt: skip
+_ERFC = (
+    (2.46196981473530512524e-10, 5.64189564831068821977e-1, 7.46321056442269912687e0, 4.86371970985681366614e1,
+     1.96520832956077098242e2, 5.26445194995477358631e2, 9.34528527171957607540e2, 1.02755188689515710272e3,
+     5.57535335369399327526e2),
+    (1.0, 1.32281951154744992508e1, 8.67072140885989742329e1, 3.54937778887819891062e2, 9.75708501743205489753e2,
+     1.82390916687909736289e3, 2.24633760818710981792e3, 1.65666309194161350182e3, 5.57535340817727675546e2),
+)  # fmt: skip
+
+
+def _erf(x: Any) -> Any:
+    """The error function: by one quotient of polynomials up to |x| = 1, by another of erfc beyond."""
+    size = np.minimum(np.abs(x), 6.0)  # erf(6) is 1 to the last digit of float64
+    inner = np.clip(x, -1.0, 1.0)
+    near = inner * _quotient(_ERF, inner * inner)
+    far = 1 - np.exp(-size * size) * _quotient(_ERFC, size)
+    return np.where(size <= 1, near, np.sign(x) * far).astype(x.dtype)
+
+
+def _quotient(coefficients: Any, x: Any) -> Any:
+    above, below = (np.zeros_like(x), np.zeros_like(x))
+    for c in coefficients[0]:
+        above = above * x + c
+    for c in coefficients[1]:
+        below = below * x + c
+    return above / below
+
+
+def _in_place_if(inplace: bool, input: Any, result: Any) -> Any:
+    return input.copy_(result) if inplace else result

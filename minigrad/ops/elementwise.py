@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.function import Function, TensorBase, wrap
-from minigrad.ops.promotion import as_tensor_operand, cast, promote, raw, to_floating
+from minigrad.ops.promotion import as_tensor_operand, cast, number, promote, raw, to_floating
 
 
 class Add(Function):
@@ -149,6 +149,66 @@ class Sqrt(Function):
         return grad / (2 * y)
 
 
+class Log1p(Function):
+    """y = ln(1 + x), exact for small x        ∂L/∂x = ∂L/∂y / (1 + x)"""
+
+    def forward(self, x: Any) -> Any:
+        self.save_for_backward(x)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.log1p(x)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved_tensors
+        return grad / (1 + x)
+
+
+class Expm1(Function):
+    """y = eˣ − 1, exact for small x        ∂L/∂x = ∂L/∂y · (y + 1)"""
+
+    def forward(self, x: Any) -> Any:
+        y = np.expm1(x)
+        self.save_for_backward(y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        (y,) = self.saved_tensors
+        return grad * (y + 1)
+
+
+class Sin(Function):
+    """y = sin x        ∂L/∂x = ∂L/∂y · cos x"""
+
+    def forward(self, x: Any) -> Any:
+        self.save_for_backward(x)
+        return np.sin(x)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved_tensors
+        return grad * cos(x)
+
+
+class Cos(Function):
+    """y = cos x        ∂L/∂x = −∂L/∂y · sin x"""
+
+    def forward(self, x: Any) -> Any:
+        self.save_for_backward(x)
+        return np.cos(x)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved_tensors
+        return -grad * sin(x)
+
+
+class Step(Function):
+    """y = a function of x that is constant between its jumps (floor, round, sign, …)        ∂L/∂x = 0"""
+
+    def forward(self, x: Any, function: Any) -> Any:
+        return function(x)
+
+    def backward(self, grad: Any) -> Any:
+        return grad * 0.0, None
+
+
 class Abs(Function):
     """y = |x|        ∂L/∂x = ∂L/∂y · sign x,  0 at the kink"""
 
@@ -268,9 +328,24 @@ def mul(input: Any, other: Any) -> Any:
     return Mul.apply(*promote(input, other))
 
 
-def div(input: Any, other: Any) -> Any:
-    """input / other, broadcast; integers are divided as floats."""
+def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
+    """input / other, broadcast; integers are divided as floats.
+
+    ``rounding_mode`` ``"floor"`` or ``"trunc"`` rounds the quotient down or towards 0, and integers then stay
+    integers.
+
+    Raises:
+        RuntimeError: for another rounding mode.
+    """
+    if rounding_mode not in (None, "floor", "trunc"):
+        raise RuntimeError(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}"
+        )
     x, y = promote(input, other)
+    if rounding_mode is not None:
+        quotient = (floor if rounding_mode == "floor" else trunc)(div(x, y))
+        kinds = [v.array.dtype for v in (x, y) if isinstance(v, TensorBase)]
+        return quotient if kinds[0].kind == "f" else cast(quotient, kinds[0])
     return Div.apply(
         to_floating(x) if isinstance(x, TensorBase) else x, to_floating(y) if isinstance(y, TensorBase) else y
     )
@@ -328,9 +403,49 @@ def abs(input: Any) -> Any:
     return Abs.apply(input)
 
 
+def log1p(input: Any) -> Any:
+    """ln(1 + x) of every element, exact near 0."""
+    return Log1p.apply(to_floating(as_tensor_operand("log1p", input)))
+
+
+def expm1(input: Any) -> Any:
+    """eˣ − 1 of every element, exact near 0."""
+    return Expm1.apply(to_floating(as_tensor_operand("expm1", input)))
+
+
+def sin(input: Any) -> Any:
+    """Sine of every element, in radians."""
+    return Sin.apply(to_floating(as_tensor_operand("sin", input)))
+
+
+def cos(input: Any) -> Any:
+    """Cosine of every element, in radians."""
+    return Cos.apply(to_floating(as_tensor_operand("cos", input)))
+
+
 def sign(input: Any) -> Any:
     """−1, 0 or 1 by the sign of every element; its gradient is 0."""
-    return wrap(np.sign(input.array)) if not input.requires_grad else input * 0 + wrap(np.sign(input.array))
+    if as_tensor_operand("sign", input).array.dtype.kind == "b":
+        return clone(input)
+    return Step.apply(input, np.sign)
+
+
+def _rounding(name: str, function: Any, says: str) -> Any:
+    def round_each(input: Any) -> Any:
+        x = as_tensor_operand(name, input)
+        if x.array.dtype.kind == "b":
+            raise NotImplementedError(f"{name} is not implemented for bool tensors")
+        return clone(x) if x.array.dtype.kind in "iu" else Step.apply(x, function)
+
+    round_each.__name__ = round_each.__qualname__ = name
+    round_each.__doc__ = f"Every element {says}; its gradient is 0."
+    return round_each
+
+
+floor = _rounding("floor", np.floor, "rounded down")
+ceil = _rounding("ceil", np.ceil, "rounded up")
+trunc = _rounding("trunc", np.trunc, "rounded towards 0")
+round = _rounding("round", np.rint, "rounded to the nearest integer, halves to the even one")
 
 
 def maximum(input: Any, other: Any) -> Any:
@@ -368,6 +483,20 @@ def where(condition: Any, input: Any, other: Any) -> Any:
         raise TypeError("where(): at least one of 'input' and 'other' must be a Tensor")
     x, y = promote(input, other)
     return Where.apply(condition, x, y)
+
+
+def masked_fill(input: Any, mask: Any, value: Any) -> Any:
+    """``value`` where the mask holds, ``input`` elsewhere; the mask broadcasts.
+
+    Raises:
+        RuntimeError: if the mask is not bool.
+    """
+    if mask.array.dtype.kind != "b":
+        raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.array.dtype}")
+    if isinstance(value, TensorBase):
+        return where(mask, cast(value, input.array.dtype), input)
+    filler = number(value)
+    return cast(where(mask, filler, input), input.array.dtype)
 
 
 def clone(input: Any) -> Any:

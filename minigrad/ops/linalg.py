@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from minigrad.function import Function
-from minigrad.ops.promotion import as_tensor_operand
+from minigrad.ops.promotion import as_tensor_operand, normalize_dim
 
 
 class MatMul(Function):
@@ -57,6 +58,94 @@ def matmul(input: Any, other: Any) -> Any:
     return c.squeeze(-1) if columns else c
 
 
+def mm(input: Any, mat2: Any) -> Any:
+    """The product of two matrices.
+
+    Raises:
+        RuntimeError: if one is no matrix, or the sizes do not fit.
+    """
+    for name, x in (("self", input), ("mat2", mat2)):
+        if as_tensor_operand("mm", x, name).array.ndim != 2:
+            raise RuntimeError(f"mm: {name} must be a matrix, got {x.array.ndim}D")
+    return matmul(input, mat2)
+
+
+def bmm(input: Any, mat2: Any) -> Any:
+    """The products of two batches of matrices, (B, n, k) and (B, k, m).
+
+    Raises:
+        RuntimeError: if one is no batch of matrices, or the sizes do not fit.
+    """
+    for name, x in (("batch1", input), ("batch2", mat2)):
+        if as_tensor_operand("bmm", x, name).array.ndim != 3:
+            raise RuntimeError(f"{name} must be a 3D tensor, got {x.array.ndim}D")
+    a, b = input.array.shape, mat2.array.shape
+    if a[0] != b[0] or a[2] != b[1]:
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[2]}] but got: {list(b[:2])}."
+        )
+    return matmul(input, mat2)
+
+
+def addmm(input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    """β · input + α · mat1 mat2."""
+    product = mm(mat1, mat2)
+    return beta * input.expand(*product.shape) + alpha * product
+
+
+def dot(input: Any, tensor: Any) -> Any:
+    """Σ x · y of two vectors.
+
+    Raises:
+        RuntimeError: if one is no vector, or their lengths differ.
+    """
+    x, y = as_tensor_operand("dot", input), as_tensor_operand("dot", tensor, "tensor")
+    if x.array.ndim != 1 or y.array.ndim != 1:
+        raise RuntimeError(f"1D tensors expected, but got {x.array.ndim}D and {y.array.ndim}D tensors")
+    if x.array.shape != y.array.shape:
+        raise RuntimeError(
+            f"inconsistent tensor size, expected tensor {list(x.array.shape)} and src {list(y.array.shape)} to have "
+            f"the same number of elements, but got {x.array.size} and {y.array.size} elements respectively"
+        )
+    return matmul(x, y)
+
+
+def outer(input: Any, vec2: Any) -> Any:
+    """The matrix of all products xᵢ · yⱼ.
+
+    Raises:
+        RuntimeError: if one is no vector.
+    """
+    for name, x in (("self", input), ("vec2", vec2)):
+        if as_tensor_operand("outer", x, name).array.ndim != 1:
+            raise RuntimeError(f"outer: Expected 1-D argument {name}, but got {x.array.ndim}-D")
+    return input.unsqueeze(1) * vec2.unsqueeze(0)
+
+
+def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
+    """Σ over the last ``dims`` dimensions of a with the first of b, or over two lists of dimensions.
+
+    Raises:
+        RuntimeError: if the summed sizes differ.
+    """
+    if isinstance(dims, int):
+        first, second = list(range(a.array.ndim - dims, a.array.ndim)), list(range(dims))
+    else:
+        first, second = ([normalize_dim(d, x.array.ndim) for d in ds] for ds, x in zip(dims, (a, b), strict=True))
+    if [a.array.shape[d] for d in first] != [b.array.shape[d] for d in second]:
+        raise RuntimeError(
+            f"contracted dimensions need to match, but first has sizes {[a.array.shape[d] for d in first]} and second "
+            f"has sizes {[b.array.shape[d] for d in second]}"
+        )
+    kept_a = [d for d in range(a.array.ndim) if d not in first]
+    kept_b = [d for d in range(b.array.ndim) if d not in second]
+    summed = math.prod(a.array.shape[d] for d in first)
+    rows, columns = [a.array.shape[d] for d in kept_a], [b.array.shape[d] for d in kept_b]
+    left = a.permute(*kept_a, *first).reshape(math.prod(rows), summed)
+    right = b.permute(*second, *kept_b).reshape(summed, math.prod(columns))
+    return matmul(left, right).reshape(*rows, *columns)
+
+
 def _shape(array: Any) -> str:
     return "x".join(str(n) for n in array.shape)
 
@@ -74,7 +163,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
             f"multiplied: the input's last size must be {weight.array.shape[-1]}"
         )
     lead = x.array.shape[:-1]
-    flat = x if x.array.ndim <= 2 else x.reshape(-1, x.array.shape[-1])  # one product, not one an item
+    flat = x if x.array.ndim <= 2 else x.reshape(math.prod(lead), x.array.shape[-1])  # one product, not one an item
     y = matmul(flat, weight.t())
     y = y if bias is None else y + bias
     return y if x.array.ndim <= 2 else y.reshape(*lead, *weight.array.shape[:-1])

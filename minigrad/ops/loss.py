@@ -9,11 +9,12 @@ import numpy as np
 from minigrad.device import to_host
 from minigrad.function import wrap
 from minigrad.ops.activation import log_softmax
+from minigrad.ops.elementwise import where
 from minigrad.ops.promotion import as_tensor_operand
 from minigrad.ops.reduce import mean, sum
 
 
-def _reduced(loss: Any, reduction: str) -> Any:
+def reduced(loss: Any, reduction: str) -> Any:
     """The loss elements as they are (``none``), their ``mean``, or their ``sum``."""
     if reduction == "none":
         return loss
@@ -46,7 +47,7 @@ def mse_loss(
     if weight is not None:
         raise NotImplementedError("mse_loss: weight is not supported; multiply the loss of reduction='none' by it")
     difference = x - y
-    return _reduced(difference * difference, reduction)
+    return reduced(difference * difference, reduction)
 
 
 def nll_loss(
@@ -82,7 +83,7 @@ def nll_loss(
 
 
 def _weighted_reduced(loss: Any, factors: Any, reduction: str) -> Any:
-    return sum(loss) / sum(factors) if reduction == "mean" else _reduced(loss, reduction)
+    return sum(loss) / sum(factors) if reduction == "mean" else reduced(loss, reduction)
 
 
 def _check_classes(x: Any, t: Any, weight: Any) -> None:
@@ -180,8 +181,154 @@ def _soft_cross_entropy(x: Any, q: Any, weight: Any, reduction: str, smoothing: 
     loss = -sum(terms, dim)
     if reduction == "mean":  # over targets, whatever the class factors: torch does so too
         return sum(loss) / max(loss.array.size, 1)
-    return _reduced(loss, reduction)
+    return reduced(loss, reduction)
 
 
 def _along_classes(weight: Any, x: Any) -> Any:
     return weight if x.array.ndim == 1 else weight.reshape(1, -1, *(1,) * (x.array.ndim - 2))
+
+
+def l1_loss(input: Any, target: Any, size_average: None = None, reduce: None = None, reduction: str = "mean") -> Any:
+    """|x − y|, reduced."""
+    refuse_legacy_reduction(size_average, reduce)
+    return reduced((input - target).abs(), reduction)
+
+
+def smooth_l1_loss(
+    input: Any,
+    target: Any,
+    size_average: None = None,
+    reduce: None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Any:
+    """d²/2β where d = |x − y| < β, d − β/2 elsewhere, reduced (Girshick 2015).
+
+    Raises:
+        RuntimeError: if β is negative.
+    """
+    refuse_legacy_reduction(size_average, reduce)
+    if beta < 0:
+        raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
+    if beta == 0:
+        return l1_loss(input, target, reduction=reduction)
+    difference = input - target
+    size = difference.abs()
+    return reduced(where(size < beta, 0.5 * difference * difference / beta, size - 0.5 * beta), reduction)
+
+
+def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
+    """d²/2 where d = |x − y| ≤ δ, δ·(d − δ/2) elsewhere, reduced (Huber 1964).
+
+    Raises:
+        RuntimeError: if δ is not above 0.
+    """
+    if delta <= 0:
+        raise RuntimeError("huber_loss does not support non-positive values for delta.")
+    difference = input - target
+    size = difference.abs()
+    return reduced(where(size <= delta, 0.5 * difference * difference, delta * (size - 0.5 * delta)), reduction)
+
+
+def binary_cross_entropy(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    size_average: None = None,
+    reduce: None = None,
+    reduction: str = "mean",
+) -> Any:
+    """−(t · ln p + (1 − t) · ln(1 − p)) of probabilities p, weighted and reduced; logarithms are kept above −100.
+
+    Raises:
+        ValueError: if the shapes differ.
+        RuntimeError: if a probability is not in [0, 1].
+    """
+    refuse_legacy_reduction(size_average, reduce)
+    _same_shape(input, target)
+    if input.array.size and to_host(np.any((input.array < 0) | (input.array > 1))):
+        raise RuntimeError("all elements of input should be between 0 and 1")
+    loss = -(target * input.log().clamp(min=-100) + (1 - target) * (-input).log1p().clamp(min=-100))
+    return reduced(loss if weight is None else loss * weight, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    size_average: None = None,
+    reduce: None = None,
+    reduction: str = "mean",
+    pos_weight: Any = None,
+) -> Any:
+    """Binary cross entropy of sigmoid(x), computed from x: (1 − t)·x + w·ln(1 + e^(−x)).
+
+    w = 1 + (pos_weight − 1)·t, so a ``pos_weight`` above 1 makes positives count for more.
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    refuse_legacy_reduction(size_average, reduce)
+    _same_shape(input, target)
+    log_term = (-input.abs()).exp().log1p() + (-input).clamp(min=0)  # ln(1 + e^(−x)), without overflow
+    factor = 1.0 if pos_weight is None else 1 + (pos_weight - 1) * target
+    loss = (1 - target) * input + factor * log_term
+    return reduced(loss if weight is None else loss * weight, reduction)
+
+
+def _same_shape(input: Any, target: Any) -> None:
+    if input.array.shape != target.array.shape:
+        raise ValueError(
+            f"Target size ({list(target.array.shape)}) must be the same as input size ({list(input.array.shape)})"
+        )
+
+
+def kl_div(
+    input: Any,
+    target: Any,
+    size_average: None = None,
+    reduce: None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Any:
+    """q · (ln q − x) of log-probabilities x and probabilities q (or their logarithms), reduced.
+
+    ``batchmean`` divides the sum by the number of rows, which is the divergence itself.
+    """
+    refuse_legacy_reduction(size_average, reduce)
+    if log_target:
+        loss = target.exp() * (target - input)
+    else:
+        safe = where(target > 0, target, 1.0)  # 0 · ln 0 counts as 0
+        loss = where(target > 0, target * safe.log(), 0.0) - target * input
+    if reduction == "batchmean":
+        return sum(loss) / (input.array.shape[0] if input.array.ndim else 1)
+    return reduced(loss, reduction)
+
+
+def hinge_embedding_loss(
+    input: Any,
+    target: Any,
+    margin: float = 1.0,
+    size_average: None = None,
+    reduce: None = None,
+    reduction: str = "mean",
+) -> Any:
+    """x where the target is 1, max(0, margin − x) where it is −1, reduced."""
+    refuse_legacy_reduction(size_average, reduce)
+    loss = where(target != 1, (margin - input).clamp(min=0), 0.0) + where(target != -1, input, 0.0)
+    return reduced(loss, reduction)
+
+
+def margin_ranking_loss(
+    input1: Any,
+    input2: Any,
+    target: Any,
+    margin: float = 0,
+    size_average: None = None,
+    reduce: None = None,
+    reduction: str = "mean",
+) -> Any:
+    """max(0, −t · (x₁ − x₂) + margin), reduced: t = 1 says that x₁ should be the larger."""
+    refuse_legacy_reduction(size_average, reduce)
+    return reduced((-target * (input1 - input2) + margin).clamp(min=0), reduction)

@@ -110,3 +110,86 @@ def _normalize_by_running(x: Any, mean: Any, var: Any, weight: Any, bias: Any, e
     offset = offset if bias is None else offset + bias
     per_channel = (1, -1, *(1,) * (x.ndim - 2))
     return x * scale.reshape(*per_channel) + offset.reshape(*per_channel)
+
+
+def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+    """(x − mean) / √(var + ε) · weight + bias over the last dimensions (Ba et al. 2016).
+
+    Raises:
+        RuntimeError: if the last dimensions are not ``normalized_shape``.
+    """
+    x = as_tensor_operand("layer_norm", input)
+    shape = tuple(normalized_shape) if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
+    if not shape or x.array.shape[x.array.ndim - len(shape) :] != shape:
+        raise RuntimeError(
+            f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], "
+            f"but got input of size{list(x.array.shape)}"
+        )
+    y = _standardized(x, tuple(range(x.array.ndim - len(shape), x.array.ndim)), eps)
+    y = y if weight is None else y * weight
+    return y if bias is None else y + bias
+
+
+def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+    """Each picture's channels normalised in ``num_groups`` groups (Wu & He 2018); then scaled by channel.
+
+    Raises:
+        RuntimeError: if the channels do not divide into the groups.
+        ValueError: if a group has one value only.
+    """
+    x = as_tensor_operand("group_norm", input)
+    if x.array.ndim < 2:
+        raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {x.array.ndim}")
+    n, channels = x.array.shape[:2]
+    if num_groups < 1 or channels % num_groups:
+        raise RuntimeError(
+            f"Expected number of channels in input to be divisible by num_groups, but got input of shape "
+            f"{list(x.array.shape)} and num_groups={num_groups}"
+        )
+    grouped = x.reshape(n, num_groups, x.array.size // max(n * num_groups, 1))  # N C … -> N G C/G·…
+    y = _standardized(grouped, (2,), eps).reshape(*x.array.shape)
+    return _scaled_by_channel(y, weight, bias)
+
+
+def instance_norm(
+    input: Any,
+    running_mean: Any = None,
+    running_var: Any = None,
+    weight: Any = None,
+    bias: Any = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:
+    """Each channel of each picture normalised by itself (Ulyanov et al. 2016).
+
+    Raises:
+        ValueError: if a channel has one value only.
+        NotImplementedError: with running statistics.
+    """
+    x = as_tensor_operand("instance_norm", input)
+    if running_mean is not None or running_var is not None or not use_input_stats:
+        raise NotImplementedError("instance_norm: running statistics are not supported")
+    if x.array.size == x.array.shape[0] * x.array.shape[1]:
+        raise ValueError(f"Expected more than 1 spatial element when training, got input size {list(x.array.shape)}")
+    y = _standardized(x, tuple(range(2, x.array.ndim)), eps)
+    return _scaled_by_channel(y, weight, bias)
+
+
+def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Any:
+    """x / max(‖x‖ₚ, ε) along ``dim``."""
+    x = as_tensor_operand("normalize", input)
+    norm = (x * x).sum(dim, keepdim=True).sqrt() if p == 2 else (x.abs() ** p).sum(dim, keepdim=True) ** (1 / p)
+    return x / norm.clamp(min=eps)
+
+
+def _standardized(x: Any, dims: tuple[int, ...], eps: float) -> Any:
+    """(x − mean) / √(var + ε) over some dimensions, with the biased variance."""
+    centred = x - x.mean(dims, keepdim=True)
+    return centred / ((centred * centred).mean(dims, keepdim=True) + eps).sqrt()
+
+
+def _scaled_by_channel(y: Any, weight: Any, bias: Any) -> Any:
+    per_channel = (1, -1, *(1,) * (y.ndim - 2))
+    y = y if weight is None else y * weight.reshape(*per_channel)
+    return y if bias is None else y + bias.reshape(*per_channel)

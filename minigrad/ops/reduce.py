@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.function import Function, wrap
-from minigrad.ops.elementwise import maximum, minimum
+from minigrad.ops.elementwise import isfinite, maximum, minimum, where
 from minigrad.ops.indexing import take_along_dim
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, normalize_dims
 from minigrad.ops.shape import expand_reduced
@@ -80,6 +80,25 @@ def var(input: Any, dim: Any = None, *, correction: float = 1, keepdim: bool = F
     x = as_tensor_operand("var", input)
     deviation = x - mean(x, dim, keepdim=True)
     return sum(deviation * deviation, dim, keepdim) / max_scalar(_count(x, dim) - correction, 0)
+
+
+def std(input: Any, dim: Any = None, *, correction: float = 1, keepdim: bool = False) -> Any:
+    """The square root of ``var``."""
+    return var(input, dim, correction=correction, keepdim=keepdim).sqrt()
+
+
+def var_mean(input: Any, dim: Any = None, *, correction: float = 1, keepdim: bool = False) -> tuple[Any, Any]:
+    """``var`` and ``mean``."""
+    return var(input, dim, correction=correction, keepdim=keepdim), mean(input, dim, keepdim)
+
+
+def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
+    """ln Σ e^x over ``dim``, without overflow: the largest element is taken out first."""
+    x = as_tensor_operand("logsumexp", input)
+    largest = wrap(amax(x, dim, keepdim=True).array)
+    shift = where(isfinite(largest), largest, 0.0)
+    total = sum((x - shift).exp(), dim, keepdim=True).log() + shift
+    return total if keepdim else total.squeeze(normalize_dims(dim, x.array.ndim))
 
 
 def max_scalar(first: float, second: float) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import dtypes
-from minigrad.function import Function
+from minigrad.function import Function, wrap
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, normalize_dims
 
 
@@ -290,6 +290,133 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
     joined = int(np.prod(shape[start : end + 1], dtype=np.int64))
     return Reshape.apply(input, (*shape[:start], joined, *shape[end + 1 :]))
+
+
+def narrow(input: Any, dim: int, start: int, length: int) -> Any:
+    """The stretch of ``length`` elements from ``start`` on along ``dim``, as a view.
+
+    Raises:
+        RuntimeError, IndexError: if it does not fit.
+    """
+    x = as_tensor_operand("narrow", input)
+    if x.array.ndim == 0:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    dim = normalize_dim(dim, x.array.ndim)
+    n = x.array.shape[dim]
+    if length < 0:
+        raise RuntimeError("narrow(): length must be non-negative.")
+    if not -n <= start <= n:
+        raise IndexError(f"start out of range (expected to be in range of [{-n}, {n}], but got {start})")
+    start = start + n if start < 0 else start
+    if start + length > n:
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
+    return x[(*(slice(None),) * dim, slice(start, start + length))]
+
+
+def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, ...]:
+    """Views of stretches along ``dim``: of one size (the last may be smaller), or of several sizes.
+
+    Raises:
+        RuntimeError: if the size is negative, or the sizes do not add up.
+    """
+    x = as_tensor_operand("split", tensor, "tensor")
+    dim = normalize_dim(dim, x.array.ndim)
+    n = x.array.shape[dim] if x.array.ndim else 0
+    if isinstance(split_size_or_sections, int):
+        size = split_size_or_sections
+        if size < 0 or (size == 0 and n):
+            raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
+        sizes = [min(size, n - at) for at in range(0, n, size)] if n else [0]
+    else:
+        sizes = [int(size) for size in split_size_or_sections]
+        if sum(sizes) != n or min(sizes, default=0) < 0:
+            raise RuntimeError(
+                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {dim}), "
+                f"but got split_sizes={sizes}"
+            )
+    ends = np.cumsum(sizes).tolist()
+    return tuple(narrow(x, dim, end - size, size) for end, size in zip(ends, sizes, strict=True))
+
+
+def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
+    """At most ``chunks`` views of nearly equal stretches along ``dim``.
+
+    Raises:
+        RuntimeError: if ``chunks`` is below 1.
+    """
+    if chunks < 1:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    x = as_tensor_operand("chunk", input)
+    n = x.array.shape[normalize_dim(dim, x.array.ndim)]
+    return split(x, max(-(-n // chunks), 1), dim)
+
+
+def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
+    """Views of every element along ``dim``, without that dimension."""
+    x = as_tensor_operand("unbind", input)
+    dim = normalize_dim(dim, x.array.ndim)
+    return tuple(x[(*(slice(None),) * dim, i)] for i in range(x.array.shape[dim]))
+
+
+def repeat(input: Any, *repeats: Any) -> Any:
+    """The tensor laid out ``repeats`` times along each dimension (new ones in front), copied.
+
+    Raises:
+        RuntimeError: if there are fewer repeats than dimensions.
+    """
+    x = as_tensor_operand("repeat", input)
+    counts = _as_ints(repeats)
+    if len(counts) < x.array.ndim:
+        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
+    shape = (1,) * (len(counts) - x.array.ndim) + x.array.shape
+    interleaved = x.reshape(*(n for size in shape for n in (1, size)))
+    expanded = interleaved.expand(*(n for count, size in zip(counts, shape, strict=True) for n in (count, size)))
+    return expanded.reshape(*(count * size for count, size in zip(counts, shape, strict=True)))
+
+
+def flip(input: Any, dims: Any) -> Any:
+    """The elements in reverse order along ``dims``."""
+    x = as_tensor_operand("flip", input)
+    for dim in normalize_dims(dims, x.array.ndim) if isinstance(dims, int) or len(dims) else ():
+        positions = np.arange(x.array.shape[dim] - 1, -1, -1)
+        x = x[(*(slice(None),) * dim, positions)]
+    return x if x is not input else input.clone()
+
+
+def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
+    """The elements moved on by ``shifts`` along ``dims``, those beyond the end coming in at the front."""
+    x = as_tensor_operand("roll", input)
+    if dims is None:
+        return roll(x.flatten(), shifts, 0).reshape(*x.array.shape) if x.array.ndim else x.clone()
+    amounts = (shifts,) if isinstance(shifts, int) else tuple(shifts)
+    over = (dims,) if isinstance(dims, int) else tuple(dims)
+    if len(amounts) != len(over):
+        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(amounts)}, dims: {len(over)}")
+    for amount, d in zip(amounts, over, strict=True):
+        dim = normalize_dim(d, x.array.ndim)
+        n = x.array.shape[dim]
+        positions = (np.arange(n) - amount) % max(n, 1)
+        x = x[(*(slice(None),) * dim, positions)]
+    return x
+
+
+def tril(input: Any, diagonal: int = 0) -> Any:
+    """Each matrix with zeros above the diagonal."""
+    return _triangle("tril", input, lambda row, column: column - row <= diagonal)
+
+
+def triu(input: Any, diagonal: int = 0) -> Any:
+    """Each matrix with zeros below the diagonal."""
+    return _triangle("triu", input, lambda row, column: column - row >= diagonal)
+
+
+def _triangle(name: str, input: Any, keep: Any) -> Any:
+    x = as_tensor_operand(name, input)
+    if x.array.ndim < 2:
+        raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
+    rows, columns = x.array.shape[-2:]
+    mask = keep(np.arange(rows, like=x.array).reshape(rows, 1), np.arange(columns, like=x.array).reshape(1, columns))
+    return x * wrap(mask.astype(x.array.dtype))
 
 
 def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
