@@ -36,6 +36,17 @@ MODULES: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
     "Dropout(0)": (lambda m: m.Dropout(0.0), (3, 4)),
     "Flatten": (lambda m: m.Flatten(), (3, 4, 2)),
     "Identity": (lambda m: m.Identity(), (3, 4)),
+    "ReLU6": (lambda m: m.ReLU6(), (3, 4)),
+    "SiLU": (lambda m: m.SiLU(), (3, 4)),
+    "Hardswish": (lambda m: m.Hardswish(), (3, 4)),
+    "LeakyReLU": (lambda m: m.LeakyReLU(0.3), (3, 4)),
+    "ELU": (lambda m: m.ELU(0.5), (3, 4)),
+    "GELU": (lambda m: m.GELU(), (3, 4)),
+    "Softplus": (lambda m: m.Softplus(2.0), (3, 4)),
+    "LayerNorm": (lambda m: m.LayerNorm((3, 4), eps=0.1), (2, 3, 4)),
+    "LayerNorm without bias": (lambda m: m.LayerNorm(4, bias=False), (2, 3, 4)),
+    "GroupNorm": (lambda m: m.GroupNorm(2, 4), (2, 4, 3, 3)),
+    "InstanceNorm2d": (lambda m: m.InstanceNorm2d(3, affine=True), (2, 3, 4, 4)),
     "CNN": (
         lambda m: m.Sequential(
             m.Conv2d(3, 6, 5), m.ReLU(inplace=True), m.MaxPool2d(2), m.Flatten(), m.Linear(6 * 4 * 4, 10)
@@ -85,25 +96,43 @@ def test_module_prints_as_torchs_does(name: str) -> None:
         assert their_line.replace(")", "").startswith(ours_line.replace(")", "")), (ours_line, their_line)
 
 
-@pytest.mark.parametrize(
-    "loss",
-    [
-        lambda m: m.CrossEntropyLoss(label_smoothing=0.1, ignore_index=2),
-        lambda m: m.NLLLoss(reduction="sum"),
-        lambda m: m.CrossEntropyLoss(),
-    ],
-)
-def test_loss_modules_equal_torchs(loss: Any) -> None:
-    x, t = np.random.default_rng(0).standard_normal((5, 4)), np.array([0, 1, 2, 3, 1])
-    ours = loss(nn)(minigrad.from_numpy(x), minigrad.from_numpy(t))
-    theirs = loss(torch.nn)(torch.from_numpy(x), torch.from_numpy(t))
-    assert_close(ours, theirs, FLOAT64, "loss")
-    assert_close(
-        nn.MSELoss()(minigrad.from_numpy(x), minigrad.from_numpy(x * 2)),
-        torch.nn.MSELoss()(torch.from_numpy(x), torch.from_numpy(x * 2)),
-        FLOAT64,
-        "mse",
-    )
+#: A loss module, and what it takes: scores and classes, two tensors, two and a sign, three tensors.
+LOSSES: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "CrossEntropyLoss": (lambda m: m.CrossEntropyLoss(label_smoothing=0.1, ignore_index=2), "classes"),
+    "NLLLoss": (lambda m: m.NLLLoss(reduction="sum"), "classes"),
+    "MSELoss": (lambda m: m.MSELoss(), "two"),
+    "L1Loss": (lambda m: m.L1Loss(reduction="none"), "two"),
+    "SmoothL1Loss": (lambda m: m.SmoothL1Loss(beta=0.5), "two"),
+    "HuberLoss": (lambda m: m.HuberLoss("sum", 0.7), "two"),
+    "BCELoss": (lambda m: m.Sequential(m.Sigmoid()), "one"),
+    "BCEWithLogitsLoss": (lambda m: m.BCEWithLogitsLoss(), "two"),
+    "KLDivLoss": (lambda m: m.KLDivLoss(reduction="batchmean", log_target=True), "two"),
+    "HingeEmbeddingLoss": (lambda m: m.HingeEmbeddingLoss(0.4), "sign"),
+    "MarginRankingLoss": (lambda m: m.MarginRankingLoss(0.4), "two and sign"),
+    "CosineEmbeddingLoss": (lambda m: m.CosineEmbeddingLoss(0.1), "two and row sign"),
+    "TripletMarginLoss": (lambda m: m.TripletMarginLoss(swap=True), "three"),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_loss_modules_equal_torchs(name: str) -> None:
+    make, kind = LOSSES[name]
+    x, y, z = np.random.default_rng(0).standard_normal((3, 5, 4))
+    arrays = {
+        "classes": [x, np.array([0, 1, 2, 3, 1])],
+        "one": [x],
+        "two": [x, y],
+        "sign": [x, np.sign(y)],
+        "two and sign": [x, y, np.sign(z)],
+        "two and row sign": [x, y, np.sign(z[:, 0])],
+        "three": [x, y, z],
+    }[kind]
+    ours, theirs = make(nn), make(torch.nn)
+    assert_close(ours(*map(minigrad.from_numpy, arrays)), theirs(*map(torch.from_numpy, arrays)), FLOAT64, name)
+    if name == "BCELoss":
+        p, t = 1 / (1 + np.exp(-x)), 1 / (1 + np.exp(-y))
+        loss = nn.BCELoss(reduction="sum")(minigrad.from_numpy(p), minigrad.from_numpy(t))
+        assert_close(loss, torch.nn.BCELoss(reduction="sum")(torch.from_numpy(p), torch.from_numpy(t)), FLOAT64, name)
 
 
 @pytest.mark.parametrize("bound", [(-2, 2), (-0.1, 0.3), (3, 4), (-0.05, 0.0)], ids=str)
