@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import as_strided
 from minigrad.kernels import reference
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.layout import channels_first
-from minigrad.kernels.threads import evenly, parallel, workers
+from minigrad.kernels.threads import copy, evenly, parallel, workers
 
 _COLUMN_BYTES = 1_500_000  # of one block of columns: it, its weights and its result fit in the L2 cache
 _local = threading.local()
@@ -84,7 +84,7 @@ def conv2d(x: np.ndarray, w: np.ndarray, window: Window, groups: int) -> np.ndar
     if _is_pointwise(window):
         y = _product(matrix, xc.reshape(xc.shape[0], -1))
     else:
-        y = _conv_blocks(window.pad(xc), matrix, window, rows, columns, None)[0]
+        y = _conv_blocks(_pad(xc, window), matrix, window, rows, columns, None)[0]
     return y.reshape(w.shape[0], x.shape[0], rows, columns).transpose(1, 0, 2, 3)  # O N H W -> N O H W
 
 
@@ -136,6 +136,23 @@ def _worthwhile(x: np.ndarray, w: np.ndarray, groups: int) -> bool:
     return x.size > 0 and w.size > 0 and (groups == 1 or w.shape[1] >= 4)
 
 
+def _pad(x: np.ndarray, window: Window) -> np.ndarray:
+    """As ``window.pad``, with every thread copying some channels."""
+    height, width = x.shape[-2:]
+    size = window.padded_size(height, width)
+    if size == (height, width):
+        return x
+    padded = np.zeros((*x.shape[:-2], *size), x.dtype)
+    copy(padded[window.inside(height, width)], x)
+    return padded
+
+
+def _flip(w: np.ndarray) -> np.ndarray:
+    """A kernel turned by half a circle, with input and output channels exchanged: (O, C, …) to (C, O, …)."""
+    turned = w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
+    return copy(np.empty(turned.shape, w.dtype), turned)
+
+
 def _is_pointwise(window: Window) -> bool:
     return window.kernel == (1, 1) and window.stride == (1, 1) and window.padding == ((0, 0), (0, 0))
 
@@ -176,22 +193,28 @@ def _live_taps(w: np.ndarray, window: Window, size: tuple[int, ...]) -> tuple[np
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """a @ b, the columns of b shared out among the threads."""
+    """a @ b, its columns shared out among the threads, or its rows if there are more of them."""
     result = np.empty((a.shape[0], b.shape[1]), b.dtype)
-    jobs = evenly(b.shape[1], workers())
+    by_columns = b.shape[1] >= a.shape[0]
 
     def run(parts: list[slice]) -> None:
         for part in parts:
-            np.matmul(a, b[:, part], out=result[:, part])
+            if by_columns:
+                np.matmul(a, b[:, part], out=result[:, part])
+            else:
+                np.matmul(a[part], b, out=result[part])
 
-    parallel(run, jobs)
+    parallel(run, evenly(b.shape[1] if by_columns else a.shape[0], workers()))
     return result
 
 
 def _product_transposed(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """a @ bᵀ, the long inner dimension shared out among the threads and summed in a fixed order."""
-    jobs = evenly(b.shape[1], workers())
-    return _sum(parallel(lambda parts: _sum([a[:, part] @ b[:, part].T for part in parts]), jobs))
+    """a @ bᵀ, the rows shared out among the threads; or, if the inner dimension is far longer, that one, and
+    the threads' shares summed in a fixed order."""
+    inner, rows = a.shape[1], a.shape[0]
+    if inner > 16 * max(rows, b.shape[0]):
+        return _sum(parallel(lambda parts: _sum([a[:, p] @ b[:, p].T for p in parts]), evenly(inner, workers())))
+    return np.concatenate(parallel(lambda parts: np.concatenate([a[p] @ b.T for p in parts]), evenly(rows, workers())))
 
 
 def _sum(terms: list[np.ndarray]) -> np.ndarray:
@@ -229,7 +252,7 @@ def _pointwise_backward(x: np.ndarray, w: np.ndarray, gc: np.ndarray, need_x: bo
     dx = dw = None
     if need_x:
         n, channels, height, width = x.shape
-        dx = _product(np.ascontiguousarray(matrix.T), g_rows).reshape(channels, n, height, width).transpose(1, 0, 2, 3)
+        dx = _product(matrix.T, g_rows).reshape(channels, n, height, width).transpose(1, 0, 2, 3)
     if need_w:
         dw = _product_transposed(g_rows, channels_first(x).reshape(x.shape[1], -1)).reshape(w.shape)
     return dx, dw
@@ -244,12 +267,12 @@ def _unit_stride_backward(
     full = [d * (k - 1) for d, k in zip(window.dilation, window.kernel, strict=True)]
     (top, bottom), (left, right) = window.padding
     back = window._replace(padding=((full[0] - top, full[0] - bottom), (full[1] - left, full[1] - right)))
-    flipped = np.ascontiguousarray(w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)).reshape(channels, -1)  # O C -> C O
+    flipped = _flip(w).reshape(channels, -1)
     x_rows = channels_first(x).reshape(channels, -1) if need_w else None
-    dx, dw_flipped = _conv_blocks(back.pad(gc), flipped, back, height, width, x_rows)
+    dx, dw_flipped = _conv_blocks(_pad(gc, back), flipped, back, height, width, x_rows)
     dw = None
     if dw_flipped is not None:
-        dw = np.ascontiguousarray(dw_flipped.reshape(channels, out, kh, kw)[:, :, ::-1, ::-1].transpose(1, 0, 2, 3))
+        dw = _flip(dw_flipped.reshape(channels, out, kh, kw))
     return dx.reshape(channels, n, height, width).transpose(1, 0, 2, 3), dw
 
 
@@ -260,7 +283,7 @@ def _strided_backward(
     n, channels, height, width = x.shape
     rows, columns = gc.shape[2:]
     size = window.padded_size(height, width)
-    xp = window.pad(channels_first(x)) if need_w else np.broadcast_to(gc.dtype.type(0), (channels, n, *size))
+    xp = _pad(channels_first(x), window) if need_w else np.broadcast_to(gc.dtype.type(0), (channels, n, *size))
     seen = _Columns(xp, window, rows, columns)
     g_rows = gc.reshape(gc.shape[0], -1)
     transposed = np.ascontiguousarray(w.reshape(w.shape[0], -1).T)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad.kernels.threads import copy
+
 
 def channels_first(x: np.ndarray) -> np.ndarray:
     """``x`` as a contiguous C N H W array: a view if it lies so in memory already, else a copy."""
-    return np.ascontiguousarray(x.transpose(1, 0, 2, 3))  # N C H W -> C N H W
+    view = x.transpose(1, 0, 2, 3)  # N C H W -> C N H W
+    return view if view.flags.c_contiguous else copy(np.empty(view.shape, x.dtype), view)
 
 
 def rows_of(x: np.ndarray) -> np.ndarray:

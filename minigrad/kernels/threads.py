@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+import numpy as np
+
 try:
     import threadpoolctl
 except ImportError:  # then BLAS keeps its own threads, and the jobs run one after the other
@@ -27,6 +29,7 @@ def _default_count() -> int:
     return int(wanted) if wanted.isdigit() and int(wanted) > 0 else len(os.sched_getaffinity(0))
 
 
+_WORTH_SHARING = 65_536  # elements: copying fewer takes no longer than waking a thread
 _count = _default_count()
 _pool: ThreadPoolExecutor | None = None
 _lock = threading.Lock()
@@ -114,3 +117,17 @@ def parallel(work: Callable[[list[Job]], Result], jobs: Sequence[Job]) -> list[R
         others = [pool.submit(work, stretch) for stretch in stretches[1:]]
         first = work(stretches[0])  # this thread takes a share too
         return [first, *[other.result() for other in others]]
+
+
+def copy(target: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """``target[...] = source``, the first dimension shared out among the threads; returns the target."""
+    if target.size < _WORTH_SHARING or target.ndim == 0:
+        target[...] = source
+        return target
+
+    def run(parts: list[slice]) -> None:
+        for part in parts:
+            target[part] = source[part]
+
+    parallel(run, evenly(target.shape[0], workers()))
+    return target
