@@ -58,6 +58,15 @@ def convolutions(draw: Any) -> tuple[Any, ...]:
     return x, w, g, window, groups
 
 
+@pytest.fixture(params=["compiled loops", "numpy only"], autouse=True)
+def _both_kinds_of_cpu_kernels(request: Any, monkeypatch: Any) -> None:
+    """Every test here runs with Numba's loops and without."""
+    if request.param == "numpy only":
+        monkeypatch.setattr(cpu, "_loops", lambda: None)
+    else:
+        assert cpu._loops() is not None, "numba is part of the test environment"
+
+
 dtypes = pytest.mark.parametrize("dtype", [np.float64, np.float32])
 
 

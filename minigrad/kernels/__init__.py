@@ -2,7 +2,8 @@
 
 ``of(array)`` is the module with the kernels for an array: ``cpu`` for NumPy arrays, ``reference`` for any
 other, and for all of them if the environment says ``MINIGRAD_KERNELS=reference``. Both modules have the
-same functions with the same signatures; ``reference`` says what they mean.
+same functions with the same signatures; ``reference`` says what they mean. ``cpu`` uses a few loops compiled
+by Numba where that is installed, unless the environment says ``MINIGRAD_KERNELS=numpy``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 
 from minigrad.kernels import cpu, reference
 
-CHOICES = {"auto": cpu, "reference": reference}
+CHOICES = {"auto": cpu, "numpy": cpu, "reference": reference}
 
 
 def _chosen() -> ModuleType:

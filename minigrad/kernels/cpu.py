@@ -11,7 +11,10 @@ time as stay in the cache, and multiplies each block by the weights ("im2col + G
 
 from __future__ import annotations
 
+import importlib
+import os
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -38,6 +41,21 @@ __all__ = [
     "relu",
     "update",
 ]
+
+
+@cache
+def _loops() -> Any:
+    """cpu_loops if Numba is installed and wanted, else None: then NumPy does the same in more passes.
+
+    Imported when first needed, because importing Numba takes longer than importing all of minigrad.
+    """
+    if os.environ.get("MINIGRAD_KERNELS") == "numpy":
+        return None
+    try:
+        return importlib.import_module("minigrad.kernels.cpu_loops")
+    except ImportError:
+        return None
+
 
 _BLOCK = 32_768  # elements of one operand that an elementwise loop takes at a time: 128 KiB in float32
 
@@ -73,7 +91,11 @@ def pass_where_positive(g: np.ndarray, y: np.ndarray) -> np.ndarray:
     flats = flat_alike(g, y, z)
     if flats is None:
         return reference.pass_where_positive(g, y)
-    _over_blocks(lambda a, b, c: np.multiply(a, b > 0, out=c), flats)
+    loops = _loops()
+    if loops is not None and g.dtype == y.dtype and g.dtype.kind == "f":
+        _over_blocks(loops.pass_where_positive, flats)
+    else:
+        _over_blocks(lambda a, b, c: np.multiply(a, b > 0, out=c), flats)
     return z
 
 
@@ -98,9 +120,16 @@ def batch_norm(x: np.ndarray, weight: Any, bias: Any, eps: float) -> tuple[np.nd
     y = np.empty_like(rows)
     mean = np.empty(channels, x.dtype)
     var = np.empty(channels, x.dtype)
+    loops = _loops()
+    if loops is not None:
+        factor = np.ones(channels, x.dtype) if weight is None else weight
+        offset = np.zeros(channels, x.dtype) if bias is None else bias
 
     def run(blocks: list[slice]) -> None:
         for c in blocks:
+            if loops is not None:
+                loops.batch_norm(rows[c], factor[c], offset[c], eps, y[c], mean[c], var[c])
+                continue
             block = y[c]
             mean[c] = rows[c].mean(axis=1)
             np.subtract(rows[c], mean[c, None], out=block)
@@ -127,9 +156,16 @@ def batch_norm_backward(
     grad_bias = np.empty(channels, x.dtype)
     rstd = 1 / np.sqrt(var + eps)
     scale = rstd if weight is None else rstd * weight
+    loops = _loops()
+    if loops is not None:
+        factor = np.ones(channels, x.dtype) if weight is None else weight
 
     def run(blocks: list[slice]) -> None:
         for c in blocks:
+            if loops is not None:
+                results = (dx[c], grad_weight[c], grad_bias[c])
+                loops.batch_norm_backward(g_rows[c], x_rows[c], factor[c], mean[c], var[c], eps, *results)
+                continue
             block = dx[c]
             np.subtract(x_rows[c], mean[c, None], out=block)  # x − mean; normalized = that · rstd
             grad_bias[c] = g_rows[c].sum(axis=1)
@@ -153,10 +189,14 @@ def max_pool2d(x: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray]:
     rows, columns = window.output_size(height, width)
     y = np.empty((channels, n, rows, columns), x.dtype)
     taps = np.empty(y.shape, reference.tap_dtype(window))
+    loops = _loops()
 
     def run(blocks: list[slice]) -> None:
         for c in blocks:
             xp = window.pad(xc[c], -np.inf)
+            if loops is not None:
+                loops.max_pool2d(xp, window.kernel, window.stride, window.dilation, y[c], taps[c])
+                continue
             y[c] = _slide(np.maximum, xp, window, rows, columns)
             found = _first_equal(xp, y[c], window, height, width, taps.dtype)
             if found is None:  # a NaN equals nothing, itself included
@@ -202,10 +242,16 @@ def max_pool2d_scatter(g: np.ndarray, taps: np.ndarray, input_shape: tuple[int, 
     gc, tc = channels_first(g), channels_first(taps)
     n, channels, height, width = input_shape
     dx = np.empty((channels, n, height, width), g.dtype)
+    loops = _loops()
 
     def run(blocks: list[slice]) -> None:
         for c in blocks:
-            dx[c] = reference.max_pool2d_scatter(gc[c], tc[c], dx[c].shape, window)
+            if loops is None:
+                dx[c] = reference.max_pool2d_scatter(gc[c], tc[c], dx[c].shape, window)
+                continue
+            dxp = np.zeros((*dx[c].shape[:2], *window.padded_size(height, width)), g.dtype)
+            loops.max_pool2d_scatter(gc[c], tc[c], window.kernel, window.stride, window.dilation, dxp)
+            dx[c] = dxp[window.inside(height, width)]
 
     parallel(run, channel_blocks(channels, n * height * width, _BLOCK))
     return dx.transpose(1, 0, 2, 3)  # C N H W -> N C H W
