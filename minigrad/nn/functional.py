@@ -44,8 +44,8 @@ from minigrad.ops import (
     softplus,
     tanh,
 )
-from minigrad.ops.elementwise import where
 from minigrad.ops.loss import reduced, refuse_legacy_reduction
+from minigrad.ops.selection import where
 from minigrad.random import default_generator
 
 __all__ = [

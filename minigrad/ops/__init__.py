@@ -20,47 +20,7 @@ from minigrad.ops.activation import (
     tanh,
 )
 from minigrad.ops.conv import conv2d
-from minigrad.ops.elementwise import (
-    abs,
-    add,
-    ceil,
-    clamp,
-    clone,
-    contiguous,
-    cos,
-    div,
-    eq,
-    exp,
-    expm1,
-    floor,
-    ge,
-    gt,
-    isfinite,
-    isnan,
-    le,
-    log,
-    log1p,
-    logical_and,
-    logical_not,
-    logical_or,
-    lt,
-    masked_fill,
-    maximum,
-    minimum,
-    mul,
-    ne,
-    neg,
-    pow,
-    round,
-    rsqrt,
-    sign,
-    sin,
-    sqrt,
-    sub,
-    to_dtype,
-    trunc,
-    where,
-)
+from minigrad.ops.elementwise import add, clone, contiguous, div, mul, neg, pow, sub, to_dtype
 from minigrad.ops.indexing import gather, getitem, setitem, take_along_dim
 from minigrad.ops.linalg import addmm, bmm, dot, linear, matmul, mm, outer, tensordot
 from minigrad.ops.loss import (
@@ -79,6 +39,22 @@ from minigrad.ops.loss import (
 from minigrad.ops.norm import batch_norm, group_norm, instance_norm, layer_norm, normalize
 from minigrad.ops.pool import adaptive_avg_pool2d, avg_pool2d, max_pool2d
 from minigrad.ops.reduce import all, amax, amin, any, argmax, argmin, logsumexp, max, mean, min, std, sum, var, var_mean
+from minigrad.ops.selection import (
+    clamp,
+    eq,
+    ge,
+    gt,
+    le,
+    logical_and,
+    logical_not,
+    logical_or,
+    lt,
+    masked_fill,
+    maximum,
+    minimum,
+    ne,
+    where,
+)
 from minigrad.ops.shape import (
     broadcast_to,
     cat,
@@ -102,6 +78,24 @@ from minigrad.ops.shape import (
     unbind,
     unsqueeze,
     view,
+)
+from minigrad.ops.unary import (
+    abs,
+    ceil,
+    cos,
+    exp,
+    expm1,
+    floor,
+    isfinite,
+    isnan,
+    log,
+    log1p,
+    round,
+    rsqrt,
+    sign,
+    sin,
+    sqrt,
+    trunc,
 )
 
 __all__ = [

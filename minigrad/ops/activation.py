@@ -10,8 +10,8 @@ import numpy as np
 
 from minigrad import kernels
 from minigrad.function import Function
-from minigrad.ops.elementwise import logical_and, where
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, to_floating
+from minigrad.ops.selection import logical_and, where
 
 
 class Relu(Function):

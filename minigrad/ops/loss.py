@@ -9,9 +9,9 @@ import numpy as np
 from minigrad.device import to_host
 from minigrad.function import wrap
 from minigrad.ops.activation import log_softmax
-from minigrad.ops.elementwise import where
 from minigrad.ops.promotion import as_tensor_operand
 from minigrad.ops.reduce import mean, sum
+from minigrad.ops.selection import where
 
 
 def reduced(loss: Any, reduction: str) -> Any:

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.function import Function, wrap
-from minigrad.ops.elementwise import isfinite, maximum, minimum, where
 from minigrad.ops.indexing import take_along_dim
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, normalize_dims
+from minigrad.ops.selection import maximum, minimum, where
 from minigrad.ops.shape import expand_reduced
+from minigrad.ops.unary import isfinite
 
 
 class Sum(Function):

@@ -1,0 +1,156 @@
+"""Comparing elements, and choosing between them: maxima, limits, masks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.function import Function, TensorBase, wrap
+from minigrad.ops.promotion import as_tensor_operand, cast, number, promote, raw
+
+
+class Maximum(Function):
+    """z = max(x, y)        ∂L/∂x = ∂L/∂z where x > y, half of it where x = y; likewise for y"""
+
+    broadcasts = True
+
+    def forward(self, x: Any, y: Any) -> Any:
+        self.save_for_backward(x, y)
+        return np.maximum(x, y)
+
+    def backward(self, grad: Any) -> Any:
+        x, y = self.saved_tensors
+        share = _share_of_larger(x, y, grad)
+        return grad * share, grad * (1 - share)
+
+
+class Minimum(Function):
+    """z = min(x, y)        ∂L/∂x = ∂L/∂z where x < y, half of it where x = y; likewise for y"""
+
+    broadcasts = True
+
+    def forward(self, x: Any, y: Any) -> Any:
+        self.save_for_backward(x, y)
+        return np.minimum(x, y)
+
+    def backward(self, grad: Any) -> Any:
+        x, y = self.saved_tensors
+        share = _share_of_larger(y, x, grad)
+        return grad * share, grad * (1 - share)
+
+
+class Clamp(Function):
+    """y = x limited to [low, high]        ∂L/∂x = ∂L/∂y where low ≤ x ≤ high, else 0"""
+
+    def forward(self, x: Any, low: float | None, high: float | None) -> Any:
+        self.low, self.high = low, high
+        self.save_for_backward(x)
+        return np.clip(x, low, high)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved_tensors
+        inside = np.ones_like(x.array, dtype=bool)
+        if self.low is not None:
+            inside = inside & (x.array >= self.low)
+        if self.high is not None:
+            inside = inside & (x.array <= self.high)
+        return grad * wrap(inside.astype(x.array.dtype)), None, None
+
+
+class Where(Function):
+    """z = x where the condition holds, else y        each gets ∂L/∂z where it was taken, else 0"""
+
+    broadcasts = True
+
+    def forward(self, condition: Any, x: Any, y: Any) -> Any:
+        self.save_for_backward(condition)
+        return np.where(condition, x, y)
+
+    def backward(self, grad: Any) -> Any:
+        (condition,) = self.saved_tensors
+        return None, where(condition, grad, 0.0), where(condition, 0.0, grad)
+
+
+# --- Public functions (torch's names, argument orders and defaults) ---
+
+
+def _share_of_larger(x: Any, y: Any, like: Any) -> Any:
+    """1 where x > y, ½ where they tie, 0 elsewhere, as constants."""
+    return wrap(((x.array > y.array) + 0.5 * (x.array == y.array)).astype(like.array.dtype))
+
+
+def maximum(input: Any, other: Any) -> Any:
+    """The larger of two tensors, element by element."""
+    return Maximum.apply(*promote(as_tensor_operand("maximum", input), as_tensor_operand("maximum", other, "other")))
+
+
+def minimum(input: Any, other: Any) -> Any:
+    """The smaller of two tensors, element by element."""
+    return Minimum.apply(*promote(as_tensor_operand("minimum", input), as_tensor_operand("minimum", other, "other")))
+
+
+def clamp(input: Any, min: float | None = None, max: float | None = None) -> Any:
+    """Every element limited to [min, max], which are numbers.
+
+    Raises:
+        RuntimeError: if neither is given.
+    """
+    if min is None and max is None:
+        raise RuntimeError("clamp: At least one of 'min' or 'max' must not be None")
+    if isinstance(min, TensorBase) or isinstance(max, TensorBase):
+        raise NotImplementedError("clamp: tensor bounds are not supported; use maximum and minimum")
+    return Clamp.apply(as_tensor_operand("clamp", input), min, max)
+
+
+def where(condition: Any, input: Any, other: Any) -> Any:
+    """input where condition holds, other elsewhere; all three broadcast.
+
+    Raises:
+        RuntimeError: if the condition is not bool.
+    """
+    if condition.array.dtype.kind != "b":
+        raise RuntimeError(f"where expected condition to be a boolean tensor, but got {condition.array.dtype}")
+    if not isinstance(input, TensorBase) and not isinstance(other, TensorBase):
+        raise TypeError("where(): at least one of 'input' and 'other' must be a Tensor")
+    x, y = promote(input, other)
+    return Where.apply(condition, x, y)
+
+
+def masked_fill(input: Any, mask: Any, value: Any) -> Any:
+    """``value`` where the mask holds, ``input`` elsewhere; the mask broadcasts.
+
+    Raises:
+        RuntimeError: if the mask is not bool.
+    """
+    if mask.array.dtype.kind != "b":
+        raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.array.dtype}")
+    if isinstance(value, TensorBase):
+        return where(mask, cast(value, input.array.dtype), input)
+    filler = number(value)
+    return cast(where(mask, filler, input), input.array.dtype)
+
+
+def _comparison(name: str, ufunc: Any) -> Any:
+    def compare(input: Any, other: Any) -> Any:
+        x, y = promote(input, other)
+        return wrap(ufunc(raw(x), raw(y)))
+
+    compare.__name__ = compare.__qualname__ = name
+    compare.__doc__ = f"Element by element: {ufunc.__name__.replace('_', ' ')}. A bool tensor without gradient."
+    return compare
+
+
+eq = _comparison("eq", np.equal)
+ne = _comparison("ne", np.not_equal)
+lt = _comparison("lt", np.less)
+le = _comparison("le", np.less_equal)
+gt = _comparison("gt", np.greater)
+ge = _comparison("ge", np.greater_equal)
+logical_and = _comparison("logical_and", np.logical_and)
+logical_or = _comparison("logical_or", np.logical_or)
+
+
+def logical_not(input: Any) -> Any:
+    """Element by element: not."""
+    return wrap(np.logical_not(input.array))
