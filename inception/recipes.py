@@ -21,13 +21,13 @@ class Recipe:
     root: str | None = None
     image_size: int = 75
     batch_size: int = 32
-    epochs: int = 2
+    epochs: int = 3
     optimizer: str = "adam"
-    lr: float = 0.002
+    lr: float = 0.001
     momentum: float = 0.9
     weight_decay: float = 0.0
     schedule: str = "onecycle"
-    warmup: float = 0.15
+    warmup: float = 0.2
     label_smoothing: float = 0.1
     aux: bool = False
     dropout: float = 0.2

@@ -199,7 +199,7 @@ def test_ctrl_c_saves_a_checkpoint_and_says_how_to_go_on(tmp_path: Path) -> None
     position = t.load_checkpoint(out / "checkpoint.safetensors")["position"]
     assert 2 <= position["step"] < 10
     refused = script("--resume", out, "--lr", 0.5)
-    assert "lr: 0.002 there, 0.5 here" in refused.stderr
+    assert "lr: 0.001 there, 0.5 here" in refused.stderr
     done = script("--resume", out)
     assert done.returncode == 0, done.stderr
     assert f"after step {position['step']} of epoch 1" in done.stdout
