@@ -397,7 +397,7 @@ record(
 
 record(
     "conv2d",
-    lambda m, F, x, w, b=None, **o: F.conv2d(x, w, b, **o),
+    lambda m, F, x, w, b=None, **o: F.conv2d(x, w.contiguous(), b, **o),  # torch fails on some weights otherwise
     s.convolutions(),
     lambda m, F: F.conv2d(m.zeros(1, 3, 4, 4), m.zeros(2, 2, 3, 3)),
     lambda m, F: F.conv2d(m.zeros(1, 3, 2, 4), m.zeros(2, 3, 3, 3)),

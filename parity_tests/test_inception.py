@@ -125,7 +125,7 @@ def test_every_parameter_equals_torchvisions_after_ten_steps(make: Any) -> None:
     for name, value in ours.state_dict().items():
         assert_close(value, their_state[name], TRAJECTORY, f"{name} after ten steps")
         moved = np.abs(value.numpy() - before[name]).max() / np.abs(value.numpy()).max()
-        assert moved > 100 * TRAJECTORY.rtol, f"{name} moved by {moved:.1e} only"
+        assert moved > 10 * TRAJECTORY.rtol, f"{name} moved by {moved:.1e} only"
 
 
 def test_a_state_dict_goes_both_ways() -> None:

@@ -53,7 +53,7 @@ def convolutions(draw: Any) -> tuple[Any, ...]:
     c, o, n = groups * draw(st.integers(1, 9)), groups * draw(st.integers(1, 9)), draw(st.integers(1, 4))
     seed, layout = draw(st.integers(0, 1000)), draw(st.booleans())
     x = _random((n, c, *size), seed, layout)
-    w = _random((o, c // groups, *kernel), seed + 1, False)
+    w = _random((o, c // groups, *kernel), seed + 1, draw(st.booleans()))
     g = _random((n, o, *window.output_size(*size)), seed + 2, draw(st.booleans()))
     return x, w, g, window, groups
 

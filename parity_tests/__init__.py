@@ -1,0 +1,1 @@
+"""Tests against torch, the reference."""
