@@ -22,7 +22,7 @@ from parity_tests.test_inception import CASES, compare_models
 from parity_tests.tolerances import FLOAT32, FLOAT32_SUMS, FLOAT64, MODEL
 
 RESULTS = Path(__file__).parent / "results.json"
-EXAMPLES = 60
+EXAMPLES = 30
 
 
 def worst_of_op(record: OpRecord, dtype: Any) -> dict[str, Any]:
