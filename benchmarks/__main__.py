@@ -21,13 +21,13 @@ from typing import Any
 
 import numpy as np
 
+from inception.training import PHASES
 from minigrad.checkpoint import write_atomically
 from minigrad.kernels.threads import get_num_threads
 from parity_tests.readme import replace_section
 
 RESULTS = Path(__file__).parent / "results.json"
 CASES = {"75x75-batch32": (75, 32), "299x299-batch8-aux": (299, 8)}
-PHASES = ("forward pass", "loss computation", "backward pass", "optimization pass")
 
 
 def run(engine: str, size: int, count: int, steps: int) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def weights(names: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
     """The same initial weights for both engines, by name and shape."""
     result = {}
     for name, shape in names.items():
-        random = np.random.default_rng(abs(hash_of(name)))
+        random = np.random.default_rng(hash_of(name))
         if name.endswith(("bn.weight", "running_var")):
             result[name] = np.ones(shape, np.float32)
         elif name.endswith(("bias", "running_mean", "num_batches_tracked")):
@@ -77,9 +77,11 @@ def minigrad_step(size: int, count: int) -> Callable[[], tuple[list[float], floa
 def torch_step(size: int, count: int) -> Callable[[], tuple[list[float], float]]:
     import torch
 
+    from inception.model import SMALLEST_AUX_SIZE
     from parity_tests.torchvision_models import inception_v3
 
-    model = inception_v3(weights=None, init_weights=False, aux_logits=size >= 299, num_classes=CLASSES, dropout=0.0)
+    aux = size >= SMALLEST_AUX_SIZE
+    model = inception_v3(weights=None, init_weights=False, aux_logits=aux, num_classes=CLASSES, dropout=0.0)
     arrays = weights({name: tuple(value.shape) for name, value in model.state_dict().items()})
     model.load_state_dict({name: torch.from_numpy(np.asarray(value)) for name, value in arrays.items()})
     optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM)

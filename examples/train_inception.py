@@ -14,7 +14,6 @@ import math
 import signal
 import sys
 import time
-from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -135,7 +134,7 @@ def resumed_recipe(saved: dict[str, Any], given: dict[str, Any], path: Path) -> 
     differ = [f"{name}: {saved[name]} there, {value} here" for name, value in given.items() if saved[name] != value]
     if differ:
         raise ValueError(f"{path} was made with other options ({'; '.join(differ)}); leave them out to go on with it")
-    return Recipe.from_dict({name: saved[name] for name in (f.name for f in fields(Recipe))})
+    return Recipe.from_dict({name: saved[name] for name in FIELDS})
 
 
 def load_data(recipe: Recipe) -> tuple[Any, Any, tuple[str, ...]]:

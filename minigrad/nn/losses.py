@@ -55,18 +55,6 @@ class NLLLoss(Module):
         return F.nll_loss(input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
 
 
-class MSELoss(Module):
-    """``functional.mse_loss`` with its option kept."""
-
-    def __init__(self, size_average: None = None, reduce: None = None, reduction: str = "mean") -> None:
-        super().__init__()
-        F.refuse_legacy_reduction(size_average, reduce)
-        self.reduction = reduction
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.mse_loss(input, target, reduction=self.reduction)
-
-
 class _Loss(Module):
     """A loss whose only kept options are the reduction and its torch predecessors."""
 
@@ -74,6 +62,13 @@ class _Loss(Module):
         super().__init__()
         F.refuse_legacy_reduction(size_average, reduce)
         self.reduction = reduction
+
+
+class MSELoss(_Loss):
+    """``functional.mse_loss`` with its option kept."""
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.mse_loss(input, target, reduction=self.reduction)
 
 
 class L1Loss(_Loss):
