@@ -1,6 +1,6 @@
 """minigrad: a small, readable tensor and autograd engine with torch's names and semantics."""
 
-from minigrad import autograd, nn, optim
+from minigrad import autograd, creation, nn, ops, optim
 from minigrad.autograd import (
     enable_grad,
     inference_mode,
@@ -12,7 +12,9 @@ from minigrad.creation import (
     arange,
     as_tensor,
     empty,
+    empty_like,
     eye,
+    from_dlpack,
     from_numpy,
     full,
     full_like,
@@ -20,8 +22,10 @@ from minigrad.creation import (
     ones,
     ones_like,
     rand,
+    rand_like,
     randint,
     randn,
+    randn_like,
     randperm,
     tensor,
     zeros,
@@ -30,6 +34,7 @@ from minigrad.creation import (
 from minigrad.device import device
 from minigrad.dtypes import (
     bool,
+    can_cast,
     double,
     float,
     float16,
@@ -59,6 +64,8 @@ from minigrad.ops import (
     any,
     argmax,
     argmin,
+    argsort,
+    bilinear,
     bmm,
     broadcast_to,
     cat,
@@ -66,9 +73,14 @@ from minigrad.ops import (
     chunk,
     clamp,
     clone,
+    conv1d,
+    conv2d,
+    conv_transpose2d,
     cos,
+    cumsum,
     div,
     dot,
+    einsum,
     eq,
     exp,
     expm1,
@@ -78,6 +90,8 @@ from minigrad.ops import (
     gather,
     ge,
     gt,
+    index_put,
+    index_select,
     isfinite,
     isnan,
     le,
@@ -89,6 +103,7 @@ from minigrad.ops import (
     logical_or,
     logsumexp,
     lt,
+    masked_fill,
     matmul,
     max,
     maximum,
@@ -100,18 +115,22 @@ from minigrad.ops import (
     narrow,
     ne,
     neg,
+    norm,
     outer,
     permute,
     pow,
+    prod,
     relu,
     reshape,
     roll,
     round,
     rsqrt,
+    scatter_add,
     sigmoid,
     sign,
     sin,
     softmax,
+    sort,
     split,
     sqrt,
     squeeze,
@@ -123,6 +142,7 @@ from minigrad.ops import (
     take_along_dim,
     tanh,
     tensordot,
+    topk,
     transpose,
     tril,
     triu,
@@ -135,5 +155,10 @@ from minigrad.ops import (
 )
 from minigrad.random import Generator, get_rng_state, initial_seed, manual_seed, set_rng_state
 from minigrad.tensor import Tensor
+from minigrad.unsupported import refusing_torchs_other_arguments as _refusing
 
 __version__ = "0.1.0"
+
+for _name in ops.__all__ + creation.__all__:
+    if _name in globals():
+        globals()[_name] = _refusing(globals()[_name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,30 @@ from minigrad.device import to_device
 from minigrad.function import wrap
 from minigrad.random import Generator, default_generator
 from minigrad.tensor import Tensor, as_array, as_device
+
+__all__ = [
+    "arange",
+    "as_tensor",
+    "empty",
+    "empty_like",
+    "eye",
+    "from_dlpack",
+    "from_numpy",
+    "full",
+    "full_like",
+    "linspace",
+    "ones",
+    "ones_like",
+    "rand",
+    "rand_like",
+    "randint",
+    "randn",
+    "randn_like",
+    "randperm",
+    "tensor",
+    "zeros",
+    "zeros_like",
+]
 
 
 def _finish(array: np.ndarray, device: Any, requires_grad: bool) -> Tensor:
@@ -60,6 +85,19 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
     return wrap(ndarray)
 
 
+def from_dlpack(ext_tensor: Any, /, *, device: Any = None, copy: bool | None = None) -> Tensor:
+    """A tensor on the memory of another library's array or tensor, by the DLPack protocol; nothing is copied.
+
+    Raises:
+        TypeError: if it has no ``__dlpack__``.
+    """
+    if not hasattr(ext_tensor, "__dlpack__"):
+        raise TypeError(f"from_dlpack expects an object with __dlpack__, got {type(ext_tensor).__name__}")
+    array = np.from_dlpack(ext_tensor, copy=copy)
+    dtypes.as_dtype(array.dtype)
+    return _finish(array, device, False)
+
+
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of zeros."""
     return _finish(np.zeros(_size(size), _dtype(dtype)), device, requires_grad)
@@ -82,37 +120,99 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """The (n, m) matrix with ones on its diagonal."""
+    """The (n, m) matrix with ones on its diagonal.
+
+    Raises:
+        RuntimeError: for a negative size.
+    """
+    for name, size in (("n", n), ("m", m)):
+        if size is not None and size < 0:
+            raise RuntimeError(f"{name} must be greater or equal to 0, got {size}")
     return _finish(np.eye(n, m, dtype=_dtype(dtype)), device, requires_grad)
 
 
-def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """start, start + step, … below end; ``arange(n)`` counts from 0. Ints give ``int64``."""
+def arange(
+    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """start, start + step, … below end; ``arange(n)`` counts from 0. Ints give ``int64``.
+
+    Raises:
+        RuntimeError: if the step is 0 or leads away from the end, or a bound is not finite.
+    """
     first, last = (0, start) if end is None else (start, end)
+    first, last, step = (v.item() if isinstance(v, Tensor) else v for v in (first, last, step))
     whole = all(isinstance(v, int) for v in (first, last, step))
     chosen = (dtypes.int64 if whole else dtypes.get_default_dtype()) if dtype is None else dtypes.as_dtype(dtype)
-    return _finish(np.arange(first, last, step).astype(chosen), device, False)
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
+    if not (math.isfinite(first) and math.isfinite(last)):
+        raise RuntimeError(f"unsupported range: {first} -> {last}")
+    if chosen.kind in "iu":
+        first, last, step = int(first), int(last), int(step)
+    if (last - first) * step < 0:
+        raise RuntimeError(f"upper bound and lower bound inconsistent with step sign: from {first} to {last} by {step}")
+    count = math.ceil((last - first) / step)
+    return _finish((first + step * np.arange(count)).astype(chosen), device, requires_grad)
 
 
-def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """``steps`` evenly spaced values from start to end, both included."""
-    return _finish(np.linspace(start, end, steps, dtype=_dtype(dtype)), device, False)
+def linspace(
+    start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """``steps`` evenly spaced values from start to end, both included; for an integer dtype, rounded towards 0.
+
+    Raises:
+        RuntimeError: if the number of steps is negative, or a bound is a tensor with dimensions.
+    """
+    if steps < 0:
+        raise RuntimeError(f"number of steps must be non-negative, got {steps}")
+    dims = [v.ndim if isinstance(v, Tensor) else 0 for v in (start, end)]
+    if any(dims):
+        raise RuntimeError(
+            "linspace only supports 0-dimensional start and end tensors, but got start with "
+            f"{dims[0]} dimension(s) and end with {dims[1]} dimension(s)."
+        )
+    first, last = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
+    chosen = _dtype(dtype)
+    if chosen.kind == "f":
+        return _finish(np.linspace(first, last, steps, dtype=chosen), device, requires_grad)
+    first, last = int(first), int(last)
+    i = np.arange(steps)
+    width = (last - first) / max(steps - 1, 1)
+    values = np.where(i < steps // 2, first + width * i, last - width * (steps - 1 - i))  # exact at both ends
+    return _finish((values if steps > 1 else np.full(steps, first)).astype(chosen), device, requires_grad)
 
 
-def zeros_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """Zeros of the shape, dtype and device of ``input``."""
-    return full_like(input, 0, dtype=dtype, requires_grad=requires_grad)
+def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Zeros of the shape, and unless given the dtype and device, of ``input``."""
+    return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def ones_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """Ones of the shape, dtype and device of ``input``."""
-    return full_like(input, 1, dtype=dtype, requires_grad=requires_grad)
+def ones_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones of the shape, and unless given the dtype and device, of ``input``."""
+    return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """One value in the shape, dtype and device of ``input``."""
+def empty_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Whatever was in memory, in the shape, and unless given the dtype and device, of ``input``."""
+    return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def full_like(
+    input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """One value in the shape, and unless given the dtype and device, of ``input``."""
     chosen = None if dtype is None else dtypes.as_dtype(dtype)
-    return _finish(np.full_like(input.array, fill_value, dtype=chosen), None, requires_grad)
+    return _finish(np.full_like(input.array, fill_value, dtype=chosen), device, requires_grad)
+
+
+def rand_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """:func:`rand` in the shape, and unless given the dtype and device, of ``input``."""
+    return rand(input.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
+
+
+def randn_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """:func:`randn` in the shape, and unless given the dtype and device, of ``input``."""
+    return randn(input.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
 
 
 def randn(
@@ -142,9 +242,17 @@ def rand(
 
 
 def randint(
-    low: int, high: int, size: Any, *, generator: Generator | None = None, dtype: Any = None, device: Any = None
+    low: int, high: Any, size: Any = None, *, generator: Generator | None = None, dtype: Any = None, device: Any = None
 ) -> Tensor:
-    """Integers from low to high − 1."""
+    """Integers from low to high − 1; ``randint(high, size)`` starts at 0.
+
+    Raises:
+        RuntimeError: if there is no integer in the range.
+    """
+    if size is None:
+        low, high, size = 0, low, high
+    if high <= low:
+        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
     numbers = (generator or default_generator).numpy.integers(low, high, _size((size,)))
     chosen = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
     return _finish(np.asarray(numbers).astype(chosen), device, False)

@@ -68,6 +68,15 @@ def is_floating(dtype: DType) -> builtins.bool:
     return dtype.kind == "f"
 
 
+def can_cast(from_: DType, to: DType) -> builtins.bool:
+    """Whether a result of one dtype may be written into a tensor of another: never to a lower kind.
+
+    >>> can_cast(float64, float32), can_cast(float32, int64)
+    (True, False)
+    """
+    return _CATEGORY[from_.kind] <= _CATEGORY[to.kind] and not (to.kind == "u" and from_.kind == "f")
+
+
 def promote_types(first: DType, second: DType) -> DType:
     """The smallest dtype both convert to, in torch's order bool < integers < floats.
 

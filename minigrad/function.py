@@ -221,7 +221,7 @@ class Function:
             results = node.forward(*arrays, **options)
         except ValueError as error:
             if cls.broadcasts and "broadcast" in str(error):
-                raise RuntimeError(_why_not_broadcast(cls, arrays)) from None
+                raise RuntimeError(why_not_broadcast(cls.__name__, arrays)) from None
             raise
 
         single = not isinstance(results, tuple)
@@ -305,7 +305,7 @@ class Function:
             self._saved = None
 
 
-def _why_not_broadcast(op: type, arrays: Sequence[Any]) -> str:
+def why_not_broadcast(name: str, arrays: Sequence[Any]) -> str:
     """What is wrong with shapes that do not broadcast, in torch's words."""
     shapes = [array.shape for array in arrays if hasattr(array, "shape")]
     for from_end in range(1, max(len(shape) for shape in shapes) + 1):
@@ -314,9 +314,9 @@ def _why_not_broadcast(op: type, arrays: Sequence[Any]) -> str:
             dim = max(len(shape) for shape in shapes) - from_end
             return (
                 f"The size of tensor a ({sizes[0]}) must match the size of tensor b ({sizes[1]}) at non-singleton "
-                f"dimension {dim} ({op.__name__} of shapes {' and '.join(str(list(shape)) for shape in shapes)})"
+                f"dimension {dim} ({name} of shapes {' and '.join(str(list(shape)) for shape in shapes)})"
             )
-    return f"{op.__name__}: shapes {' and '.join(str(list(shape)) for shape in shapes)} cannot be broadcast together"
+    return f"{name}: shapes {' and '.join(str(list(shape)) for shape in shapes)} cannot be broadcast together"
 
 
 def gradient_edge(tensor: TensorBase) -> Edge:

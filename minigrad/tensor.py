@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,21 @@ import numpy as np
 from minigrad import autograd, dtypes, ops
 from minigrad.device import device, device_of, to_device, to_host
 from minigrad.function import TensorBase, tensor_class, wrap
+from minigrad.grad_mode import is_grad_enabled
+from minigrad.random import default_generator
+
+
+def _in_place(function: Any) -> Any:
+    """The method that stores ``function(self, …)`` in the memory of ``self``."""
+
+    def method(self: Any, *args: Any, **options: Any) -> Any:
+        recorded = self._requires_grad and is_grad_enabled()
+        # Backward may need the values that are about to be overwritten.
+        return self._write(function(self.clone() if recorded else self, *args, **options))
+
+    method.__name__ = method.__qualname__ = f"{function.__name__}_"
+    method.__doc__ = f"``{function.__name__}``, with the result stored in this tensor's memory; returns the tensor."
+    return method
 
 
 @tensor_class
@@ -188,15 +205,32 @@ class Tensor(TensorBase):
 
     # --- To another dtype or device ---
 
-    def to(self, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False) -> Tensor:
-        """``to(dtype)``, ``to(device)``, ``to(other_tensor)``: this tensor if nothing changes, else a copy."""
+    def to(
+        self,
+        *args: Any,
+        dtype: Any = None,
+        device: Any = None,
+        non_blocking: bool = False,
+        copy: bool = False,
+        memory_format: Any = None,
+    ) -> Tensor:
+        """``to(dtype)``, ``to(device, dtype)``, ``to(other_tensor)``: this tensor if nothing changes, else a copy.
+
+        Raises:
+            NotImplementedError: for a memory format; the memory order is minigrad's own affair.
+        """
+        _refuse_memory_format(memory_format)
+        flags = []
         for argument in args:
-            if isinstance(argument, Tensor):
+            if isinstance(argument, bool):
+                flags.append(argument)
+            elif isinstance(argument, Tensor):
                 dtype, device = argument.dtype, argument.device
             elif _names_device(argument):
                 device = argument
             elif argument is not None:
                 dtype = argument
+        copy = copy or flags[1:2] == [True]  # positional flags are non_blocking, copy
         result = self
         if device is not None and device_of(self.array).type != as_device(device).type:
             result = ToDevice.apply(result, as_device(device))
@@ -210,44 +244,75 @@ class Tensor(TensorBase):
     def type_as(self, other: Tensor) -> Tensor:
         return self.to(other.dtype)
 
-    def float(self) -> Tensor:
-        return self.to(dtypes.float32)
+    def float(self, memory_format: Any = None) -> Tensor:
+        return self.to(dtypes.float32, memory_format=memory_format)
 
-    def double(self) -> Tensor:
-        return self.to(dtypes.float64)
+    def double(self, memory_format: Any = None) -> Tensor:
+        return self.to(dtypes.float64, memory_format=memory_format)
 
-    def half(self) -> Tensor:
-        return self.to(dtypes.float16)
+    def half(self, memory_format: Any = None) -> Tensor:
+        return self.to(dtypes.float16, memory_format=memory_format)
 
-    def long(self) -> Tensor:
-        return self.to(dtypes.int64)
+    def long(self, memory_format: Any = None) -> Tensor:
+        return self.to(dtypes.int64, memory_format=memory_format)
 
-    def int(self) -> Tensor:
-        return self.to(dtypes.int32)
+    def int(self, memory_format: Any = None) -> Tensor:
+        return self.to(dtypes.int32, memory_format=memory_format)
 
-    def bool(self) -> Tensor:
-        return self.to(dtypes.bool)
+    def short(self, memory_format: Any = None) -> Tensor:
+        return self.to(dtypes.int16, memory_format=memory_format)
+
+    def char(self, memory_format: Any = None) -> Tensor:
+        return self.to(dtypes.int8, memory_format=memory_format)
+
+    def byte(self, memory_format: Any = None) -> Tensor:
+        return self.to(dtypes.uint8, memory_format=memory_format)
+
+    def bool(self, memory_format: Any = None) -> Tensor:
+        return self.to(dtypes.bool, memory_format=memory_format)
+
+    # --- Copying and pickling ---
+
+    def __deepcopy__(self, memo: dict[builtins.int, Any]) -> Tensor:
+        """A copy with memory and ``grad`` of its own.
+
+        Raises:
+            RuntimeError: if an operation made this tensor; its graph would have to be copied with it.
+        """
+        if not self.is_leaf:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
+                "moment. Write x.detach().clone() for a copy of the values."
+            )
+        copy = type(self).__new__(type(self))
+        memo[id(self)] = copy
+        copy.array = np.copy(self.array, order="K")
+        copy._requires_grad = self._requires_grad
+        copy.grad = deepcopy(self.grad, memo)
+        return copy
+
+    def __reduce__(self) -> Any:
+        """Pickles values, device and ``requires_grad``; neither graph, ``grad`` nor hooks."""
+        return _unpickled, (type(self), to_host(self.array), str(self.device), self._requires_grad)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        """The memory itself, for another library's ``from_dlpack``.
+
+        Raises:
+            BufferError: if it requires a gradient, which the other library would not see.
+        """
+        if self._requires_grad:
+            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self.array.__dlpack_device__()
 
     # --- In place. Each write is recorded, or refused: never a wrong gradient. ---
 
     def copy_(self, source: Any) -> Tensor:
         ops.setitem(self, ..., source)
         return self
-
-    def add_(self, other: Any, *, alpha: Any = 1) -> Tensor:
-        return self._write(ops.add(self, other, alpha=alpha))
-
-    def sub_(self, other: Any, *, alpha: Any = 1) -> Tensor:
-        return self._write(ops.sub(self, other, alpha=alpha))
-
-    def mul_(self, other: Any) -> Tensor:
-        return self._write(ops.mul(self, other))
-
-    def div_(self, other: Any) -> Tensor:
-        return self._write(ops.div(self, other))
-
-    def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
-        return self._write(ops.clamp(self, min, max))
 
     def relu_(self) -> Tensor:
         return ops.relu(self, inplace=True)
@@ -259,6 +324,17 @@ class Tensor(TensorBase):
         ops.setitem(self, ..., value)
         return self
 
+    def uniform_(self, a: builtins.float = 0.0, b: builtins.float = 1.0, *, generator: Any = None) -> Tensor:
+        """Random numbers from the uniform distribution on [a, b)."""
+        return self._fill_with((generator or default_generator).numpy.uniform(a, b, self.shape))
+
+    def normal_(self, mean: builtins.float = 0.0, std: builtins.float = 1.0, *, generator: Any = None) -> Tensor:
+        """Random numbers from the normal distribution."""
+        return self._fill_with((generator or default_generator).numpy.normal(mean, std, self.shape))
+
+    def _fill_with(self, values: Any) -> Tensor:
+        return self.copy_(wrap(to_device(np.asarray(values).astype(self.dtype), self.device)))
+
     def _write(self, result: Tensor) -> Tensor:
         """Stores ``result`` in this tensor's memory.
 
@@ -269,7 +345,7 @@ class Tensor(TensorBase):
             raise RuntimeError(
                 f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(result.shape)}"
             )
-        if not np.can_cast(result.dtype, self.dtype, "same_kind"):
+        if not dtypes.can_cast(result.dtype, self.dtype):
             raise RuntimeError(f"result type {result.dtype} can't be cast to the desired output type {self.dtype}")
         return self.copy_(result)
 
@@ -320,6 +396,9 @@ class Tensor(TensorBase):
     def __matmul__(self, other: Any) -> Tensor:
         return ops.matmul(self, other)
 
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return ops.matmul(other, self)
+
     def __neg__(self) -> Tensor:
         return ops.neg(self)
 
@@ -362,23 +441,44 @@ class Tensor(TensorBase):
     eq, ne, lt, le, gt, ge = ops.eq, ops.ne, ops.lt, ops.le, ops.gt, ops.ge
     logical_and, logical_or, logical_not = ops.logical_and, ops.logical_or, ops.logical_not
     exp, log, sqrt, rsqrt, abs, sign = ops.exp, ops.log, ops.sqrt, ops.rsqrt, ops.abs, ops.sign
-    clamp, maximum, minimum, clone = ops.clamp, ops.maximum, ops.minimum, ops.clone
+    clamp, maximum, minimum = ops.clamp, ops.maximum, ops.minimum
     isnan, isfinite = ops.isnan, ops.isfinite
     log1p, expm1, sin, cos = ops.log1p, ops.expm1, ops.sin, ops.cos
     floor, ceil, round, trunc, masked_fill = ops.floor, ops.ceil, ops.round, ops.trunc, ops.masked_fill
     mm, bmm, addmm, dot, outer = ops.mm, ops.bmm, ops.addmm, ops.dot, ops.outer
-    std, logsumexp = ops.std, ops.logsumexp
-    split, chunk, unbind, narrow, repeat = ops.split, ops.chunk, ops.unbind, ops.narrow, ops.repeat
-    flip, roll, tril, triu = ops.flip, ops.roll, ops.tril, ops.triu
     relu, sigmoid, tanh, softmax, log_softmax = ops.relu, ops.sigmoid, ops.tanh, ops.softmax, ops.log_softmax
     sum, mean, var, amax, amin, max, min = ops.sum, ops.mean, ops.var, ops.amax, ops.amin, ops.max, ops.min
+    std, logsumexp, prod, cumsum, norm = ops.std, ops.logsumexp, ops.prod, ops.cumsum, ops.norm
     argmax, argmin, all, any = ops.argmax, ops.argmin, ops.all, ops.any
+    sort, argsort, topk = ops.sort, ops.argsort, ops.topk
     reshape, view, permute, transpose, t = ops.reshape, ops.view, ops.permute, ops.transpose, ops.t
     expand, broadcast_to, flatten = ops.expand, ops.broadcast_to, ops.flatten
-    squeeze, unsqueeze, gather = ops.squeeze, ops.unsqueeze, ops.gather
+    squeeze, unsqueeze = ops.squeeze, ops.unsqueeze
+    split, chunk, unbind, narrow, repeat = ops.split, ops.chunk, ops.unbind, ops.narrow, ops.repeat
+    flip, roll, tril, triu = ops.flip, ops.roll, ops.tril, ops.triu
+    gather, take_along_dim, index_select = ops.gather, ops.take_along_dim, ops.index_select
+    scatter_add, index_put = ops.scatter_add, ops.index_put
 
-    def contiguous(self) -> Tensor:
+    # --- And the same in place: x.f_(…) is x with the values of x.f(…) ---
+
+    add_, sub_, mul_, div_, pow_ = map(_in_place, (ops.add, ops.sub, ops.mul, ops.div, ops.pow))
+    neg_, abs_, exp_, log_, sqrt_ = map(_in_place, (ops.neg, ops.abs, ops.exp, ops.log, ops.sqrt))
+    rsqrt_, sin_, cos_, log1p_, expm1_ = map(_in_place, (ops.rsqrt, ops.sin, ops.cos, ops.log1p, ops.expm1))
+    sigmoid_, tanh_, sign_, clamp_ = map(_in_place, (ops.sigmoid, ops.tanh, ops.sign, ops.clamp))
+    floor_, ceil_, round_, trunc_ = map(_in_place, (ops.floor, ops.ceil, ops.round, ops.trunc))
+    masked_fill_, scatter_add_, index_put_ = map(_in_place, (ops.masked_fill, ops.scatter_add, ops.index_put))
+    cumsum_, tril_, triu_, addmm_ = map(_in_place, (ops.cumsum, ops.tril, ops.triu, ops.addmm))
+    eq_, ne_, lt_, le_, gt_, ge_ = map(_in_place, (ops.eq, ops.ne, ops.lt, ops.le, ops.gt, ops.ge))
+    logical_and_, logical_or_, logical_not_ = map(_in_place, (ops.logical_and, ops.logical_or, ops.logical_not))
+
+    def clone(self, *, memory_format: Any = None) -> Tensor:
+        """A copy in memory of its own; gradients pass through."""
+        _refuse_memory_format(memory_format)
+        return ops.clone(self)
+
+    def contiguous(self, memory_format: Any = None) -> Tensor:
         """This tensor if its elements lie in row-major order in memory, else a copy that does."""
+        _refuse_memory_format(memory_format)
         return self if self.is_contiguous() else ops.contiguous(self)
 
     def where(self, condition: Tensor, other: Any) -> Tensor:
@@ -392,6 +492,18 @@ class Tensor(TensorBase):
 
     def reshape_as(self, other: Tensor) -> Tensor:
         return self.reshape(*other.shape)
+
+
+def _refuse_memory_format(memory_format: Any) -> None:
+    if memory_format is not None:
+        raise NotImplementedError(f"memory_format={memory_format!r} is not supported; see docs/memory-layout.md")
+
+
+def _unpickled(cls: type[Tensor], values: np.ndarray, where: str, requires_grad: bool) -> Tensor:
+    tensor = cls.__new__(cls)
+    tensor.array = to_device(values, device(where))
+    tensor._requires_grad = requires_grad
+    return tensor
 
 
 class ToDevice(autograd.Function):

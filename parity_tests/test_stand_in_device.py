@@ -13,7 +13,8 @@ import minigrad
 from minigrad import Tensor, autograd
 from minigrad.nn import functional as F
 from minigrad.testing import register_stand_in_device
-from parity_tests.compare import as_tuple, assert_close
+from minigrad.testing.parity import flat_outputs
+from parity_tests.compare import assert_close
 from parity_tests.records import RECORDS, OpRecord
 from parity_tests.tolerances import FLOAT64
 
@@ -38,7 +39,7 @@ def _run(record: OpRecord, sample: Any, where: str) -> list[Tensor]:
         x = minigrad.from_numpy(array.copy(order="K")).to(where)
         inputs.append(x.detach().requires_grad_(sample.differentiable(i)))
     module = minigrad if where == "cpu" else OnDevice()
-    outputs = list(as_tuple(record.call(module, F, *inputs, **sample.options)))
+    outputs = list(flat_outputs(record.call(module, F, *inputs, **sample.options)))
     results = [o.detach().cpu() for o in outputs]
     roots, wanted = [o for o in outputs if o.requires_grad], [x for x in inputs if x.requires_grad]
     for _ in range(2):

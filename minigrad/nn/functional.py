@@ -10,29 +10,39 @@ from minigrad.device import to_device, to_host
 from minigrad.function import wrap
 from minigrad.ops import (
     adaptive_avg_pool2d,
+    adaptive_max_pool2d,
     avg_pool2d,
     batch_norm,
+    bilinear,
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
+    conv1d,
     conv2d,
+    conv_transpose2d,
     cross_entropy,
+    ctc_loss,
     elu,
+    embedding,
+    fold,
     gelu,
     group_norm,
     hardswish,
     hinge_embedding_loss,
     huber_loss,
     instance_norm,
+    interpolate,
     kl_div,
     l1_loss,
     layer_norm,
     leaky_relu,
     linear,
+    local_response_norm,
     log_softmax,
     margin_ranking_loss,
     max_pool2d,
     mse_loss,
     nll_loss,
+    norm,
     normalize,
     pad,
     relu,
@@ -43,6 +53,7 @@ from minigrad.ops import (
     softmax,
     softplus,
     tanh,
+    unfold,
 )
 from minigrad.ops.loss import reduced, refuse_legacy_reduction
 from minigrad.ops.selection import where
@@ -50,27 +61,37 @@ from minigrad.random import default_generator
 
 __all__ = [
     "adaptive_avg_pool2d",
+    "adaptive_max_pool2d",
     "avg_pool2d",
     "batch_norm",
+    "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "conv1d",
     "conv2d",
+    "conv_transpose2d",
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
+    "dropout2d",
     "elu",
+    "embedding",
+    "fold",
     "gelu",
     "group_norm",
     "hardswish",
     "hinge_embedding_loss",
     "huber_loss",
     "instance_norm",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
     "linear",
+    "local_response_norm",
     "log_softmax",
     "margin_ranking_loss",
     "max_pool2d",
@@ -89,6 +110,7 @@ __all__ = [
     "softplus",
     "tanh",
     "triplet_margin_loss",
+    "unfold",
 ]
 
 
@@ -110,9 +132,27 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
     return input.mul_(mask) if inplace else input * mask
 
 
+def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    """Dropout of whole channels of (N, C, H, W) or (C, H, W): neighbouring pixels say much the same.
+
+    Raises:
+        ValueError: if p is not in [0, 1].
+    """
+    if not 0.0 <= p <= 1.0:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    if not training or p == 0.0:
+        return input
+    channels = input.shape[:1] if input.ndim == 3 else input.shape[:2]
+    ones = wrap(np.ones_like(input.array, shape=(*channels, *(1,) * (input.ndim - len(channels)))))
+    mask = dropout(ones, p)
+    return input.mul_(mask) if inplace else input * mask
+
+
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     """Σ x₁·x₂ / (‖x₁‖ · ‖x₂‖) along ``dim``, each norm at least ε."""
-    norms = [(x * x).sum(dim, keepdim=True).sqrt().clamp(min=eps) for x in (x1, x2)]
+    shape = np.broadcast_shapes(x1.shape, x2.shape)
+    x1, x2 = x1.expand(*shape), x2.expand(*shape)
+    norms = [norm(x, 2, dim, keepdim=True).clamp(min=eps) for x in (x1, x2)]
     return ((x1 / norms[0]) * (x2 / norms[1])).sum(dim)
 
 
@@ -157,10 +197,7 @@ def triplet_margin_loss(
         raise ValueError(f"margin must be greater than 0, got {margin}")
 
     def distance(x: Any, y: Any) -> Any:
-        difference = x - y + eps
-        if p == 2:
-            return (difference * difference).sum(-1).sqrt()
-        return (difference.abs() ** p).sum(-1) ** (1 / p)
+        return norm(x - y + eps, p, -1)
 
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:

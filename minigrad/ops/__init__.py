@@ -19,10 +19,13 @@ from minigrad.ops.activation import (
     softplus,
     tanh,
 )
-from minigrad.ops.conv import conv2d
+from minigrad.ops.conv import conv1d, conv2d, conv_transpose2d
+from minigrad.ops.ctc import ctc_loss
+from minigrad.ops.einsum import einsum
 from minigrad.ops.elementwise import add, clone, contiguous, div, mul, neg, pow, sub, to_dtype
-from minigrad.ops.indexing import gather, getitem, setitem, take_along_dim
-from minigrad.ops.linalg import addmm, bmm, dot, linear, matmul, mm, outer, tensordot
+from minigrad.ops.embedding import embedding
+from minigrad.ops.indexing import gather, getitem, index_put, index_select, scatter_add, setitem, take_along_dim
+from minigrad.ops.linalg import addmm, bilinear, bmm, dot, linear, matmul, mm, outer, tensordot
 from minigrad.ops.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -36,9 +39,30 @@ from minigrad.ops.loss import (
     nll_loss,
     smooth_l1_loss,
 )
-from minigrad.ops.norm import batch_norm, group_norm, instance_norm, layer_norm, normalize
-from minigrad.ops.pool import adaptive_avg_pool2d, avg_pool2d, max_pool2d
-from minigrad.ops.reduce import all, amax, amin, any, argmax, argmin, logsumexp, max, mean, min, std, sum, var, var_mean
+from minigrad.ops.norm import batch_norm, group_norm, instance_norm, layer_norm, local_response_norm, normalize
+from minigrad.ops.order import argsort, sort, topk
+from minigrad.ops.padding import pad
+from minigrad.ops.pool import adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, max_pool2d
+from minigrad.ops.reduce import (
+    all,
+    amax,
+    amin,
+    any,
+    argmax,
+    argmin,
+    cumsum,
+    logsumexp,
+    max,
+    mean,
+    min,
+    norm,
+    prod,
+    std,
+    sum,
+    var,
+    var_mean,
+)
+from minigrad.ops.resample import interpolate
 from minigrad.ops.selection import (
     clamp,
     eq,
@@ -63,7 +87,6 @@ from minigrad.ops.shape import (
     flatten,
     flip,
     narrow,
-    pad,
     permute,
     repeat,
     reshape,
@@ -97,10 +120,12 @@ from minigrad.ops.unary import (
     sqrt,
     trunc,
 )
+from minigrad.ops.unfold import fold, unfold
 
 __all__ = [
     "abs",
     "adaptive_avg_pool2d",
+    "adaptive_max_pool2d",
     "add",
     "addmm",
     "all",
@@ -109,8 +134,10 @@ __all__ = [
     "any",
     "argmax",
     "argmin",
+    "argsort",
     "avg_pool2d",
     "batch_norm",
+    "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "bmm",
@@ -121,12 +148,18 @@ __all__ = [
     "clamp",
     "clone",
     "contiguous",
+    "conv1d",
     "conv2d",
+    "conv_transpose2d",
     "cos",
     "cross_entropy",
+    "ctc_loss",
+    "cumsum",
     "div",
     "dot",
+    "einsum",
     "elu",
+    "embedding",
     "eq",
     "exp",
     "expand",
@@ -134,6 +167,7 @@ __all__ = [
     "flatten",
     "flip",
     "floor",
+    "fold",
     "gather",
     "ge",
     "gelu",
@@ -143,7 +177,10 @@ __all__ = [
     "hardswish",
     "hinge_embedding_loss",
     "huber_loss",
+    "index_put",
+    "index_select",
     "instance_norm",
+    "interpolate",
     "isfinite",
     "isnan",
     "kl_div",
@@ -152,6 +189,7 @@ __all__ = [
     "le",
     "leaky_relu",
     "linear",
+    "local_response_norm",
     "log",
     "log1p",
     "log_softmax",
@@ -176,12 +214,13 @@ __all__ = [
     "ne",
     "neg",
     "nll_loss",
+    "norm",
     "normalize",
     "outer",
     "pad",
     "permute",
     "pow",
-    "promotion",
+    "prod",
     "relu",
     "relu6",
     "repeat",
@@ -189,6 +228,7 @@ __all__ = [
     "roll",
     "round",
     "rsqrt",
+    "scatter_add",
     "setitem",
     "sigmoid",
     "sign",
@@ -197,6 +237,7 @@ __all__ = [
     "smooth_l1_loss",
     "softmax",
     "softplus",
+    "sort",
     "split",
     "sqrt",
     "squeeze",
@@ -209,11 +250,13 @@ __all__ = [
     "tanh",
     "tensordot",
     "to_dtype",
+    "topk",
     "transpose",
     "tril",
     "triu",
     "trunc",
     "unbind",
+    "unfold",
     "unsqueeze",
     "var",
     "var_mean",

@@ -91,7 +91,7 @@ class Pow(Function):
 
     def forward(self, x: Any, y: Any) -> Any:
         with np.errstate(divide="ignore", invalid="ignore"):
-            z = x**y
+            z = _integer_power(x, y) if getattr(y, "dtype", np.dtype(float)).kind == "i" else x**y
         self.save_for_backward(x, y, z if self.needs_input_grad[1] else None)
         return z
 
@@ -109,6 +109,12 @@ class Pow(Function):
             at_zero = logical_and(x == 0, y >= 0)
             grad_y = grad * where(at_zero, 0.0, z * log(where(at_zero, 1.0, x)))
         return grad_x, grad_y
+
+
+def _integer_power(x: Any, y: Any) -> Any:
+    """x^y of integers, where x^−y is 1/x^y rounded towards 0: ±1 for ±1, else 0."""
+    power = x ** np.abs(y)
+    return np.where(y < 0, power * (np.abs(power) == 1), power)
 
 
 class Clone(Function):
@@ -187,10 +193,12 @@ def neg(input: Any) -> Any:
 
 def pow(input: Any, exponent: Any) -> Any:
     """input to the power of exponent, broadcast."""
+    if not isinstance(input, TensorBase):
+        as_tensor_operand("pow", exponent, "exponent")
     x, y = promote(input, exponent)
     if isinstance(y, int | float) and y == 2:
         return Mul.apply(x, x)
-    if isinstance(x, TensorBase) and x.array.dtype.kind in "iu" and isinstance(y, int) and y < 0:
+    if isinstance(x, TensorBase) and x.array.dtype.kind in "iu" and isinstance(exponent, int) and exponent < 0:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     return Pow.apply(x, y)
 

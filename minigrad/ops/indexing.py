@@ -6,13 +6,14 @@ came from, *adding*, since an index may name an element more than once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from minigrad.autograd import sum_to_shape
 from minigrad.device import device_of, to_device, to_host
-from minigrad.function import Function, TensorBase
+from minigrad.function import Function, TensorBase, wrap
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, number
 
 
@@ -74,7 +75,7 @@ class TakeAlongDim(Function):
     def forward(self, x: Any, indices: Any, dim: int) -> Any:
         self.shape, self.dim = x.shape, dim
         self.save_for_backward(indices)
-        return np.take_along_axis(x, indices, axis=dim)
+        return x[_positions(indices, dim)]
 
     def backward(self, grad: Any) -> Any:
         (indices,) = self.saved_tensors
@@ -170,29 +171,152 @@ def setitem(input: Any, index: Any, value: Any) -> None:
         raise RuntimeError(f"cannot write a value of shape {list(getattr(value, 'shape', ()))}: {error}") from None
 
 
-def take_along_dim(input: Any, indices: Any, dim: int) -> Any:
-    """Along ``dim``, the elements that ``indices`` (int64, equal sizes in the other dimensions) name."""
-    x = as_tensor_operand("take_along_dim", input)
-    return TakeAlongDim.apply(x, indices, normalize_dim(dim, x.array.ndim))
+def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
+    """Along ``dim``, the elements that ``indices`` (int64) name; the other dimensions broadcast.
 
-
-def gather(input: Any, dim: int, index: Any) -> Any:
-    """``take_along_dim`` in torch's older argument order; ``index`` may be smaller than ``input``.
+    Without ``dim``, both are flattened first.
 
     Raises:
-        RuntimeError: if the index is not int64 or does not fit.
+        RuntimeError: if the indices are not int64, have another number of dimensions, or are out of range.
     """
+    x, index = as_tensor_operand("take_along_dim", input), as_tensor_operand("take_along_dim", indices, "indices")
+    if index.array.dtype != np.int64:
+        raise RuntimeError(f"take_along_dim(): dtype of indices should be Long but got {index.array.dtype}")
+    if dim is None:
+        return gather(x.reshape(-1), 0, index.reshape(-1))
+    if index.array.ndim != x.array.ndim:
+        raise RuntimeError(
+            f"take_along_dim(): input and indices should have the same number of dimensions, but got {x.array.ndim} "
+            f"dimensions for input, and {index.array.ndim} dimensions for indices"
+        )
+    dim = normalize_dim(dim, x.array.ndim)
+    n = x.array.shape[dim] if x.array.ndim else 1
+    index = wrap(np.where(index.array < 0, index.array + n, index.array))  # from the end, as in NumPy
+    others = [_without(shape, dim) for shape in (x.array.shape, index.array.shape)]
+    if others[0] != others[1]:
+        common = list(np.broadcast_shapes(*others))
+        x = x.expand(*common[:dim], x.array.shape[dim], *common[dim:])
+        index = index.expand(*common[:dim], index.array.shape[dim], *common[dim:])
+    return gather(x, dim, index)
+
+
+def _without(shape: tuple[int, ...], dim: int) -> tuple[int, ...]:
+    return shape[:dim] + shape[dim + 1 :]
+
+
+def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Any:
+    """y[…, i, …] = input[…, index[…, i, …], …] along ``dim``; ``index`` may be smaller in the other dimensions.
+
+    Raises:
+        RuntimeError: if the index is not of integers, does not fit, or is out of range.
+    """
+    if sparse_grad:
+        raise NotImplementedError("gather: sparse_grad=True is not supported: there are no sparse tensors here")
     x = as_tensor_operand("gather", input)
     dim = normalize_dim(dim, x.array.ndim)
-    if index.array.dtype != np.int64:
-        raise RuntimeError(f"gather(): Expected dtype int64 for index, got {index.array.dtype}")
-    if index.array.ndim != x.array.ndim:
-        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
-    for d, (n, m) in enumerate(zip(index.array.shape, x.array.shape, strict=True)):
-        if d != dim and n > m:
+    index = _checked_index("gather", index, x.array.shape, dim)
+    if x.array.ndim == 0 or index.array.ndim == 0:  # 0-d counts as one element
+        y = gather(x.reshape(-1) if x.array.ndim == 0 else x, 0, index.reshape(-1))
+        return y.reshape(*index.array.shape)
+    if index.array.ndim != x.array.ndim:  # an index of no elements may have any shape
+        return x.reshape(-1)[:0].reshape(*index.array.shape)
+    return TakeAlongDim.apply(x, index, dim)
+
+
+def _checked_index(name: str, index: Any, shape: tuple[int, ...], dim: int, fits: bool = True) -> Any:
+    """``index`` as int64, checked to name elements of a tensor of ``shape`` along ``dim``."""
+    given = as_tensor_operand(name, index, "index").array
+    if given.size == 0:
+        return cast(index, np.dtype(np.int64))
+    if given.dtype not in (np.int64, np.int32):
+        raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index, got {given.dtype}")
+    if max(given.ndim, 1) != max(len(shape), 1):
+        raise RuntimeError(
+            f"Index tensor must have the same number of dimensions as input tensor, got {given.ndim} and {len(shape)}"
+        )
+    for d, (n, m) in enumerate(zip(given.shape, shape, strict=False)):
+        if d != dim and n > m and fits:
             raise RuntimeError(
-                f"Size does not match at dimension {d} expected index {list(index.array.shape)} to be no larger than "
-                f"self {list(x.array.shape)} apart from dimension {dim}"
+                f"Size does not match at dimension {d} expected index {list(given.shape)} to be no larger than "
+                f"self {list(shape)} apart from dimension {dim}"
             )
-    cut = tuple(slice(None) if d == dim else slice(n) for d, n in enumerate(index.array.shape))
-    return TakeAlongDim.apply(getitem(x, cut), index, dim)
+    size = shape[dim] if shape else 1
+    wrong = (given < 0) | (given >= size)
+    if to_host(np.any(wrong)):
+        bad = int(to_host(given)[to_host(wrong)][0])
+        raise RuntimeError(f"{name}(): index {bad} is out of bounds for dimension {dim} with size {size}")
+    return cast(index, np.dtype(np.int64))
+
+
+def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
+    """``input`` with each ``src`` added at the position that ``index`` names along ``dim``; gather's transpose.
+
+    Raises:
+        RuntimeError: if the index is not of integers, does not fit, or is out of range, or the dtypes differ.
+    """
+    x, source = as_tensor_operand("scatter_add", input), as_tensor_operand("scatter_add", src, "src")
+    dim = normalize_dim(dim, x.array.ndim)
+    if x.array.dtype != source.array.dtype:
+        raise RuntimeError(
+            f"scatter(): Expected self.dtype to be equal to src.dtype, got {x.array.dtype} and {source.array.dtype}"
+        )
+    index = _checked_index("scatter_add", index, x.array.shape, dim)
+    if index.array.size == 0:
+        return x.clone()
+    if x.array.ndim == 0:
+        return scatter_add(x.reshape(1), 0, index.reshape(-1), source.reshape(-1)).reshape(())
+    if index.array.ndim == 0 or source.array.ndim == 0:
+        index, source = index.reshape(-1), source.reshape(-1)
+    if source.array.ndim != index.array.ndim or any(
+        n > m for n, m in zip(index.array.shape, source.array.shape, strict=True)
+    ):
+        raise RuntimeError(
+            f"Expected index {list(index.array.shape)} to be no larger than src {list(source.array.shape)} in every "
+            "dimension"
+        )
+    cut = source[tuple(slice(n) for n in index.array.shape)]
+    return x + ScatterAddAlongDim.apply(cut, index, x.array.shape, dim)
+
+
+def index_select(input: Any, dim: int, index: Any) -> Any:
+    """The slices along ``dim`` that the vector ``index`` names, in its order.
+
+    Raises:
+        IndexError: if the index is no vector of integers, or is out of range.
+    """
+    x, positions = as_tensor_operand("index_select", input), as_tensor_operand("index_select", index, "index").array
+    dim = normalize_dim(dim, x.array.ndim)
+    if positions.ndim > 1:
+        raise IndexError(f"index_select(): Index is supposed to be a vector, but got dim: {positions.ndim}")
+    if positions.dtype not in (np.int64, np.int32):
+        raise RuntimeError(f"index_select(): Expected dtype int32 or int64 for index, got {positions.dtype}")
+    size = x.array.shape[dim] if x.array.ndim else 1
+    if to_host(np.any((positions < 0) | (positions >= size))):
+        raise IndexError(f"index out of range in self: index_select along a dimension of size {size}")
+    if x.array.ndim == 0:
+        if positions.size != 1:
+            raise IndexError("index_select(): Index to scalar can have only 1 value")
+        return x.clone()
+    return getitem(x, (*(slice(None),) * dim, index.reshape(-1)))
+
+
+def index_put(input: Any, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Any:
+    """A copy of ``input`` with ``values`` written at ``input[indices]``, or added to what is there.
+
+    Raises:
+        RuntimeError: if the values cannot be broadcast to the place, or have another dtype.
+        IndexError: if the index does not fit.
+    """
+    x, new = as_tensor_operand("index_put", input), as_tensor_operand("index_put", values, "values")
+    if x.array.dtype != new.array.dtype:
+        raise RuntimeError(
+            "Index put requires the source and destination dtypes match, "
+            f"got {x.array.dtype} for the destination and {new.array.dtype} for the source."
+        )
+    index = tuple(indices)
+    if accumulate:
+        where = as_index(index, x.array)
+        return x + ScatterAt.apply(new.expand(*x.array[where].shape), x.array.shape, where)
+    result = x.clone()
+    setitem(result, index, new)
+    return result

@@ -132,6 +132,11 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
         first, second = list(range(a.array.ndim - dims, a.array.ndim)), list(range(dims))
     else:
         first, second = ([normalize_dim(d, x.array.ndim) for d in ds] for ds, x in zip(dims, (a, b), strict=True))
+    for d, e in zip(first, second, strict=True):  # a size of 1 broadcasts: sum the other side first
+        if a.array.shape[d] == 1 != b.array.shape[e]:
+            b = b.sum(e, keepdim=True)
+        elif b.array.shape[e] == 1 != a.array.shape[d]:
+            a = a.sum(d, keepdim=True)
     if [a.array.shape[d] for d in first] != [b.array.shape[d] for d in second]:
         raise RuntimeError(
             f"contracted dimensions need to match, but first has sizes {[a.array.shape[d] for d in first]} and second "
@@ -148,6 +153,36 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
 
 def _shape(array: Any) -> str:
     return "x".join(str(n) for n in array.shape)
+
+
+def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
+    """y_o = x₁ᵀ W_o x₂ + b_o. input1 (…, i), input2 (…, j), weight (o, i, j), bias (o) → (…, o).
+
+    Raises:
+        RuntimeError: if the sizes do not fit, naming them.
+    """
+    x, y = as_tensor_operand("bilinear", input1), as_tensor_operand("bilinear", input2, "input2")
+    out, first, second = weight.array.shape
+    if x.array.shape[:-1] != y.array.shape[:-1]:
+        raise RuntimeError(
+            f"bilinear(): input batch dimensions do not match: got {list(x.array.shape)} and {list(y.array.shape)}"
+        )
+    for position, (name, size, given) in enumerate((("input1", first, x), ("input2", second, y)), start=1):
+        if given.array.shape[-1] != size:
+            raise RuntimeError(
+                f"bilinear(): {name} size does not match weight size: got {given.array.shape[-1]} but expected {size} "
+                f"(dimension {position} of the weight)"
+            )
+    if bias is not None and bias.array.shape[0] != out:
+        raise RuntimeError(
+            f"bilinear(): bias size does not match weight size: got {bias.array.shape[0]}, expected {out}"
+        )
+    lead = x.array.shape[:-1]
+    rows = math.prod(lead)
+    left = matmul(x.reshape(rows, first), weight.permute(1, 0, 2).reshape(first, out * second))  # rows o·j
+    result = (left.reshape(rows, out, second) * y.reshape(rows, 1, second)).sum(-1)
+    result = result if bias is None else result + bias
+    return result.reshape(*lead, out)
 
 
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:

@@ -7,7 +7,10 @@ from typing import Any
 from minigrad import kernels
 from minigrad.function import Function
 from minigrad.grad_mode import is_grad_enabled, no_grad
+from minigrad.ops.padding import pad
+from minigrad.ops.pool import avg_pool2d
 from minigrad.ops.promotion import as_tensor_operand
+from minigrad.ops.reduce import norm
 
 
 class BatchNorm(Function):
@@ -76,8 +79,10 @@ def batch_norm(
         RuntimeError: if a statistic or parameter does not have C elements, or none are given in evaluation.
     """
     x = as_tensor_operand("batch_norm", input)
-    if x.array.ndim < 2:
+    if x.array.ndim < 2 and x.array.size:
         raise RuntimeError(f"batch_norm: expected an input of at least 2 dimensions, got {list(x.array.shape)}")
+    if x.array.ndim < 2:
+        return x.clone()
     channels = x.array.shape[1]
     for name, value in (
         ("running_mean", running_mean),
@@ -163,24 +168,52 @@ def instance_norm(
 ) -> Any:
     """Each channel of each picture normalised by itself (Ulyanov et al. 2016).
 
+    That is batch normalisation of one picture whose channels are all the batch's. Running statistics, where given,
+    move towards the mean over the batch of the pictures' own, and normalise if ``use_input_stats`` is false.
+
     Raises:
         ValueError: if a channel has one value only.
-        NotImplementedError: with running statistics.
+        RuntimeError: if a statistic or parameter does not have C elements, or none are given when they are needed.
     """
     x = as_tensor_operand("instance_norm", input)
-    if running_mean is not None or running_var is not None or not use_input_stats:
-        raise NotImplementedError("instance_norm: running statistics are not supported")
-    if x.array.size == x.array.shape[0] * x.array.shape[1]:
+    if x.array.ndim < 3:
+        raise RuntimeError(f"instance_norm: expected an input of at least 3 dimensions, got {list(x.array.shape)}")
+    if not use_input_stats:
+        return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
+    n, channels, *spatial = x.array.shape
+    if n and x.array.size == n * channels:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {list(x.array.shape)}")
-    y = _standardized(x, tuple(range(2, x.array.ndim)), eps)
-    return _scaled_by_channel(y, weight, bias)
+    mean, var = (None if value is None else value.detach().repeat(n) for value in (running_mean, running_var))
+    y = batch_norm(x.reshape(1, n * channels, *spatial), mean, var, None, None, True, momentum, eps)
+    with no_grad():
+        for running, moved in ((running_mean, mean), (running_var, var)):
+            if moved is not None and n:
+                running.copy_(moved.reshape(n, channels).mean(0))
+    return _scaled_by_channel(y.reshape(*x.array.shape), weight, bias)
+
+
+def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:
+    """x / (k + α · mean of x² over ``size`` neighbouring channels)^β (Krizhevsky et al. 2012).
+
+    Raises:
+        ValueError: if there are fewer than three dimensions.
+    """
+    x = as_tensor_operand("local_response_norm", input)
+    if x.array.ndim < 3:
+        raise ValueError(f"Expected 3D or higher dimensionality input (got {x.array.ndim} dimensions)")
+    if x.array.size == 0:
+        return x
+    n, channels = x.array.shape[:2]
+    rows = (x * x).reshape(n, 1, channels, x.array.size // (n * channels))  # channels as the height of a picture
+    padded = pad(rows, (0, 0, size // 2, (size - 1) // 2))
+    mean = avg_pool2d(padded, (size, 1), stride=1).reshape(*x.array.shape)
+    return x / (mean * alpha + k) ** beta
 
 
 def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Any:
     """x / max(‖x‖ₚ, ε) along ``dim``."""
     x = as_tensor_operand("normalize", input)
-    norm = (x * x).sum(dim, keepdim=True).sqrt() if p == 2 else (x.abs() ** p).sum(dim, keepdim=True) ** (1 / p)
-    return x / norm.clamp(min=eps)
+    return x / norm(x, p, dim, keepdim=True).clamp(min=eps)
 
 
 def _standardized(x: Any, dims: tuple[int, ...], eps: float) -> Any:

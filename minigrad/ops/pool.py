@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from minigrad import kernels
+from minigrad.device import device_of, to_device
 from minigrad.function import Function, wrap
 from minigrad.kernels.geometry import Window
 from minigrad.ops.conv import pair
-from minigrad.ops.promotion import as_tensor_operand
+from minigrad.ops.promotion import as_tensor_operand, cast
 
 
 class MaxPool2d(Function):
@@ -144,6 +145,9 @@ def avg_pool2d(
             divisor is 0.
     """
     x, batched = _batched("avg_pool2d", input)
+    if x.array.dtype.kind != "f":  # integers: the quotient is rounded towards 0
+        options = (kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+        return cast(avg_pool2d(cast(input, np.dtype(np.float64)), *options), x.array.dtype)
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero")
     window = _pool_window("avg_pool2d", x.array.shape, kernel_size, stride, padding, 1, ceil_mode)
@@ -182,14 +186,49 @@ def adaptive_avg_pool2d(input: Any, output_size: Any) -> Any:
     Cell i of o covers rows ⌊i·H/o⌋ to ⌈(i+1)·H/o⌉ − 1. Averaging is linear along each dimension, so this is
     a product with one matrix from the left and one from the right.
     """
-    x, batched = _batched("adaptive_avg_pool2d", input)
-    wanted = tuple(output_size) if isinstance(output_size, tuple | list) else (output_size, output_size)
-    high, wide = (n if size is None else size for size, n in zip(wanted, x.array.shape[-2:], strict=True))
+    x, batched, high, wide = _adaptive("adaptive_avg_pool2d", input, output_size)
     if (high, wide) == (1, 1):
         y = x.mean((-2, -1), keepdim=True)
     else:
         y = _averaging(high, x.array.shape[-2], x.array) @ x @ _averaging(wide, x.array.shape[-1], x.array).t()
     return y if batched else y.squeeze(0)
+
+
+def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
+    """Maxima over the grid of cells of :func:`adaptive_avg_pool2d`, and with ``return_indices`` where they were.
+
+    The cells' rows (and columns) are gathered side by side, a short cell repeating its last one, which changes
+    no maximum; then one maximum over each cell.
+    """
+    x, batched, high, wide = _adaptive("adaptive_max_pool2d", input, output_size)
+    height, width = x.array.shape[-2:]
+    if 0 in (x.array.shape[1:]):
+        raise RuntimeError(
+            f"adaptive_max_pool2d(): Expected input to have non-zero size for non-batch dimensions, "
+            f"but input has sizes {list(input.array.shape)}"
+        )
+    rows, columns = _cell_positions(high, height), _cell_positions(wide, width)  # (cells, longest cell)
+    cells = x[:, :, rows[:, :, None, None], columns]  # N C H W -> N C high h wide w
+    flat = cells.permute(0, 1, 2, 4, 3, 5).reshape(*x.array.shape[:2], high, wide, rows.shape[1] * columns.shape[1])
+    if 0 in flat.array.shape:
+        y, within = flat.sum(-1), wrap(np.zeros_like(flat.array, shape=flat.array.shape[:-1], dtype=np.int64))
+    else:
+        y, within = flat.max(-1)
+    if not return_indices:
+        return y if batched else y.squeeze(0)
+    flat_positions = rows[:, None, :, None] * width + columns[None, :, None, :]  # high wide h w
+    positions = wrap(to_device(flat_positions.reshape(1, 1, high, wide, -1), device_of(x.array)))
+    at = positions.expand(*flat.array.shape).gather(-1, within.unsqueeze(-1)).squeeze(-1)
+    return (y, at) if batched else (y.squeeze(0), at.squeeze(0))
+
+
+def _cell_positions(cells: int, n: int) -> np.ndarray:
+    """For each of the cells of 0 … n−1, its positions, the last one repeated to the length of the longest."""
+    starts = [i * n // cells for i in range(cells)]
+    stops = [-(-(i + 1) * n // cells) for i in range(cells)]
+    longest = max([stop - start for start, stop in zip(starts, stops, strict=True)], default=1)
+    every = [np.minimum(np.arange(a, a + longest), b - 1) for a, b in zip(starts, stops, strict=True)]
+    return np.array(every, dtype=np.int64).reshape(cells, longest)
 
 
 def _averaging(cells: int, n: int, like: Any) -> Any:
@@ -199,6 +238,20 @@ def _averaging(cells: int, n: int, like: Any) -> Any:
         start, stop = i * n // cells, -(-(i + 1) * n // cells)
         matrix[i, start:stop] = 1.0 / (stop - start)
     return wrap(matrix)
+
+
+def _adaptive(name: str, input: Any, output_size: Any) -> tuple[Any, bool, int, int]:
+    """The batch of pictures, whether it was one, and the wanted size."""
+    if as_tensor_operand(name, input).array.ndim < 3:
+        raise ValueError(f"{name}: input dimension should be at least 3, got shape {list(input.array.shape)}")
+    x, batched = _batched(name, input)
+    wanted = tuple(output_size) if isinstance(output_size, tuple | list) else (output_size, output_size)
+    if len(wanted) != 2:
+        raise RuntimeError(f"{name}: output_size must be an int or two, got {output_size}")
+    high, wide = (n if size is None else size for size, n in zip(wanted, x.array.shape[-2:], strict=True))
+    if min(high, wide) < 0:
+        raise RuntimeError(f"{name}: elements of output_size must be greater than or equal to 0, got {output_size}")
+    return x, batched, high, wide
 
 
 def _batched(name: str, input: Any) -> tuple[Any, bool]:
@@ -212,7 +265,7 @@ def _pool_window(
     name: str, shape: tuple[int, ...], kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
 ) -> Window:
     size = pair(kernel, "kernel_size")
-    strides = size if stride is None or stride == [] else pair(stride, "stride")
+    strides = size if stride is None or stride in ([], ()) else pair(stride, "stride")
     pads, dilations = pair(padding, "padding"), pair(dilation, "dilation")
     if min(size) < 1:
         raise RuntimeError(f"{name}: kernel size should be greater than zero, but got kH: {size[0]} kW: {size[1]}")

@@ -64,6 +64,8 @@ def promote(x: Any, y: Any) -> tuple[Any, Any]:
             return x, y
         y = number(y)
         return cast(x, dtypes.result_type(priority(x), (dtypes.dtype_of_scalar(y), 0))), y
+    if not isinstance(y, TensorBase):
+        raise TypeError(f"expected at least one Tensor, got {type(x).__name__} and {type(y).__name__}")
     y, x = promote(y, x)
     return x, y
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.device import to_host
 from minigrad.function import Function, wrap
 from minigrad.ops.indexing import take_along_dim
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, normalize_dims
@@ -25,12 +27,46 @@ class Sum(Function):
         return expand_reduced(grad, self.shape, self.dims, self.keepdim), None, None
 
 
-class Amax(Function):
-    """y = max x over some dimensions        ∂L/∂x = ∂L/∂y, shared evenly among the elements that tie"""
+class Prod(Function):
+    """y = Π x over one dimension        ∂L/∂xᵢ = ∂L/∂y · Π of the other elements, which is y / xᵢ if none is 0"""
 
-    def forward(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
+    def forward(self, x: Any, dim: int, keepdim: bool) -> Any:
+        self.dim, self.keepdim = dim, keepdim
+        y = np.prod(x, axis=dim, keepdims=True, dtype=x.dtype)
+        self.save_for_backward(x)
+        return y if keepdim else np.squeeze(y, axis=dim)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved_tensors
+        if not self.keepdim:
+            grad = grad.unsqueeze(self.dim)
+        if not to_host(np.any(x.array == 0)):
+            return grad * (Prod.apply(x, self.dim, True) / x), None, None
+        last = x.transpose(self.dim, -1)
+        n = last.shape[-1]
+        own = np.arange(n, like=x.array)
+        one_left_out = where(wrap(own[:, None] == own), 1.0, last.unsqueeze(-2).expand(*last.shape, n))
+        others = Prod.apply(one_left_out, one_left_out.ndim - 1, False)
+        return grad * others.transpose(self.dim, -1), None, None
+
+
+class Cumsum(Function):
+    """yᵢ = x₀ + … + xᵢ along a dimension        ∂L/∂xᵢ = Σ of ∂L/∂y from i to the end"""
+
+    def forward(self, x: Any, dim: int) -> Any:
+        self.dim = dim
+        return np.cumsum(x, axis=dim, dtype=None if x.dtype.kind == "f" else np.int64)
+
+    def backward(self, grad: Any) -> Any:
+        return Cumsum.apply(grad.flip(self.dim), self.dim).flip(self.dim), None
+
+
+class Extreme(Function):
+    """y = max x (or min) over some dimensions        ∂L/∂x = ∂L/∂y, shared evenly among the elements that tie"""
+
+    def forward(self, x: Any, dims: tuple[int, ...], keepdim: bool, extreme: Any) -> Any:
         self.dims, self.keepdim = dims, keepdim
-        y = np.max(x, axis=dims, keepdims=True)
+        y = extreme(x, axis=dims, keepdims=True)
         ties = (x == y).astype(x.dtype)
         with np.errstate(invalid="ignore"):  # a NaN equals nothing: the gradient is NaN too
             self.save_for_backward(ties / np.sum(ties, axis=dims, keepdims=True))
@@ -38,7 +74,7 @@ class Amax(Function):
 
     def backward(self, grad: Any) -> Any:
         (share,) = self.saved_tensors
-        return expand_reduced(grad, share.shape, self.dims, self.keepdim) * share, None, None
+        return expand_reduced(grad, share.shape, self.dims, self.keepdim) * share, None, None, None
 
 
 class ValuesAndIndices(NamedTuple):
@@ -76,21 +112,110 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
     return sum(x, dim, keepdim) / _count(x, dim)
 
 
-def var(input: Any, dim: Any = None, *, correction: float = 1, keepdim: bool = False) -> Any:
-    """Σ (x − mean)² / (n − correction) over ``dim``: correction 1 is the unbiased estimate."""
-    x = as_tensor_operand("var", input)
-    deviation = x - mean(x, dim, keepdim=True)
-    return sum(deviation * deviation, dim, keepdim) / max_scalar(_count(x, dim) - correction, 0)
+def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """Π x over one dimension, or over all. Integers are multiplied as int64.
+
+    Raises:
+        IndexError: if the dimension is out of range.
+    """
+    x = as_tensor_operand("prod", input)
+    if dtype is not None:
+        x = cast(x, np.dtype(dtype))
+    elif x.array.dtype.kind != "f":
+        x = cast(x, np.dtype(np.int64))
+    if dim is None or x.array.ndim == 0:
+        normalize_dim(0 if dim is None else dim, x.array.ndim)
+        return Prod.apply(x.reshape(x.array.size), 0, False)
+    return Prod.apply(x, normalize_dim(dim, x.array.ndim), keepdim)
 
 
-def std(input: Any, dim: Any = None, *, correction: float = 1, keepdim: bool = False) -> Any:
-    """The square root of ``var``."""
-    return var(input, dim, correction=correction, keepdim=keepdim).sqrt()
+def cumsum(input: Any, dim: int, *, dtype: Any = None) -> Any:
+    """x₀ + … + xᵢ at each position i along ``dim``. Integers are summed as int64.
+
+    Raises:
+        IndexError: if the dimension is out of range.
+    """
+    x = as_tensor_operand("cumsum", input)
+    if dtype is not None:
+        x = cast(x, np.dtype(dtype))
+    dim = normalize_dim(dim, x.array.ndim)
+    return Cumsum.apply(x, dim) if x.array.ndim else Cumsum.apply(x.reshape(1), 0).reshape(())
 
 
-def var_mean(input: Any, dim: Any = None, *, correction: float = 1, keepdim: bool = False) -> tuple[Any, Any]:
+def var(
+    input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+) -> Any:
+    """Σ (x − mean)² / (n − correction) over ``dim``: correction 1, the default, is the unbiased estimate.
+
+    ``unbiased`` is the older way to say correction 1 (true) or 0 (false); ``var(x, False)`` means it too.
+    """
+    return var_mean(input, dim, unbiased, keepdim, correction=correction)[0]
+
+
+def std(
+    input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+) -> Any:
+    """The square root of ``var``; where that is 0, so is the gradient."""
+    variance = var(input, dim, unbiased, keepdim, correction=correction)
+    return root_with_zero_gradient_at_zero(variance)
+
+
+def var_mean(
+    input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+) -> tuple[Any, Any]:
     """``var`` and ``mean``."""
-    return var(input, dim, correction=correction, keepdim=keepdim), mean(input, dim, keepdim)
+    x = as_tensor_operand("var", input)
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if unbiased is not None:
+        correction = int(unbiased)
+    average = mean(x, dim, keepdim=True)
+    deviation = x - average
+    dims = normalize_dims(dim, x.array.ndim)
+    squares = sum(deviation * deviation, dims, keepdim)
+    freedom = max_scalar(_count(x, dim) - (1 if correction is None else correction), 0)
+    return squares / freedom, average if keepdim else average.squeeze(dims) if dims else average
+
+
+def root_with_zero_gradient_at_zero(squares: Any) -> Any:
+    """√x, with gradient 0 where x = 0 although the slope there is infinite (torch's choice for norms)."""
+    zero = wrap(squares.array == 0)
+    return where(zero, 0.0, where(zero, 1.0, squares).sqrt())
+
+
+def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """The p-norm (Σ |x|ᵖ)^(1/p) over ``dim`` (all by default); ``"fro"`` is p = 2, and ±∞ and 0 are their limits.
+
+    The gradient of a zero vector is 0.
+
+    Raises:
+        NotImplementedError: for the nuclear norm.
+        RuntimeError: for an integer tensor.
+    """
+    x = as_tensor_operand("norm", input)
+    x = x if dtype is None else cast(x, np.dtype(dtype))
+    if x.array.dtype.kind != "f":
+        raise RuntimeError(f"norm: Expected a floating point tensor as input. Got {x.array.dtype}")
+    if p == "nuc":
+        raise NotImplementedError("norm: the nuclear norm (p='nuc') is not supported")
+    order = 2.0 if p in ("fro", None) else float(p)
+    if order == 2:
+        return root_with_zero_gradient_at_zero(sum(x * x, dim, keepdim))
+    if order in (math.inf, -math.inf):
+        return (amax if order > 0 else amin)(x.abs(), () if dim is None else dim, keepdim)
+    if order == 0:
+        return sum(where(x != 0, 1.0 + 0.0 * x, 0.0), dim, keepdim)
+    total = sum(x.abs() if order == 1 else _power_of_size(x, order), dim, keepdim)
+    if order == 1:
+        return total
+    zero = wrap(total.array == 0)
+    return where(zero, 0.0, where(zero, 1.0, total) ** (1 / order))
+
+
+def _power_of_size(x: Any, order: float) -> Any:
+    """|x|ᵖ, whose gradient at 0 is 0 for every p."""
+    zero = wrap(x.array == 0)
+    return where(zero, 0.0, where(zero, 1.0, x.abs()) ** order)
 
 
 def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
@@ -117,15 +242,24 @@ def amax(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
     Raises:
         IndexError: if a reduced dimension is empty.
     """
-    x = as_tensor_operand("amax", input)
-    dims = normalize_dims(dim, x.array.ndim)
-    _refuse_empty("amax", x, dims)
-    return Amax.apply(x, dims, keepdim)
+    return _extreme_over("amax", np.max, input, dim, keepdim)
 
 
 def amin(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
     """Smallest element over ``dim`` (all by default); elements that tie share the gradient evenly."""
-    return -amax(-input, dim, keepdim)
+    return _extreme_over("amin", np.min, input, dim, keepdim)
+
+
+def _extreme_over(name: str, extreme: Any, input: Any, dim: Any, keepdim: bool) -> Any:
+    x = as_tensor_operand(name, input)
+    if x.array.size == 0 and dim == ():
+        raise RuntimeError(
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
+            "Specify the reduction dim with the 'dim' argument."
+        )
+    dims = normalize_dims(dim, x.array.ndim)
+    _refuse_empty(name, x, dims)
+    return Extreme.apply(x, dims, keepdim, extreme)
 
 
 def _refuse_empty(name: str, x: Any, dims: tuple[int, ...]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.function import Function, TensorBase, wrap
+from minigrad.function import Function, TensorBase, why_not_broadcast, wrap
 from minigrad.ops.promotion import as_tensor_operand, cast, number, promote, raw
 
 
@@ -90,17 +90,22 @@ def minimum(input: Any, other: Any) -> Any:
     return Minimum.apply(*promote(as_tensor_operand("minimum", input), as_tensor_operand("minimum", other, "other")))
 
 
-def clamp(input: Any, min: float | None = None, max: float | None = None) -> Any:
-    """Every element limited to [min, max], which are numbers.
+def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
+    """Every element limited to [min, max], which are numbers or (broadcasting) tensors.
 
     Raises:
         RuntimeError: if neither is given.
     """
+    x = as_tensor_operand("clamp", input)
     if min is None and max is None:
         raise RuntimeError("clamp: At least one of 'min' or 'max' must not be None")
-    if isinstance(min, TensorBase) or isinstance(max, TensorBase):
-        raise NotImplementedError("clamp: tensor bounds are not supported; use maximum and minimum")
-    return Clamp.apply(as_tensor_operand("clamp", input), min, max)
+    if not isinstance(min, TensorBase) and not isinstance(max, TensorBase):
+        for bound in (min, max):
+            x = x if bound is None else promote(x, bound)[0]
+        return Clamp.apply(x, min, max)
+    if min is not None:
+        x = where(lt(x, min), min, x)
+    return x if max is None else where(gt(x, max), max, x)
 
 
 def where(condition: Any, input: Any, other: Any) -> Any:
@@ -126,15 +131,24 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
     if mask.array.dtype.kind != "b":
         raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.array.dtype}")
     if isinstance(value, TensorBase):
+        if value.array.ndim:
+            raise RuntimeError(
+                "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+                f"{value.array.ndim} dimension(s)."
+            )
         return where(mask, cast(value, input.array.dtype), input)
     filler = number(value)
     return cast(where(mask, filler, input), input.array.dtype)
 
 
-def _comparison(name: str, ufunc: Any) -> Any:
+def _comparison(name: str, ufunc: Any, numbers: bool = True) -> Any:
     def compare(input: Any, other: Any) -> Any:
-        x, y = promote(input, other)
-        return wrap(ufunc(raw(x), raw(y)))
+        as_tensor_operand(name, input)
+        x, y = promote(input, other if numbers else as_tensor_operand(name, other, "other"))
+        try:
+            return wrap(ufunc(raw(x), raw(y)))
+        except ValueError:
+            raise RuntimeError(why_not_broadcast(name, [raw(x), raw(y)])) from None
 
     compare.__name__ = compare.__qualname__ = name
     compare.__doc__ = f"Element by element: {ufunc.__name__.replace('_', ' ')}. A bool tensor without gradient."
@@ -147,10 +161,10 @@ lt = _comparison("lt", np.less)
 le = _comparison("le", np.less_equal)
 gt = _comparison("gt", np.greater)
 ge = _comparison("ge", np.greater_equal)
-logical_and = _comparison("logical_and", np.logical_and)
-logical_or = _comparison("logical_or", np.logical_or)
+logical_and = _comparison("logical_and", np.logical_and, numbers=False)
+logical_or = _comparison("logical_or", np.logical_or, numbers=False)
 
 
 def logical_not(input: Any) -> Any:
     """Element by element: not."""
-    return wrap(np.logical_not(input.array))
+    return wrap(np.logical_not(as_tensor_operand("logical_not", input).array))

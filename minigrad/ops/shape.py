@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import dtypes
+from minigrad.device import to_host
 from minigrad.function import Function, wrap
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, normalize_dims
 
@@ -63,22 +64,6 @@ class Cat(Function):
         ends = np.cumsum(self.lengths).tolist()
         before = (slice(None),) * self.dim
         return tuple([grad[(*before, slice(end - n, end))] for n, end in zip(self.lengths, ends, strict=True)])
-
-
-class Pad(Function):
-    """y = x with a border of a constant (or, where a width is negative, cut)        ∂L/∂x = ∂L/∂y without it"""
-
-    def forward(self, x: Any, widths: tuple[tuple[int, int], ...], value: float) -> Any:
-        self.widths = widths
-        size = tuple(n + before + after for n, (before, after) in zip(x.shape, widths, strict=True))
-        y = np.full_like(x, value, shape=size)
-        inner = tuple(slice(max(b, 0), n - max(a, 0)) for n, (b, a) in zip(size, widths, strict=True))
-        kept = tuple(slice(max(-b, 0), n - max(-a, 0)) for n, (b, a) in zip(x.shape, widths, strict=True))
-        y[inner] = x[kept]
-        return y
-
-    def backward(self, grad: Any) -> Any:
-        return Pad.apply(grad, tuple((-before, -after) for before, after in self.widths), 0.0), None, None
 
 
 def reshape(input: Any, *shape: Any) -> Any:
@@ -301,6 +286,8 @@ def narrow(input: Any, dim: int, start: int, length: int) -> Any:
     x = as_tensor_operand("narrow", input)
     if x.array.ndim == 0:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    if not isinstance(start, int):
+        start = _integer(start)
     dim = normalize_dim(dim, x.array.ndim)
     n = x.array.shape[dim]
     if length < 0:
@@ -311,6 +298,13 @@ def narrow(input: Any, dim: int, start: int, length: int) -> Any:
     if start + length > n:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
     return x[(*(slice(None),) * dim, slice(start, start + length))]
+
+
+def _integer(start: Any) -> int:
+    array = getattr(start, "array", np.asarray(start))
+    if array.ndim or array.dtype.kind not in "iu":
+        raise RuntimeError(f"start must be an 0-dim integral Tensor, got {array.dtype} of shape {list(array.shape)}")
+    return int(to_host(array))
 
 
 def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, ...]:
@@ -417,31 +411,3 @@ def _triangle(name: str, input: Any, keep: Any) -> Any:
     rows, columns = x.array.shape[-2:]
     mask = keep(np.arange(rows, like=x.array).reshape(rows, 1), np.arange(columns, like=x.array).reshape(1, columns))
     return x * wrap(mask.astype(x.array.dtype))
-
-
-def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
-    """A border around the last dimensions: ``pad`` = (before, after) of the last, then of the one before, …
-
-    Raises:
-        RuntimeError: if ``pad`` has an odd length, more pairs than dimensions, or leaves a negative size.
-        NotImplementedError: for a mode other than ``constant``.
-    """
-    shape = as_tensor_operand("pad", input).array.shape
-    if mode != "constant":
-        raise NotImplementedError(f"pad: mode {mode!r} is not supported; only 'constant' is")
-    if len(pad) % 2:
-        raise RuntimeError(f"Padding length must be divisible by 2, got {len(pad)}")
-    if len(pad) // 2 > len(shape):
-        raise RuntimeError(
-            f"Padding length should be less than or equal to two times the input dimension but got padding length "
-            f"{len(pad)} and input of dimension {len(shape)}"
-        )
-    pairs = [(int(pad[i]), int(pad[i + 1])) for i in range(0, len(pad), 2)]
-    widths = [(0, 0)] * (len(shape) - len(pairs)) + pairs[::-1]
-    for d, (n, (before, after)) in enumerate(zip(shape, widths, strict=True)):
-        if n + before + after < 0:
-            raise RuntimeError(
-                f"The input size {n}, plus negative padding {before} and {after}, resulted in a negative output size "
-                f"in dimension {d}"
-            )
-    return Pad.apply(input, tuple(widths), 0.0 if value is None else value)

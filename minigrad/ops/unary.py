@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 import numpy as np
@@ -183,12 +184,16 @@ def sign(input: Any) -> Any:
     return Step.apply(input, np.sign)
 
 
+def _round_each(name: str, function: Any, input: Any) -> Any:
+    x = as_tensor_operand(name, input)
+    if x.array.dtype.kind == "b":
+        raise NotImplementedError(f"{name} is not implemented for bool tensors")
+    return x.clone() if x.array.dtype.kind in "iu" else Step.apply(x, function)
+
+
 def _rounding(name: str, function: Any, says: str) -> Any:
     def round_each(input: Any) -> Any:
-        x = as_tensor_operand(name, input)
-        if x.array.dtype.kind == "b":
-            raise NotImplementedError(f"{name} is not implemented for bool tensors")
-        return x.clone() if x.array.dtype.kind in "iu" else Step.apply(x, function)
+        return _round_each(name, function, input)
 
     round_each.__name__ = round_each.__qualname__ = name
     round_each.__doc__ = f"Every element {says}; its gradient is 0."
@@ -198,7 +203,14 @@ def _rounding(name: str, function: Any, says: str) -> Any:
 floor = _rounding("floor", np.floor, "rounded down")
 ceil = _rounding("ceil", np.ceil, "rounded up")
 trunc = _rounding("trunc", np.trunc, "rounded towards 0")
-round = _rounding("round", np.rint, "rounded to the nearest integer, halves to the even one")
+
+
+def round(input: Any, *, decimals: int = 0) -> Any:
+    """Every element rounded to ``decimals`` places (negative: before the point), halves to even; its gradient is 0."""
+    scale = 10.0 ** builtins.abs(decimals)
+    if decimals > 0:
+        return _round_each("round", lambda x: np.rint(x * scale) / scale, input)
+    return _round_each("round", np.rint if decimals == 0 else lambda x: np.rint(x / scale) * scale, input)
 
 
 def isnan(input: Any) -> Any:

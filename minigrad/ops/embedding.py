@@ -1,0 +1,88 @@
+"""Embedding: rows of a table, looked up by number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.device import to_host
+from minigrad.function import Function, wrap
+from minigrad.grad_mode import no_grad
+from minigrad.ops.indexing import getitem
+from minigrad.ops.promotion import as_tensor_operand
+from minigrad.ops.reduce import norm
+
+
+class ScaleGradient(Function):
+    """y = x        ∂L/∂x = factor · ∂L/∂y, with a constant factor that broadcasts"""
+
+    def forward(self, x: Any, factor: Any) -> Any:
+        self.save_for_backward(factor)
+        return np.copy(x, order="K")
+
+    def backward(self, grad: Any) -> Any:
+        (factor,) = self.saved_tensors
+        return grad * factor, None
+
+
+def embedding(
+    input: Any,
+    weight: Any,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Any:
+    """weight[input]: (…) of integers and a table (V, D) → (…, D).
+
+    Args:
+        padding_idx: a row that gets no gradient.
+        max_norm: rows that are looked up and longer are scaled to this norm first, *in place in the table*.
+        norm_type: the p of that norm.
+        scale_grad_by_freq: divides each row's gradient by how often it was looked up.
+
+    Raises:
+        RuntimeError, ValueError: if ``input`` is not of integers or ``padding_idx`` is out of range.
+        IndexError: if a number is not in 0 … V−1.
+    """
+    index, table = as_tensor_operand("embedding", input), as_tensor_operand("embedding", weight, "weight")
+    if sparse:
+        raise NotImplementedError("embedding: sparse=True is not supported: there are no sparse tensors here")
+    if table.array.ndim != 2:
+        raise RuntimeError(f"'weight' must be 2-D, got {list(table.array.shape)}")
+    if index.array.dtype not in (np.int64, np.int32):
+        raise RuntimeError(
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
+            f"{index.array.dtype} instead (while checking arguments for embedding)"
+        )
+    rows = table.array.shape[0]
+    if to_host(np.any((index.array < 0) | (index.array >= rows))):
+        raise IndexError(f"index out of range in self: the table has {rows} rows, got {to_host(index.array).max()}")
+    if padding_idx is not None:
+        if not -rows <= padding_idx < rows:
+            raise ValueError(f"padding_idx must be within num_embeddings: got {padding_idx} for {rows} rows")
+        padding_idx %= rows
+    if max_norm is not None:
+        _limit_norms(table, index, max_norm, norm_type)
+    looked_up = getitem(table, index.reshape(-1)).reshape(*index.array.shape, table.array.shape[1])
+    if padding_idx is None and not scale_grad_by_freq:
+        return looked_up
+    factor = np.ones_like(index.array, dtype=table.array.dtype)
+    if scale_grad_by_freq:
+        numbers = to_host(index.array)
+        for number, count in zip(*np.unique(numbers, return_counts=True), strict=True):
+            factor[index.array == int(number)] /= int(count)
+    if padding_idx is not None:
+        factor[index.array == padding_idx] = 0
+    return ScaleGradient.apply(looked_up, wrap(np.expand_dims(factor, -1)))
+
+
+def _limit_norms(table: Any, index: Any, max_norm: float, norm_type: float) -> None:
+    with no_grad():
+        used = wrap(np.unique(to_host(index.array)))
+        rows = table.detach()[used]
+        size = norm(rows, norm_type, 1, keepdim=True)
+        scale = wrap(np.where(size.array > max_norm, max_norm / (size.array + 1e-7), 1.0).astype(table.array.dtype))
+        table.detach()[used] = rows * scale

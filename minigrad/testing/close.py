@@ -1,0 +1,110 @@
+"""Are two tensors equal, up to rounding? And if not: where, by how much, and in how many places."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.device import to_host
+from minigrad.function import TensorBase
+
+#: torch.testing's own: relative and absolute tolerance of each floating dtype; other dtypes must be equal.
+TOLERANCES = {"float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}
+
+
+def as_numpy(value: Any) -> np.ndarray:
+    """The values of a tensor (minigrad's or torch's, on any device), an array, or a number."""
+    if isinstance(value, TensorBase):
+        return to_host(value.array)
+    if hasattr(value, "detach"):  # torch's, without importing it
+        return value.detach().numpy(force=True)
+    return np.asarray(value)
+
+
+def assert_close(
+    actual: Any,
+    expected: Any,
+    *,
+    rtol: float | None = None,
+    atol: float | None = None,
+    equal_nan: bool = False,
+    check_dtype: bool = True,
+    msg: str | None = None,
+) -> None:
+    """Asserts |actual − expected| ≤ atol + rtol · |expected| for every element, and equal shape and dtype.
+
+    Args:
+        actual, expected: tensors (of minigrad or torch), arrays, numbers, or lists, tuples and dicts of them.
+        rtol, atol: both or neither; by default ``TOLERANCES`` of the coarser dtype.
+        equal_nan: whether NaN equals NaN.
+        check_dtype: whether the dtypes must agree.
+        msg: a text in front of the report.
+
+    Raises:
+        AssertionError: with how many elements differ, and where they differ first and most.
+        ValueError: if only one of ``rtol`` and ``atol`` is given.
+
+    >>> import minigrad
+    >>> assert_close(minigrad.tensor([1.0, 2.0]), minigrad.tensor([1.0, 2.5]))
+    Traceback (most recent call last):
+    AssertionError: not close: 1 of 2 elements differ
+      first at index (1,): 2.0, expected 2.5 (difference 5.000e-01, relative 2.000e-01)
+      allowed: 1.3e-06 relative + 1e-05 absolute
+    """
+    if (rtol is None) != (atol is None):
+        raise ValueError(f"give both rtol and atol or neither, got rtol={rtol}, atol={atol}")
+    what = "" if msg is None else f"{msg}: "
+    if isinstance(expected, dict):
+        assert set(actual) == set(expected), f"{what}keys {sorted(actual)}, expected {sorted(expected)}"
+        pairs: Any = ((key, actual[key], expected[key]) for key in expected)
+    elif isinstance(expected, list | tuple):
+        assert len(actual) == len(expected), f"{what}{len(actual)} values, expected {len(expected)}"
+        pairs = ((i, *pair) for i, pair in enumerate(zip(actual, expected, strict=True)))
+    else:
+        a, b = as_numpy(actual), as_numpy(expected)
+        if check_dtype:
+            assert a.dtype == b.dtype, f"{what}dtype {a.dtype}, expected {b.dtype}"
+        if rtol is None or atol is None:
+            coarser = max(TOLERANCES.get(d.name, (0.0, 0.0)) for d in (a.dtype, b.dtype))
+            rtol, atol = coarser
+        report = difference_report(a, b, rtol, atol, equal_nan)
+        assert report is None, what + str(report)
+        return
+    for key, x, y in pairs:
+        assert_close(
+            x,
+            y,
+            rtol=rtol,
+            atol=atol,
+            equal_nan=equal_nan,
+            check_dtype=check_dtype,
+            msg=f"{'' if msg is None else msg + ' '}[{key!r}]",
+        )
+
+
+def difference_report(
+    actual: np.ndarray, expected: np.ndarray, rtol: float, atol: float, equal_nan: bool = False
+) -> str | None:
+    """Where two arrays differ by more than allowed: the first place and the worst. ``None`` if nowhere."""
+    if actual.shape != expected.shape:
+        return f"shape {list(actual.shape)}, expected {list(expected.shape)}"
+    close = np.isclose(actual, expected, rtol=rtol, atol=atol, equal_nan=equal_nan)
+    if close.all():
+        return None
+    a, b = actual.astype(np.float64), expected.astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        difference = np.abs(a - b)
+        relative = difference / np.abs(b)
+    first = np.unravel_index(int(np.argmax(~close)), close.shape)
+    off = np.where(close, -1.0, np.where(np.isnan(difference), np.inf, difference))
+    worst = np.unravel_index(int(np.argmax(off)), close.shape)
+    lines = [f"not close: {int((~close).sum())} of {close.size} elements differ"]
+    for label, at in (("first", first), ("most", worst)):
+        if label == "most" and at == first:
+            continue
+        lines.append(
+            f"  {label} at index {tuple(map(int, at))}: {actual[at]}, expected {expected[at]} "
+            f"(difference {difference[at]:.3e}, relative {relative[at]:.3e})"
+        )
+    return "\n".join([*lines, f"  allowed: {rtol:.3g} relative + {atol:.3g} absolute"])

@@ -1,0 +1,110 @@
+"""Every sample and every error of torch's own database of operations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+import minigrad
+from minigrad.testing import assert_parity
+from parity_tests import torch_database as db
+from parity_tests.tolerances import FLOAT32_SUMS, FLOAT64, Tolerance
+
+#: torch adds 1e-12 to the probabilities in the gradient, which its second gradient magnifies.
+OWN_TOLERANCES = {"nn.functional.binary_cross_entropy": Tolerance(1e-8, 1e-8)}
+
+#: torch has no second gradient, although its database says so: "derivative ... is not implemented".
+NO_SECOND_GRADIENT = {"nn.functional.ctc_loss"}
+
+
+def _samples(name: str, dtype: torch.dtype) -> Iterator[Any]:
+    op = db.database()[name]
+    if not op.supports_dtype(dtype, "cpu"):
+        return
+    differentiable = dtype.is_floating_point and op.supports_autograd
+    for sample in op.sample_inputs("cpu", dtype, requires_grad=differentiable):
+        if "memory_format" not in sample.kwargs:  # the memory order is minigrad's own affair; NotImplementedError
+            yield sample
+
+
+@pytest.mark.parametrize("name", db.NAMES)
+def test_every_sample_of_torchs_own_has_torchs_values_and_gradients(name: str) -> None:
+    for dtype in (torch.float64, torch.float32, torch.int64, torch.bool):
+        tolerance = OWN_TOLERANCES.get(name, FLOAT64) if dtype is torch.float64 else FLOAT32_SUMS
+        supported = db.database()[name].supports_gradgrad and name not in NO_SECOND_GRADIENT
+        for i, sample in enumerate(_samples(name, dtype)):
+            if name == "argsort" and not sample.kwargs.get("stable"):
+                continue  # the order of equal elements is nobody's promise
+            try:
+                db.compare_sample(
+                    name, sample, second=supported and dtype is torch.float64, rtol=tolerance.rtol, atol=tolerance.atol
+                )
+            except Exception as error:
+                raise AssertionError(f"sample {i}, {dtype}: {sample}") from error
+
+
+def _in_place_names() -> list[str]:
+    """The operations that torch has in place too, and minigrad with them."""
+    found = []
+    for name in db.NAMES:
+        if hasattr(minigrad.Tensor, f"{name.split('.')[0]}_") and db.database()[name].inplace_variant:
+            found.append(name)
+    return found
+
+
+@pytest.mark.parametrize("name", _in_place_names())
+def test_every_sample_in_place_has_torchs_values_and_gradients(name: str) -> None:
+    method = f"{name.split('.')[0]}_"
+    for i, sample in enumerate(_samples(name, torch.float64)):
+        if sample.broadcasts_input:
+            continue
+        arguments = (sample.input, sample.args, sample.kwargs)
+
+        def call(*tensors: Any, arguments: Any = arguments) -> Any:
+            given = iter(tensors)
+            other = db.convert if isinstance(tensors[0], minigrad.Tensor) else lambda value: value
+            x, args, kwargs = (db.rebuilt(part, given, other) for part in arguments)
+            y = x.clone()
+            assert getattr(y, method)(*args, **kwargs) is y
+            return y
+
+        tensors = db.tensors_in(arguments)
+        try:
+            db.database()[name].inplace_variant(sample.input.detach().clone(), *sample.args, **sample.kwargs)
+        except (RuntimeError, TypeError):
+            continue  # torch refuses it: the result has another dtype or shape
+        try:
+            assert_parity(call, call, *tensors, second_gradient=False)
+        except Exception as error:
+            raise AssertionError(f"sample {i}: {sample}") from error
+
+
+def _call_ours(mine: Any, tensors: list[torch.Tensor], arguments: Any) -> None:
+    given = iter([minigrad.from_numpy(t.detach().clone().numpy()) for t in tensors])
+    first, args, kwargs = (db.rebuilt(part, given, db.convert) for part in arguments)
+    mine(first, *args, **kwargs)
+
+
+ERRORS = [name for name in db.NAMES if not name.startswith("__")]  # torch's dunders are slots, which have no check
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_every_error_of_torchs_own_is_an_error_of_the_same_type(name: str) -> None:
+    op, mine = db.database()[name], db.ours(name)
+    if op.error_inputs_func is None:
+        return
+    for case in op.error_inputs("cpu"):
+        sample = case.sample_input
+        arguments = (sample.input, sample.args, sample.kwargs)
+        tensors = db.tensors_in(arguments)
+        if any(t.ndim > 64 for t in tensors):
+            continue  # NumPy has no more than 64 dimensions: there is no such tensor to pass
+        with pytest.raises(Exception) as theirs:
+            op(sample.input, *sample.args, **sample.kwargs)
+        unsupported = "out" in sample.kwargs or any(t.is_complex() for t in tensors)
+        with pytest.raises(NotImplementedError if unsupported else type(theirs.value)) as ours:
+            _call_ours(mine, tensors, arguments)
+        assert len(str(ours.value)) > 15, "the message must say what was wrong"
