@@ -12,7 +12,7 @@ import minigrad
 from minigrad.nn import functional as F
 from minigrad.testing import ParityReport, assert_parity
 from minigrad.testing.parity import scaled_difference
-from parity_tests.samples import Sample, in_memory_order
+from minigrad.testing.strategies import Sample, in_memory_order
 from parity_tests.tolerances import Tolerance
 
 #: The largest relative difference seen for each kind of result, for report.py.

@@ -34,7 +34,7 @@ def worst_of_op(record: OpRecord, dtype: Any) -> dict[str, Any]:
     @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(data=st.data())
     def compare(data: Any) -> None:
-        found = compare_call(record.call, data.draw(record.samples), dtype, tolerance, second=double)
+        found = compare_call(record.call, data.draw(record.samples), dtype, tolerance, second=double and record.second)
         result["samples"] += 1
         for kind, difference in vars(found).items():
             if difference is not None:

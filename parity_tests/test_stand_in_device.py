@@ -42,7 +42,7 @@ def _run(record: OpRecord, sample: Any, where: str) -> list[Tensor]:
     outputs = list(flat_outputs(record.call(module, F, *inputs, **sample.options)))
     results = [o.detach().cpu() for o in outputs]
     roots, wanted = [o for o in outputs if o.requires_grad], [x for x in inputs if x.requires_grad]
-    for _ in range(2):
+    for _ in range(2 if record.second else 1):
         if not roots or not wanted:
             break
         cotangents = [minigrad.from_numpy(np.asarray(random.standard_normal(o.shape))).to(where) for o in roots]

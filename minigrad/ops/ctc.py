@@ -53,7 +53,8 @@ class CTCGradient(Function):
     def forward(self, g: Any, x: Any, alpha: Any, loss: Any, constants: Any) -> Any:
         g = g.reshape(1, -1, 1)
         unused = np.isinf(loss).reshape(1, -1, 1) & (g == 0)  # ∞ · 0: an infinite loss that zero_infinity took out
-        return np.where(unused, 0.0, _gradient(x, alpha, loss, *constants) * g).astype(x.dtype)
+        with np.errstate(invalid="ignore"):
+            return np.where(unused, 0.0, _gradient(x, alpha, loss, *constants) * g).astype(x.dtype)
 
     def backward(self, grad: Any) -> Any:
         raise RuntimeError("the derivative of ctc_loss's gradient is not implemented")

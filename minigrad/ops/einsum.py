@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.function import wrap
 from minigrad.ops.linalg import matmul
 from minigrad.ops.promotion import as_tensor_operand
 
@@ -130,7 +131,7 @@ def _diagonals(x: Any, names: list[Label]) -> tuple[Any, list[Label]]:
                     f"{sizes[0]} != {sizes[1]}"
                 )
             rest = [d for d in range(x.array.ndim) if d not in (first, second)]
-            positions = np.arange(sizes[0], like=x.array)
+            positions = wrap(np.arange(sizes[0], like=x.array))
             x = x.permute(first, second, *rest)[(positions, positions)]
             names = [name, *(names[d] for d in rest)]
     return x, names

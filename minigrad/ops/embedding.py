@@ -81,7 +81,7 @@ def embedding(
 
 def _limit_norms(table: Any, index: Any, max_norm: float, norm_type: float) -> None:
     with no_grad():
-        used = wrap(np.unique(to_host(index.array)))
+        used = np.unique(to_host(index.array))
         rows = table.detach()[used]
         size = norm(rows, norm_type, 1, keepdim=True)
         scale = wrap(np.where(size.array > max_norm, max_norm / (size.array + 1e-7), 1.0).astype(table.array.dtype))

@@ -103,9 +103,14 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
         for bound in (min, max):
             x = x if bound is None else promote(x, bound)[0]
         return Clamp.apply(x, min, max)
-    if min is not None:
-        x = where(lt(x, min), min, x)
-    return x if max is None else where(gt(x, max), max, x)
+    y = x if min is None else where(lt(x, min), min, x)
+    if max is None:
+        return y
+    y = where(gt(y, max), max, y)
+    if min is None:
+        return y
+    between_equals = logical_and(lt(x, min), eq(max - min, 0))  # torch then gives neither bound a gradient
+    return where(between_equals, y.detach(), y)
 
 
 def where(condition: Any, input: Any, other: Any) -> Any:

@@ -1,0 +1,14 @@
+"""One record per operation, in front of the generic tests; see ``base.OpRecord``."""
+
+from parity_tests.records import (
+    activations,
+    elementwise,
+    indexing,
+    losses,
+    normalizations,
+    products,
+    reductions,
+    shapes,
+    windows,
+)
+from parity_tests.records.base import RECORDS, OpRecord

@@ -1,0 +1,146 @@
+"""Indexing. The indices are made for a tensor of shape 4 x 3 x 5."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from minigrad.testing import strategies as s
+from minigrad.testing.strategies import Sample
+from parity_tests.records.base import block, record, with_options
+
+_INDICES: dict[str, Any] = {
+    "int": lambda m: 2,
+    "negative": lambda m: (-1, ..., 0),
+    "slices": lambda m: (slice(1, None), slice(None, None, 2), slice(-3, -1)),
+    "none": lambda m: (None, slice(None), None, 1),
+    "list": lambda m: [0, 2, 2, -1],
+    "tensor": lambda m: m.tensor([[0, 3], [3, 1]]),
+    "tensors": lambda m: (m.tensor([0, 1, 0, 0]), m.tensor([2, 1, 2, 2])),
+    "split": lambda m: (m.tensor([0, 1, 1]), slice(None), m.tensor([4, 0, 0])),
+    "mask": lambda m: m.tensor([i % 3 == 0 for i in range(60)]).reshape(4, 3, 5),
+    "row mask": lambda m: m.tensor([True, False, True, True]),
+}
+for _name, _index in _INDICES.items():
+    record(f"getitem.{_name}", lambda m, F, x, _index=_index: x[_index(m)], block)
+    record(
+        f"setitem.{_name}",
+        lambda m, F, x, v, _index=_index: _written(x * 1, _index(m), v),
+        st.builds(lambda a, v: Sample([a, v]), s.array_of((4, 3, 5)), s.array_of(())),
+    )
+
+
+def _written(y: Any, index: Any, value: Any) -> Any:
+    y[index] = value
+    return y * y
+
+
+@st.composite
+def _gathers(draw: Any) -> Sample:
+    shape = draw(s.shapes(min_dims=1))
+    dim = draw(st.integers(0, len(shape) - 1))
+    random = np.random.default_rng(draw(st.integers(0, 999)))
+    size = [draw(st.integers(1, 6)) if d == dim else draw(st.integers(1, n)) for d, n in enumerate(shape)]
+    return Sample([draw(s.array_of(shape)), random.integers(0, shape[dim], size)], {"dim": dim})
+
+
+record(
+    "gather",
+    lambda m, F, x, index, dim: m.gather(x, dim, index),
+    _gathers(),
+    lambda m, F: m.gather(m.zeros(2), 0, m.zeros(2)),
+    lambda m, F: m.gather(m.zeros(2, 2), 0, m.tensor([0])),
+)
+record(
+    "getitem.errors",
+    lambda m, F, x: x[0],
+    block,
+    lambda m, F: m.zeros(2)[2],
+    lambda m, F: m.zeros(2)[0, 0],
+    lambda m, F: m.zeros(2)[::-1],
+    lambda m, F: m.zeros(2)[0.5],
+    lambda m, F: m.zeros(2)[m.tensor([5])],
+)
+
+
+@st.composite
+def _selections(draw: Any) -> Sample:
+    shape = draw(s.shapes(min_dims=1))
+    dim = draw(st.integers(0, len(shape) - 1))
+    count = draw(st.integers(1, 5))
+    index = np.random.default_rng(draw(st.integers(0, 999))).integers(0, shape[dim], count)
+    return Sample([draw(s.array_of(shape)), index], {"dim": dim})
+
+
+@st.composite
+def _scatters(draw: Any) -> Sample:
+    sample = draw(_gathers())
+    source = draw(s.array_of(sample.arrays[1].shape))  # of a larger one torch has no gradient
+    return Sample([*sample.arrays, source], sample.options)
+
+
+record(
+    "index_select",
+    lambda m, F, x, index, dim: m.index_select(x, dim, index),
+    _selections(),
+    lambda m, F: m.index_select(m.zeros(2), 0, m.tensor([2])),
+    lambda m, F: m.index_select(m.zeros(2), 0, m.tensor([[0]])),
+    lambda m, F: m.index_select(m.zeros(2), 0, m.tensor([0.5])),
+)
+record(
+    "scatter_add",
+    lambda m, F, x, index, source, dim: m.scatter_add(x, dim, index, source),
+    _scatters(),
+    lambda m, F: m.scatter_add(m.zeros(2), 0, m.tensor([2]), m.zeros(1)),
+    lambda m, F: m.scatter_add(m.zeros(2), 0, m.tensor([0, 1]), m.zeros(1)),
+    lambda m, F: m.scatter_add(m.zeros(2), 0, m.tensor([0]), m.zeros(1, dtype=m.float64)),
+    sums=True,
+)
+record(
+    "index_put",
+    lambda m, F, x, v, accumulate: m.index_put(x, (m.tensor([0, 2]), m.tensor([2, 1])), v, accumulate),
+    with_options(
+        st.builds(lambda a, v: Sample([a, v]), s.array_of((4, 3, 5)), s.array_of((5,))), accumulate=[True, False]
+    ),
+    lambda m, F: m.index_put(m.zeros(2), (m.tensor([5]),), m.tensor(1.0)),
+)
+record(
+    "index_put.repeated",
+    lambda m, F, x, v: m.index_put(x, (m.tensor([0, 2, 0]),), v, accumulate=True),
+    st.builds(lambda a, v: Sample([a, v]), s.array_of((4, 3, 5)), s.array_of((3, 3, 5))),
+)
+record(
+    "take_along_dim",
+    lambda m, F, x, dim: m.take_along_dim(x, m.argsort(x, dim), dim) + m.take_along_dim(x, m.argsort(x, 0)[:1], 0),
+    with_options(block, dim=[0, 1, -1]),
+    lambda m, F: m.take_along_dim(m.zeros(2), m.tensor([0.5]), 0),
+)
+_lookups = st.builds(
+    lambda table, seed: Sample([table, np.random.default_rng(seed).integers(0, 4, (3, 5))]),
+    s.array_of((4, 3)),
+    st.integers(0, 99),
+)
+record(
+    "embedding",
+    lambda m, F, table, index, **o: F.embedding(index, table, **o),
+    with_options(_lookups, padding_idx=[None, 0, -1, 2]),
+    lambda m, F: F.embedding(m.tensor([4]), m.zeros(4, 2)),
+    lambda m, F: F.embedding(m.tensor([0.5]), m.zeros(4, 2)),
+)
+record(
+    "embedding.by_frequency",
+    lambda m, F, table, index, **o: F.embedding(index, table, scale_grad_by_freq=True, **o),
+    with_options(_lookups, padding_idx=[None, 1]),
+    second=False,  # torch's forgets the frequencies
+)
+record(
+    "embedding.max_norm",
+    lambda m, F, table, norm_type: _limited(F, table.detach().clone(), m.tensor([[0, 2], [2, 3]]), norm_type),
+    with_options(s.array_of((4, 3)).map(lambda table: Sample([table])), norm_type=[1.0, 2.0, 3.0]),
+)
+
+
+def _limited(F: Any, table: Any, index: Any, norm_type: float) -> Any:
+    return F.embedding(index, table, max_norm=1.0, norm_type=norm_type), table
