@@ -31,12 +31,50 @@ OPTIMIZERS: dict[str, Callable[[Any, Any], Any]] = {
     "AdamW options": lambda m, p: m.AdamW(p, lr=0.05, weight_decay=0.3, amsgrad=True),
     "RMSprop": lambda m, p: m.RMSprop(p, lr=0.02),
     "RMSprop options": lambda m, p: m.RMSprop(p, lr=0.02, alpha=0.9, eps=1.0, weight_decay=0.1, momentum=0.9),
+    "Adam decoupled": lambda m, p: m.Adam(p, lr=0.05, weight_decay=0.1, decoupled_weight_decay=True),
+    "NAdam": lambda m, p: m.NAdam(p, lr=0.05),
+    "NAdam options": lambda m, p: m.NAdam(p, 0.02, (0.8, 0.95), 0.1, weight_decay=0.1, momentum_decay=0.1),
+    "NAdam decoupled": lambda m, p: m.NAdam(p, 0.02, weight_decay=0.1, decoupled_weight_decay=True, maximize=True),
+    "RAdam": lambda m, p: m.RAdam(p, lr=0.05),
+    "RAdam options": lambda m, p: m.RAdam(p, lr=0.05, betas=(0.8, 0.9), eps=0.1, weight_decay=0.1),
+    "RAdam decoupled": lambda m, p: m.RAdam(p, 0.02, weight_decay=0.1, decoupled_weight_decay=True, maximize=True),
+    "Adagrad": lambda m, p: m.Adagrad(p, lr=0.2),
+    "Adagrad options": lambda m, p: m.Adagrad(
+        p, lr=0.2, lr_decay=0.1, weight_decay=0.1, initial_accumulator_value=0.5, eps=0.1
+    ),
+    "Adagrad maximize": lambda m, p: m.Adagrad(p, lr=0.1, maximize=True),
+    "Adamax": lambda m, p: m.Adamax(p, lr=0.05),
+    "Adamax options": lambda m, p: m.Adamax(p, lr=0.05, betas=(0.7, 0.9), eps=0.1, weight_decay=0.1),
+    "Adamax maximize": lambda m, p: m.Adamax(p, lr=0.02, maximize=True),
+    "RMSprop maximize": lambda m, p: m.RMSprop(p, lr=0.01, maximize=True),
     "RMSprop centered": lambda m, p: m.RMSprop(p, lr=0.02, centered=True, momentum=0.5),
 }
 
 SCHEDULES: dict[str, Callable[[Any, Any], Any]] = {
     "StepLR": lambda m, o: m.StepLR(o, 7, gamma=0.5),
     "ExponentialLR": lambda m, o: m.ExponentialLR(o, 0.9),
+    "MultiStepLR": lambda m, o: m.MultiStepLR(o, [5, 20, 20, 31], gamma=0.3),
+    "ConstantLR": lambda m, o: m.ConstantLR(o, factor=0.25, total_iters=7),
+    "LinearLR": lambda m, o: m.LinearLR(o, start_factor=0.2, end_factor=0.9, total_iters=13),
+    "PolynomialLR": lambda m, o: m.PolynomialLR(o, total_iters=40, power=1.7),
+    "LambdaLR": lambda m, o: m.LambdaLR(o, lambda step: 0.95**step / (1 + step % 3)),
+    "CosineAnnealingWarmRestarts": lambda m, o: m.CosineAnnealingWarmRestarts(o, 6),
+    "CosineAnnealingWarmRestarts longer": lambda m, o: m.CosineAnnealingWarmRestarts(o, 5, T_mult=2, eta_min=0.002),
+    "CosineAnnealingLR beyond": lambda m, o: m.CosineAnnealingLR(o, T_max=15),
+    "SequentialLR": lambda m, o: m.SequentialLR(
+        o,
+        [m.LinearLR(o, 0.1, total_iters=5), m.CosineAnnealingLR(o, T_max=20), m.ExponentialLR(o, 0.9)],
+        milestones=[5, 25],
+    ),
+    "SequentialLR of absolute ones": lambda m, o: m.SequentialLR(
+        o,
+        [
+            m.ConstantLR(o, 0.1, total_iters=9),
+            m.CosineAnnealingWarmRestarts(o, 4),
+            m.LambdaLR(o, lambda t: 1 / (t + 1)),
+        ],
+        milestones=[10, 30],
+    ),
     "CosineAnnealingLR": lambda m, o: m.CosineAnnealingLR(o, T_max=STEPS, eta_min=0.001),
     "OneCycleLR": lambda m, o: m.OneCycleLR(o, 0.1, total_steps=STEPS + 1),
     "OneCycleLR linear": lambda m, o: m.OneCycleLR(
@@ -112,6 +150,20 @@ def test_parameter_groups_have_options_of_their_own() -> None:
         assert_close(a, b, OPTIMIZER, f"parameter {i}")
 
 
+def test_named_parameters_and_a_tensor_as_learning_rate_are_taken() -> None:
+    ours, theirs = _parameters()
+    our_optimizer = optim.Adam(zip("abc", ours, strict=True), lr=minigrad.tensor(0.1))
+    their_optimizer = torch.optim.Adam(zip("abc", theirs, strict=True), lr=torch.tensor(0.1))
+    assert our_optimizer.param_groups[0]["param_names"] == their_optimizer.param_groups[0]["param_names"]
+    assert our_optimizer.param_groups[0]["lr"] == pytest.approx(0.1)
+
+
+def test_a_parameter_twice_in_a_group_is_warned_about() -> None:
+    x = minigrad.zeros(2, requires_grad=True)
+    with pytest.warns(UserWarning, match="duplicate"):
+        optim.SGD([x, x], lr=1)
+
+
 @pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_a_resumed_optimizer_goes_on_as_if_never_stopped(make: Any) -> None:
     straight, stopped = _parameters()[0], _parameters()[0]
@@ -150,6 +202,115 @@ def test_torchs_state_dict_is_taken_up(make: Any) -> None:
         assert_close(a, b, OPTIMIZER, f"parameter {i}")
 
 
+@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_torch_takes_up_our_state_dict(make: Any) -> None:
+    ours, theirs = _parameters()
+    our_optimizer = make(optim, ours)
+    for step in range(10):
+        _step(our_optimizer, ours, step)
+    for a, b in zip(ours, theirs, strict=True):
+        b.data = torch.from_dlpack(a.detach().clone())
+    state = our_optimizer.state_dict()
+    state["state"] = {
+        number: {
+            name: torch.from_dlpack(value.clone()) if isinstance(value, minigrad.Tensor) else value
+            for name, value in values.items()
+        }
+        for number, values in state["state"].items()
+    }
+    their_optimizer = make(torch.optim, theirs)
+    their_optimizer.load_state_dict(state)
+    for step in range(10, 20):
+        _step(our_optimizer, ours, step)
+        _step(their_optimizer, theirs, step)
+    for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+        assert_close(a, b, OPTIMIZER, f"parameter {i}")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"mode": "max", "patience": 2},
+        {"patience": 1, "cooldown": 3, "factor": 0.5, "threshold_mode": "abs", "threshold": 0.05},
+        {"mode": "max", "threshold_mode": "abs", "patience": 0, "min_lr": 0.004},
+        {"patience": 0, "min_lr": [0.001], "eps": 0.002},
+    ],
+)
+def test_reduce_on_plateau_sets_torchs_learning_rates(options: dict[str, Any]) -> None:
+    ours, theirs = _parameters()
+    our_optimizer, their_optimizer = optim.SGD(ours, lr=0.1), torch.optim.SGD(theirs, lr=0.1)
+    our_schedule = optim.lr_scheduler.ReduceLROnPlateau(our_optimizer, **options)
+    their_schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(their_optimizer, **options)
+    random = np.random.default_rng(0)
+    for step in range(STEPS):
+        metric = 1 / (1 + step // 4) + 0.1 * random.random()
+        our_schedule.step(metric)
+        their_schedule.step(metric)
+        assert our_schedule.get_last_lr() == pytest.approx(their_schedule.get_last_lr(), rel=1e-12), step
+
+
+def test_schedules_of_one_optimizer_multiply_as_torchs_do() -> None:
+    ours, theirs = _parameters()
+    rates = []
+    for m, parameters in ((optim, ours), (torch.optim, theirs)):
+        optimizer = m.SGD(parameters, lr=0.1)
+        schedules = [
+            m.lr_scheduler.ConstantLR(optimizer, 0.1, total_iters=4),
+            m.lr_scheduler.ExponentialLR(optimizer, 0.9),
+            m.lr_scheduler.MultiStepLR(optimizer, [3, 8], 0.5),
+        ]
+        rates.append([])
+        for _ in range(12):
+            optimizer.step()
+            for schedule in schedules:
+                schedule.step()
+            rates[-1].append(optimizer.param_groups[0]["lr"])
+    assert rates[0] == pytest.approx(rates[1], rel=1e-12)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
+def test_a_resumed_schedule_goes_on_as_if_never_stopped(schedule: Any) -> None:
+    optimizers = [optim.SGD(_parameters()[0], lr=0.1, momentum=0.9) for _ in range(2)]
+    straight, stopped = (schedule(optim.lr_scheduler, optimizer) for optimizer in optimizers)
+    for _ in range(20):
+        straight.step()
+        stopped.step()
+    fresh = optim.SGD(_parameters()[0], lr=0.1, momentum=0.9)
+    resumed = schedule(optim.lr_scheduler, fresh)
+    fresh.load_state_dict(optimizers[1].state_dict())
+    resumed.load_state_dict(stopped.state_dict())
+    for _ in range(20):
+        straight.step()
+        resumed.step()
+        assert resumed.get_last_lr() == straight.get_last_lr()
+
+
+@pytest.mark.parametrize("options", [{}, {"weight_decay": 0.1, "betas": (0.8, 0.95)}, {"maximize": True}])
+def test_lion_follows_its_paper(options: dict[str, Any]) -> None:
+    ours, theirs = _parameters()
+    optimizer = optim.Lion(ours, lr=0.01, **options)
+    (b1, b2), decay = options.get("betas", (0.9, 0.99)), options.get("weight_decay", 0.0)
+    momenta = [torch.zeros_like(p) for p in theirs]
+    for step in range(STEPS):
+        _step(optimizer, ours, step)
+        gradients = torch.autograd.grad(_loss(theirs, step), theirs)
+        with torch.no_grad():
+            for p, g, m in zip(theirs, gradients, momenta, strict=True):
+                g = -g if options.get("maximize") else g
+                p -= 0.01 * (torch.sign(b1 * m + (1 - b1) * g) + decay * p)
+                m.copy_(b2 * m + (1 - b2) * g)
+    for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+        assert_close(a, b, OPTIMIZER, f"parameter {i}")
+
+
+@pytest.mark.parametrize("option", ["foreach", "fused", "capturable", "differentiable"])
+def test_torchs_own_ways_of_computing_are_refused_by_name(option: str) -> None:
+    with pytest.raises(NotImplementedError, match=option):
+        optim.Adam([minigrad.zeros(2, requires_grad=True)], **{option: True})
+    optim.Adam([minigrad.zeros(2, requires_grad=True)], **{option: False})
+
+
 ERRORS: dict[str, Callable[[Any, Any], Any]] = {
     "negative lr": lambda m, x: m.SGD([x], lr=-1),
     "negative momentum": lambda m, x: m.SGD([x], lr=1, momentum=-1),
@@ -160,6 +321,19 @@ ERRORS: dict[str, Callable[[Any, Any], Any]] = {
     "a bare tensor": lambda m, x: m.SGD(x, lr=1),
     "no leaf": lambda m, x: m.SGD([x * 2], lr=1),
     "twice": lambda m, x: m.SGD([{"params": [x]}, {"params": [x]}], lr=1),
+    "plateau factor": lambda m, x: m.lr_scheduler.ReduceLROnPlateau(m.SGD([x], lr=1), factor=1.0),
+    "plateau mode": lambda m, x: m.lr_scheduler.ReduceLROnPlateau(m.SGD([x], lr=1), "best"),
+    "no optimizer": lambda m, x: m.lr_scheduler.StepLR(x, 3),
+    "restart T_0": lambda m, x: m.lr_scheduler.CosineAnnealingWarmRestarts(m.SGD([x], lr=1), 0),
+    "linear factor": lambda m, x: m.lr_scheduler.LinearLR(m.SGD([x], lr=1), 0.0),
+    "constant factor": lambda m, x: m.lr_scheduler.ConstantLR(m.SGD([x], lr=1), 2.0),
+    "lambdas": lambda m, x: m.lr_scheduler.LambdaLR(m.SGD([x], lr=1), [abs, abs]),
+    "no schedules": lambda m, x: m.lr_scheduler.SequentialLR(m.SGD([x], lr=1), [], []),
+    "negative momentum decay": lambda m, x: m.NAdam([x], momentum_decay=-1),
+    "negative accumulator": lambda m, x: m.Adagrad([x], initial_accumulator_value=-1),
+    "some without names": lambda m, x: m.SGD([("x", x), x], lr=1),
+    "groups without names": lambda m, x: m.SGD([{"params": [("x", x)]}, {"params": [x * 1]}], lr=1),
+    "rate of two elements": lambda m, x: m.SGD([x], lr=x),
     "cycle too short": lambda m, x: m.lr_scheduler.OneCycleLR(m.SGD([x], lr=1), 0.1),
 }
 

@@ -14,8 +14,12 @@ from minigrad.nn import functional as F
 
 LAYERS = [name for name, item in vars(nn).items() if inspect.isclass(item) and name not in ("Parameter",)]
 FUNCTIONS = [name for name in F.__all__ if hasattr(torch.nn.functional, name)]
-OPTIMIZERS = [name for name, item in vars(optim).items() if inspect.isclass(item)]
-SCHEDULES = ["StepLR", "ExponentialLR", "CosineAnnealingLR", "OneCycleLR"]
+OPTIMIZERS = [name for name, item in vars(optim).items() if inspect.isclass(item) and name != "Lion"]
+SCHEDULES = [
+    name
+    for name, item in vars(optim.lr_scheduler).items()
+    if inspect.isclass(item) and issubclass(item, optim.lr_scheduler.LRScheduler)
+]
 INITIALIZERS = [name for name in vars(nn.init) if name.endswith("_") and not name.startswith("_")]
 
 CASES: list[tuple[str, Any, Any]] = [
@@ -40,7 +44,7 @@ def _shows_its_signature(item: Any) -> bool:
 CASES = [case for case in CASES if _shows_its_signature(case[2])]
 
 #: Arguments of torch's own machinery, which have no meaning here.
-NOT_OURS = {"foreach", "capturable", "differentiable", "fused", "decoupled_weight_decay", "_stacklevel", "verbose"}
+NOT_OURS = {"foreach", "capturable", "differentiable", "fused", "_stacklevel", "verbose"}
 
 
 def _arguments(item: Any) -> list[inspect.Parameter]:

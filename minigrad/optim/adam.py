@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.optimizer import Optimizer, check_non_negative, run_blocks, zeros_state
+from minigrad.optim.optimizer import Optimizer, check_betas, check_non_negative, run_blocks, zeros_state
 from minigrad.tensor import Tensor
 
 
@@ -19,14 +19,13 @@ class Adam(Optimizer):
         p ← p − lr / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε)
 
     The divisions by 1 − βᵗ undo the bias towards the zeros that m and v start from. Weight decay λ is
-    added to the gradient (g ← g + λ·p); AdamW keeps it apart. With ``amsgrad``, v is its largest value so far.
+    added to the gradient (g ← g + λ·p); AdamW, and ``decoupled_weight_decay``, keep it apart.
+    With ``amsgrad``, v is its largest value so far.
     Source: Kingma & Ba 2014, arXiv 1412.6980; torch documentation, "Adam", for the place of ε.
 
     Raises:
         ValueError: for a negative option or a β outside [0, 1).
     """
-
-    decoupled = False
 
     def __init__(
         self,
@@ -38,20 +37,19 @@ class Adam(Optimizer):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        decoupled_weight_decay: bool = False,
     ) -> None:
         check_non_negative(lr=lr, eps=eps, weight_decay=weight_decay)
-        for i, beta in enumerate(betas):
-            if not 0.0 <= beta < 1.0:
-                raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
         super().__init__(
             params,
             {
                 "lr": lr,
-                "betas": tuple(betas),
+                "betas": check_betas(betas),
                 "eps": eps,
                 "weight_decay": weight_decay,
                 "amsgrad": amsgrad,
                 "maximize": maximize,
+                "decoupled_weight_decay": decoupled_weight_decay,
             },
         )
 
@@ -64,7 +62,7 @@ class Adam(Optimizer):
         lr, decay, eps, (beta1, beta2) = group["lr"], group["weight_decay"], group["eps"], group["betas"]
         step_size = lr / (1 - beta1 ** state["step"])
         root_correction = math.sqrt(1 - beta2 ** state["step"])
-        decoupled, maximize = self.decoupled, group["maximize"]
+        decoupled, maximize = group["decoupled_weight_decay"], group["maximize"]
 
         def formula(p: Any, g: Any, m: Any, v: Any, largest: Any = None) -> None:
             if maximize:
@@ -90,8 +88,6 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled weight decay: p ← p − lr·λ·p, apart from the gradient (Loshchilov & Hutter 2017)."""
 
-    decoupled = True
-
     def __init__(
         self,
         params: Iterable[Any],
@@ -103,4 +99,4 @@ class AdamW(Adam):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True)

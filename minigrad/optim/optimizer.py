@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -17,13 +19,20 @@ class Optimizer:
     """Base of the optimisers. A subclass defines ``update(parameter, grad, state, group)``.
 
     Args:
-        params: parameters, or dicts ``{"params": […], "lr": …}`` that give a group options of its own.
+        params: parameters, pairs (name, parameter) as of ``named_parameters()``, or dicts
+            ``{"params": […], "lr": …}`` that give a group options of its own.
         defaults: the options for groups that do not say otherwise.
 
     Raises:
         ValueError: if there are no parameters, or one is in two groups.
         TypeError: if one is no tensor.
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Wraps the subclass's ``__init__``: torch's options for its own ways of computing are refused by name."""
+        super().__init_subclass__(**kwargs)
+        if "__init__" in cls.__dict__:
+            cls.__init__ = _refusing_torchs_machinery(cls.__init__)  # type: ignore[method-assign]
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
@@ -41,7 +50,18 @@ class Optimizer:
         """Adds parameters with options of their own."""
         given = param_group["params"]
         params = [given] if isinstance(given, Tensor) else list(given)
+        named = [isinstance(p, tuple) for p in params]
+        if any(named) != all(named) or any(("param_names" in group) != any(named) for group in self.param_groups):
+            raise ValueError("all optimizer params should be with/without names. Some param names are missing")
+        group = {**self.defaults, **param_group}
+        if any(named):
+            group["param_names"] = [name for name, _ in params]
+            params = [p for _, p in params]
+        if isinstance(group.get("lr"), Tensor):
+            group["lr"] = group["lr"].item()
         known = {id(p) for group in self.param_groups for p in group["params"]}
+        if len({id(p) for p in params}) < len(params):
+            warnings.warn("optimizer contains a parameter group with duplicate parameters", stacklevel=3)
         for p in params:
             if not isinstance(p, Tensor):
                 raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}")
@@ -49,7 +69,7 @@ class Optimizer:
                 raise ValueError("can't optimize a non-leaf Tensor")
             if id(p) in known:
                 raise ValueError("some parameters appear in more than one parameter group")
-        self.param_groups.append({**self.defaults, **param_group, "params": params})
+        self.param_groups.append({**group, "params": params})
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clears the gradients, which otherwise add up from one backward to the next."""
@@ -125,7 +145,7 @@ def _state_value(name: str, value: Any, parameter: Tensor) -> Any:
     """A loaded value in a copy of its own, in the parameter's memory order and on its device."""
     if isinstance(value, Tensor):
         value = value.array
-    if name == "step":  # a 0-d tensor in torch's state dicts
+    if name in ("step", "mu_product"):  # 0-d tensors in torch's state dicts
         return float(value)
     if not hasattr(value, "shape"):
         return value
@@ -148,9 +168,36 @@ def run_blocks(formula: Callable[..., None], *tensors: Tensor) -> None:
     kernels_of(tensors[0].array).update(formula, [tensor.array for tensor in tensors])
 
 
+def _refusing_torchs_machinery(init: Callable[..., None]) -> Callable[..., None]:
+    @wraps(init)
+    def checked(self: Any, *args: Any, **options: Any) -> None:
+        for name in ("foreach", "fused", "capturable", "differentiable"):
+            if options.pop(name, None):
+                raise NotImplementedError(
+                    f"{type(self).__name__}: {name}=True is not supported; it chooses among torch's own implementations"
+                )
+        init(self, *args, **options)
+
+    return checked
+
+
+def check_betas(betas: tuple[float, float]) -> tuple[float, float]:
+    """The two betas, each in [0, 1).
+
+    Raises:
+        ValueError: naming the one that is not.
+    """
+    for i, beta in enumerate(betas):
+        if not 0.0 <= beta < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
+    return (betas[0], betas[1])
+
+
 def check_non_negative(**options: float) -> None:
     """Raises ValueError, torch's words, for a negative option."""
     for name, value in options.items():
+        if isinstance(value, Tensor) and value.numel() != 1:
+            raise ValueError(f"Tensor {name} must be 1-element, got shape {list(value.shape)}")
         if not value >= 0.0:
             label = {"lr": "learning rate", "eps": "epsilon value"}.get(name, f"{name} value")
             raise ValueError(f"Invalid {label}: {value}")
