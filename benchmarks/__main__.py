@@ -24,16 +24,17 @@ import numpy as np
 from inception.training import PHASES
 from minigrad.checkpoint import write_atomically
 from minigrad.kernels.threads import get_num_threads
-from parity_tests.readme import replace_section
+from minigrad.testing.report import replace_section
 
-RESULTS = Path(__file__).parent / "results.json"
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks/results.json"
 CASES = {"75x75-batch32": (75, 32), "299x299-batch8-aux": (299, 8)}
 
 
 def run(engine: str, size: int, count: int, steps: int) -> dict[str, Any]:
     """One engine's steps in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.step", engine, str(size), str(count), str(steps)]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent)
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     return json.loads(shown.stdout)
 
 
@@ -146,7 +147,7 @@ def main() -> None:
     }
     write_atomically(RESULTS, (json.dumps(results, indent=2) + "\n").encode())
     if set(results["training_step"]) == set(CASES):
-        replace_section("speed", table(results))
+        replace_section(ROOT / "README.md", "speed", table(results))
     for name, result in results["training_step"].items():
         low, high = result["ratio_range"]
         print(f"{name}: {result['ratio']:.2f} x torch's time ({low:.2f} to {high:.2f}), "

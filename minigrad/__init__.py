@@ -1,6 +1,8 @@
 """minigrad: a small, readable tensor and autograd engine with torch's names and semantics."""
 
-from minigrad import autograd, creation, nn, ops, optim
+import sys as _sys
+
+from minigrad import autograd, creation, derivatives, nn, ops, optim, recompute
 from minigrad.autograd import (
     enable_grad,
     inference_mode,
@@ -162,3 +164,6 @@ __version__ = "0.1.0"
 for _name in ops.__all__ + creation.__all__:
     if _name in globals():
         globals()[_name] = _refusing(globals()[_name])
+
+autograd.functional = derivatives  # type: ignore[attr-defined]  # torch's name for it
+_sys.modules["minigrad.autograd.functional"] = derivatives

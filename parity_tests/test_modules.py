@@ -47,6 +47,38 @@ MODULES: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
     "LayerNorm without bias": (lambda m: m.LayerNorm(4, bias=False), (2, 3, 4)),
     "GroupNorm": (lambda m: m.GroupNorm(2, 4), (2, 4, 3, 3)),
     "InstanceNorm2d": (lambda m: m.InstanceNorm2d(3, affine=True), (2, 3, 4, 4)),
+    "InstanceNorm2d tracking": (lambda m: m.InstanceNorm2d(3, track_running_stats=True, eps=0.1), (2, 3, 4, 4)),
+    "InstanceNorm2d of one picture": (lambda m: m.InstanceNorm2d(3), (3, 4, 4)),
+    "InstanceNorm1d": (lambda m: m.InstanceNorm1d(3, affine=True, track_running_stats=True), (2, 3, 4)),
+    "LocalResponseNorm": (lambda m: m.LocalResponseNorm(3, alpha=1.0, k=2.0), (2, 5, 4, 4)),
+    "Conv1d": (lambda m: m.Conv1d(4, 6, 3, stride=2, padding=1, groups=2), (2, 4, 9)),
+    "Conv1d same": (lambda m: m.Conv1d(2, 3, 4, padding="same", padding_mode="replicate"), (2, 2, 9)),
+    "Conv2d reflect": (lambda m: m.Conv2d(2, 3, 3, padding=(1, 2), padding_mode="reflect"), (2, 2, 6, 6)),
+    "Conv2d circular same": (
+        lambda m: m.Conv2d(2, 3, (2, 3), padding="same", dilation=2, padding_mode="circular"),
+        (2, 2, 6, 6),
+    ),
+    "ConvTranspose2d": (
+        lambda m: m.ConvTranspose2d(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2),
+        (2, 4, 5, 5),
+    ),
+    "ConvTranspose2d dilated": (lambda m: m.ConvTranspose2d(2, 3, (2, 3), dilation=2, bias=False), (2, 2, 4, 4)),
+    "AdaptiveMaxPool2d": (lambda m: m.AdaptiveMaxPool2d((2, 3)), (2, 3, 8, 8)),
+    "Dropout2d(0)": (lambda m: m.Dropout2d(0.0), (2, 3, 4, 4)),
+    "Unfold": (lambda m: m.Unfold((2, 3), dilation=1, padding=1, stride=2), (2, 3, 6, 6)),
+    "Fold": (lambda m: m.Fold((4, 5), 2), (2, 8, 12)),
+    "Upsample nearest": (lambda m: m.Upsample(scale_factor=2), (2, 3, 4, 4)),
+    "Upsample bilinear": (lambda m: m.Upsample(size=(5, 7), mode="bilinear", align_corners=True), (2, 3, 4, 4)),
+    "ReflectionPad2d": (lambda m: m.ReflectionPad2d((1, 2, 0, 1)), (2, 3, 4, 4)),
+    "ReflectionPad1d": (lambda m: m.ReflectionPad1d(2), (2, 3, 4)),
+    "ReplicationPad2d": (lambda m: m.ReplicationPad2d(2), (2, 3, 4, 4)),
+    "ReplicationPad1d": (lambda m: m.ReplicationPad1d((0, 2)), (2, 3, 4)),
+    "CircularPad2d": (lambda m: m.CircularPad2d(1), (2, 3, 4, 4)),
+    "CircularPad1d": (lambda m: m.CircularPad1d((1, 2)), (2, 3, 4)),
+    "ZeroPad2d": (lambda m: m.ZeroPad2d((1, -1, 0, 2)), (2, 3, 4, 4)),
+    "ZeroPad1d": (lambda m: m.ZeroPad1d(1), (2, 3, 4)),
+    "ConstantPad2d": (lambda m: m.ConstantPad2d(1, 3.5), (2, 3, 4, 4)),
+    "ConstantPad1d": (lambda m: m.ConstantPad1d((1, 0), -1.0), (2, 3, 4)),
     "CNN": (
         lambda m: m.Sequential(
             m.Conv2d(3, 6, 5), m.ReLU(inplace=True), m.MaxPool2d(2), m.Flatten(), m.Linear(6 * 4 * 4, 10)
@@ -112,6 +144,87 @@ LOSSES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "CosineEmbeddingLoss": (lambda m: m.CosineEmbeddingLoss(0.1), "two and row sign"),
     "TripletMarginLoss": (lambda m: m.TripletMarginLoss(swap=True), "three"),
 }
+
+
+def test_embedding_equals_torchs() -> None:
+    for options in ({}, {"padding_idx": -1}, {"max_norm": 1.5, "norm_type": 1.0}, {"scale_grad_by_freq": True}):
+        theirs = torch.nn.Embedding(6, 3, dtype=torch.float64, **options)
+        ours = nn.Embedding(6, 3, dtype=minigrad.float64, **options)
+        if "padding_idx" in options:
+            assert not ours.weight[5].detach().numpy().any(), "the padding row starts as zeros"
+        ours.load_state_dict({key: value.numpy() for key, value in theirs.state_dict().items()})
+        index = np.array([[0, 5, 1], [5, 5, 2]])
+        our_y, their_y = ours(minigrad.from_numpy(index)), theirs(torch.from_numpy(index))
+        assert_close(our_y, their_y, FLOAT64, "output")
+        (our_y * our_y).sum().backward()
+        (their_y * their_y).sum().backward()
+        assert_close(ours.weight.grad, theirs.weight.grad, FLOAT64, "gradient")
+        assert_close(ours.weight, theirs.weight, FLOAT64, "table")
+        assert repr(theirs).startswith(repr(ours).rstrip(")"))
+    table = np.arange(6.0).reshape(3, 2)
+    frozen = nn.Embedding.from_pretrained(minigrad.from_numpy(table))
+    assert not frozen.weight.requires_grad
+    assert frozen(minigrad.tensor([2])).tolist() == [[4.0, 5.0]]
+
+
+def test_bilinear_and_cosine_similarity_equal_torchs() -> None:
+    x, y = np.random.default_rng(0).standard_normal((2, 4, 3))
+    theirs = torch.nn.Bilinear(3, 3, 5, dtype=torch.float64)
+    ours = nn.Bilinear(3, 3, 5, dtype=minigrad.float64)
+    ours.load_state_dict({key: value.numpy() for key, value in theirs.state_dict().items()})
+    our_inputs, their_inputs = [minigrad.from_numpy(a) for a in (x, y)], [torch.from_numpy(a) for a in (x, y)]
+    assert_close(ours(*our_inputs), theirs(*their_inputs), FLOAT64, "bilinear")
+    assert repr(ours) == repr(theirs)
+    similar = nn.CosineSimilarity(dim=1)(*our_inputs)
+    assert_close(similar, torch.nn.CosineSimilarity(dim=1)(*their_inputs), FLOAT64, "cosine")
+
+
+def test_transposed_convolution_takes_an_output_size() -> None:
+    theirs, ours = torch.nn.ConvTranspose2d(2, 3, 3, stride=3), nn.ConvTranspose2d(2, 3, 3, stride=3)
+    for size in ((12, 14), (13, 12)):
+        y = ours(minigrad.zeros(1, 2, 4, 4), output_size=size)
+        assert y.shape == tuple(theirs(torch.zeros(1, 2, 4, 4), output_size=size).shape)
+    with pytest.raises(ValueError, match="valid sizes range"):
+        ours(minigrad.zeros(1, 2, 4, 4), output_size=(30, 12))
+
+
+def test_ctc_loss_module_equals_torchs() -> None:
+    x = np.random.default_rng(0).standard_normal((6, 2, 4))
+    targets, lengths = np.array([[1, 2], [3, 3]]), ((6, 5), (2, 1))
+    ours, theirs = nn.CTCLoss(reduction="sum"), torch.nn.CTCLoss(reduction="sum")
+    our_loss = ours(minigrad.from_numpy(x).log_softmax(2), minigrad.from_numpy(targets), *lengths)
+    their_loss = theirs(torch.from_numpy(x).log_softmax(2), torch.from_numpy(targets), *lengths)
+    assert_close(our_loss, their_loss, FLOAT64, "loss")
+
+
+MODULE_ERRORS: dict[str, Callable[[Any], Any]] = {
+    "groups": lambda m: m.Conv2d(3, 4, 1, groups=2),
+    "padding mode": lambda m: m.Conv2d(3, 4, 1, padding_mode="mirror"),
+    "padding string": lambda m: m.Conv2d(3, 4, 1, padding="full"),
+    "same with stride": lambda m: m.Conv2d(3, 4, 1, padding="same", stride=2),
+    "transposed padding mode": lambda m: m.ConvTranspose2d(3, 4, 1, padding_mode="reflect"),
+    "padding row": lambda m: m.Embedding(3, 4, padding_idx=3),
+    "table": lambda m: m.Embedding(3, 4, _weight=m.Linear(2, 2).weight),
+    "dropout": lambda m: m.Dropout2d(1.5),
+    "bilinear of nothing": lambda m: m.Bilinear(0, 2, 3),
+}
+
+
+@pytest.mark.parametrize("make", MODULE_ERRORS.values(), ids=MODULE_ERRORS)
+def test_bad_module_options_raise_torchs_type_of_error(make: Any) -> None:
+    with pytest.raises(Exception) as theirs:
+        make(torch.nn)
+    with pytest.raises(type(theirs.value)) as ours:
+        make(nn)
+    assert type(ours.value) is type(theirs.value)
+
+
+def test_dropout2d_drops_whole_channels_and_keeps_the_mean() -> None:
+    minigrad.manual_seed(0)
+    y = nn.Dropout2d(0.25)(minigrad.ones(50, 40, 3, 3)).numpy()
+    assert set(np.unique(y)) == {0.0, np.float32(1 / 0.75)}
+    assert (y == y[:, :, :1, :1]).all()
+    assert y.mean() == pytest.approx(1.0, abs=0.05)
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -121,6 +121,8 @@ EMPTY = {
     "nan in pooling": lambda m, F: F.max_pool2d(m.tensor([[[1.0, float("nan")], [2.0, 3.0]]]), 2),
     "nan in relu": lambda m, F: F.relu(m.tensor([-1.0, float("nan")])),
     "infinite logits": lambda m, F: F.cross_entropy(m.tensor([[0.0, float("-inf")]]), m.tensor([0])),
+    "logsumexp of large numbers": lambda m, F: m.logsumexp(m.tensor([1000.0, 1000.0, -1000.0]), 0),
+    "logsumexp of infinities": lambda m, F: m.logsumexp(m.tensor([[float("-inf")] * 2, [float("inf"), 1.0]]), 1),
     "division by zero": lambda m, F: m.tensor([1.0, 0.0]) / m.tensor([0.0, 0.0]),
     "log of zero": lambda m, F: m.log(m.tensor([0.0, -1.0])),
 }

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 import minigrad
 from minigrad import Tensor, autograd
 from minigrad.nn import functional as F
-from minigrad.testing import register_stand_in_device
+from minigrad.testing import OpRecord, register_stand_in_device
 from minigrad.testing.parity import flat_outputs
 from parity_tests.compare import assert_close
-from parity_tests.records import RECORDS, OpRecord
+from parity_tests.records import RECORDS
 from parity_tests.tolerances import FLOAT64
 
 DEVICE = register_stand_in_device()

@@ -162,3 +162,11 @@ def xavier_uniform_(tensor: Any, gain: float = 1.0, generator: Generator | None 
 def xavier_normal_(tensor: Any, gain: float = 1.0, generator: Generator | None = None) -> Any:
     """Normal with variance 2·gain² / (fan_in + fan_out) (Glorot & Bengio 2010)."""
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / sum(_fans(tensor))), generator)
+
+
+def uniform_by_fan_in(fan_in: int, *parameters: Any) -> None:
+    """Uniform on ±1/√fan_in, where fan_in is the number of inputs of one output: what torch's layers start from."""
+    bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0
+    for parameter in parameters:
+        if parameter is not None:
+            uniform_(parameter, -bound, bound)

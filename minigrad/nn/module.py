@@ -7,9 +7,11 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from minigrad import dtypes
+from minigrad import creation, dtypes
 from minigrad.device import device_of, to_device
+from minigrad.function import RemovableHandle
 from minigrad.grad_mode import no_grad
+from minigrad.nn.hooks import Hooks
 from minigrad.tensor import Tensor
 
 
@@ -54,14 +56,49 @@ class Module:
 
     def __init__(self) -> None:
         # Straight into __dict__: __setattr__ below needs these to be there already.
-        self.__dict__.update(training=True, _parameters={}, _buffers={}, _modules={}, _non_persistent_buffers=set())
+        self.__dict__.update(
+            training=True, _parameters={}, _buffers={}, _modules={}, _non_persistent_buffers=set(), _hooks=None
+        )
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Computes the output; every subclass defines it."""
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.forward(*args, **kwargs)
+        hooks = self.__dict__.get("_hooks")
+        return self.forward(*args, **kwargs) if hooks is None else hooks.call(self, args, kwargs)
+
+    # --- Hooks ---
+
+    def _add_hook(self, kind: str, hook: Callable[..., Any], prepend: bool, with_kwargs: bool = False) -> Any:
+        if self.__dict__.get("_hooks") is None:
+            self.__dict__["_hooks"] = Hooks()
+        return self.__dict__["_hooks"].add(kind, hook, prepend, with_kwargs)
+
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """``hook(module, args)`` runs before ``forward``; what it returns replaces the arguments."""
+        return self._add_hook("forward_pre", hook, prepend, with_kwargs)
+
+    def register_forward_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
+    ) -> RemovableHandle:
+        """``hook(module, args, output)`` runs after ``forward``; what it returns replaces the output."""
+        if always_call:
+            raise NotImplementedError("register_forward_hook: always_call=True is not supported")
+        return self._add_hook("forward", hook, prepend, with_kwargs)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """``hook(module, grad_input, grad_output)`` runs when the gradients of the arguments are known.
+
+        Both are tuples, with ``None`` where there is no gradient; what it returns replaces ``grad_input``.
+        """
+        return self._add_hook("backward", hook, prepend)
+
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """``hook(module, grad_output)`` runs before the module's backward; what it returns replaces ``grad_output``."""
+        return self._add_hook("backward_pre", hook, prepend)
 
     # --- Attributes are sorted by what they are ---
 
@@ -280,3 +317,8 @@ def _first_few(keys: list[str], count: int = 5) -> str:
 
 def _indent(text: str) -> str:
     return text.replace("\n", "\n  ")
+
+
+def new_parameter(*shape: int, device: Any, dtype: Any) -> Parameter:
+    """A parameter whose values are yet to be set."""
+    return Parameter(creation.empty(*shape, device=device, dtype=dtype))

@@ -190,7 +190,7 @@ def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, 
 
     Raises:
         NotImplementedError: for the nuclear norm.
-        RuntimeError: for an integer tensor.
+        RuntimeError: for an integer tensor, or ``"fro"`` over more than two dimensions.
     """
     x = as_tensor_operand("norm", input)
     x = x if dtype is None else cast(x, np.dtype(dtype))
@@ -198,6 +198,8 @@ def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, 
         raise RuntimeError(f"norm: Expected a floating point tensor as input. Got {x.array.dtype}")
     if p == "nuc":
         raise NotImplementedError("norm: the nuclear norm (p='nuc') is not supported")
+    if p == "fro" and isinstance(dim, tuple | list) and len(dim) > 2:
+        raise RuntimeError(f"norm: dim must name at most 2 dimensions for p='fro', got {tuple(dim)}; use p=2")
     order = 2.0 if p in ("fro", None) else float(p)
     if order == 2:
         return root_with_zero_gradient_at_zero(sum(x * x, dim, keepdim))

@@ -56,20 +56,23 @@ def assert_close(
         raise ValueError(f"give both rtol and atol or neither, got rtol={rtol}, atol={atol}")
     what = "" if msg is None else f"{msg}: "
     if isinstance(expected, dict):
-        assert set(actual) == set(expected), f"{what}keys {sorted(actual)}, expected {sorted(expected)}"
+        if set(actual) != set(expected):
+            raise AssertionError(f"{what}keys {sorted(actual)}, expected {sorted(expected)}")
         pairs: Any = ((key, actual[key], expected[key]) for key in expected)
     elif isinstance(expected, list | tuple):
-        assert len(actual) == len(expected), f"{what}{len(actual)} values, expected {len(expected)}"
+        if len(actual) != len(expected):
+            raise AssertionError(f"{what}{len(actual)} values, expected {len(expected)}")
         pairs = ((i, *pair) for i, pair in enumerate(zip(actual, expected, strict=True)))
     else:
         a, b = as_numpy(actual), as_numpy(expected)
-        if check_dtype:
-            assert a.dtype == b.dtype, f"{what}dtype {a.dtype}, expected {b.dtype}"
+        if check_dtype and a.dtype != b.dtype:
+            raise AssertionError(f"{what}dtype {a.dtype}, expected {b.dtype}")
         if rtol is None or atol is None:
             coarser = max(TOLERANCES.get(d.name, (0.0, 0.0)) for d in (a.dtype, b.dtype))
             rtol, atol = coarser
         report = difference_report(a, b, rtol, atol, equal_nan)
-        assert report is None, what + str(report)
+        if report is not None:
+            raise AssertionError(what + report)
         return
     for key, x, y in pairs:
         assert_close(

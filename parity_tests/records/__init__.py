@@ -1,4 +1,4 @@
-"""One record per operation, in front of the generic tests; see ``base.OpRecord``."""
+"""One record per operation, in front of the generic tests; see ``minigrad.testing.records``."""
 
 from parity_tests.records import (
     activations,
@@ -11,4 +11,4 @@ from parity_tests.records import (
     shapes,
     windows,
 )
-from parity_tests.records.base import RECORDS, OpRecord
+from parity_tests.records.base import RECORDS

@@ -1,34 +1,14 @@
-"""One record per operation: how it is called, what it is called with, and what it must refuse.
-
-``call(m, F, *tensors, **options)`` is run twice: with minigrad and its ``nn.functional``, and with torch and
-its own. That one line serves both is itself the proof that names, argument order and defaults agree.
-"""
+"""What the records share; ``minigrad.testing.records`` says what a record is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
 
+from minigrad.testing.records import OpRecord
 from minigrad.testing.strategies import Sample, array_of
-
-
-@dataclass(frozen=True)
-class OpRecord:
-    """An operation, samples of valid calls, and calls that both libraries must refuse alike."""
-
-    name: str
-    call: Callable[..., Any]
-    samples: st.SearchStrategy[Sample]
-    errors: Sequence[Callable[[Any, Any], Any]] = ()
-    sums: bool = False  #: results are long sums, for which float32 has a tolerance of its own
-    second: bool = True  #: torch has a gradient of the gradient
-
-    def __repr__(self) -> str:
-        return self.name
-
 
 RECORDS: list[OpRecord] = []
 

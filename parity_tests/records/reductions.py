@@ -55,8 +55,9 @@ record(
 record(
     "norm",
     lambda m, F, x, **o: m.norm(x, **o),
-    with_options(s.with_dim(values="positive"), p=["fro", 1, 2, 3, 0.5, float("inf"), float("-inf")]),
+    with_options(s.with_dim(values="positive", several=False), p=["fro", 1, 2, 3, 0.5, float("inf"), float("-inf")]),
     lambda m, F: m.norm(m.arange(3)),
+    lambda m, F: m.norm(m.zeros(2, 2, 2), dim=(0, 1, 2)),
     sums=True,
 )
 record("norm.zero", lambda m, F, x: m.norm(x * 0, dim=-1), s.unary(min_dims=1, min_side=1), second=False)

@@ -1,0 +1,207 @@
+"""Convolutions as layers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from minigrad.nn import functional as F
+from minigrad.nn import init
+from minigrad.nn.module import Module, new_parameter
+from minigrad.ops.conv import pair, single
+from minigrad.tensor import Tensor
+
+_PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+
+
+class _Convolution(Module):
+    """What the convolutions share: their options, parameters and padding."""
+
+    dimensions = 2
+    padding: Any
+
+    def _set_up(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any,
+        padding: Any,
+        dilation: Any,
+        groups: int,
+        bias: bool,
+        padding_mode: str,
+        device: Any,
+        dtype: Any,
+    ) -> None:
+        if groups < 1:
+            raise ValueError(f"groups must be a positive integer, got {groups}")
+        if in_channels % groups or out_channels % groups:
+            raise ValueError(
+                f"in_channels and out_channels must be divisible by groups, got {in_channels}, {out_channels}, {groups}"
+            )
+        if padding_mode not in _PADDING_MODES:
+            raise ValueError(f"padding_mode must be one of {_PADDING_MODES}, but got padding_mode='{padding_mode}'")
+        if isinstance(padding, str) and padding not in ("same", "valid"):
+            raise ValueError(f"Invalid padding string '{padding}', should be one of 'valid', 'same'")
+        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
+        self.kernel_size = self._sizes(kernel_size, "kernel_size")
+        self.stride, self.dilation = self._sizes(stride, "stride"), self._sizes(dilation, "dilation")
+        self.padding = padding if isinstance(padding, str) else self._sizes(padding, "padding")
+        if padding == "same" and max(self.stride) > 1:
+            raise ValueError("padding='same' is not supported for strided convolutions")
+        self.padding_mode = padding_mode
+        self.weight = new_parameter(*self._weight_shape(), *self.kernel_size, device=device, dtype=dtype)
+        self.register_parameter("bias", new_parameter(out_channels, device=device, dtype=dtype) if bias else None)
+        self.reset_parameters()
+
+    def _weight_shape(self) -> tuple[int, int]:
+        return (self.out_channels, self.in_channels // self.groups)
+
+    def _sizes(self, value: Any, name: str) -> tuple[int, ...]:
+        return pair(value, name) if self.dimensions == 2 else (single(value, name),)
+
+    def reset_parameters(self) -> None:
+        """Uniform on ±1/√(inputs of one output), torch's default."""
+        init.uniform_by_fan_in(math.prod(self.weight.shape[1:]), self.weight, self.bias)
+
+    def _padded(self, input: Tensor) -> tuple[Tensor, Any]:
+        """The input with the border of ``padding_mode``, and the zeros that the convolution itself adds."""
+        if self.padding_mode == "zeros":
+            return input, self.padding
+        widths = []
+        for i in reversed(range(self.dimensions)):
+            if isinstance(self.padding, str):
+                total = self.dilation[i] * (self.kernel_size[i] - 1) if self.padding == "same" else 0
+                widths += [total // 2, total - total // 2]
+            else:
+                widths += [self.padding[i], self.padding[i]]
+        return F.pad(input, widths, mode=self.padding_mode), 0
+
+    def extra_repr(self) -> str:
+        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+        if self.padding != "valid" and self.padding != (0,) * self.dimensions:
+            text += f", padding={self.padding}"
+        if any(getattr(self, "output_padding", ())):
+            text += f", output_padding={self.output_padding}"
+        if self.dilation != (1,) * self.dimensions:
+            text += f", dilation={self.dilation}"
+        if self.groups != 1:
+            text += f", groups={self.groups}"
+        if self.padding_mode != "zeros":
+            text += f", padding_mode={self.padding_mode}"
+        return text + ("" if self.bias is not None else ", bias=False")
+
+
+class Conv2d(_Convolution):
+    """Two-dimensional convolution; see ``functional.conv2d``. weight (out, in / groups, kh, kw), bias (out).
+
+    ``padding_mode`` says what the border is made of: ``zeros``, or as in ``functional.pad`` ``reflect``,
+    ``replicate`` or ``circular``.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self._set_up(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype
+        )
+
+    def forward(self, input: Tensor) -> Tensor:
+        padded, zeros = self._padded(input)
+        return F.conv2d(padded, self.weight, self.bias, self.stride, zeros, self.dilation, self.groups)
+
+
+class Conv1d(_Convolution):
+    """One-dimensional convolution; see ``functional.conv1d``. weight (out, in / groups, k), bias (out)."""
+
+    dimensions = 1
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self._set_up(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype
+        )
+
+    def forward(self, input: Tensor) -> Tensor:
+        padded, zeros = self._padded(input)
+        return F.conv1d(padded, self.weight, self.bias, self.stride, zeros, self.dilation, self.groups)
+
+
+class ConvTranspose2d(_Convolution):
+    """Transposed convolution; see ``functional.conv_transpose2d``. weight (in, out / groups, kh, kw), bias (out)."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Any = 1,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        if padding_mode != "zeros":
+            raise ValueError(f"Only 'zeros' padding mode is supported for ConvTranspose2d, got {padding_mode!r}")
+        self.output_padding = pair(output_padding, "output_padding")
+        self._set_up(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype
+        )
+
+    def _weight_shape(self) -> tuple[int, int]:
+        return (self.in_channels, self.out_channels // self.groups)
+
+    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
+        extra = self.output_padding if output_size is None else self._extra_for(input, output_size)
+        return F.conv_transpose2d(
+            input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation
+        )
+
+    def _extra_for(self, input: Tensor, output_size: Any) -> tuple[int, ...]:
+        """The output padding that gives a wanted size (its last two numbers)."""
+        wanted = tuple(output_size)[-2:]
+        smallest = [
+            (n - 1) * s - 2 * p + d * (k - 1) + 1
+            for n, s, p, d, k in zip(
+                input.shape[-2:], self.stride, self.padding, self.dilation, self.kernel_size, strict=True
+            )
+        ]
+        extra = tuple(w - n for w, n in zip(wanted, smallest, strict=True))
+        if any(not 0 <= e < s for e, s in zip(extra, self.stride, strict=True)):
+            largest = [n + s - 1 for n, s in zip(smallest, self.stride, strict=True)]
+            raise ValueError(
+                f"requested an output size of {list(wanted)}, but valid sizes range from {smallest} to {largest} "
+                f"(for an input of {list(input.shape[-2:])})"
+            )
+        return extra

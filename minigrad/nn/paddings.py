@@ -1,0 +1,93 @@
+"""Padding as layers: a border of zeros, of a constant, or made from the picture itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minigrad.nn import functional as F
+from minigrad.nn.module import Module
+from minigrad.tensor import Tensor
+
+
+class _Pad(Module):
+    """A border; ``padding`` is one width for all sides, or (left, right[, top, bottom])."""
+
+    mode = "constant"
+    dimensions = 2
+
+    def __init__(self, padding: Any) -> None:
+        super().__init__()
+        sides = 2 * self.dimensions
+        self.padding = (padding,) * sides if isinstance(padding, int) else tuple(padding)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.pad(input, self.padding, self.mode)
+
+    def extra_repr(self) -> str:
+        return f"{self.padding}"
+
+
+class ConstantPad2d(_Pad):
+    """A border of ``value`` around (…, H, W)."""
+
+    def __init__(self, padding: Any, value: float) -> None:
+        super().__init__(padding)
+        self.value = value
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.pad(input, self.padding, "constant", self.value)
+
+    def extra_repr(self) -> str:
+        return f"padding={self.padding}, value={self.value}"
+
+
+class ConstantPad1d(ConstantPad2d):
+    """A border of ``value`` around (…, L)."""
+
+    dimensions = 1
+
+
+class ZeroPad2d(_Pad):
+    """A border of zeros around (…, H, W)."""
+
+
+class ZeroPad1d(_Pad):
+    """A border of zeros around (…, L)."""
+
+    dimensions = 1
+
+
+class ReflectionPad2d(_Pad):
+    """A border around (N, C, H, W) or (C, H, W) that mirrors the picture, without repeating its edge."""
+
+    mode = "reflect"
+
+
+class ReflectionPad1d(ReflectionPad2d):
+    """A border around (N, C, L) or (C, L) that mirrors the picture, without repeating its edge."""
+
+    dimensions = 1
+
+
+class ReplicationPad2d(_Pad):
+    """A border around (N, C, H, W) or (C, H, W) that repeats the edge."""
+
+    mode = "replicate"
+
+
+class ReplicationPad1d(ReplicationPad2d):
+    """A border around (N, C, L) or (C, L) that repeats the edge."""
+
+    dimensions = 1
+
+
+class CircularPad2d(_Pad):
+    """A border around (N, C, H, W) or (C, H, W) that goes on at the other side."""
+
+    mode = "circular"
+
+
+class CircularPad1d(CircularPad2d):
+    """A border around (N, C, L) or (C, L) that goes on at the other side."""
+
+    dimensions = 1

@@ -1,0 +1,89 @@
+"""All parameters at once: clipping their gradients, and one vector of them. torch's name for it is ``nn.utils``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from minigrad.grad_mode import no_grad
+from minigrad.ops import cat, norm, stack
+from minigrad.tensor import Tensor
+
+
+def _each(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    return [parameters] if isinstance(parameters, Tensor) else list(parameters)
+
+
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Any:
+    """Scales all gradients, in place, so that the norm of all of them together is at most ``max_norm``.
+
+    Pascanu et al. 2013: one step along an exploded gradient undoes a thousand good ones.
+
+    Args:
+        norm_type: the p of the p-norm; ``float("inf")`` is the largest element.
+        error_if_nonfinite: whether a norm that is not finite is an error, rather than passed on.
+
+    Returns:
+        The norm before scaling, a 0-d tensor.
+
+    Raises:
+        RuntimeError: with ``error_if_nonfinite``.
+    """
+    if foreach:
+        raise NotImplementedError("clip_grad_norm_: foreach=True is not supported; it chooses a way of torch's own")
+    gradients = [p.grad for p in _each(parameters) if p.grad is not None]
+    if not gradients:
+        return Tensor(0.0)
+    with no_grad():
+        total = norm(stack([norm(g, norm_type) for g in gradients]), norm_type)
+        if error_if_nonfinite and not math.isfinite(total.item()):
+            raise RuntimeError(
+                f"The total norm of order {float(norm_type)} for gradients from `parameters` is non-finite, so it "
+                "cannot be clipped. To disable this error and scale the gradients by the non-finite norm anyway, set "
+                "`error_if_nonfinite=False`"
+            )
+        factor = (max_norm / (total + 1e-6)).clamp(max=1.0)
+        for g in gradients:
+            g.mul_(factor.to(g.dtype))
+    return total
+
+
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
+    """Limits every element of every gradient, in place, to [−clip_value, clip_value]."""
+    if foreach:
+        raise NotImplementedError("clip_grad_value_: foreach=True is not supported; it chooses a way of torch's own")
+    with no_grad():
+        for p in _each(parameters):
+            if p.grad is not None:
+                p.grad.clamp_(-float(clip_value), float(clip_value))
+
+
+def parameters_to_vector(parameters: Iterable[Tensor]) -> Any:
+    """All parameters one after the other, as one vector; gradients flow back to each."""
+    return cat([p.reshape(-1) for p in parameters])
+
+
+def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
+    """Writes the stretches of a vector into the parameters, in order.
+
+    Raises:
+        TypeError: if ``vec`` is no tensor.
+        RuntimeError: if it is too short.
+    """
+    if not isinstance(vec, Tensor):
+        raise TypeError(f"expected a Tensor, but got: {type(vec).__name__}")
+    start = 0
+    for p in parameters:
+        stretch = vec.array[start : start + p.numel()]
+        if stretch.size < p.numel():
+            raise RuntimeError(f"the vector of {vec.numel()} elements is too short: a parameter begins at {start}")
+        p.array[...] = stretch.reshape(p.shape)
+        p._written_in_place()
+        start += p.numel()

@@ -1,0 +1,106 @@
+"""Checkpointing: a part of the network that keeps nothing for backward, and is computed once more there instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from minigrad.autograd import grad, topological_order
+from minigrad.function import Function, TensorBase, gradient_edge
+from minigrad.grad_mode import enable_grad, is_grad_enabled
+from minigrad.random import default_generator
+
+
+class Recompute(Function):
+    """y = f(x, p)        backward computes f again, and sends ∂L/∂y through that graph to x and p
+
+    ``p`` are the leaves that f uses beside its arguments: the parameters of its layers.
+    """
+
+    def forward(self, *arrays: Any, function: Any, outputs: Any, count: int, state: Any) -> Any:
+        self.function, self.count, self.state = function, count, state
+        self.save_for_backward(*arrays)
+        return outputs
+
+    def backward(self, *grads: Any) -> Any:
+        wants_graph = is_grad_enabled()
+        arguments = list(self.saved_tensors)
+        if not wants_graph:
+            for i in range(self.count):
+                arguments[i] = arguments[i].detach().requires_grad_(self.needs_input_grad[i])
+            for i in range(self.count, len(arguments)):
+                edge = self.next_functions[i]
+                arguments[i] = arguments[i] if edge is None else edge[0]  # a leaf is its own node
+        before = default_generator.get_state()
+        if self.state is not None:
+            default_generator.set_state(self.state)
+        with enable_grad():
+            outputs = _as_tuple(self.function(*arguments[: self.count]))
+        default_generator.set_state(before)
+        pairs = [(y, g) for y, g in zip(outputs, grads, strict=True) if y.requires_grad and g is not None]
+        wanted = [i for i, need in enumerate(self.needs_input_grad) if need]
+        found = grad(
+            [y for y, _ in pairs],
+            [arguments[i] for i in wanted],
+            [g for _, g in pairs],
+            create_graph=wants_graph,
+            allow_unused=True,
+        )
+        results: list[Any] = [None] * len(arguments)
+        for i, g in zip(wanted, found, strict=True):
+            results[i] = g
+        return tuple(results)
+
+
+def checkpoint(
+    function: Callable[..., Any],
+    *args: Any,
+    use_reentrant: bool | None = None,
+    preserve_rng_state: bool = True,
+    **kwargs: Any,
+) -> Any:
+    """``function(*args, **kwargs)``, whose inner results are not kept: backward computes them again.
+
+    Memory for time: a network of n equal parts, each checkpointed, keeps the n borders and one part at a time.
+    What torch calls ``torch.utils.checkpoint.checkpoint``; gradients reach arguments and parameters alike, also
+    through ``autograd.grad`` and ``create_graph``.
+
+    Args:
+        function: of tensors, to a tensor or a tuple of them. It must do the same both times it is called.
+        preserve_rng_state: whether dropout draws the same numbers the second time.
+        use_reentrant: accepted for torch's sake; there is only one way here.
+    """
+    positions = [i for i, x in enumerate(args) if isinstance(x, TensorBase)]
+
+    def run(*tensors: Any) -> Any:
+        given = list(args)
+        for i, tensor in zip(positions, tensors, strict=True):
+            given[i] = tensor
+        return function(*given, **kwargs)
+
+    tensors: list[Any] = [args[i] for i in positions]
+    if not is_grad_enabled():
+        return run(*tensors)
+    state = default_generator.get_state() if preserve_rng_state else None
+    inner = [x.detach().requires_grad_(x.requires_grad) for x in tensors]
+    outputs = run(*inner)
+    several = isinstance(outputs, tuple)
+    tracked = [y for y in _as_tuple(outputs) if y.requires_grad]
+    if not tracked:
+        return outputs
+    own = {id(x) for x in inner}
+    nodes = topological_order(gradient_edge(y)[0] for y in tracked)
+    parameters = [node for node in nodes if isinstance(node, TensorBase) and id(node) not in own]
+    arrays = tuple(y.array for y in _as_tuple(outputs))
+    return Recompute.apply(
+        *tensors,
+        *parameters,
+        function=run,
+        outputs=arrays if several else arrays[0],
+        count=len(tensors),
+        state=state,
+    )
+
+
+def _as_tuple(outputs: Any) -> tuple[Any, ...]:
+    return tuple(outputs) if isinstance(outputs, tuple | list) else (outputs,)

@@ -1,0 +1,81 @@
+"""A record per operation, in front of generic checks: write one, and values, derivatives and errors are compared.
+
+The idea is PyTorch's ``OpInfo``. ``parity_tests/records/`` has minigrad's own; ``examples/parity_of_your_own_op.py``
+shows one for an operation of your own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+
+import minigrad
+from minigrad.nn import functional as F
+from minigrad.testing.parity import ParityReport, assert_parity
+from minigrad.testing.strategies import Sample, in_memory_order
+
+
+@dataclass(frozen=True)
+class OpRecord:
+    """An operation, samples of valid calls, and calls that both libraries must refuse alike.
+
+    ``call(m, F, *tensors, **options)`` is run twice: with minigrad and its ``nn.functional``, and with torch and
+    its own. Where one line serves both, that is itself the proof that names, argument order and defaults agree.
+    """
+
+    name: str
+    call: Callable[..., Any]
+    samples: st.SearchStrategy[Sample]
+    errors: Sequence[Callable[[Any, Any], Any]] = ()
+    sums: bool = False  #: results are long sums, for which float32 has a tolerance of its own
+    second: bool = True  #: torch has a gradient of the gradient
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def compare(self, sample: Sample, dtype: Any, second: bool, **tolerances: Any) -> ParityReport:
+        """Outputs, gradients and (if ``second``) gradients of gradients of one call, with random cotangents.
+
+        Raises:
+            AssertionError: saying what differs, and where.
+        """
+        inputs = []
+        for i, array in enumerate(sample.arrays):
+            cast = _strided(array.astype(dtype) if array.dtype.kind == "f" else array, array)
+            inputs.append(minigrad.from_numpy(cast).requires_grad_(sample.differentiable(i)))
+        return assert_parity(
+            lambda *xs: self.call(minigrad, F, *xs, **sample.options),
+            lambda *xs: self.call(torch, torch.nn.functional, *xs, **sample.options),
+            *inputs,
+            second_gradient=second and self.second,
+            **tolerances,
+        )
+
+    def check_error(self, i: int) -> None:
+        """Asserts that call i of ``errors`` raises the same type of exception in both, with a message that says why."""
+        theirs = _error(self.errors[i], torch, torch.nn.functional)
+        ours = _error(self.errors[i], minigrad, F)
+        assert type(ours) is type(theirs), f"raises {ours!r}, torch raises {theirs!r}"
+        assert len(str(ours)) > 15, f"the message must say what was wrong, not only {str(ours)!r}"
+
+
+def _error(call: Callable[[Any, Any], Any], m: Any, functional: Any) -> Exception | None:
+    try:
+        call(m, functional)
+    except Exception as error:
+        return error
+    return None
+
+
+def _strided(array: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """``array`` in the strides of ``like``, gaps included."""
+    if array.ndim == 0:
+        return array
+    order = sorted(range(array.ndim), key=lambda d: -like.strides[d])
+    dense = like.flags.c_contiguous or like.transpose(order).flags.c_contiguous
+    return in_memory_order(array, order, not dense)

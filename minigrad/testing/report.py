@@ -1,0 +1,120 @@
+"""The parity table: for every record how many samples were compared, and the largest differences."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from minigrad.checkpoint import write_atomically
+from minigrad.testing.records import OpRecord
+
+KINDS = ("value", "gradient", "second_gradient")
+
+
+def measure(record: OpRecord, examples: int, dtype: Any = np.float64, **tolerances: float) -> dict[str, Any]:
+    """How many samples were compared, and the largest relative difference of each kind (``None``: nothing to compare).
+
+    ``errors`` is how many of the record's errors were matched, of how many.
+
+    Raises:
+        AssertionError: if a sample or an error differs by more than allowed.
+    """
+    result: dict[str, Any] = {"samples": 0, **dict.fromkeys(KINDS)}
+
+    @settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(data=st.data())
+    def compare(data: Any) -> None:
+        found = record.compare(data.draw(record.samples), dtype, second=dtype is np.float64, **tolerances)
+        result["samples"] += 1
+        for kind in KINDS:
+            difference = getattr(found, kind)
+            if difference is not None:
+                result[kind] = max(result[kind] or 0.0, difference)
+
+    compare()
+    for i in range(len(record.errors)):
+        record.check_error(i)
+    result["errors"] = len(record.errors)
+    return result
+
+
+def table(results: dict[str, dict[str, Any]]) -> str:
+    """The figures as a Markdown table, an operation a row."""
+    lines = [
+        "| op | samples | value | gradient | second gradient | errors matched |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for name, op in results.items():
+        worst = " | ".join("–" if op[kind] is None else "0" if op[kind] == 0 else f"{op[kind]:.0e}" for kind in KINDS)
+        errors = f"{op['errors']}/{op['errors']}" if op["errors"] else "–"
+        lines.append(f"| `{name}` | {op['samples']} | {worst} | {errors} |")
+    return "\n".join(lines)
+
+
+def replace_section(page: Path, name: str, text: str) -> None:
+    """Replaces what stands between ``<!-- name -->`` and ``<!-- /name -->`` in a Markdown page.
+
+    Raises:
+        ValueError: if the page has no such section.
+    """
+    content = page.read_text(encoding="utf-8")
+    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    if start not in content or end not in content:
+        raise ValueError(f"{page} has no section {start} … {end}")
+    before, rest = content.split(start, 1)
+    after = rest.split(end, 1)[1]
+    write_atomically(page, f"{before}{start}\n{text}\n{end}{after}".encode())
+
+
+def write_report(
+    records: Sequence[OpRecord], page: Path, data: Path, examples: int, say: Callable[[str], None] = print
+) -> dict[str, dict[str, Any]]:
+    """Measures every record in float64; writes the table into ``page`` and the figures as JSON into ``data``."""
+    results = {}
+    for record in records:
+        results[record.name] = measure(record, examples)
+        figures = ", ".join(f"{kind} {results[record.name][kind]:.1e}" for kind in KINDS if results[record.name][kind])
+        say(f"{record.name}: {results[record.name]['samples']} samples{', ' + figures if figures else ''}")
+    document = {"torch": torch.__version__, "numpy": np.__version__, "examples": examples, "ops": results}
+    write_atomically(data, (json.dumps(document, indent=1) + "\n").encode())
+    replace_section(page, "parity", table(results))
+    return results
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """``python -m minigrad.testing report``"""
+    parser = argparse.ArgumentParser(
+        prog="python -m minigrad.testing report",
+        description="Compares every record with torch and writes the parity table.",
+    )
+    parser.add_argument(
+        "--records", default="parity_tests.records", help="module with a list RECORDS of minigrad.testing.OpRecord"
+    )
+    parser.add_argument(
+        "--markdown", type=Path, default=Path("docs/parity.md"), help="page with a <!-- parity --> section"
+    )
+    parser.add_argument("--json", type=Path, default=Path("docs/parity.json"), help="file for the figures")
+    parser.add_argument("--examples", type=int, default=50, help="samples of each operation")
+    options = parser.parse_args(arguments)
+    sys.path.insert(0, os.getcwd())
+    try:
+        records = importlib.import_module(options.records).RECORDS
+    except (ImportError, AttributeError) as error:
+        raise SystemExit(
+            f"no records: {error}. Run this in the repository, or name a module that has a list RECORDS with --records"
+        ) from None
+    if not options.markdown.exists():
+        raise SystemExit(f"{options.markdown} does not exist; it needs the lines <!-- parity --> and <!-- /parity -->")
+    write_report(records, options.markdown, options.json, options.examples)
+    print(f"wrote {options.markdown} and {options.json}")

@@ -1,0 +1,192 @@
+"""The toolkit itself: it passes what is right, and says where what is wrong differs."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import minigrad
+from minigrad.nn import functional as F
+from minigrad.testing import OpRecord, Sample, assert_close, assert_parity, gradcheck
+from minigrad.testing import strategies as s
+from minigrad.testing.report import table
+from parity_tests.records import RECORDS
+
+ROOT = Path(__file__).parent.parent
+X = np.array([[0.5, -1.0], [2.0, 0.25]])
+
+
+class Square(minigrad.autograd.Function):
+    """y = x²        ∂L/∂x = ∂L/∂y · 2x, times ``mistake`` and plus a constant's ``second_mistake``"""
+
+    mistake = 1.0
+    forget_graph = False
+
+    def forward(self, x: Any) -> Any:
+        self.save_for_backward(x)
+        return x * x
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved_tensors
+        return (grad * 2 * (x.detach() if self.forget_graph else x)) * self.mistake
+
+
+class WrongGradient(Square):
+    mistake = 1.001
+
+
+class WrongSecondGradient(Square):
+    forget_graph = True
+
+
+def test_what_is_right_passes_and_reports_its_differences() -> None:
+    report = assert_parity(Square.apply, torch.square, X)
+    assert report.value == 0.0
+    assert report.gradient is not None
+    assert report.second_gradient is not None
+    assert max(report.gradient, report.second_gradient) < 1e-14
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "says"),
+    [
+        (lambda x: x * x + 1e-6, torch.square, r"output 0: not close: 4 of 4 .*\n +first at index \(0, 0\): 0\.25"),
+        (
+            lambda x: minigrad.where(x == 2.0, 5.0, x),
+            lambda x: x * 1,
+            r"1 of 4.*\n.*index \(1, 0\): 5\.0, expected 2\.0",
+        ),
+        (WrongGradient.apply, torch.square, "gradient of input 0"),
+        (WrongSecondGradient.apply, torch.square, "second gradient of input 0"),
+        (lambda x: (x * x).float(), torch.square, "dtype float32, torch has float64"),
+        (lambda x: (x * x).sum(0), torch.square, r"shape \[2\], expected \[2, 2\]"),
+        (lambda x: (x * x).detach(), torch.square, "requires_grad False, torch has True"),
+        (lambda x: (x, x), torch.square, "2 outputs, torch has 1"),
+    ],
+)
+def test_what_is_wrong_is_located(ours: Any, theirs: Any, says: str) -> None:
+    with pytest.raises(AssertionError, match=says):
+        assert_parity(ours, theirs, X)
+
+
+def test_arguments_that_are_no_floating_arrays_are_passed_on() -> None:
+    index = np.array([1, 0])
+    report = assert_parity(
+        lambda x, i, dim: minigrad.index_select(x, dim, i), lambda x, i, dim: torch.index_select(x, dim, i), X, index, 1
+    )
+    assert report.gradient == 0.0
+
+
+def test_memory_order_and_gaps_reach_both_libraries() -> None:
+    seen = []
+
+    def strides(x: Any) -> Any:
+        seen.append(tuple(x.stride()))
+        return x * 2
+
+    assert_parity(strides, strides, np.zeros((4, 6)).T[::2])
+    assert seen[0] == seen[1] == (2, 6)
+
+
+def test_assert_close_says_how_many_where_first_and_where_most() -> None:
+    a, b = np.zeros((3, 3)), np.zeros((3, 3))
+    a[0, 1], a[2, 2] = 1e-3, 5.0
+    with pytest.raises(AssertionError) as error:
+        assert_close(a, b)
+    assert "2 of 9" in str(error.value)
+    assert "first at index (0, 1)" in str(error.value)
+    assert "most at index (2, 2): 5.0, expected 0.0" in str(error.value)
+    assert_close({"a": [minigrad.ones(2), 3.0]}, {"a": [torch.ones(2), 3.0]})
+    with pytest.raises(AssertionError, match="dtype float64, expected float32"):
+        assert_close(minigrad.ones(2).double(), minigrad.ones(2))
+    with pytest.raises(ValueError, match="both"):
+        assert_close(a, b, rtol=1.0)
+    with pytest.raises(AssertionError, match="1 of 1"):
+        assert_close(np.nan, np.nan)
+    assert_close(np.nan, np.nan, equal_nan=True)
+
+
+@pytest.mark.parametrize("fast_mode", [False, True])
+def test_gradcheck_finds_the_wrong_gradient_also_along_random_directions(fast_mode: bool) -> None:
+    x = minigrad.tensor(X, requires_grad=True)
+    assert gradcheck(Square.apply, x, fast_mode=fast_mode)
+    wrong = type("Wrong", (Square,), {"mistake": 1.1})
+    assert not gradcheck(wrong.apply, x, fast_mode=fast_mode, raise_exception=False)
+    assert x.tolist() == X.tolist(), "the input is as it was"
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.one_of(s.convolutions(), s.poolings("max"), s.unary(), s.with_dim(), s.broadcastable()))
+def test_the_strategies_draw_samples(sample: Sample) -> None:
+    assert all(isinstance(array, np.ndarray) for array in sample.arrays)
+    assert "Sample(float64[" in repr(sample)
+
+
+def test_a_record_of_ones_own_is_compared_and_its_errors_are_checked() -> None:
+    right = OpRecord(
+        "square",
+        lambda m, F, x: m.square(x) if m is torch else Square.apply(x),
+        s.unary(),
+        [lambda m, F: m.zeros(2)[3]],
+    )
+    right.compare(Sample([X]), np.float64, second=True)
+    right.check_error(0)
+    wrong = OpRecord("none", lambda m, F, x: x, s.unary(), [lambda m, F: F.relu(m.ones(2) if m is minigrad else 3)])
+    with pytest.raises(AssertionError, match="raises None"):
+        wrong.check_error(0)
+
+
+def test_the_plugins_fixture_compares_and_sums_up(tmp_path: Path) -> None:
+    (tmp_path / "test_mine.py").write_text(
+        "import numpy as np, torch, minigrad\n"
+        "def test_tanh(parity):\n"
+        "    assert parity(minigrad.tanh, torch.tanh, np.ones((2, 2))).gradient < 1e-12\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "parity with torch: 1 comparisons, largest difference: value" in run.stdout
+
+
+def test_the_example_of_ones_own_op_runs_and_finds_the_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(ROOT / "examples/parity_of_your_own_op.py"), run_name="__main__")
+    printed = capsys.readouterr().out
+    assert "gradcheck: True  gradgradcheck: True" in printed
+    assert "200 random shapes" in printed
+    assert "gradient of input 0: not close: 3 of 4" in printed
+
+
+def test_the_committed_table_has_every_record_and_its_figures() -> None:
+    results = json.loads((ROOT / "docs/parity.json").read_text())["ops"]
+    assert list(results) == [record.name for record in RECORDS], "run: python -m minigrad.testing report"
+    assert table(results) in (ROOT / "docs/parity.md").read_text(encoding="utf-8")
+    for record in RECORDS:
+        assert results[record.name]["errors"] == len(record.errors)
+
+
+def test_the_report_command_measures_the_records_of_a_module(tmp_path: Path) -> None:
+    (tmp_path / "my_records.py").write_text(
+        "from minigrad.testing import OpRecord, strategies as s\n"
+        "RECORDS = [OpRecord('exp', lambda m, F, x: m.exp(x), s.unary())]\n"
+    )
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- parity -->\n<!-- /parity -->\nafter\n")
+    command = [sys.executable, "-m", "minigrad.testing", "report", "--records", "my_records", "--examples", "5"]
+    options = ["--markdown", str(page), "--json", str(tmp_path / "out.json")]
+    subprocess.run([*command, *options], cwd=tmp_path, check=True, capture_output=True)
+    assert "| `exp` | 5 |" in page.read_text()
+    assert json.loads((tmp_path / "out.json").read_text())["ops"]["exp"]["samples"] == 5
+
+
+def test_float32_functions_run_through_assert_parity_too() -> None:
+    assert_parity(F.softplus, torch.nn.functional.softplus, X.astype(np.float32), second_gradient=False)
