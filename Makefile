@@ -4,13 +4,14 @@ BIN := .venv/bin
 # Tests run in one process a core; BLAS threads of their own would only be in each other's way.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
-.PHONY: help train test test-all lint format bench clean
+.PHONY: help train test test-all lint format report bench clean
 
 help:
 	@echo "make train     trains Inception V3 on the pictures that ship with minigrad, into runs/"
 	@echo "make test      installs the reference (torch) and runs the tests"
 	@echo "make test-all  ten times the random examples, and all tests on the reference kernels"
 	@echo "make lint      ruff, mypy, and the floors of the architecture"
+	@echo "make report    measures the parity figures anew, into docs/parity.md and README.md"
 	@echo "make bench     training step and kernels beside torch, into benchmarks/results.json"
 
 .venv/bin/python:
@@ -46,6 +47,9 @@ lint: .venv/test.stamp
 format: .venv/test.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+report: .venv/test.stamp
+	$(BIN)/python -m parity_tests.report
 
 bench: .venv/test.stamp
 	$(BIN)/python -m benchmarks

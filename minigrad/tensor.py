@@ -440,9 +440,10 @@ class Tensor(TensorBase):
     add, sub, mul, div, pow, neg, matmul = ops.add, ops.sub, ops.mul, ops.div, ops.pow, ops.neg, ops.matmul
     eq, ne, lt, le, gt, ge = ops.eq, ops.ne, ops.lt, ops.le, ops.gt, ops.ge
     logical_and, logical_or, logical_not = ops.logical_and, ops.logical_or, ops.logical_not
+    logical_xor, nonzero, square, reciprocal = ops.logical_xor, ops.nonzero, ops.square, ops.reciprocal
     exp, log, sqrt, rsqrt, abs, sign = ops.exp, ops.log, ops.sqrt, ops.rsqrt, ops.abs, ops.sign
     clamp, maximum, minimum = ops.clamp, ops.maximum, ops.minimum
-    isnan, isfinite = ops.isnan, ops.isfinite
+    isnan, isfinite, isinf = ops.isnan, ops.isfinite, ops.isinf
     log1p, expm1, sin, cos = ops.log1p, ops.expm1, ops.sin, ops.cos
     floor, ceil, round, trunc, masked_fill = ops.floor, ops.ceil, ops.round, ops.trunc, ops.masked_fill
     mm, bmm, addmm, dot, outer = ops.mm, ops.bmm, ops.addmm, ops.dot, ops.outer

@@ -219,3 +219,18 @@ def test_checkpointed_parts_have_torchs_gradients() -> None:
         results.append([y, x_.grad, *(p.grad for p in model.parameters())])
     for i, (a, b) in enumerate(zip(*results, strict=True)):
         assert_close(a, b, FLOAT64, f"value {i}")
+
+
+# --- Memory shared with torch ---
+
+
+def test_dlpack_shares_memory_with_torch_both_ways() -> None:
+    theirs = torch.arange(6.0).reshape(2, 3)
+    ours = minigrad.from_dlpack(theirs)
+    ours[0, 1] = 9.0
+    assert theirs[0, 1] == 9.0
+    back = torch.from_dlpack(minigrad.ones(2, 3).t())
+    assert (tuple(back.shape), tuple(back.stride())) == ((3, 2), (1, 3))
+    mine = minigrad.zeros(3)
+    torch.from_dlpack(mine)[1] = 5.0
+    assert mine.tolist() == [0.0, 5.0, 0.0]

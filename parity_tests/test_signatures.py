@@ -73,3 +73,24 @@ def test_every_public_tensor_function_exists_in_torch_under_its_name() -> None:
     for name in dir(minigrad.Tensor):
         if not name.startswith("_") and name not in ("array", "retains_grad", "next_functions"):
             assert hasattr(torch.Tensor, name), name
+
+
+#: torch's list of its own functions has other names for these arguments than its documentation, which is followed.
+DOCUMENTED_OTHERWISE = {"broadcast_to", "dot", "isfinite", "isinf", "logsumexp", "permute", "prod", "topk", "where"}
+BUILT_IN = [
+    name
+    for name in dir(minigrad)
+    if inspect.isfunction(getattr(minigrad, name))
+    and not name.startswith("_")
+    and name not in DOCUMENTED_OTHERWISE
+    and getattr(torch, name, None) in torch.overrides.get_testing_overrides()
+]
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_arguments_of_built_in_functions_are_torchs(name: str) -> None:
+    theirs = torch.overrides.get_testing_overrides()[getattr(torch, name)]
+    own = [p.name for p in _arguments(getattr(minigrad, name)) if p.kind != inspect.Parameter.KEYWORD_ONLY]
+    expected = [p.name for p in _arguments(theirs) if p.name != "out"]
+    both = min(len(own), len(expected))  # of overloads torch lists the shortest
+    assert own[:both] == expected[:both]

@@ -20,6 +20,7 @@ from minigrad.nn import functional as F
 from minigrad.testing import OpRecord, Sample, assert_close, assert_parity, gradcheck
 from minigrad.testing import strategies as s
 from minigrad.testing.report import table
+from parity_tests import tolerances
 from parity_tests.records import RECORDS
 
 ROOT = Path(__file__).parent.parent
@@ -190,3 +191,9 @@ def test_the_report_command_measures_the_records_of_a_module(tmp_path: Path) -> 
 
 def test_float32_functions_run_through_assert_parity_too() -> None:
     assert_parity(F.softplus, torch.nn.functional.softplus, X.astype(np.float32), second_gradient=False)
+
+
+def test_the_documented_tolerances_are_those_of_the_tests() -> None:
+    page = (ROOT / "docs/parity.md").read_text(encoding="utf-8")
+    for tolerance in (t for t in vars(tolerances).values() if isinstance(t, tolerances.Tolerance)):
+        assert f"| {tolerance.rtol:.2g} | {tolerance.atol:.2g} |" in page

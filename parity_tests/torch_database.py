@@ -42,6 +42,7 @@ NAMES = """
     scatter_add short sigmoid sign sin softmax softmax.with_dtype sort split split.list_args sqrt squeeze
     squeeze.multiple stack std std.unbiased sub sum t take_along_dim tanh tensordot to topk transpose tril triu
     trunc unbind unsqueeze var var.unbiased var_mean var_mean.unbiased view view_as where zeros zeros_like
+    isinf logical_xor nonzero reciprocal square
 """.split()  # noqa: SIM905
 
 

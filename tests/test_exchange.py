@@ -64,6 +64,12 @@ def test_dlpack_shares_memory_with_numpy_both_ways() -> None:
     assert np.shares_memory(back, array)
 
 
+def test_where_of_one_argument_and_nonzero_are_positions() -> None:
+    x = minigrad.tensor([[0.0, 2.0], [3.0, 0.0]])
+    assert x.nonzero().tolist() == [[0, 1], [1, 0]]
+    assert [position.tolist() for position in minigrad.where(x > 0)] == [[0, 1], [1, 0]]
+
+
 def test_dlpack_refuses_what_the_other_library_would_not_see() -> None:
     with pytest.raises(BufferError, match="detach"):
         np.from_dlpack(minigrad.ones(2, requires_grad=True))

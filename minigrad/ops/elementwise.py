@@ -196,7 +196,7 @@ def pow(input: Any, exponent: Any) -> Any:
     if not isinstance(input, TensorBase):
         as_tensor_operand("pow", exponent, "exponent")
     x, y = promote(input, exponent)
-    if isinstance(y, int | float) and y == 2:
+    if isinstance(y, int | float) and y == 2 and x.array.dtype.kind != "b":
         return Mul.apply(x, x)
     if isinstance(x, TensorBase) and x.array.dtype.kind in "iu" and isinstance(exponent, int) and exponent < 0:
         raise RuntimeError("Integers to negative integer powers are not allowed.")

@@ -7,7 +7,7 @@ came from, *adding*, since an index may name an element more than once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,14 +17,42 @@ from minigrad.function import Function, TensorBase, wrap
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, number
 
 
+class Index(NamedTuple):
+    """A torch index in two steps, each of which NumPy understands as torch does.
+
+    ``basic`` has the ints, slices and new dimensions, and gives a view; ``advanced``, if there are any, the arrays
+    of positions and masks, for the view. (In one step NumPy would count ints among the arrays: ``x[0, :, [1, 2]]``
+    is of shape (2, n) in NumPy and (n, 2) in torch.)
+    """
+
+    basic: tuple[Any, ...]
+    advanced: tuple[Any, ...] | None
+
+    def read(self, x: Any) -> Any:
+        """x[index]; a view unless there are arrays."""
+        view = x[self.basic]
+        return view if self.advanced is None else view[self.advanced]
+
+    def write(self, x: Any, value: Any) -> None:
+        """x[index] = value"""
+        x[self.basic][... if self.advanced is None else self.advanced] = value
+
+    def add(self, x: Any, value: Any) -> None:
+        """x[index] += value, where a position that the index names more than once gets each of its values."""
+        if self.advanced is None:
+            x[self.basic] += value
+        else:
+            np.add.at(x[self.basic], self.advanced, value)
+
+
 class GetItem(Function):
     """y = x[index]        ∂L/∂x = zeros, with ∂L/∂y added at index"""
 
     makes_view = True  # for ints and slices; an index of tensors copies
 
-    def forward(self, x: Any, index: Any) -> Any:
+    def forward(self, x: Any, index: Index) -> Any:
         self.shape, self.index = x.shape, index
-        return x[index]
+        return index.read(x)
 
     def backward(self, grad: Any) -> Any:
         return ScatterAt.apply(grad, self.shape, self.index), None
@@ -33,13 +61,13 @@ class GetItem(Function):
 class ScatterAt(Function):
     """y = zeros, with g added at index        ∂L/∂g = ∂L/∂y[index]"""
 
-    def forward(self, g: Any, shape: tuple[int, ...], index: Any) -> Any:
+    def forward(self, g: Any, shape: tuple[int, ...], index: Index) -> Any:
         self.index = index
         y = np.zeros_like(g, shape=shape)
-        if _is_basic(index):
-            y[index] = g  # no element twice, so nothing to add up
+        if index.advanced is None:
+            index.write(y, g)  # no element twice, so nothing to add up
         else:
-            np.add.at(y, index, g)
+            index.add(y, g)
         return y
 
     def backward(self, grad: Any) -> Any:
@@ -51,10 +79,10 @@ class SetItem(Function):
 
     in_place = True
 
-    def forward(self, x: Any, value: Any, index: Any) -> Any:
+    def forward(self, x: Any, value: Any, index: Index) -> Any:
         self.index = index
         self.value_shape = getattr(value, "shape", ())
-        x[index] = value
+        index.write(x, value)
         return x
 
     def backward(self, grad: Any) -> Any:
@@ -106,42 +134,66 @@ def _positions(indices: Any, dim: int) -> tuple[Any, ...]:
     return tuple(indices if d == dim else own[d] for d in range(indices.ndim))
 
 
-def _is_basic(index: Any) -> bool:
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(part is None or part is Ellipsis or isinstance(part, slice | int) for part in parts)
-
-
-def as_index(index: Any, like: Any) -> Any:
-    """A torch index as NumPy takes it: tensors and lists become arrays, on the device of the array ``like``.
+def as_index(index: Any, like: Any) -> Index:
+    """A torch index (one part or a tuple of parts), with its arrays on the device of the array ``like``.
 
     Raises:
         ValueError: for a slice with a step below 1, which torch does not have (use ``flip``).
         IndexError: for a part that is no index.
     """
-    parts = tuple(_index_part(part, like) for part in (index if isinstance(index, tuple) else (index,)))
-    # With a final "..." NumPy gives a 0-d view for an index of ints only, where it would give a copy.
-    return parts if not _is_basic(parts) or Ellipsis in parts else (*parts, Ellipsis)
+    parts = index if isinstance(index, tuple) else (index,)
+    basic: list[Any] = []
+    advanced: list[Any] = []
+    for part in parts:
+        if isinstance(part, slice):
+            if part.step is not None and part.step < 1:
+                raise ValueError("step must be greater than zero")
+            basic.append(part)
+            advanced.append(slice(None))
+        elif part is None or part is Ellipsis:
+            basic.append(part)
+            advanced.append(slice(None) if part is None else part)
+        elif isinstance(part, int) and not isinstance(part, bool):
+            basic.append(part)
+        else:
+            _add_array_part(part, basic, advanced, like)
+    has_arrays = any(not isinstance(part, slice) and part is not Ellipsis for part in advanced)
+    if Ellipsis not in basic:  # so that ints alone give a 0-d view, where NumPy would give a copy
+        basic.append(Ellipsis)
+    return Index(tuple(basic), tuple(advanced) if has_arrays else None)
 
 
-def _index_part(part: Any, like: Any) -> Any:
+def _add_array_part(part: Any, basic: list[Any], advanced: list[Any], like: Any) -> None:
+    """Adds a part made of numbers: an array of positions, a mask, or one number of either kind."""
+    array = _part_as_array(part, like)
+    if array.ndim == 0 and array.dtype.kind in "iu" and array.dtype != np.uint8:
+        basic.append(int(to_host(array)))
+    elif array.ndim == 0:  # True adds a dimension of size 1, False one of size 0
+        chosen = np.zeros(int(bool(to_host(array))), np.int64)
+        basic.append(None)
+        advanced.append(to_device(chosen, device_of(like)))
+    else:
+        mask = array.dtype.kind == "b" or array.dtype == np.uint8  # torch still takes bytes as a mask
+        basic.extend([slice(None)] * (array.ndim if mask else 1))
+        advanced.append(array.astype(bool) if mask else array)
+
+
+def _part_as_array(part: Any, like: Any) -> Any:
     if isinstance(part, TensorBase):
-        if part.array.dtype.kind not in "iub":
-            raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, got {part.array.dtype}")
-        return int(to_host(part.array)) if part.array.ndim == 0 and part.array.dtype.kind != "b" else part.array
-    if isinstance(part, slice):
-        if part.step is not None and part.step < 1:
-            raise ValueError("step must be greater than zero")
-        return part
-    if isinstance(part, list | np.ndarray):
-        return to_device(np.asarray(part), device_of(like))
-    if part is None or part is Ellipsis or isinstance(part, int):
-        return part
-    if isinstance(part, np.integer):
-        return int(part)
-    raise IndexError(
-        "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
-        f"(got {type(part).__name__})"
-    )
+        array = part.array
+    elif isinstance(part, list | tuple | np.ndarray | np.integer | np.bool_ | bool):
+        array = np.asarray(part)
+        if array.size == 0 and array.dtype.kind == "f":  # an empty list
+            array = array.astype(np.int64)
+        array = to_device(array, device_of(like))
+    else:
+        raise IndexError(
+            "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
+            f"(got {type(part).__name__})"
+        )
+    if array.dtype.kind not in "iub":
+        raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, got {array.dtype}")
+    return array
 
 
 def getitem(input: Any, index: Any) -> Any:
@@ -316,7 +368,7 @@ def index_put(input: Any, indices: Sequence[Any], values: Any, accumulate: bool 
     index = tuple(indices)
     if accumulate:
         where = as_index(index, x.array)
-        return x + ScatterAt.apply(new.expand(*x.array[where].shape), x.array.shape, where)
+        return x + ScatterAt.apply(new.expand(*where.read(x.array).shape), x.array.shape, where)
     result = x.clone()
     setitem(result, index, new)
     return result

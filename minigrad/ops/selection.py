@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.device import to_host
 from minigrad.function import Function, TensorBase, why_not_broadcast, wrap
 from minigrad.ops.promotion import as_tensor_operand, cast, number, promote, raw
 
@@ -113,12 +114,25 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     return where(between_equals, y.detach(), y)
 
 
-def where(condition: Any, input: Any, other: Any) -> Any:
-    """input where condition holds, other elsewhere; all three broadcast.
+def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
+    """Where the elements are not 0: (count, dimensions) of int64, or a vector for each dimension."""
+    x = as_tensor_operand("nonzero", input).array
+    if x.ndim == 0 and not as_tuple:
+        return wrap(np.zeros_like(x, shape=(int(to_host(x) != 0), 0), dtype=np.int64))
+    positions = np.nonzero(x.reshape(1) if x.ndim == 0 else x)
+    if as_tuple:
+        return tuple(wrap(position) for position in positions)
+    return wrap(np.stack(positions, axis=-1))
+
+
+def where(condition: Any, input: Any = None, other: Any = None) -> Any:
+    """input where condition holds, other elsewhere; all three broadcast. ``where(condition)`` is ``nonzero``.
 
     Raises:
         RuntimeError: if the condition is not bool.
     """
+    if input is None and other is None:
+        return nonzero(condition, as_tuple=True)
     if condition.array.dtype.kind != "b":
         raise RuntimeError(f"where expected condition to be a boolean tensor, but got {condition.array.dtype}")
     if not isinstance(input, TensorBase) and not isinstance(other, TensorBase):
@@ -168,6 +182,7 @@ gt = _comparison("gt", np.greater)
 ge = _comparison("ge", np.greater_equal)
 logical_and = _comparison("logical_and", np.logical_and, numbers=False)
 logical_or = _comparison("logical_or", np.logical_or, numbers=False)
+logical_xor = _comparison("logical_xor", np.logical_xor, numbers=False)
 
 
 def logical_not(input: Any) -> Any:

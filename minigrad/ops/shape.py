@@ -66,14 +66,14 @@ class Cat(Function):
         return tuple([grad[(*before, slice(end - n, end))] for n, end in zip(self.lengths, ends, strict=True)])
 
 
-def reshape(input: Any, *shape: Any) -> Any:
+def reshape(input: Any, *sizes: Any, shape: Any = None) -> Any:
     """The same elements in another shape; one size may be −1. A view where memory allows.
 
     Raises:
         RuntimeError: if the number of elements differs.
     """
     x = as_tensor_operand("reshape", input)
-    return Reshape.apply(x, resolve_sizes(_as_ints(shape), x.array.size))
+    return Reshape.apply(x, resolve_sizes(_as_ints(sizes if shape is None else (shape,)), x.array.size))
 
 
 def _as_ints(arguments: tuple[Any, ...]) -> tuple[int, ...]:
@@ -119,14 +119,14 @@ def view(input: Any, *shape: Any) -> Any:
     return y
 
 
-def permute(input: Any, *dims: Any) -> Any:
+def permute(input: Any, *order: Any, dims: Any = None) -> Any:
     """The dimensions in another order, as a view.
 
     Raises:
         RuntimeError: if ``dims`` does not name every dimension once.
     """
     x = as_tensor_operand("permute", input)
-    given = _as_ints(dims)
+    given = _as_ints(order if dims is None else (dims,))
     if len(given) != x.array.ndim:
         raise RuntimeError(
             f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "

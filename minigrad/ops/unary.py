@@ -146,6 +146,16 @@ def rsqrt(input: Any) -> Any:
     return 1 / sqrt(input)
 
 
+def reciprocal(input: Any) -> Any:
+    """1/x of every element."""
+    return 1 / to_floating(as_tensor_operand("reciprocal", input))
+
+
+def square(input: Any) -> Any:
+    """x² of every element."""
+    return as_tensor_operand("square", input) ** 2
+
+
 def abs(input: Any) -> Any:
     """|x| of every element.
 
@@ -216,6 +226,11 @@ def round(input: Any, *, decimals: int = 0) -> Any:
 def isnan(input: Any) -> Any:
     """Where an element is NaN."""
     return wrap(np.isnan(input.array))
+
+
+def isinf(input: Any) -> Any:
+    """Where an element is infinite."""
+    return wrap(np.isinf(input.array))
 
 
 def isfinite(input: Any) -> Any:

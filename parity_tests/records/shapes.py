@@ -178,3 +178,8 @@ record(
     lambda m, F: F.pad(m.zeros(3), (1, 1), "reflect"),
     lambda m, F: F.pad(m.zeros(1, 3), (1, 1), "mirror"),
 )
+record(
+    "keywords",
+    lambda m, F, x: m.permute(m.reshape(x, shape=(6, 10)), dims=(1, 0)),
+    block,
+)
