@@ -2,7 +2,7 @@
 
 import sys as _sys
 
-from minigrad import autograd, creation, derivatives, nn, ops, optim, recompute
+from minigrad import autograd, creation, derivatives, nn, ops, optim, profiler, recompute
 from minigrad.autograd import (
     enable_grad,
     inference_mode,

@@ -18,10 +18,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
+from minigrad import function
 from minigrad.function import Edge, Function, Node, TensorBase, gradient_edge, refuse_stale_views, wrap
 from minigrad.grad_mode import (
     detect_anomaly,
@@ -182,7 +184,8 @@ def _run_backward(
     useful = None if wanted is None else _nodes_on_a_path_to(wanted, order)
     pending = _GradientSums(create_graph)
     captured: dict[Edge, Any] = {}
-    with set_grad_enabled(create_graph):
+    observer = function.observer
+    with set_grad_enabled(create_graph), nullcontext() if observer is None else observer.phase("backward"):
         for root, gradient in zip(roots, root_gradients, strict=True):
             pending.add(gradient_edge(root), gradient)
         order.reverse()

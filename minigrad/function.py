@@ -9,6 +9,7 @@ and dropping the output frees the graph at once.
 
 from __future__ import annotations
 
+import time
 import traceback
 import weakref
 from collections.abc import Callable, Iterable, Sequence
@@ -114,6 +115,7 @@ class TensorBase:
             self.grad_fn.retained = {**self.grad_fn.retained, self._output_index: weakref.ref(self)}
 
 
+observer: Any = None  # the profile that is recording, if one is (profiler.py)
 _tensor_class: type[TensorBase] = TensorBase
 
 
@@ -217,6 +219,7 @@ class Function:
         if cls.in_place:
             _refuse_untrackable_write(inputs[0], cls, enabled, recording)
 
+        start = time.perf_counter() if observer is not None else 0.0
         try:
             results = node.forward(*arrays, **options)
         except ValueError as error:
@@ -226,6 +229,8 @@ class Function:
 
         single = not isinstance(results, tuple)
         results = (results,) if single else results
+        if observer is not None:
+            observer.ran(cls.__name__, arrays, results, start)
         outputs = [wrap(result) for result in results]
         if cls.in_place:
             outputs[0] = inputs[0]

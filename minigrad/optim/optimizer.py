@@ -12,6 +12,7 @@ import numpy as np
 from minigrad.device import to_device
 from minigrad.grad_mode import enable_grad, no_grad
 from minigrad.kernels import of as kernels_of
+from minigrad.profiler import record_function
 from minigrad.tensor import Tensor
 
 
@@ -86,7 +87,7 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        with no_grad():
+        with no_grad(), record_function(f"{type(self).__name__}.step"):
             for group in self.param_groups:
                 for p in group["params"]:
                     if p.grad is not None:

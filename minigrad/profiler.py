@@ -1,0 +1,162 @@
+"""Where the time goes: every operation with its shapes, phase, time and bytes, as a table or a Chrome trace.
+
+    with minigrad.profiler.profile() as prof:
+        train_step()
+    print(prof.key_averages().table())
+    prof.export_chrome_trace("trace.json")      # open it in chrome://tracing or ui.perfetto.dev
+
+The names are those of ``torch.profiler``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from minigrad import function
+
+
+@dataclass
+class Event:
+    """One operation that ran: times in seconds since the profile began, bytes of its outputs."""
+
+    name: str
+    shapes: tuple[tuple[int, ...], ...]
+    phase: str
+    start: float
+    seconds: float
+    bytes: int
+    thread: int
+
+
+@dataclass
+class Average:
+    """Events of the same name and phase (and shapes, if they are told apart), added up."""
+
+    name: str
+    phase: str
+    shapes: tuple[tuple[int, ...], ...]
+    count: int = 0
+    seconds: float = 0.0
+    bytes: int = 0
+
+
+class Averages(list[Average]):
+    """What ``key_averages`` returns."""
+
+    def table(self, sort_by: str = "seconds", row_limit: int = 30) -> str:
+        """The rows as text, the largest ``sort_by`` (``seconds``, ``count`` or ``bytes``) first.
+
+        Raises:
+            ValueError: for another ``sort_by``.
+        """
+        if sort_by not in ("seconds", "count", "bytes"):
+            raise ValueError(f"sort_by must be 'seconds', 'count' or 'bytes', got {sort_by!r}")
+        total = sum(row.seconds for row in self) or 1.0
+        rows = sorted(self, key=lambda row: -getattr(row, sort_by))
+        lines = [f"{'operation':<22} {'phase':<9} {'calls':>6} {'seconds':>9} {'share':>6} {'MB':>9}  shapes"]
+        for row in rows[:row_limit]:
+            shapes = " ".join("x".join(map(str, shape)) or "()" for shape in row.shapes)
+            lines.append(
+                f"{row.name:<22} {row.phase:<9} {row.count:>6} {row.seconds:>9.4f} {row.seconds / total:>6.1%} "
+                f"{row.bytes / 1e6:>9.1f}  {shapes}"
+            )
+        if len(rows) > row_limit:
+            lines.append(f"… and {len(rows) - row_limit} more")
+        return "\n".join([*lines, f"{total:.4f} s in {sum(row.count for row in self)} operations"])
+
+
+class profile:  # noqa: N801  (torch's name for it)
+    """Records every operation inside the ``with`` block, of this thread and others.
+
+    Operations of backward are those that backward runs: the phase says which. It costs about a microsecond an
+    operation, and nothing when it is off.
+
+    Raises:
+        RuntimeError: if another profile is already recording.
+    """
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self._local = threading.local()
+        self._begin = 0.0
+
+    def __enter__(self) -> Self:
+        if function.observer is not None:
+            raise RuntimeError("another profile is already recording")
+        self._begin = time.perf_counter()
+        function.observer = self
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        function.observer = None
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Operations inside belong to this phase (``backward`` is set by the engine, ``optimizer`` by optimisers)."""
+        before = getattr(self._local, "phase", "forward")
+        self._local.phase = name
+        try:
+            yield
+        finally:
+            self._local.phase = before
+
+    def ran(self, name: str, arrays: Sequence[Any], outputs: Sequence[Any], start: float) -> None:
+        """Called by the engine after each operation."""
+        now = time.perf_counter()
+        self.events.append(
+            Event(
+                name,
+                tuple(tuple(a.shape) for a in arrays if hasattr(a, "shape")),
+                getattr(self._local, "phase", "forward"),
+                start - self._begin,
+                now - start,
+                sum(o.nbytes for o in outputs if hasattr(o, "nbytes")),
+                threading.get_ident(),
+            )
+        )
+
+    def key_averages(self, group_by_input_shape: bool = False) -> Averages:
+        """The events added up by name and phase, and by shapes if asked."""
+        rows: dict[Any, Average] = {}
+        for event in self.events:
+            shapes = event.shapes if group_by_input_shape else ()
+            row = rows.setdefault((event.name, event.phase, shapes), Average(event.name, event.phase, shapes))
+            row.count += 1
+            row.seconds += event.seconds
+            row.bytes += event.bytes
+        return Averages(sorted(rows.values(), key=lambda row: -row.seconds))
+
+    def export_chrome_trace(self, path: str | os.PathLike[str]) -> None:
+        """Writes the events in Chrome's trace format."""
+        events = [
+            {
+                "name": event.name,
+                "cat": event.phase,
+                "ph": "X",
+                "ts": event.start * 1e6,
+                "dur": event.seconds * 1e6,
+                "pid": 0,
+                "tid": event.thread,
+                "args": {"shapes": [list(shape) for shape in event.shapes], "bytes": event.bytes},
+            }
+            for event in self.events
+        ]
+        Path(path).write_text(json.dumps({"traceEvents": events, "displayTimeUnit": "ms"}), encoding="utf-8")
+
+
+@contextmanager
+def record_function(name: str) -> Iterator[None]:
+    """Makes one event of what runs inside, under a name of your own."""
+    observer = function.observer
+    start = time.perf_counter()
+    yield
+    if observer is not None:
+        observer.ran(name, (), (), start)
