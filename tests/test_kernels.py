@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import warnings
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minigrad.kernels import cpu, reference
+from minigrad.kernels.compiled import compiled
 from minigrad.kernels.geometry import Window
+from minigrad.kernels.layout import channels_first
 from minigrad.kernels.threads import evenly, get_num_threads, parallel, set_num_threads
 
 #: float32 against a float64 reference: the rounding of sums of a few hundred terms.
@@ -166,8 +175,8 @@ def test_elementwise_kernels_equal_the_reference(shape: tuple[int, ...], transpo
     def step(p: np.ndarray, g: np.ndarray) -> None:
         p -= 0.1 * g
 
-    cpu.update(step, [ours, g])
-    reference.update(step, [expected, g])
+    cpu.update([(step, [ours, g])])
+    reference.update([(step, [expected, g])])
     assert np.array_equal(ours, expected)
 
 
@@ -214,3 +223,116 @@ def test_parallel_keeps_the_order_and_passes_errors_on() -> None:
         parallel(fail, [1, 2, 3])
     with pytest.raises(RuntimeError, match="positive"):
         set_num_threads(0)
+
+
+# --- Convolution without columns ---
+
+
+@st.composite
+def _direct_cases(draw: Any) -> tuple[Any, ...]:
+    """Shapes and windows for the kernels that read the grid: large and small maps, few and many pictures."""
+    kernel = (draw(st.integers(1, 5)), draw(st.integers(1, 5)))
+    dilation = (draw(st.integers(1, 2)), draw(st.integers(1, 2)))
+    padding = tuple((draw(st.integers(0, 3)), draw(st.integers(0, 3))) for _ in range(2))
+    window = Window(kernel, (1, 1), padding, dilation)
+    n, channels, out = draw(st.integers(1, 17)), draw(st.integers(1, 9)), draw(st.integers(8, 20))
+    smallest = [max(1, d * (k - 1) + 1 - sum(p)) for d, k, p in zip(dilation, kernel, padding, strict=True)]
+    size = [draw(st.integers(m, m + 12)) for m in smallest]
+    return (n, channels, *size), out, window, draw(st.sampled_from([np.float32, np.float64])), draw(st.integers(1, 3))
+
+
+@pytest.mark.skipif(compiled("conv_direct") is None, reason="needs Numba (pip install minigrad[fast])")
+@settings(max_examples=60)
+@given(_direct_cases())
+def test_direct_convolutions_equal_the_reference(case: tuple[Any, ...]) -> None:
+    shape, out, window, dtype, threads = case
+    direct = compiled("conv_direct")
+    x, w = _random(shape, 0, False).astype(dtype), _random((out, shape[1], *window.kernel), 1, False).astype(dtype)
+    if not direct.suits(x, w, window):
+        return
+    expected = reference.conv2d(x, w, window, 1)
+    g = _random(expected.shape, 2, False).astype(dtype)
+    before = get_num_threads()
+    set_num_threads(threads)
+    try:
+        y = direct.conv2d(channels_first(x), w, window).transpose(1, 0, 2, 3)
+        dx, dw = direct.conv2d_backward(channels_first(x), w, channels_first(g), window, True, True)
+        only_dw = direct.conv2d_backward(channels_first(x), w, channels_first(g), window, False, True)
+        only_dx = direct.conv2d_backward(channels_first(x), w, channels_first(g), window, True, False)
+    finally:
+        set_num_threads(before)
+    tolerance = 1e-12 if dtype is np.float64 else 1e-4
+    expected_dx, expected_dw = reference.conv2d_backward(x, w, g, window, 1, True, True)
+    for ours, theirs in ((y, expected), (dx.transpose(1, 0, 2, 3), expected_dx), (dw, expected_dw)):
+        assert np.abs(ours - theirs).max() <= tolerance * np.abs(theirs).max()
+    assert only_dw[0] is None
+    assert np.array_equal(only_dw[1], dw)
+    assert only_dx[1] is None
+    assert np.array_equal(only_dx[0], dx)
+
+
+@pytest.mark.skipif(compiled("conv_direct") is None, reason="needs Numba (pip install minigrad[fast])")
+def test_direct_convolutions_on_a_processor_with_narrower_vectors() -> None:
+    code = """
+import llvmlite.binding as binding, numba
+numba.njit(lambda: 0)()  # Numba itself asks for the features too
+binding.get_host_cpu_features = lambda: {}
+import numpy as np
+from minigrad.kernels import conv_direct, microkernel, reference
+from minigrad.kernels.geometry import Window
+assert microkernel.VECTOR_BYTES == 32
+random = np.random.default_rng(0)
+x, w = random.standard_normal((3, 5, 9, 11), np.float32), random.standard_normal((10, 5, 3, 3), np.float32)
+window = Window((3, 3), padding=((1, 1), (1, 1)))
+y = conv_direct.conv2d(x.transpose(1, 0, 2, 3).copy(), w, window).transpose(1, 0, 2, 3)
+assert np.abs(y - reference.conv2d(x, w, window, 1)).max() < 1e-4
+g = random.standard_normal(y.shape, np.float32)
+turned = [a.transpose(1, 0, 2, 3).copy() for a in (x, g)]
+dx, dw = conv_direct.conv2d_backward(turned[0], w, turned[1], window, True, True)
+expected = reference.conv2d_backward(x, w, g, window, 1, True, True)
+assert np.abs(dx.transpose(1, 0, 2, 3) - expected[0]).max() < 1e-3
+assert np.abs(dw - expected[1]).max() < 1e-3
+"""
+    with tempfile.TemporaryDirectory() as cache:  # the compiled code must not be found again by other processes
+        environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
+        run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+# --- Threads ---
+
+
+def test_kernels_may_be_called_from_several_threads_at_once() -> None:
+    x, w = _random((4, 8, 20, 20), 0, False), _random((8, 8, 3, 3), 1, False)
+    expected = cpu.conv2d(x, w, Window((3, 3)), 1)
+    wrong: list[int] = []
+
+    def work(number: int) -> None:
+        for _ in range(20):
+            if not np.array_equal(cpu.conv2d(x, w, Window((3, 3)), 1), expected):
+                wrong.append(number)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+def test_kernels_work_in_a_child_after_fork() -> None:
+    x, w = _random((4, 8, 20, 20), 0, False), _random((8, 8, 3, 3), 1, False)
+    expected = cpu.conv2d(x, w, Window((3, 3)), 1)  # starts the helpers of the parent
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking where there are threads, which is the point
+        child = os.fork()
+    if child == 0:
+        os._exit(0 if np.array_equal(cpu.conv2d(x, w, Window((3, 3)), 1), expected) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_helper_that_fell_asleep_wakes_up() -> None:
+    for pause in (0.0, 0.05, 0.0, 0.2):
+        time.sleep(pause)
+        assert parallel(sum, [1, 2, 3, 4]) in ([3, 7], [10], [1, 2, 7], [1, 2, 3, 4])

@@ -11,19 +11,17 @@ time as stay in the cache, and multiplies each block by the weights ("im2col + G
 
 from __future__ import annotations
 
-import importlib
-import os
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
 
 from minigrad.kernels import reference
+from minigrad.kernels.compiled import compiled
 from minigrad.kernels.conv_cpu import conv2d, conv2d_backward, conv2d_input, conv2d_weight
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.layout import channel_blocks, channels_first, flat_alike, logical, rows_of
-from minigrad.kernels.threads import parallel
+from minigrad.kernels.threads import evenly, parallel, workers
 
 __all__ = [
     "avg_pool2d",
@@ -43,18 +41,8 @@ __all__ = [
 ]
 
 
-@cache
 def _loops() -> Any:
-    """cpu_loops if Numba is installed and wanted, else None: then NumPy does the same in more passes.
-
-    Imported when first needed, because importing Numba takes longer than importing all of minigrad.
-    """
-    if os.environ.get("MINIGRAD_KERNELS") == "numpy":
-        return None
-    try:
-        return importlib.import_module("minigrad.kernels.cpu_loops")
-    except ImportError:
-        return None
+    return compiled("cpu_loops")
 
 
 _BLOCK = 32_768  # elements of one operand that an elementwise loop takes at a time: 128 KiB in float32
@@ -63,10 +51,10 @@ _BLOCK = 32_768  # elements of one operand that an elementwise loop takes at a t
 # --- Elementwise loops ---
 
 
-def _over_blocks(work: Callable[..., None], flats: Sequence[np.ndarray]) -> None:
-    """``work`` on matching stretches of flat arrays, each small enough to stay in the cache."""
+def _shared_out(work: Callable[..., None], flats: Sequence[np.ndarray]) -> None:
+    """``work`` on matching stretches of flat arrays, one for each thread."""
     size = flats[0].size
-    jobs = [slice(start, start + _BLOCK) for start in range(0, size, _BLOCK)]
+    jobs = evenly(size, workers() if size > _BLOCK else 1)
 
     def run(stretch: list[slice]) -> None:
         for part in stretch:
@@ -81,7 +69,7 @@ def relu(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     flats = flat_alike(x, y)
     if flats is None:
         return reference.relu(x, out)
-    _over_blocks(lambda a, b: np.maximum(a, 0, out=b), flats)
+    _shared_out(lambda a, b: np.maximum(a, 0, out=b), flats)
     return y
 
 
@@ -93,19 +81,28 @@ def pass_where_positive(g: np.ndarray, y: np.ndarray) -> np.ndarray:
         return reference.pass_where_positive(g, y)
     loops = _loops()
     if loops is not None and g.dtype == y.dtype and g.dtype.kind == "f":
-        _over_blocks(loops.pass_where_positive, flats)
+        _shared_out(loops.pass_where_positive, flats)
     else:
-        _over_blocks(lambda a, b, c: np.multiply(a, b > 0, out=c), flats)
+        _shared_out(lambda a, b, c: np.multiply(a, b > 0, out=c), flats)
     return z
 
 
-def update(step: Callable[..., None], arrays: Sequence[np.ndarray]) -> None:
-    """As reference.update, block by block."""
-    flats = flat_alike(*arrays)
-    if flats is None:
-        step(*arrays)
-    else:
-        _over_blocks(step, flats)
+def update(updates: Sequence[tuple[Callable[..., None], Sequence[np.ndarray]]]) -> None:
+    """As reference.update, block by block, all updates shared out among the threads together."""
+    jobs: list[tuple[Callable[..., None], list[np.ndarray]]] = []
+    for formula, arrays in updates:
+        flats = flat_alike(*arrays)
+        if flats is None:
+            jobs.append((formula, list(arrays)))
+            continue
+        for start in range(0, flats[0].size, _BLOCK):
+            jobs.append((formula, [flat[start : start + _BLOCK] for flat in flats]))
+
+    def run(stretch: list[tuple[Callable[..., None], list[np.ndarray]]]) -> None:
+        for formula, arrays in stretch:
+            formula(*arrays)
+
+    parallel(run, jobs)
 
 
 # --- Batch normalisation: each thread takes a few channels through every pass while they are in the cache ---
@@ -267,6 +264,8 @@ def avg_pool2d(x: np.ndarray, window: Window, scale: Any) -> np.ndarray:
     xc = channels_first(x)
     channels, n, height, width = xc.shape
     y = np.empty((channels, n, *window.output_size(height, width)), x.dtype)
+    if _window_sums(xc, window, scale, y):
+        return y.transpose(1, 0, 2, 3)  # C N H W -> N C H W
 
     def run(blocks: list[slice]) -> None:
         for c in blocks:
@@ -274,6 +273,22 @@ def avg_pool2d(x: np.ndarray, window: Window, scale: Any) -> np.ndarray:
 
     parallel(run, channel_blocks(channels, n * height * width, _BLOCK))
     return y.transpose(1, 0, 2, 3)  # C N H W -> N C H W
+
+
+def _window_sums(xc: np.ndarray, window: Window, scale: Any, y: np.ndarray) -> bool:
+    """scale · Σ of each window, into y, where Numba is there to do it."""
+    loops = _loops()
+    (top, _), (left, _) = window.padding
+    if loops is None or xc.dtype.kind != "f" or min(top, left) < 0:
+        return False
+    factors = np.ascontiguousarray(np.broadcast_to(np.asarray(scale, xc.dtype), y.shape[2:]))
+
+    def run(parts: list[slice]) -> None:
+        for c in parts:
+            loops.window_sums(xc[c], window.kernel, window.stride, top, left, factors, y[c])
+
+    parallel(run, evenly(len(xc), workers()))
+    return True
 
 
 def avg_pool2d_backward(g: np.ndarray, input_shape: tuple[int, ...], window: Window, scale: Any) -> np.ndarray:
@@ -288,6 +303,8 @@ def avg_pool2d_backward(g: np.ndarray, input_shape: tuple[int, ...], window: Win
     (top, bottom), (left, right) = window.padding
     back = window._replace(padding=((kh - 1 - top, kh - 1 - bottom), (kw - 1 - left, kw - 1 - right)))
     is_window_sum = window.stride == (1, 1) and size == (height + top + bottom, width + left + right)
+    if is_window_sum and isinstance(scale, float) and _window_sums(gc, back, scale, dx):
+        return dx.transpose(1, 0, 2, 3)  # C N H W -> N C H W
 
     def run(blocks: list[slice]) -> None:
         for c in blocks:

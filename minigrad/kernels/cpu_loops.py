@@ -79,6 +79,30 @@ def pass_where_positive(g: Any, y: Any, z: Any) -> None:
 
 
 @_compiled
+def window_sums(x: Any, kernel: Any, stride: Any, top: int, left: int, scale: Any, y: Any) -> None:
+    """scale · Σ of each window of x (channels, N, H, W) inside zeros; ``scale`` is (rows, columns), as y's last two."""
+    channels, n, rows, columns = y.shape
+    height, width = x.shape[2:]
+    reach = stride[1] * (columns - 1) + kernel[1]
+    down = np.empty(reach, x.dtype)  # sums down the window's height, of one row of windows
+    seen = min(width, reach - left)
+    for c in range(channels):
+        for p in range(n):
+            for r in range(rows):
+                down[:] = 0
+                for i in range(kernel[0]):
+                    h = r * stride[0] + i - top
+                    if 0 <= h < height:
+                        for w in range(seen):
+                            down[left + w] += x[c, p, h, w]
+                for q in range(columns):
+                    total = down[q * stride[1]]
+                    for j in range(1, kernel[1]):
+                        total += down[q * stride[1] + j]
+                    y[c, p, r, q] = total * scale[r, q]
+
+
+@_compiled
 def max_pool2d(xp: Any, kernel: Any, stride: Any, dilation: Any, y: Any, taps: Any) -> None:
     """As reference.max_pool2d, of a padded input (channels, N, H, W)."""
     channels, n, rows, columns = y.shape

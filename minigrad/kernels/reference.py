@@ -176,6 +176,7 @@ def _by_channel(v: Any, x: Any) -> Any:
 # --- Optimisers ---
 
 
-def update(step: Callable[..., None], arrays: Sequence[Any]) -> None:
-    """Runs ``step(*arrays)``, which changes its arrays in place, element by element."""
-    step(*arrays)
+def update(updates: Sequence[tuple[Callable[..., None], Sequence[Any]]]) -> None:
+    """Runs ``formula(*arrays)`` for each (formula, arrays); it changes its arrays in place, element by element."""
+    for formula, arrays in updates:
+        formula(*arrays)

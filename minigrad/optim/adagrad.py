@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.optimizer import Optimizer, check_non_negative, run_blocks, zeros_state
+from minigrad.optim.optimizer import Optimizer, Update, check_non_negative, zeros_state
 from minigrad.tensor import Tensor
 
 
@@ -56,7 +56,7 @@ class Adagrad(Optimizer):
     def _start(self, parameter: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         return {"step": 0.0, "sum": zeros_state(parameter).fill_(group["initial_accumulator_value"])}
 
-    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Update:
         if not state:
             state.update(self._start(parameter, group))
         state["step"] += 1
@@ -71,4 +71,4 @@ class Adagrad(Optimizer):
             s += g * g
             p -= rate * g / (np.sqrt(s) + eps)
 
-        run_blocks(formula, parameter, grad, state["sum"])
+        return Update(formula, parameter, grad, state["sum"])

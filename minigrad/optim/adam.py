@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.optimizer import Optimizer, check_betas, check_non_negative, run_blocks, zeros_state
+from minigrad.optim.optimizer import Optimizer, Update, check_betas, check_non_negative, zeros_state
 from minigrad.tensor import Tensor
 
 
@@ -53,7 +53,7 @@ class Adam(Optimizer):
             },
         )
 
-    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Update:
         if not state:
             state.update(step=0.0, exp_avg=zeros_state(parameter), exp_avg_sq=zeros_state(parameter))
             if group["amsgrad"]:
@@ -82,7 +82,7 @@ class Adam(Optimizer):
             p -= step_size * (m / denominator)
 
         buffers = [state["exp_avg"], state["exp_avg_sq"], *([state["max_exp_avg_sq"]] if group["amsgrad"] else [])]
-        run_blocks(formula, parameter, grad, *buffers)
+        return Update(formula, parameter, grad, *buffers)
 
 
 class AdamW(Adam):

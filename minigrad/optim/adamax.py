@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.optimizer import Optimizer, check_betas, check_non_negative, run_blocks, zeros_state
+from minigrad.optim.optimizer import Optimizer, Update, check_betas, check_non_negative, zeros_state
 from minigrad.tensor import Tensor
 
 
@@ -42,7 +42,7 @@ class Adamax(Optimizer):
             },
         )
 
-    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Update:
         if not state:
             state.update(step=0.0, exp_avg=zeros_state(parameter), exp_inf=zeros_state(parameter))
         state["step"] += 1
@@ -60,4 +60,4 @@ class Adamax(Optimizer):
             np.maximum(u, np.abs(g) + eps, out=u)
             p -= rate * m / u
 
-        run_blocks(formula, parameter, grad, state["exp_avg"], state["exp_inf"])
+        return Update(formula, parameter, grad, state["exp_avg"], state["exp_inf"])

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.optimizer import Optimizer, check_betas, check_non_negative, run_blocks, zeros_state
+from minigrad.optim.optimizer import Optimizer, Update, check_betas, check_non_negative, zeros_state
 from minigrad.tensor import Tensor
 
 
@@ -37,7 +37,7 @@ class Lion(Optimizer):
             params, {"lr": lr, "betas": check_betas(betas), "weight_decay": weight_decay, "maximize": maximize}
         )
 
-    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Update:
         if not state:
             state["exp_avg"] = zeros_state(parameter)
         lr, (beta1, beta2), decay, maximize = group["lr"], group["betas"], group["weight_decay"], group["maximize"]
@@ -51,4 +51,4 @@ class Lion(Optimizer):
             m *= beta2
             m += (1 - beta2) * g
 
-        run_blocks(formula, parameter, grad, state["exp_avg"])
+        return Update(formula, parameter, grad, state["exp_avg"])

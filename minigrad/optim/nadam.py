@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.optimizer import Optimizer, check_betas, check_non_negative, run_blocks, zeros_state
+from minigrad.optim.optimizer import Optimizer, Update, check_betas, check_non_negative, zeros_state
 from minigrad.tensor import Tensor
 
 
@@ -50,7 +50,7 @@ class NAdam(Optimizer):
             },
         )
 
-    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Update:
         if not state:
             state.update(step=0.0, mu_product=1.0, exp_avg=zeros_state(parameter), exp_avg_sq=zeros_state(parameter))
         state["step"] += 1
@@ -74,4 +74,4 @@ class NAdam(Optimizer):
             denominator = np.sqrt(v / (1 - beta2**t)) + eps
             p -= (of_gradient * g + of_momentum * m) / denominator
 
-        run_blocks(formula, parameter, grad, state["exp_avg"], state["exp_avg_sq"])
+        return Update(formula, parameter, grad, state["exp_avg"], state["exp_avg_sq"])

@@ -16,6 +16,17 @@ from minigrad.profiler import record_function
 from minigrad.tensor import Tensor
 
 
+class Update:
+    """``formula(*arrays)``, which changes the arrays of some tensors in place, element by element."""
+
+    def __init__(self, formula: Callable[..., None], *tensors: Tensor) -> None:
+        self.formula, self.tensors = formula, tensors
+
+    def as_arrays(self) -> tuple[Callable[..., None], list[Any]]:
+        """The formula and the arrays, for the kernels."""
+        return self.formula, [tensor.array for tensor in self.tensors]
+
+
 class Optimizer:
     """Base of the optimisers. A subclass defines ``update(parameter, grad, state, group)``.
 
@@ -88,15 +99,16 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         with no_grad(), record_function(f"{type(self).__name__}.step"):
-            for group in self.param_groups:
-                for p in group["params"]:
-                    if p.grad is not None:
-                        self.update(p, p.grad, self.state.setdefault(p, {}), group)
-                        p._written_in_place()
+            moved = [(p, group) for group in self.param_groups for p in group["params"] if p.grad is not None]
+            updates = [self.update(p, p.grad, self.state.setdefault(p, {}), group) for p, group in moved]
+            if updates:
+                kernels_of(moved[0][0].array).update([update.as_arrays() for update in updates])
+            for p, _ in moved:
+                p._written_in_place()
         return loss
 
-    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        """Moves one parameter in place by its gradient."""
+    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Update:
+        """How one parameter moves by its gradient, and its state with it; ``step`` does all of them together."""
         raise NotImplementedError
 
     def state_dict(self) -> dict[str, Any]:
@@ -162,11 +174,6 @@ def zeros_state(parameter: Tensor) -> Tensor:
     state = parameter.detach()
     state.array, state._version_cell = np.zeros_like(parameter.array), None
     return state
-
-
-def run_blocks(formula: Callable[..., None], *tensors: Tensor) -> None:
-    """``formula(*arrays)``, which works in place element by element, in whatever blocks are fastest."""
-    kernels_of(tensors[0].array).update(formula, [tensor.array for tensor in tensors])
 
 
 def _refusing_torchs_machinery(init: Callable[..., None]) -> Callable[..., None]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.optimizer import Optimizer, check_non_negative, run_blocks, zeros_state
+from minigrad.optim.optimizer import Optimizer, Update, check_non_negative, zeros_state
 from minigrad.tensor import Tensor
 
 
@@ -48,7 +48,7 @@ class RMSprop(Optimizer):
             },
         )
 
-    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Update:
         momentum, centered, maximize = group["momentum"], group["centered"], group["maximize"]
         if not state:
             state.update(step=0.0, square_avg=zeros_state(parameter))
@@ -80,4 +80,4 @@ class RMSprop(Optimizer):
                 direction = held["momentum_buffer"]
             p -= lr * direction
 
-        run_blocks(formula, parameter, grad, *[state[name] for name in names])
+        return Update(formula, parameter, grad, *[state[name] for name in names])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from minigrad.optim.optimizer import Optimizer, check_non_negative, run_blocks, zeros_state
+from minigrad.optim.optimizer import Optimizer, Update, check_non_negative, zeros_state
 from minigrad.tensor import Tensor
 
 
@@ -49,7 +49,7 @@ class SGD(Optimizer):
             },
         )
 
-    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Update:
         lr, momentum, decay = group["lr"], group["momentum"], group["weight_decay"]
         nesterov, maximize = group["nesterov"], group["maximize"]
         first = state.get("momentum_buffer") is None
@@ -68,4 +68,4 @@ class SGD(Optimizer):
 
         if momentum and first:
             state["momentum_buffer"] = zeros_state(parameter)
-        run_blocks(formula, parameter, grad, *([state["momentum_buffer"]] if momentum else []))
+        return Update(formula, parameter, grad, *([state["momentum_buffer"]] if momentum else []))
