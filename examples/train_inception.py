@@ -10,6 +10,7 @@ The four phases of a training step are in inception/training.py.
 from __future__ import annotations
 
 import argparse
+import logging
 import math
 import signal
 import sys
@@ -118,6 +119,8 @@ def run(options: argparse.Namespace) -> int:
         folder.forget_after(training.global_step)
         print(f"resumed {path} after step {training.step} of epoch {training.epoch + 1}")
     parameters = sum(p.numel() for p in training.model.parameters())
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("minigrad").setLevel(logging.INFO)  # it says when it compiles, which only the first run does
     print(f"Inception V3, {parameters:,} parameters, {recipe.dtype} on {recipe.device}, into {folder.path}")
     print(f"{len(train_set):,} training and {len(test_set):,} test pictures of {len(classes)} classes")
 
