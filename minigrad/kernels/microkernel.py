@@ -7,6 +7,8 @@ A compiler keeps a block of sums in registers only if it is told to. These two f
 
 ``offsets`` is what makes a matrix product of them into a convolution: row k of the "column matrix" is nothing but
 the input, read from another place on. No column is ever copied. See conv_direct.py.
+
+(To whoever changes this file: Numba's cache looks at the date of conv_direct.py only. Touch that too.)
 """
 
 from __future__ import annotations
