@@ -18,8 +18,7 @@ a few in the gaps, whose results nobody wants. All three products of a convoluti
 For small pictures in large batches the grid is turned round: the pictures' elements at one place lie side by side,
 and the positions of a row of places are one stretch, which needs no part of the gap computed.
 
-With a stride the input's rows and columns are dealt out to stride² smaller grids, one for each remainder, and a tap
-reads from the grid of its remainder.
+Only for stride 1: with a stride, neighbouring positions do not read neighbouring elements (conv_cpu.py does those).
 """
 
 from __future__ import annotations
