@@ -48,7 +48,8 @@ MODULES: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
     "GroupNorm": (lambda m: m.GroupNorm(2, 4), (2, 4, 3, 3)),
     "InstanceNorm2d": (lambda m: m.InstanceNorm2d(3, affine=True), (2, 3, 4, 4)),
     "InstanceNorm2d tracking": (lambda m: m.InstanceNorm2d(3, track_running_stats=True, eps=0.1), (2, 3, 4, 4)),
-    "InstanceNorm2d of one picture": (lambda m: m.InstanceNorm2d(3), (3, 4, 4)),
+    "InstanceNorm2d of one picture": (lambda m: m.InstanceNorm2d(3, track_running_stats=True), (3, 4, 4)),
+    "GroupNorm without bias": (lambda m: m.GroupNorm(2, 4, bias=False), (2, 4, 3, 3)),
     "InstanceNorm1d": (lambda m: m.InstanceNorm1d(3, affine=True, track_running_stats=True), (2, 3, 4)),
     "LocalResponseNorm": (lambda m: m.LocalResponseNorm(3, alpha=1.0, k=2.0), (2, 5, 4, 4)),
     "Conv1d": (lambda m: m.Conv1d(4, 6, 3, stride=2, padding=1, groups=2), (2, 4, 9)),
@@ -206,6 +207,8 @@ MODULE_ERRORS: dict[str, Callable[[Any], Any]] = {
     "padding row": lambda m: m.Embedding(3, 4, padding_idx=3),
     "table": lambda m: m.Embedding(3, 4, _weight=m.Linear(2, 2).weight),
     "dropout": lambda m: m.Dropout2d(1.5),
+    "circular padding of a vector": lambda m: m.CircularPad2d(1)(m.Linear(2, 2).weight[0]),
+    "eps of 0": lambda m: m.BatchNorm1d(2, eps=0.0)(m.Linear(2, 3).weight),
     "bilinear of nothing": lambda m: m.Bilinear(0, 2, 3),
 }
 

@@ -123,6 +123,13 @@ EMPTY = {
     "infinite logits": lambda m, F: F.cross_entropy(m.tensor([[0.0, float("-inf")]]), m.tensor([0])),
     "logsumexp of large numbers": lambda m, F: m.logsumexp(m.tensor([1000.0, 1000.0, -1000.0]), 0),
     "logsumexp of infinities": lambda m, F: m.logsumexp(m.tensor([[float("-inf")] * 2, [float("inf"), 1.0]]), 1),
+    "kl_div of a negative probability": lambda m, F: F.kl_div(m.zeros(3), m.tensor([0.0, 0.5, -0.5]), reduction="sum"),
+    "repeat once": lambda m, F: m.zeros(3).repeat(1).add_(1),
+    "cross entropy where all is ignored": lambda m, F: F.cross_entropy(m.zeros(2, 3), m.tensor([1, 1]), ignore_index=1),
+    "its gradient": lambda m, F: m.autograd.grad(
+        F.cross_entropy((x := m.ones(2, 3, requires_grad=True)), m.tensor([1, 1]), ignore_index=1), x
+    ),
+    "ignore_index with probabilities": lambda m, F: F.cross_entropy(m.zeros(2, 3), m.ones(2, 3), ignore_index=1),
     "division by zero": lambda m, F: m.tensor([1.0, 0.0]) / m.tensor([0.0, 0.0]),
     "log of zero": lambda m, F: m.log(m.tensor([0.0, -1.0])),
 }

@@ -128,15 +128,19 @@ class GroupNorm(Module):
         affine: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         if num_channels % num_groups:
             raise ValueError(f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
-        for name in ("weight", "bias"):
-            self.register_parameter(name, new_parameter(num_channels, device=device, dtype=dtype) if affine else None)
-        if affine:
+        for name, wanted in (("weight", affine), ("bias", affine and bias)):
+            parameter = new_parameter(num_channels, device=device, dtype=dtype) if wanted else None
+            self.register_parameter(name, parameter)
+        if self.weight is not None:
             init.ones_(self.weight)
+        if self.bias is not None:
             init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:

@@ -86,6 +86,12 @@ class CircularPad2d(_Pad):
 
     mode = "circular"
 
+    def forward(self, input: Tensor) -> Tensor:
+        if input.ndim not in (self.dimensions + 1, self.dimensions + 2):
+            wanted = f"{self.dimensions + 1}D or {self.dimensions + 2}D"
+            raise ValueError(f"expected {wanted} input (got {input.ndim}D input)")
+        return super().forward(input)
+
 
 class CircularPad1d(CircularPad2d):
     """A border around (N, C, L) or (C, L) that goes on at the other side."""

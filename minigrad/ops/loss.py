@@ -83,7 +83,11 @@ def nll_loss(
 
 
 def _weighted_reduced(loss: Any, factors: Any, reduction: str) -> Any:
-    return sum(loss) / sum(factors) if reduction == "mean" else reduced(loss, reduction)
+    if reduction != "mean":
+        return reduced(loss, reduction)
+    if not to_host(np.any(factors.array != 0)):  # nothing counts: the mean is 0/0, and its gradient 0
+        return sum(loss) * 0.0 + float("nan")
+    return sum(loss) / sum(factors)
 
 
 def _check_classes(x: Any, t: Any, weight: Any) -> None:
@@ -99,6 +103,8 @@ def _check_classes(x: Any, t: Any, weight: Any) -> None:
         raise RuntimeError(f"Expected target size {list(expected)}, got {list(t.array.shape)}")
     if t.array.dtype.kind not in "iu":
         raise RuntimeError(f"expected scalar type Long but found {t.array.dtype} for the target")
+    if weight is not None and weight.array.dtype != x.array.dtype:
+        raise RuntimeError(f"expected scalar type {x.array.dtype} but found {weight.array.dtype} for the weight")
     if weight is not None and weight.array.shape != (_class_count(x),):
         raise RuntimeError(
             f"weight tensor should be defined either for all {_class_count(x)} classes or no classes but got weight "
@@ -152,6 +158,8 @@ def cross_entropy(
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     if x.array.ndim and t.array.shape == x.array.shape and t.array.dtype.kind == "f":
+        if ignore_index >= 0:
+            raise RuntimeError("ignore_index is not supported for floating point target")
         return _soft_cross_entropy(x, t, weight, reduction, label_smoothing)
     log_p = log_softmax(x, 1 if x.array.ndim > 1 else 0)
     if label_smoothing == 0.0:
@@ -299,8 +307,8 @@ def kl_div(
     if log_target:
         loss = target.exp() * (target - input)
     else:
-        safe = where(target > 0, target, 1.0)  # 0 · ln 0 counts as 0
-        loss = where(target > 0, target * safe.log(), 0.0) - target * input
+        zero = target == 0  # 0 · ln 0 counts as 0
+        loss = where(zero, 0.0, target * where(zero, 1.0, target).log()) - target * input
     if reduction == "batchmean":
         return sum(loss) / (input.array.shape[0] if input.array.ndim else 1)
     return reduced(loss, reduction)

@@ -75,7 +75,8 @@ def batch_norm(
     normalisation uses the biased one. Otherwise the running statistics normalise.
 
     Raises:
-        ValueError: in training, if there is only one value per channel (its variance says nothing).
+        ValueError: in training, if there is only one value per channel (its variance says nothing); if eps is not
+            positive.
         RuntimeError: if a statistic or parameter does not have C elements, or none are given in evaluation.
     """
     x = as_tensor_operand("batch_norm", input)
@@ -83,6 +84,8 @@ def batch_norm(
         raise RuntimeError(f"batch_norm: expected an input of at least 2 dimensions, got {list(x.array.shape)}")
     if x.array.ndim < 2:
         return x.clone()
+    if eps < 0 or (training and eps == 0):
+        raise ValueError(f"batch_norm eps must be positive{' during training' if training else ''}, but got {eps}")
     channels = x.array.shape[1]
     for name, value in (
         ("running_mean", running_mean),

@@ -1,0 +1,119 @@
+"""Every sample and every error of torch's own database of modules (``ModuleInfo``), for the modules minigrad has."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import minigrad
+from minigrad import autograd, nn
+from minigrad.testing.parity import flat_outputs
+from parity_tests.compare import assert_close
+from parity_tests.tolerances import FLOAT64
+from parity_tests.torch_database import convert, rebuilt, tensors_in
+
+
+@functools.cache
+def _database() -> dict[str, Any]:
+    from torch.testing._internal.common_modules import module_db
+
+    return {info.name.removeprefix("nn."): info for info in module_db}
+
+
+NAMES = sorted(name for name, item in vars(nn).items() if inspect.isclass(item) and name in _database())
+
+
+class _Twins:
+    """minigrad's tensor for each of torch's, the same one each time."""
+
+    def __init__(self) -> None:
+        self.known: dict[int, Any] = {}
+
+    def of(self, tensor: torch.Tensor) -> Any:
+        if id(tensor) not in self.known:
+            copy = minigrad.from_numpy(tensor.detach().numpy().copy()).requires_grad_(tensor.requires_grad)
+            self.known[id(tensor)] = copy
+        return self.known[id(tensor)]
+
+    def arguments(self, given: Any) -> tuple[Any, Any]:
+        """The positional and keyword arguments of a call."""
+        tensors = iter([self.of(t) for t in tensors_in((given.args, given.kwargs))])
+        return rebuilt(given.args, tensors, convert), rebuilt(given.kwargs, tensors, convert)
+
+
+def _samples(name: str, function: str, training: bool) -> Any:
+    info = _database()[name]
+    make = getattr(info, function)
+    if make is None:
+        return []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        grad = function == "module_inputs_func"
+        return make(info, device="cpu", dtype=torch.float64, requires_grad=grad, training=training)
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.filterwarnings("ignore")
+def test_every_sample_of_torchs_own_has_torchs_output_and_gradients(name: str, training: bool) -> None:
+    for i, sample in enumerate(_samples(name, "module_inputs_func", training)):
+        made, called = sample.constructor_input, sample.forward_input
+        if called is None:
+            continue
+        theirs = _database()[name].module_cls(*made.args, **made.kwargs).double().train(training)
+        twins = _Twins()
+        args, kwargs = twins.arguments(made)
+        ours = getattr(nn, name)(*args, **kwargs).double().train(training)
+        ours.load_state_dict({key: value.numpy() for key, value in theirs.state_dict().items()})
+        args, kwargs = twins.arguments(called)
+        outputs, expected = flat_outputs(ours(*args, **kwargs)), flat_outputs(theirs(*called.args, **called.kwargs))
+        where = f"sample {i}: {made}, {sample.desc}"
+        for a, b in zip(outputs, expected, strict=True):
+            assert_close(a, b, FLOAT64, where)
+        inputs = [t for t in tensors_in((called.args, called.kwargs)) if t.requires_grad]
+        roots = [j for j, y in enumerate(expected) if y.requires_grad]
+        wanted = [*inputs, *theirs.parameters()]
+        if not roots or not wanted:
+            continue
+        cotangents = [np.random.default_rng(j).standard_normal(expected[j].shape) for j in roots]
+        our_gradients = autograd.grad(
+            [outputs[j] for j in roots],
+            [*(twins.of(t) for t in inputs), *ours.parameters()],
+            [minigrad.from_numpy(np.asarray(v)) for v in cotangents],
+            allow_unused=True,
+            materialize_grads=True,
+        )
+        their_gradients = torch.autograd.grad(
+            [expected[j] for j in roots],
+            wanted,
+            [torch.from_numpy(np.asarray(v)) for v in cotangents],
+            allow_unused=True,
+            materialize_grads=True,
+        )
+        for a, b in zip(our_gradients, their_gradients, strict=True):
+            assert_close(a, b, FLOAT64, f"gradient, {where}")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_error_of_torchs_own_is_an_error_of_the_same_type(name: str) -> None:
+    for case in _samples(name, "module_error_inputs_func", True):
+        sample = case.module_error_input
+        with pytest.raises(case.error_type) as ours:
+            _make_and_call(getattr(nn, name), sample)
+        assert type(ours.value) is case.error_type
+        assert len(str(ours.value)) > 15, "the message must say what was wrong"
+
+
+def _make_and_call(module: Any, sample: Any) -> None:
+    twins = _Twins()
+    args, kwargs = twins.arguments(sample.constructor_input)
+    made = module(*args, **kwargs)
+    if sample.forward_input is not None:
+        args, kwargs = twins.arguments(sample.forward_input)
+        made(*args, **kwargs)
