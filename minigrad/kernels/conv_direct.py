@@ -159,6 +159,45 @@ def _starts_of_rows(grid: Grid, rows: int, columns: int, step: int) -> np.ndarra
 
 
 @_compiled
+def _find_runs(
+    start: int,
+    step: int,
+    pictures: int,
+    rows: int,
+    columns: int,
+    grid_height: int,
+    grid_width: int,
+    turned: bool,
+    runs: Any,
+) -> int:
+    """How many runs of wanted positions a step has; ``runs`` gets where each is in the step, where in y, how long."""
+    found = 0
+    p = start
+    while p < start + step:
+        if turned:
+            place, n = p // pictures, p % pictures
+            r, q = place // grid_width, place % grid_width
+            if r >= rows:
+                break
+            length = min(pictures - n, start + step - p)
+            following = p + length
+        else:
+            line, q = p // grid_width, p % grid_width
+            n, r = line // grid_height, line % grid_height
+            if n >= pictures:
+                break
+            length = min(columns - q, start + step - p)
+            following = (line + 1) * grid_width
+        if r < rows and q < columns:
+            runs[found, 0] = p - start
+            runs[found, 1] = (n * rows + r) * columns + q
+            runs[found, 2] = length
+            found += 1
+        p = following
+    return found
+
+
+@_compiled
 def _convolve_steps(
     flat: Any,
     offsets: Any,
@@ -181,35 +220,12 @@ def _convolve_steps(
     count = offsets.size
     step = micro.VECTORS * (micro.VECTOR_BYTES // flat.itemsize)
     scratch = np.empty(_ROWS * step, flat.dtype)
-    runs = np.empty((step, 3), np.int64)  # of wanted positions: where in the step, where in y, how many
+    runs = np.empty((step, 3), np.int64)
     picture = rows * columns
     flat_y = y.reshape(-1)
     stride = picture if turned else 1
     for start in starts:
-        found = 0
-        p = start
-        while p < start + step:
-            if turned:
-                place, n = p // pictures, p % pictures
-                r, q = place // grid_width, place % grid_width
-                length = min(pictures - n, start + step - p)
-                if r >= rows:
-                    break
-                wanted = q < columns
-                p += length
-            else:
-                line, q = p // grid_width, p % grid_width
-                n, r = line // grid_height, line % grid_height
-                if n >= pictures:
-                    break
-                length = min(columns - q, start + step - p)
-                wanted = r < rows and q < columns
-                p = (line + 1) * grid_width
-            if wanted:
-                runs[found, 0] = (p - length if turned else line * grid_width + q) - start
-                runs[found, 1] = (picture_0 + n) * picture + r * columns + q
-                runs[found, 2] = length
-                found += 1
+        found = _find_runs(start, step, pictures, rows, columns, grid_height, grid_width, turned, runs)
         if found == 0:
             continue
         for tile in range((outputs + _ROWS - 1) // _ROWS):
@@ -224,7 +240,7 @@ def _convolve_steps(
             for o in range(min(_ROWS, outputs - tile * _ROWS)):
                 base = (output_0 + tile * _ROWS + o) * everything * picture
                 for i in range(found):
-                    source, target = o * step + runs[i, 0], base + runs[i, 1]
+                    source, target = o * step + runs[i, 0], base + picture_0 * picture + runs[i, 1]
                     if stride == 1:
                         for q in range(runs[i, 2]):
                             flat_y[target + q] = scratch[source + q]
@@ -289,7 +305,7 @@ def _grid_for(n: int, size: tuple[int, int], window: Window, result: tuple[int, 
     step = micro.VECTORS * micro.VECTOR_BYTES // 4
     turned = n >= 8 and result[1] <= _SMALL
     across = n if turned else 1
-    reach = max(abs(offset) for offset in _tap_offsets(window, width, 1)) * across
+    reach = max(abs(offset) for offset in _tap_offsets(window, width, across))
     return Grid(n, height, width, reach + step + width * across, turned)
 
 

@@ -20,20 +20,21 @@ class _Convolution(Module):
     dimensions = 2
     padding: Any
 
-    def _set_up(
+    def __init__(
         self,
         in_channels: int,
         out_channels: int,
         kernel_size: Any,
-        stride: Any,
-        padding: Any,
-        dilation: Any,
-        groups: int,
-        bias: bool,
-        padding_mode: str,
-        device: Any,
-        dtype: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
     ) -> None:
+        super().__init__()
         if groups < 1:
             raise ValueError(f"groups must be a positive integer, got {groups}")
         if in_channels % groups or out_channels % groups:
@@ -100,25 +101,6 @@ class Conv2d(_Convolution):
     ``replicate`` or ``circular``.
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__()
-        self._set_up(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype
-        )
-
     def forward(self, input: Tensor) -> Tensor:
         padded, zeros = self._padded(input)
         return F.conv2d(padded, self.weight, self.bias, self.stride, zeros, self.dilation, self.groups)
@@ -128,25 +110,6 @@ class Conv1d(_Convolution):
     """One-dimensional convolution; see ``functional.conv1d``. weight (out, in / groups, k), bias (out)."""
 
     dimensions = 1
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__()
-        self._set_up(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype
-        )
 
     def forward(self, input: Tensor) -> Tensor:
         padded, zeros = self._padded(input)
@@ -171,13 +134,12 @@ class ConvTranspose2d(_Convolution):
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__()
         if padding_mode != "zeros":
             raise ValueError(f"Only 'zeros' padding mode is supported for ConvTranspose2d, got {padding_mode!r}")
-        self.output_padding = pair(output_padding, "output_padding")
-        self._set_up(
+        super().__init__(
             in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype
         )
+        self.output_padding = pair(output_padding, "output_padding")
 
     def _weight_shape(self) -> tuple[int, int]:
         return (self.in_channels, self.out_channels // self.groups)

@@ -11,6 +11,14 @@ from minigrad.nn.module import Module, new_parameter
 from minigrad.tensor import Tensor
 
 
+def _add_scale_and_shift(
+    module: Module, shape: tuple[int, ...], scale: bool, shift: bool, device: Any, dtype: Any
+) -> None:
+    """The parameters ``weight``, of ones, and ``bias``, of zeros, as far as they are wanted."""
+    for name, wanted, fill in (("weight", scale, init.ones_), ("bias", shift, init.zeros_)):
+        module.register_parameter(name, fill(new_parameter(*shape, device=device, dtype=dtype)) if wanted else None)
+
+
 class _NormByChannel(Module):
     """Normalisation by channel; the running statistics are buffers."""
 
@@ -31,8 +39,7 @@ class _NormByChannel(Module):
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            self.register_parameter(name, new_parameter(num_features, device=device, dtype=dtype) if wanted else None)
+        _add_scale_and_shift(self, (num_features,), affine, affine and bias, device, dtype)
         track = track_running_stats
         self.register_buffer(
             "running_mean", creation.zeros(num_features, device=device, dtype=dtype) if track else None
@@ -41,10 +48,6 @@ class _NormByChannel(Module):
         self.register_buffer(
             "num_batches_tracked", creation.zeros(dtype=dtypes.int64, device=device) if track else None
         )
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
 
     def _check_dimensions(self, input: Tensor) -> None:
         if input.ndim not in self.dimensions:
@@ -102,13 +105,9 @@ class LayerNorm(Module):
         given = normalized_shape
         self.normalized_shape = tuple(given) if isinstance(given, tuple | list) else (given,)
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        for name, wanted in (("weight", elementwise_affine), ("bias", elementwise_affine and bias)):
-            parameter = new_parameter(*self.normalized_shape, device=device, dtype=dtype) if wanted else None
-            self.register_parameter(name, parameter)
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        _add_scale_and_shift(
+            self, self.normalized_shape, elementwise_affine, elementwise_affine and bias, device, dtype
+        )
 
     def forward(self, input: Tensor) -> Tensor:
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
@@ -135,13 +134,7 @@ class GroupNorm(Module):
         if num_channels % num_groups:
             raise ValueError(f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
-        for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            parameter = new_parameter(num_channels, device=device, dtype=dtype) if wanted else None
-            self.register_parameter(name, parameter)
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        _add_scale_and_shift(self, (num_channels,), affine, affine and bias, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)

@@ -275,7 +275,7 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> An
     return TakeAlongDim.apply(x, index, dim)
 
 
-def _checked_index(name: str, index: Any, shape: tuple[int, ...], dim: int, fits: bool = True) -> Any:
+def _checked_index(name: str, index: Any, shape: tuple[int, ...], dim: int) -> Any:
     """``index`` as int64, checked to name elements of a tensor of ``shape`` along ``dim``."""
     given = as_tensor_operand(name, index, "index").array
     if given.size == 0:
@@ -287,7 +287,7 @@ def _checked_index(name: str, index: Any, shape: tuple[int, ...], dim: int, fits
             f"Index tensor must have the same number of dimensions as input tensor, got {given.ndim} and {len(shape)}"
         )
     for d, (n, m) in enumerate(zip(given.shape, shape, strict=False)):
-        if d != dim and n > m and fits:
+        if d != dim and n > m:
             raise RuntimeError(
                 f"Size does not match at dimension {d} expected index {list(given.shape)} to be no larger than "
                 f"self {list(shape)} apart from dimension {dim}"

@@ -9,6 +9,7 @@ import numpy as np
 from minigrad.device import to_host
 from minigrad.function import wrap
 from minigrad.ops.activation import log_softmax
+from minigrad.ops.indexing import TakeAlongDim
 from minigrad.ops.promotion import as_tensor_operand
 from minigrad.ops.reduce import mean, sum
 from minigrad.ops.selection import where
@@ -126,7 +127,7 @@ def _nll_elements(x: Any, t: Any, weight: Any, ignore_index: int) -> tuple[Any, 
         raise IndexError(f"Target {bad} is out of bounds: classes are 0 to {classes - 1}")
     safe = np.where(counted, t.array, 0).astype(np.int64)
     factors = counted.astype(x.array.dtype) if weight is None else counted * weight.array[safe]
-    picked = x.gather(1, wrap(np.expand_dims(safe, 1))).squeeze(1)  # N 1 … -> N …
+    picked = TakeAlongDim.apply(x, wrap(np.expand_dims(safe, 1)), 1).squeeze(1)  # N 1 … -> N …
     return -picked * wrap(factors.astype(x.array.dtype)), wrap(factors.astype(x.array.dtype))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.function import wrap
-from minigrad.ops.indexing import take_along_dim
+from minigrad.ops.indexing import TakeAlongDim
 from minigrad.ops.promotion import as_tensor_operand, normalize_dim
 from minigrad.ops.reduce import ValuesAndIndices
 
@@ -22,7 +22,7 @@ def sort(input: Any, dim: int = -1, descending: bool = False, stable: bool = Fal
     if x.array.ndim == 0:
         return ValuesAndIndices(x.clone(), wrap(np.zeros_like(x.array, dtype=np.int64)))
     indices = wrap(_order(x.array, dim, descending))
-    return ValuesAndIndices(take_along_dim(x, indices, dim), indices)
+    return ValuesAndIndices(TakeAlongDim.apply(x, indices, dim), indices)
 
 
 def _order(x: Any, dim: int, descending: bool) -> Any:

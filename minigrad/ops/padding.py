@@ -87,9 +87,7 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
 
 
 def _refuse_what_does_not_reach(mode: str, shape: tuple[int, ...], widths: list[tuple[int, int]]) -> None:
-    padded = range(len(shape) - sum(1 for _ in widths), len(shape))
-    for d in padded:
-        n, (before, after) = shape[d], widths[d]
+    for d, (n, (before, after)) in enumerate(zip(shape, widths, strict=True)):
         if (before, after) == (0, 0):
             continue
         if mode == "reflect" and max(before, after) >= n:

@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad.device import to_host
 from minigrad.function import Function, wrap
-from minigrad.ops.indexing import take_along_dim
+from minigrad.ops.indexing import TakeAlongDim
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, normalize_dims
 from minigrad.ops.selection import maximum, minimum, where
 from minigrad.ops.shape import expand_reduced
@@ -298,7 +298,7 @@ def _extreme(name: str, find: Any, over_all: Any, of_two: Any, input: Any, dim: 
         return ValuesAndIndices(x.clone(), wrap(np.zeros_like(x.array, dtype=np.int64)))
     _refuse_empty(name, x, (dim,))
     indices = wrap(np.expand_dims(find(x.array, axis=dim), dim))
-    values = take_along_dim(x, indices, dim)
+    values = TakeAlongDim.apply(x, indices, dim)
     return ValuesAndIndices(*((values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))))
 
 
