@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import function
+from minigrad import function, kernels
 from minigrad.function import Edge, Function, Node, TensorBase, gradient_edge, refuse_stale_views, wrap
 from minigrad.grad_mode import (
     detect_anomaly,
@@ -301,12 +301,12 @@ class _GradientSums:
         total = self._sums.get(edge)
         if total is None:
             self._sums[edge] = gradient
-        elif edge in self._ours and total.array.dtype == gradient.array.dtype:
-            np.add(total.array, gradient.array, out=total.array)
-        else:
+        elif self._create_graph or total.array.dtype != gradient.array.dtype:
             self._sums[edge] = total + gradient
-            if not self._create_graph:
-                self._ours.add(edge)
+        else:
+            ours = total.array if edge in self._ours else None
+            self._sums[edge] = wrap(kernels.of(total.array).add(total.array, gradient.array, out=ours))
+            self._ours.add(edge)
 
     def pop(self, edge: Edge) -> Any:
         self._ours.discard(edge)

@@ -1,28 +1,34 @@
 """The few hot loops, and the one place that chooses who runs them.
 
-``of(array)`` is the module with the kernels for an array: ``cpu`` for NumPy arrays, ``reference`` for any
-other, and for all of them if the environment says ``MINIGRAD_KERNELS=reference``. Both modules have the
-same functions with the same signatures; ``reference`` says what they mean. ``cpu`` uses a few loops compiled
-by Numba where that is installed, unless the environment says ``MINIGRAD_KERNELS=numpy``.
+``of(array)`` is the module with the kernels for an array: ``fast`` for NumPy arrays where Numba is installed, ``cpu``
+where it is not, and ``reference`` for all others. All have the same functions with the same signatures; ``reference``
+says what they mean. The environment variable ``MINIGRAD_KERNELS`` may choose one: ``auto`` (as above), ``fast``,
+``numpy`` (that is ``cpu``) or ``reference``.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from minigrad.kernels import cpu, reference
+from minigrad.kernels import cpu, fast, reference
 
-CHOICES = {"auto": cpu, "numpy": cpu, "reference": reference}
+CHOICES = {"fast": fast, "numpy": cpu, "reference": reference}
 
 
 def _chosen() -> ModuleType:
     name = os.environ.get("MINIGRAD_KERNELS", "auto")
+    has_numba = importlib.util.find_spec("numba") is not None
+    if name == "auto":
+        name = "fast" if has_numba else "numpy"
     if name not in CHOICES:
-        raise ValueError(f"MINIGRAD_KERNELS={name!r} is unknown; it may be: {', '.join(CHOICES)}")
+        raise ValueError(f"MINIGRAD_KERNELS={name!r} is unknown; it may be: auto, {', '.join(CHOICES)}")
+    if name == "fast" and not has_numba:
+        raise ValueError("MINIGRAD_KERNELS='fast' needs Numba, which is not installed: pip install minigrad[fast]")
     return CHOICES[name]
 
 

@@ -1,26 +1,20 @@
-"""Kernels compiled by Numba, where it is installed and wanted."""
+"""Kernels compiled by Numba, imported when first needed."""
 
 from __future__ import annotations
 
 import importlib
 import logging
-import os
 from functools import cache
 from typing import Any
 
 
 @cache
 def compiled(name: str) -> Any:
-    """The module of this name beside this one, which needs Numba; ``None`` without it: then NumPy does the same.
+    """The module of this name beside this one, which needs Numba.
 
     Imported when first needed, because importing Numba takes longer than importing all of minigrad.
     """
-    if os.environ.get("MINIGRAD_KERNELS") == "numpy":
-        return None
-    try:
-        module = importlib.import_module(f"minigrad.kernels.{name}")
-    except ImportError:
-        return None
+    module = importlib.import_module(f"minigrad.kernels.{name}")
     _announce_compilation()
     return module
 

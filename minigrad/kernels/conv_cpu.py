@@ -9,7 +9,6 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from minigrad.kernels import reference
-from minigrad.kernels.compiled import compiled
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.layout import channels_first
 from minigrad.kernels.threads import copy, evenly, parallel, workers
@@ -84,8 +83,6 @@ def conv2d(x: np.ndarray, w: np.ndarray, window: Window, groups: int) -> np.ndar
     matrix = np.ascontiguousarray(w).reshape(w.shape[0], -1)
     if _is_pointwise(window):
         y = _product(matrix, xc.reshape(xc.shape[0], -1))
-    elif (direct := _direct(x, w, window)) is not None:
-        y = direct.conv2d(xc, w, window)
     else:
         y = _conv_blocks(_pad(xc, window), matrix, window, rows, columns, None)[0]
     return y.reshape(w.shape[0], x.shape[0], rows, columns).transpose(1, 0, 2, 3)  # O N H W -> N O H W
@@ -122,9 +119,6 @@ def conv2d_backward(
     gc = channels_first(g)
     if _is_pointwise(live_window):
         dx, dw = _pointwise_backward(x, w, gc, need_x, need_w)
-    elif (direct := _direct(x, w, live_window)) is not None and min(w.shape[:2]) >= 4:
-        dx, dw = direct.conv2d_backward(channels_first(x), w, gc, live_window, need_x, need_w)
-        dx = None if dx is None else dx.transpose(1, 0, 2, 3)  # C N H W -> N C H W
     elif live_window.stride == (1, 1) and need_x and _padding_fits(live_window) and w.shape[0] < 2 * w.shape[1]:
         dx, dw = _unit_stride_backward(x, w, gc, live_window, need_w)
     else:
@@ -135,12 +129,6 @@ def conv2d_backward(
         whole[:, :, taps[0], taps[1]] = dw
         dw = whole
     return dx, dw
-
-
-def _direct(x: np.ndarray, w: np.ndarray, window: Window) -> Any:
-    """The kernels that need no columns, if Numba is there and they suit this convolution."""
-    direct = compiled("conv_direct") if window.stride == (1, 1) else None
-    return direct if direct is not None and direct.suits(x, w, window) else None
 
 
 def _worthwhile(x: np.ndarray, w: np.ndarray, groups: int) -> bool:

@@ -1,24 +1,14 @@
-"""Convolution without columns: the taps of a window read the padded input where it lies (needs Numba).
+"""Convolution without columns: the taps of a window read the input where it lies (needs Numba).
 
-The input is laid on a *grid*: one row of memory for each channel, in which all pictures follow each other, each
-row of a picture ends in a gap of zeros, and each picture in rows of zeros:
+The textbook way copies what every tap sees into the columns of a matrix. But the columns are nothing but the input
+again, read from other places on. With C H W N in memory (conv_plan.py) all three products of a convolution read their
+operands in place:
 
-        1 2 3 0        the gap is as wide as the padding; the zeros at the end of one row
-        4 5 6 0        are at the same time those before the next
-        7 8 9 0
-        0 0 0 0        so that on the grid every tap (i, j) of a window is one number to add to the position
+        y  = Σ_c Σ_t w[o, c, t] · x[c, start + offset_t + lane]          accumulate, over steps of y
+        dx = Σ_o Σ_t w[o, c, t] · g[o, start + offset_t + lane]          accumulate, over steps of x
+        dw[o, c, t] = Σ_p g[o, p] · x[c, p + offset_t]                   correlate
 
-Then, with k counting channels and taps, y[o, p] = Σ_k w[o, k] · grid[offset_k + p] for all positions p, including
-a few in the gaps, whose results nobody wants. All three products of a convolution are of this kind or its mirror:
-
-        y  = Σ_k w[o, k] · x[offset_k + p]            accumulate, over the grid of x
-        dx = Σ_k w'[c, k] · g[offset'_k + p]          accumulate, over the grid of g, with the kernel flipped
-        dw = Σ_p g[o, p] · x[offset_k + p]            correlate, with zeros of g in the gaps
-
-For small pictures in large batches the grid is turned round: the pictures' elements at one place lie side by side,
-and the positions of a row of places are one stretch, which needs no part of the gap computed.
-
-Only for stride 1: with a stride, neighbouring positions do not read neighbouring elements (conv_cpu.py does those).
+Only where rows are padded and hold few pictures, the input is first laid on a grid with gaps.
 """
 
 from __future__ import annotations
@@ -28,54 +18,76 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from minigrad.kernels import microkernel as micro
+from minigrad.kernels import team
+from minigrad.kernels.conv_plan import Columns, Grid, Lines, Plan, Steps, axes, columns, lines, plan
 from minigrad.kernels.geometry import Window
-from minigrad.kernels.threads import evenly, parallel, workers
+from minigrad.kernels.layout import empty
+from minigrad.kernels.team import as_job, compiled, share_out
+from minigrad.kernels.threads import evenly, get_num_threads
 
 # Numba passes an intrinsic its first argument itself:
-# mypy: disable-error-code="call-arg"
+# mypy: disable-error-code="call-arg,var-annotated"
 
-_compiled = njit(cache=True, nogil=True, error_model="numpy")
 _ROWS, _PAIR = micro.ROWS, micro.PAIR
-_CHUNK_BYTES = 32_768  # of the rows of g that ``correlate`` reads again and again: they stay in the L1 cache
-_SMALL = 4  # columns of a picture below which the grid is turned round
+_LONGEST = 96  # vectors of a line: as many of PAIR[0] rows of g stay in the L1 cache
+_WEIGHT_BYTES = 600_000  # of the weights that a part reads for each of its steps: they stay in the L2 cache
+_COLUMN_BYTES = 600_000  # of x that ``correlate`` reads for each block of outputs: they stay in the L2 cache
+_PARTIAL_SUMS = 6  # of the gradient of the weights, over different positions, at most
+_ROUNDS_A_SUM = 4  # at least
+_CACHE = 32_768  # bytes of what a step reads of a block of channels: they stay in the L1 cache
+_WORTH_PACKING = 8  # steps
+_FEW_POSITIONS = 512  # up to which the gradient of the weights sums over positions one by one
+_PARTS_A_THREAD = 6  # so that nobody waits long for the last part
 _local = threading.local()
 
 
+def _step(dtype: Any) -> int:
+    return micro.VECTORS * micro.lanes(dtype.itemsize)
+
+
+class _Operation(NamedTuple):
+    """The plans of a convolution and its gradients."""
+
+    forward: Plan
+    backward: Plan
+    weight: Lines
+    columns: Columns
+
+
 def suits(x: np.ndarray, w: np.ndarray, window: Window) -> bool:
-    """Whether these kernels are for such a convolution: enough channels and positions to fill the registers."""
-    rows, columns = window.output_size(*x.shape[-2:])
-    step = micro.VECTORS * micro.lanes(x.dtype.itemsize)
-    enough = x.shape[0] * rows * columns >= 2 * step and w.shape[0] >= _ROWS
-    return x.dtype in (np.float32, np.float64) and x.dtype == w.dtype and enough
+    """Whether these kernels are for such a convolution: enough positions to fill the registers."""
+    return (
+        x.dtype in (np.float32, np.float64) and x.dtype == w.dtype and _operation(x.shape, window, x.dtype) is not None
+    )
 
 
-class Grid(NamedTuple):
-    """How N pictures of ``height`` rows of ``width`` elements, gaps included, lie in a row of memory."""
+@lru_cache(maxsize=512)
+def _operation(shape: tuple[int, ...], window: Window, dtype: Any) -> _Operation | None:
+    """The plans for x of shape (N, C, H, W); None if one of them does not work out."""
+    n, channels, size, step = shape[0], shape[1], (shape[2], shape[3]), _step(dtype)
+    if min(window.output_size(*size)) < 1:
+        return None
+    if _is_pointwise(window):  # then positions are positions, whatever place and picture they belong to
+        n, size = n * size[0] * size[1], (1, 1)
+    height, width = axes(window, size)
+    forward = plan(height, width, n, step)
+    backward = plan(height.backwards(), width.backwards(), n, step)
+    summed = height, width, n, step // micro.VECTORS, _LONGEST
+    weight, weight_columns = lines(*summed), columns(*summed, channels, _PAIR[1])
+    if forward is None or backward is None or weight is None or weight_columns is None:
+        return None
+    return _Operation(forward, backward, weight, weight_columns)
 
-    pictures: int
-    height: int
-    width: int
-    margin: int  # zeros before the first element and after the last
-    turned: bool  # whether the pictures' elements at one place lie side by side, rather than picture after picture
 
-    @property
-    def positions(self) -> int:
-        """Elements from the first to the last."""
-        return self.pictures * self.height * self.width
+def _is_pointwise(window: Window) -> bool:
+    return window.kernel == (1, 1) and window.stride == (1, 1) and window.padding == ((0, 0), (0, 0))
 
-    @property
-    def length(self) -> int:
-        """Elements of a row with its margins, an odd number of cache lines, which spreads rows over the cache."""
-        lines = -(-(self.positions + 2 * self.margin) // 16)
-        return 16 * (lines | 1)
 
-    @property
-    def across(self) -> int:
-        """How far apart neighbours in a row of a picture are."""
-        return self.pictures if self.turned else 1
+def _plain(w: np.ndarray) -> np.ndarray:
+    """Contiguous and writeable: for any other kind Numba would compile everything once more."""
+    return w if w.flags.c_contiguous and w.flags.writeable else w.copy()
 
 
 def _buffer(name: str, size: int, dtype: Any) -> np.ndarray:
@@ -83,427 +95,503 @@ def _buffer(name: str, size: int, dtype: Any) -> np.ndarray:
     buffers = _local.__dict__.setdefault("buffers", {})
     held = buffers.get((name, dtype))
     if held is None or held.size < size:
-        held = buffers[name, dtype] = np.empty(size, dtype)
+        held = buffers[name, dtype] = empty((size,), dtype)
     return held[:size]
 
 
-@_compiled
-def _lay_out(
-    x: Any, first: int, last: int, rows: Any, margin: int, grid_height: int, grid_width: int, turned: bool
-) -> None:
-    """Pictures first … last−1 of (channels, N, H, W) on the grid, a row a channel, zeros everywhere else."""
-    channels, _, height, width = x.shape
-    n = last - first
-    rows[channels:] = 0
+# --- Laying out ---
+
+
+@compiled
+def _lay_out(c: int, x: Any, grid: Any, target: Any) -> None:
+    """Channel c of x (C, H, W, N) on the grid, zeros everywhere else."""
+    _, height, width, n = x.shape
+    columns, phases, left, margin = grid.columns, grid.phases, grid.left, grid.margin
+    row = columns * phases * n
+    t = target[c]
+    if phases == 1:
+        t[:margin] = 0
+        for h in range(height):
+            at = margin + h * row + left * n
+            t[at - left * n : at] = 0
+            flat = x[c, h].reshape(-1)
+            for i in range(flat.size):
+                t[at + i] = flat[i]
+            t[at + flat.size : margin + (h + 1) * row] = 0
+        t[margin + height * row :] = 0
+    else:
+        t[:] = 0
+        for h in range(height):
+            for w in range(width):
+                at = margin + h * row + ((w + left) % phases * columns + (w + left) // phases) * n
+                for i in range(n):
+                    t[at + i] = x[c, h, w, i]
+
+
+class _Layout(NamedTuple):
+    """The numbers of a Grid that ``_lay_out`` needs."""
+
+    columns: int
+    phases: int
+    left: int
+    margin: int
+
+
+def _layout(grid: Grid) -> _Layout:
+    return _Layout(grid.columns, grid.phases, grid.left, grid.margin)
+
+
+def _on_grid(name: str, x: np.ndarray, grid: Grid) -> np.ndarray:
+    """The rows of memory for channels of x on the grid: x itself, or a buffer to be filled."""
+    if not grid.copied:
+        return x.reshape(x.shape[0], -1)
+    return _buffer(name, x.shape[0] * grid.length, x.dtype).reshape(x.shape[0], grid.length)
+
+
+# --- The output, and the gradient of the input ---
+
+
+class _Weights(NamedTuple):
+    """Where the weight of an output, a channel and a tap is, and whether those of ROWS outputs lie together."""
+
+    packed: bool
+    tile: int  # from the first output of a tile to that of the next
+    row: int
+    channel: int
+
+
+@compiled
+def _pack(tile: int, w: Any, strides: Any, outputs: int, channels: int, live: Any, packed: Any) -> None:
+    """The weights of ROWS outputs in the order in which ``accumulate`` reads them: channel, tap, output.
+
+    ``strides`` are those of outputs, channels and taps in w.
+    """
+    to_output, to_channel, to_tap = strides
+    first = tile * _ROWS
+    at = first * channels * live.size
+    rows = min(_ROWS, outputs - first)
     for c in range(channels):
-        row = rows[c]
-        row[:margin] = 0
-        at = margin
-        if turned:
-            for h in range(height):
-                for w in range(width):
-                    for p in range(n):
-                        row[at + p] = x[c, first + p, h, w]
-                    at += n
-                gap = (grid_width - width) * n
-                row[at : at + gap] = 0
-                at += gap
-        else:
-            for p in range(first, last):
-                for h in range(height):
-                    for i in range(width):
-                        row[at + i] = x[c, p, h, i]
-                    for i in range(width, grid_width):
-                        row[at + i] = 0
-                    at += grid_width
-                gap = (grid_height - height) * grid_width
-                row[at : at + gap] = 0
-                at += gap
-        row[at:] = 0
+        for tap in live:
+            source = first * to_output + c * to_channel + tap * to_tap
+            for row in range(rows):
+                packed[at + row] = w[source + row * to_output]
+            for row in range(rows, _ROWS):
+                packed[at + row] = 0
+            at += _ROWS
 
 
-@_compiled
-def _pack(w: Any, first: int, last: int, packed: Any) -> None:
-    """Outputs first … last−1 of w (outputs, inputs, taps) as ``accumulate`` reads them.
+@compiled
+def _do_steps(part: int, parts: Any, source: Any, w: Any, layout: Any, w_taps: Any, steps: Any, y: Any) -> None:
+    """Some tiles of outputs at some steps of positions: ``parts`` holds (first tile, last + 1, first step, last + 1).
 
-    That is in stretches of ROWS outputs, in each of which the weights of all outputs of one k stand together.
+    A block of channels at a time, whose elements stay in the L1 cache for all tiles.
     """
-    _, inputs, taps = w.shape
-    count = inputs * taps
-    for tile in range((last - first + _ROWS - 1) // _ROWS):
-        for row in range(_ROWS):
-            at = tile * count * _ROWS + row
-            o = first + tile * _ROWS + row
-            for c in range(inputs):
-                for t in range(taps):
-                    packed[at] = w[o, c, t] if o < last else 0
-                    at += _ROWS
-
-
-def _starts(grid: Grid, rows: int, columns: int, dtype: Any) -> np.ndarray:
-    """Where the steps of ``accumulate`` begin."""
-    step = micro.VECTORS * micro.lanes(dtype.itemsize)
-    if grid.turned:
-        return _starts_of_rows(grid, rows, columns, step)
-    return np.arange(0, grid.positions, step)
-
-
-def _starts_of_rows(grid: Grid, rows: int, columns: int, step: int) -> np.ndarray:
-    """Where the steps begin that cover the wanted positions: row by row without the gaps, or all, if that is less."""
-    row = columns * grid.pictures
-    line = grid.width * grid.pictures
-    each = -(-row // step)
-    if each * rows * step >= rows * line:
-        return np.arange(0, (rows - 1) * line + row, step)
-    return (np.arange(rows)[:, None] * line + np.minimum(np.arange(each) * step, max(row - step, 0))).reshape(-1)
-
-
-@_compiled
-def _find_runs(
-    start: int,
-    step: int,
-    pictures: int,
-    rows: int,
-    columns: int,
-    grid_height: int,
-    grid_width: int,
-    turned: bool,
-    runs: Any,
-) -> int:
-    """How many runs of wanted positions a step has; ``runs`` gets where each is in the step, where in y, how long."""
-    found = 0
-    p = start
-    while p < start + step:
-        if turned:
-            place, n = p // pictures, p % pictures
-            r, q = place // grid_width, place % grid_width
-            if r >= rows:
-                break
-            length = min(pictures - n, start + step - p)
-            following = p + length
-        else:
-            line, q = p // grid_width, p % grid_width
-            n, r = line // grid_height, line % grid_height
-            if n >= pictures:
-                break
-            length = min(columns - q, start + step - p)
-            following = (line + 1) * grid_width
-        if r < rows and q < columns:
-            runs[found, 0] = p - start
-            runs[found, 1] = (n * rows + r) * columns + q
-            runs[found, 2] = length
-            found += 1
-        p = following
-    return found
-
-
-@_compiled
-def _convolve_steps(
-    flat: Any,
-    offsets: Any,
-    packed: Any,
-    y: Any,
-    output_0: int,
-    outputs: int,
-    picture_0: int,
-    pictures: int,
-    grid_height: int,
-    grid_width: int,
-    turned: bool,
-    starts: Any,
-) -> None:
-    """Some outputs and pictures of y, counted from output_0 and picture_0 on.
-
-    In steps of a few vectors of positions: all outputs of one step, while what they read is in the L1 cache.
-    """
-    _, everything, rows, columns = y.shape
-    count = offsets.size
-    step = micro.VECTORS * (micro.VECTOR_BYTES // flat.itemsize)
-    scratch = np.empty(_ROWS * step, flat.dtype)
-    runs = np.empty((step, 3), np.int64)
-    picture = rows * columns
-    flat_y = y.reshape(-1)
-    stride = picture if turned else 1
-    for start in starts:
-        found = _find_runs(start, step, pictures, rows, columns, grid_height, grid_width, turned, runs)
-        if found == 0:
-            continue
-        for tile in range((outputs + _ROWS - 1) // _ROWS):
-            micro.accumulate(
-                micro.address(flat, start),
-                micro.address(offsets, 0),
-                micro.address(packed, tile * count * _ROWS),
-                count,
-                micro.address(scratch, 0),
-                step,
-            )
-            for o in range(min(_ROWS, outputs - tile * _ROWS)):
-                base = (output_0 + tile * _ROWS + o) * everything * picture
-                for i in range(found):
-                    source, target = o * step + runs[i, 0], base + picture_0 * picture + runs[i, 1]
-                    if stride == 1:
-                        for q in range(runs[i, 2]):
-                            flat_y[target + q] = scratch[source + q]
-                    else:
-                        for q in range(runs[i, 2]):
-                            flat_y[target + q * stride] = scratch[source + q]
-
-
-def _stretches(grid: Grid, rows: int, columns: int, dtype: Any) -> np.ndarray:
-    """The positions as ``_correlate_tiles`` takes them, in stretches whose rows of g stay in the cache."""
-    wide = micro.lanes(dtype.itemsize)
-    chunk = _CHUNK_BYTES // (_PAIR[0] * dtype.itemsize * wide)
-    row = columns * grid.pictures
-    if grid.turned and row % wide == 0:  # row by row, without the gaps
-        stride, steps = grid.width * grid.pictures, row // wide
-        together = max(1, chunk // steps)
-        found = [(r * stride, min(together, rows - r), stride, steps) for r in range(0, rows, together)]
-    else:  # all, where g is 0 in the gaps
-        vectors = -(-grid.positions // wide)
-        found = [(v * wide, 1, 0, min(chunk, vectors - v)) for v in range(0, vectors, chunk)]
-    return np.array(found, np.int64)
-
-
-@_compiled
-def _correlate_tiles(
-    g: Any,
-    g_stride: int,
-    g_start: int,
-    flat: Any,
-    offsets: Any,
-    sums: Any,
-    stretches: Any,
-    output_0: int,
-    outputs: int,
-) -> None:
-    """Each stretch of positions is (where it begins, lines, how far apart they are, vectors of a line)."""
-    stride = sums.shape[1]
-    for i in range(stretches.shape[0]):
-        start = stretches[i, 0]
-        for tile in range(output_0 // _PAIR[0], (output_0 + outputs + _PAIR[0] - 1) // _PAIR[0]):
-            for k in range(0, stride, _PAIR[1]):
-                micro.correlate(
-                    micro.address(g, tile * _PAIR[0] * g_stride + g_start + start),
-                    g_stride,
-                    micro.address(flat, start),
-                    micro.address(offsets, k),
-                    stretches[i, 1],
-                    stretches[i, 2],
-                    stretches[i, 3],
-                    micro.address(sums, tile * _PAIR[0] * stride + k),
-                    stride,
-                )
-
-
-# --- Stride 1 ---
-
-
-def _grid_for(n: int, size: tuple[int, int], window: Window, result: tuple[int, int]) -> Grid:
-    """A grid on which pictures of ``size`` can be read by the window, and ``result`` positions be counted."""
-    gaps = [max(0, *pads) for pads in window.padding]
-    height, width = (max(n_ + gap, r) for n_, gap, r in zip(size, gaps, result, strict=True))
-    step = micro.VECTORS * micro.VECTOR_BYTES // 4
-    turned = n >= 8 and result[1] <= _SMALL
-    across = n if turned else 1
-    reach = max(abs(offset) for offset in _tap_offsets(window, width, across))
-    return Grid(n, height, width, reach + step + width * across, turned)
-
-
-def _tap_offsets(window: Window, width: int, across: int) -> list[int]:
-    """What each tap, in scan order, adds to a position."""
-    (top, _), (left, _) = window.padding
-    return [
-        ((i * window.dilation[0] - top) * width + (j * window.dilation[1] - left)) * across
-        for i in range(window.kernel[0])
-        for j in range(window.kernel[1])
-    ]
-
-
-def _offsets(channels: int, grid: Grid, taps: list[int]) -> np.ndarray:
-    """The offsets of all channels' taps, from the first picture's first element on."""
-    starts = np.arange(channels, dtype=np.int64)[:, None] * grid.length + grid.margin
-    return (starts + np.array(taps, np.int64)).reshape(-1)
-
-
-class _Plan(NamedTuple):
-    """All that depends on shapes alone, worked out once for each."""
-
-    grid: Grid
-    there: np.ndarray  # offsets of what the taps read, the last repeated to a whole number of blocks for correlate
-    back: np.ndarray  # offsets of what reads an element
-    starts: np.ndarray
-    starts_back: np.ndarray
-    stretches: np.ndarray
+    tile_0, tile_1, step_0, step_1 = parts[part, 0], parts[part, 1], parts[part, 2], parts[part, 3]
+    outputs, positions = y.shape
+    channels, length = source.shape
+    size = micro.VECTORS * (micro.VECTOR_BYTES // source.itemsize)
+    scratch = np.empty((tile_1 - tile_0) * _ROWS * size, source.dtype)
+    flat, flat_y = source.reshape(-1), y.reshape(-1)
+    for s in range(step_0, step_1):
+        first = steps.first_tap[steps.classes[s]]
+        taps = steps.first_tap[steps.classes[s] + 1] - first
+        run_0, run_1 = steps.first_run[s], steps.first_run[s + 1]
+        whole = taps > 0 and run_1 - run_0 == 1 and steps.runs[run_0, 2] == size
+        if taps == 0:
+            scratch[:] = 0
+        block = max(1, _CACHE // (micro.VECTORS * micro.VECTOR_BYTES * max(1, taps)))
+        for c in range(0, channels if taps else 0, block):
+            for tile in range(tile_0, tile_1):
+                if whole and (tile + 1) * _ROWS <= outputs:
+                    target = micro.address(flat_y, tile * _ROWS * positions + steps.runs[run_0, 1])
+                    stride = positions
+                else:
+                    target, stride = micro.address(scratch, (tile - tile_0) * _ROWS * size), size
+                weights = micro.address(w, tile * layout.tile + c * layout.channel)
+                if layout.packed:
+                    micro.accumulate(
+                        micro.address(flat, steps.starts[s] + c * length), length, min(block, channels - c),
+                        weights, layout.channel, layout.row, micro.address(steps.offsets, first),
+                        micro.address(w_taps, first), taps, target, stride, c > 0,
+                    )  # fmt: skip
+                else:
+                    micro.accumulate_strided(
+                        micro.address(flat, steps.starts[s] + c * length), length, min(block, channels - c),
+                        weights, layout.channel, layout.row, micro.address(steps.offsets, first),
+                        micro.address(w_taps, first), taps, target, stride, c > 0,
+                    )  # fmt: skip
+        for tile in range(tile_0, tile_1):
+            if not (whole and (tile + 1) * _ROWS <= outputs):
+                for o in range(min(_ROWS, outputs - tile * _ROWS)):
+                    for run in range(run_0, run_1):
+                        to = (tile * _ROWS + o) * positions + steps.runs[run, 1]
+                        at = ((tile - tile_0) * _ROWS + o) * size + steps.runs[run, 0]
+                        for i in range(steps.runs[run, 2]):
+                            flat_y[to + i] = scratch[at + i]
 
 
 @lru_cache(maxsize=512)
-def _plan(n: int, channels: int, shape: tuple[int, int], out: int, window: Window, dtype: Any) -> _Plan:
-    size = window.output_size(*shape)
-    grid = _grid_for(n, shape, window, size)
-    taps = _tap_offsets(window, grid.width, grid.across)
-    there = _offsets(channels, grid, taps)
-    there = np.concatenate([there, np.full(-there.size % _PAIR[1], there[-1])])
-    # y at position p read x at p + tap: x at p is read by y at p − tap
-    back = _offsets(out, grid, [-tap for tap in taps])
-    starts, starts_back = _starts(grid, *size, dtype), _starts(grid, *shape, dtype)
-    return _Plan(grid, there, back, starts, starts_back, _stretches(grid, *size, dtype))
+def _step_parts(outputs: int, weight_bytes: int, steps: int, threads: int) -> np.ndarray:
+    """Tiles in groups whose weights fit in the cache, each with a few stretches of steps."""
+    tiles = -(-outputs // _ROWS)
+    wanted = _PARTS_A_THREAD * threads if threads > 1 else 1
+    groups = min(tiles, max(1, -(-weight_bytes // _WEIGHT_BYTES)))
+    stretches = min(steps, max(1, -(-wanted // groups)))
+    groups = min(tiles, max(groups, -(-wanted // stretches)))
+    parts = [
+        (group.start, group.stop, stretch.start, stretch.stop)
+        for group in evenly(tiles, groups)
+        for stretch in evenly(steps, stretches)
+    ]
+    return np.array(parts, np.int64)
 
 
-class _Share(NamedTuple):
-    """What one thread takes: some pictures, all of whose results it computes, or some outputs (or inputs) of all."""
+class _Products(NamedTuple):
+    """What ``_do_steps`` and the preparations for it need, beside x and y."""
 
-    pictures: slice
-    outputs: slice
-    inputs: slice
-
-
-def _shares(x: np.ndarray, w: np.ndarray, size: tuple[int, int]) -> list[_Share]:
-    """By pictures where those are larger, by channels where the weights are: what is shared is prepared by each."""
-    n, (out, channels) = x.shape[1], w.shape[:2]
-    whole = slice(0, n), slice(0, out), slice(0, channels)
-    if n >= workers() and w.size < (channels + out) * n * size[0] * size[1]:
-        return [_Share(part, *whole[1:]) for part in evenly(n, workers())]
-    parts = [[_in_blocks(part, total) for part in evenly(-(-total // _ROWS), workers())] for total in (out, channels)]
-    return [_Share(whole[0], o, c) for o, c in zip(*parts, strict=True)]
+    x: Any
+    copied: bool
+    grid: _Layout
+    source: Any
+    w: Any
+    strides: tuple[int, int, int]
+    used: Any  # w itself, or what it is packed into
+    layout: _Weights
+    w_taps: Any
+    steps: Steps
+    parts: Any
 
 
-def _in_blocks(part: slice, total: int) -> slice:
-    return slice(min(part.start * _ROWS, total), min(part.stop * _ROWS, total))
+def _products(
+    name: str, x: np.ndarray, w: np.ndarray, strides: tuple[int, int, int], planned: Plan, outputs: int
+) -> _Products:
+    """Of a source x (C, H, W, N), and weights with these strides of outputs, channels and taps.
+
+    To pack the weights pays if they are read for several steps.
+    """
+    grid, steps = planned
+    channels, live = x.shape[0], steps.live.size
+    flat = w.reshape(-1)
+    if steps.starts.size >= _WORTH_PACKING or outputs % _ROWS:
+        tiles = -(-outputs // _ROWS)
+        used = _buffer("weights", tiles * _ROWS * channels * live, x.dtype)
+        layout = _Weights(True, _ROWS * channels * live, 1, live * _ROWS)
+        w_taps = steps.indices * _ROWS
+    else:
+        used, layout = flat, _Weights(False, _ROWS * strides[0], strides[0], strides[1])
+        w_taps = steps.live[steps.indices] * strides[2]
+    parts = _step_parts(outputs, outputs * channels * live * x.dtype.itemsize, steps.starts.size, get_num_threads())
+    source = _on_grid(name, x, grid)
+    return _Products(x, grid.copied, _layout(grid), source, flat, strides, used, layout, w_taps, steps, parts)
+
+
+@compiled
+def _prepare(part: int, products: Any, outputs: int) -> None:
+    """A channel laid out, or else a tile of the weights packed."""
+    p = products
+    channels = p.x.shape[0]
+    if p.copied and part < channels:
+        _lay_out(part, p.x, p.grid, p.source)
+    else:
+        tile = part - channels if p.copied else part
+        _pack(tile, p.w, p.strides, outputs, channels, p.steps.live, p.used)
+
+
+@compiled
+def _preparations(products: Any, outputs: int) -> int:
+    """How many parts ``_prepare`` has."""
+    tiles = (outputs + _ROWS - 1) // _ROWS if products.layout.packed else 0
+    return tiles + (products.x.shape[0] if products.copied else 0)
+
+
+@compiled
+def _run(team: Any, products: Any, y: Any) -> None:
+    p = products
+    share_out(team, _preparations(p, y.shape[0]), as_job(_prepare, (p, y.shape[0])))
+    share_out(team, p.parts.shape[0], as_job(_do_steps, (p.parts, p.source, p.used, p.layout, p.w_taps, p.steps, y)))
 
 
 def conv2d(x: np.ndarray, w: np.ndarray, window: Window) -> np.ndarray:
-    """y as (O, N, H', W'), of x as (C, N, H, W); stride 1, one group."""
-    channels, n, height, width = x.shape
-    out = w.shape[0]
-    size = window.output_size(height, width)
-    y = np.empty((out, n, *size), x.dtype)
-    weights = w.reshape(out, channels, -1)
-    count = channels * weights.shape[2]
-
-    def run(shares: list[_Share]) -> None:
-        for share in shares:
-            plan = _plan(share.pictures.stop - share.pictures.start, channels, (height, width), out, window, x.dtype)
-            grid = plan.grid
-            flat = _buffer("x", channels * grid.length, x.dtype).reshape(channels, grid.length)
-            packed = _buffer("weights", (share.outputs.stop - share.outputs.start + _ROWS) * count, x.dtype)
-            _forward(
-                x, weights, share.pictures.start, share.pictures.stop, share.outputs.start, share.outputs.stop,
-                flat, *grid[1:], plan.there[:count], packed, plan.starts, y,
-            )  # fmt: skip
-
-    parallel(run, _shares(x, w, size))
+    """y as (O, H', W', N), of x as (C, H, W, N), contiguous; one group."""
+    channels, height, width, n = x.shape
+    out, taps = w.shape[0], w.shape[2] * w.shape[3]
+    operation = _operation((n, channels, height, width), window, x.dtype)
+    assert operation is not None
+    y = empty((out, *window.output_size(height, width), n), x.dtype)
+    products = _products("x", x, _plain(w), (channels * taps, taps, 1), operation.forward, out)
+    team.call(_run, products, y.reshape(out, -1))
     return y
 
 
-@_compiled
-def _forward(
-    x: Any,
-    w: Any,
-    first: int,
-    last: int,
-    output_0: int,
-    output_1: int,
-    flat: Any,
-    grid_height: int,
-    grid_width: int,
-    margin: int,
-    turned: bool,
-    offsets: Any,
-    packed: Any,
-    starts: Any,
-    y: Any,
-) -> None:
-    _lay_out(x, first, last, flat, margin, grid_height, grid_width, turned)
-    _pack(w, output_0, output_1, packed)
-    outputs = output_1 - output_0
-    _convolve_steps(
-        flat.reshape(-1), offsets, packed, y, output_0, outputs, first, last - first, grid_height, grid_width, turned,
-        starts,
-    )  # fmt: skip
+# --- The gradient of the weights ---
+
+
+@compiled
+def _do_weights(part: int, parts: Any, g: Any, source: Any, lines: Any, columns: Any, partial: Any) -> None:
+    """Some rounds for some blocks of outputs: ``parts`` holds (first round, last + 1, first block, last + 1, which sums).
+
+    Round by round, so that what is read stays in the cache for all columns. The blocks' sums go to ``partial``.
+    """
+    round_0, round_1, o_0, o_1, number = parts[part, 0], parts[part, 1], parts[part, 2], parts[part, 3], parts[part, 4]
+    _, o_blocks, blocks, size = partial.shape
+    mine = number * o_blocks * blocks * size
+    sums = micro.stretch(partial, mine + o_0 * blocks * size, (o_1 - o_0) * blocks * size)
+    sums[:] = 0
+    for number in range(round_0, round_1):
+        for group in range(lines.rounds.shape[1]):
+            first, last = lines.rounds[number, group, 0], lines.rounds[number, group, 1]
+            if last > first:
+                _correlate_blocks(g, source, lines.whole, first, last, False, columns, group, o_0, o_1, sums)
+    if round_0 == 0:
+        for group in range(lines.rounds.shape[1]):
+            first, last = lines.first_tail[group], lines.first_tail[group + 1]
+            if last > first:
+                _correlate_blocks(g, source, lines.tails, first, last, True, columns, group, o_0, o_1, sums)
+
+
+@compiled
+def _correlate_blocks(
+    g: Any, source: Any, table: Any, line_0: int, line_1: int, ends: bool, columns: Any, group: int, o_0: int, o_1: int,
+    sums: Any,
+) -> None:  # fmt: skip
+    """Adds what some lines sum up to, for some blocks of outputs and all columns of a class, to ``sums``."""
+    outputs, length = g.shape
+    blocks = columns.offsets.shape[0]
+    size = sums.size // ((o_1 - o_0) * blocks)
+    first, last = columns.first_block[group], columns.first_block[group + 1]
+    together = max(1, _COLUMN_BYTES // (_PAIR[1] * _LONGEST * micro.VECTOR_BYTES))
+    x, lines, count = micro.address(source, 0), micro.address(table, 3 * line_0), line_1 - line_0
+    for start in range(first, last, together):
+        for o in range(o_0, o_1):
+            row = micro.address(g, min(o * _PAIR[0], outputs - _PAIR[0]) * length)  # the last block is moved back
+            for k in range(start, min(start + together, last)):
+                offsets = micro.address(columns.offsets, k * _PAIR[1])
+                total = micro.address(sums, ((o - o_0) * blocks + k) * size)
+                if ends:
+                    micro.correlate_ends(row, length, x, offsets, lines, count, total)
+                else:
+                    micro.correlate(row, length, x, offsets, lines, count, total)
+
+
+@compiled
+def _gather_weights(o: int, partial: Any, columns: Any, dw: Any) -> None:
+    """One output's weights, the sum of what was found in all partial sums."""
+    block = min(o // _PAIR[0], partial.shape[1] - 1)
+    row = o - min(block * _PAIR[0], dw.shape[0] - _PAIR[0])
+    for k in range(columns.targets.shape[0]):
+        for j in range(_PAIR[1]):
+            target = columns.targets[k, j]
+            if target >= 0:
+                total = partial[0, block, k, row * _PAIR[1] + j]
+                for q in range(1, partial.shape[0]):
+                    total += partial[q, block, k, row * _PAIR[1] + j]
+                dw[o, target] = total
+
+
+@lru_cache(maxsize=512)
+def _weight_parts(rounds: int, outputs: int, threads: int) -> np.ndarray:
+    """Stretches of rounds, each with sums of its own, and groups of outputs so that there are parts enough.
+
+    How many partial sums there are does not depend on the number of threads, and so neither does the result.
+    """
+    o_blocks = -(-outputs // _PAIR[0])
+    sums = max(1, min(_PARTIAL_SUMS, rounds // _ROUNDS_A_SUM))
+    groups = min(o_blocks, -(-_PARTS_A_THREAD * threads // sums)) if threads > 1 else 1
+    parts = [
+        (stretch.start, stretch.stop, o.start, o.stop, number)
+        for number, stretch in enumerate(evenly(rounds, sums))
+        for o in evenly(o_blocks, groups)
+    ]
+    return np.array(parts, np.int64).reshape(-1, 5)
+
+
+# --- The same for few positions: vectors of channels, and sums over positions one by one ---
+
+
+@compiled
+def _turn(tile: int, x: Any, turned: Any) -> None:
+    """A tile of x (C, positions) as (positions, channels of the tile)."""
+    channels, positions = x.shape
+    size = turned.shape[2]
+    first = min(tile * size, channels - size)
+    for start in range(0, positions, 16):
+        for c in range(size):
+            for p in range(start, min(start + 16, positions)):
+                turned[tile, p, c] = x[first + c, p]
+
+
+@compiled
+def _do_weights_turned(part: int, parts: Any, g: Any, turned: Any, lines: Any, dw: Any) -> None:
+    """Some outputs and tiles of channels for one tap: ``parts`` holds (class, tap, first output, last + 1, first tile,
+    last + 1)."""
+    group, tap = parts[part, 0], parts[part, 1]
+    o_0, o_1, tile_0, tile_1 = parts[part, 2], parts[part, 3], parts[part, 4], parts[part, 5]
+    outputs, channels, _ = dw.shape
+    lanes = micro.VECTOR_BYTES // g.itemsize
+    size = turned.shape[2]
+    scratch = np.empty(_ROWS * size, g.dtype)
+    vectors = 0
+    for number in range(lines.rounds.shape[0]):
+        for line in range(lines.rounds[number, group, 0], lines.rounds[number, group, 1]):
+            vectors += lines.whole[line, 2]
+    g_at, x_at = np.empty(vectors, np.int64), np.empty(vectors, np.int64)
+    vectors = 0
+    for number in range(lines.rounds.shape[0]):
+        for line in range(lines.rounds[number, group, 0], lines.rounds[number, group, 1]):
+            for v in range(lines.whole[line, 2]):
+                g_at[vectors] = lines.whole[line, 0] + v * lanes
+                x_at[vectors] = (lines.whole[line, 1] + lines.offsets[tap] + v * lanes) * size
+                vectors += 1
+    flat_g = g.reshape(-1)
+    live = lines.taps[tap]
+    for tile in range(tile_0, tile_1):
+        flat_x = turned[tile].reshape(-1)
+        c_at = min(tile * size, channels - size)
+        for o in range(o_0, o_1, _ROWS):
+            # what would go beyond the last output is moved back; what is there twice is the same twice
+            o_at = min(o, outputs - _ROWS)
+            micro.accumulate_strided(
+                micro.address(flat_x, 0), size, lanes, micro.address(flat_g, o_at * g.shape[1]), 1, g.shape[1],
+                micro.address(x_at, 0), micro.address(g_at, 0), vectors, micro.address(scratch, 0), size, False,
+            )  # fmt: skip
+            for i in range(_ROWS):
+                for j in range(size):
+                    dw[o_at + i, c_at + j, live] = scratch[i * size + j]
+
+
+@lru_cache(maxsize=512)
+def _turned_parts(first_tap: tuple[int, ...], outputs: int, tiles: int, threads: int) -> np.ndarray:
+    """For each tap, groups of outputs and tiles; ``first_tap`` is that of each class."""
+    taps, o_blocks = first_tap[-1], -(-outputs // _ROWS)
+    wanted = _PARTS_A_THREAD * threads if threads > 1 else 1
+    t_groups = min(tiles, max(1, -(-wanted // max(1, taps))))
+    o_groups = min(o_blocks, max(1, -(-wanted // max(1, taps * t_groups))))
+    parts = [
+        (group, tap, o.start * _ROWS, min(o.stop * _ROWS, outputs), tile.start, tile.stop)
+        for group in range(len(first_tap) - 1)
+        for tap in range(first_tap[group], first_tap[group + 1])
+        for tile in evenly(tiles, t_groups)
+        for o in evenly(o_blocks, o_groups)
+    ]
+    return np.array(parts, np.int64).reshape(-1, 6)
+
+
+# --- Both gradients ---
+
+
+class _Sums(NamedTuple):
+    """What the gradient of the weights needs, beside dw."""
+
+    g: Any
+    x: Any
+    copied: bool
+    grid: _Layout
+    source: Any
+    turned: Any  # x as (tiles of channels, positions, channels of the tile), or empty
+    lines: Lines
+    columns: Columns
+    partial: Any  # sums over some positions: (sums, blocks of outputs, blocks of columns, elements)
+    parts: Any
+
+
+def _sums(g: np.ndarray, x: np.ndarray, lines: Lines, columns: Columns) -> _Sums:
+    """Of g (O, H', W', N) and x (C, H, W, N), in the form that suits so many positions."""
+    positions, out, channels = g[0].size, len(g), len(x)
+    step = _step(x.dtype)
+    lanes = step // micro.VECTORS
+    few = positions <= _FEW_POSITIONS and positions % lanes == 0 and not lines.grid.copied and not lines.tails.size
+    if few and channels >= step and out >= _ROWS and x.size:
+        tiles = -(-channels // step)
+        turned = _buffer("turned", tiles * step * x[0].size, x.dtype).reshape(tiles, -1, step)
+        partial = np.empty((0, 0, 0, 0), x.dtype)
+        parts = _turned_parts(tuple(lines.first_tap.tolist()), out, tiles, get_num_threads())
+    else:
+        turned = np.empty((0, 0, 0), x.dtype)
+        parts = _weight_parts(lines.rounds.shape[0], out, get_num_threads())
+        shape = parts[-1, 4] + 1, -(-out // _PAIR[0]), len(columns.offsets), -(-_PAIR[0] * _PAIR[1] // lanes) * lanes
+        partial = _buffer("sums", int(np.prod(shape)), x.dtype).reshape(shape)
+    source = _on_grid("x", x, lines.grid) if x.size else np.empty((0, 0), x.dtype)
+    grid = _layout(lines.grid)
+    return _Sums(g.reshape(out, -1), x, lines.grid.copied, grid, source, turned, lines, columns, partial, parts)
+
+
+@compiled
+def _prepare_both(part: int, products: Any, inputs: int, sums: Any) -> None:
+    """A part of the preparations for dx, or else for dw."""
+    first = _preparations(products, inputs)
+    if part < first:
+        _prepare(part, products, inputs)
+    elif sums.turned.size:
+        _turn(part - first, sums.source, sums.turned)
+    else:
+        _lay_out(part - first, sums.x, sums.grid, sums.source)
+
+
+@compiled
+def _do_gradients(part: int, products: Any, dx: Any, sums: Any, dw: Any) -> None:
+    """A part of dx, or else of dw."""
+    p = products
+    steps = p.parts.shape[0] if dx.size else 0
+    if part < steps:
+        _do_steps(part, p.parts, p.source, p.used, p.layout, p.w_taps, p.steps, dx)
+    elif sums.turned.size:
+        _do_weights_turned(part - steps, sums.parts, sums.g, sums.turned, sums.lines, dw)
+    else:
+        _do_weights(part - steps, sums.parts, sums.g, sums.source, sums.lines, sums.columns, sums.partial)
+
+
+@compiled
+def _run_backward(team: Any, products: Any, dx: Any, sums: Any, dw: Any) -> None:
+    inputs = dx.shape[0]
+    preparations = _preparations(products, inputs) if dx.size else 0
+    if dw.size and sums.turned.size:
+        more = sums.turned.shape[0]
+    else:
+        more = sums.x.shape[0] if dw.size and sums.copied else 0
+    if dx.size:
+        share_out(team, preparations + more, as_job(_prepare_both, (products, inputs, sums)))
+    else:
+        share_out(team, more, as_job(_prepare_sums, (sums,)))
+    parts = (products.parts.shape[0] if dx.size else 0) + (sums.parts.shape[0] if dw.size else 0)
+    share_out(team, parts, as_job(_do_gradients, (products, dx, sums, dw)))
+    if dw.size and sums.partial.size:
+        share_out(team, dw.shape[0], as_job(_gather_weights, (sums.partial, sums.columns, dw.reshape(dw.shape[0], -1))))
+
+
+@compiled
+def _prepare_sums(part: int, sums: Any) -> None:
+    if sums.turned.size:
+        _turn(part, sums.source, sums.turned)
+    else:
+        _lay_out(part, sums.x, sums.grid, sums.source)
 
 
 def conv2d_backward(
     x: np.ndarray, w: np.ndarray, g: np.ndarray, window: Window, need_x: bool, need_w: bool
 ) -> tuple[Any, Any]:
-    """(dx as (C, N, H, W), dw) of x as (C, N, H, W) and g as (O, N, H', W'); stride 1, one group."""
-    channels, n, height, width = x.shape
-    out, size = g.shape[0], (g.shape[2], g.shape[3])
-    out_rows = _PAIR[0] * -(-out // _PAIR[0])  # correlate reads whole blocks of outputs
-    weights = w.reshape(out, channels, -1)
-    taps_count = weights.shape[2]
-    count = channels * taps_count
-    padded = _PAIR[1] * -(-count // _PAIR[1])
-    dx = np.empty((channels, n, height, width) if need_x else (0, 0, 0, 0), g.dtype)
-    nothing = np.empty((0, 0, 0, 0), g.dtype)
-    shares = _shares(x, w, size)
-    by_pictures = len(shares) > 1 and shares[0].pictures != shares[1].pictures
-    whole = None if by_pictures or not need_w else np.zeros((out_rows, padded), g.dtype)
-
-    def run(mine: list[_Share]) -> np.ndarray:
-        if not need_w:
-            total = np.zeros((0, 0), g.dtype)
-        else:
-            total = np.zeros((out_rows, padded), g.dtype) if whole is None else whole
-        for share in mine:
-            plan = _plan(share.pictures.stop - share.pictures.start, channels, (height, width), out, window, g.dtype)
-            grid = plan.grid
-            g_flat = _buffer("g", out_rows * grid.length, g.dtype).reshape(out_rows, grid.length)
-            x_flat = _buffer("x", channels * grid.length, g.dtype).reshape(channels, grid.length)
-            room = (share.inputs.stop - share.inputs.start + _ROWS) * out * taps_count if need_x else 0
-            _backward(
-                x if need_w else nothing, weights.transpose(1, 0, 2), g, share.pictures.start, share.pictures.stop,
-                share.outputs.start, share.outputs.stop, share.inputs.start, share.inputs.stop, g_flat, x_flat,
-                *grid[1:], plan.back, _buffer("weights", room, g.dtype), plan.starts_back, dx, plan.there,
-                plan.stretches, total,
-            )  # fmt: skip
-        return total
-
-    totals = parallel(run, shares)
-    dw = None
-    if need_w:
-        dw = totals[0] if whole is None else whole
-        for other in totals[1:] if whole is None else []:
-            dw += other
-        dw = dw[:out, :count].reshape(w.shape)
-    return dx if need_x else None, dw
+    """(dx as (C, H, W, N), dw) of x as (C, H, W, N) and g as (O, H', W', N), contiguous; one group."""
+    channels, out, taps = x.shape[0], g.shape[0], w.shape[2] * w.shape[3]
+    operation = _operation((x.shape[3], channels, x.shape[1], x.shape[2]), window, x.dtype)
+    assert operation is not None
+    shape = x.shape
+    dx = empty((channels, x[0].size) if need_x else (0, 0), g.dtype)
+    w = _plain(w)
+    products = _products("g", g, w, (taps, channels * taps, 1), operation.backward, channels)
+    if not need_w:  # then only the shape of x counts
+        x = np.empty((channels, 0, 0, 0), g.dtype)
+    whole_g = _at_least(_PAIR[0], g) if need_w else g
+    all_live = operation.weight.taps.size == taps
+    dw = (np.empty if all_live else np.zeros)((len(whole_g), channels, taps) if need_w else (0, 0, 0), g.dtype)
+    sums = _sums(whole_g, x, operation.weight, operation.columns)
+    team.call(_run_backward, products, dx, sums, dw)
+    return (
+        dx.reshape(shape) if need_x else None,
+        dw[:out].reshape(w.shape) if need_w else None,
+    )
 
 
-@_compiled
-def _backward(
-    x: Any,
-    turned_w: Any,
-    g: Any,
-    first: int,
-    last: int,
-    output_0: int,
-    output_1: int,
-    input_0: int,
-    input_1: int,
-    g_flat: Any,
-    x_flat: Any,
-    grid_height: int,
-    grid_width: int,
-    margin: int,
-    turned: bool,
-    back: Any,
-    packed: Any,
-    starts: Any,
-    dx: Any,
-    there: Any,
-    stretches: Any,
-    total: Any,
-) -> None:
-    _lay_out(g, first, last, g_flat, margin, grid_height, grid_width, turned)
-    if dx.size:
-        _pack(turned_w, input_0, input_1, packed)
-        inputs = input_1 - input_0
-        _convolve_steps(
-            g_flat.reshape(-1), back, packed, dx, input_0, inputs, first, last - first, grid_height, grid_width,
-            turned, starts,
-        )  # fmt: skip
-    if total.size:
-        _lay_out(x, first, last, x_flat, margin, grid_height, grid_width, turned)
-        outputs = output_1 - output_0
-        _correlate_tiles(
-            g_flat.reshape(-1), g_flat.shape[1], margin, x_flat.reshape(-1), there, total, stretches, output_0, outputs
-        )
+def _at_least(channels: int, x: np.ndarray) -> np.ndarray:
+    """x with channels of zeros after its own, so that there are that many: ``correlate`` reads so many at once."""
+    if len(x) >= channels:
+        return x
+    return np.concatenate([x, np.zeros((channels - len(x), *x.shape[1:]), x.dtype)])

@@ -1,4 +1,4 @@
-"""The same functions as reference.py, faster on a CPU: right memory order, cache-sized blocks, threads.
+"""The same functions as reference.py, faster with NumPy alone: right memory order, cache-sized blocks, threads.
 
 Memory order. Activations made here are N C H W to their user but lie as C N H W in memory (see
 docs/memory-layout.md): a channel is then one contiguous row over the whole batch, so that a 1x1
@@ -17,17 +17,18 @@ from typing import Any
 import numpy as np
 
 from minigrad.kernels import reference
-from minigrad.kernels.compiled import compiled
 from minigrad.kernels.conv_cpu import conv2d, conv2d_backward, conv2d_input, conv2d_weight
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.layout import channel_blocks, channels_first, flat_alike, logical, rows_of
 from minigrad.kernels.threads import evenly, parallel, workers
 
 __all__ = [
+    "add",
     "avg_pool2d",
     "avg_pool2d_backward",
     "batch_norm",
     "batch_norm_backward",
+    "concatenate",
     "conv2d",
     "conv2d_backward",
     "conv2d_input",
@@ -39,10 +40,6 @@ __all__ = [
     "relu",
     "update",
 ]
-
-
-def _loops() -> Any:
-    return compiled("cpu_loops")
 
 
 _BLOCK = 32_768  # elements of one operand that an elementwise loop takes at a time: 128 KiB in float32
@@ -63,6 +60,9 @@ def _shared_out(work: Callable[..., None], flats: Sequence[np.ndarray]) -> None:
     parallel(run, jobs)
 
 
+add, concatenate = reference.add, reference.concatenate
+
+
 def relu(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """As reference.relu."""
     y = np.empty_like(x) if out is None else out
@@ -79,26 +79,23 @@ def pass_where_positive(g: np.ndarray, y: np.ndarray) -> np.ndarray:
     flats = flat_alike(g, y, z)
     if flats is None:
         return reference.pass_where_positive(g, y)
-    loops = _loops()
-    if loops is not None and g.dtype == y.dtype and g.dtype.kind == "f":
-        _shared_out(loops.pass_where_positive, flats)
-    else:
-        _shared_out(lambda a, b, c: np.multiply(a, b > 0, out=c), flats)
+    _shared_out(lambda a, b, c: np.multiply(a, b > 0, out=c), flats)
     return z
 
 
-def update(updates: Sequence[tuple[Callable[..., None], Sequence[np.ndarray]]]) -> None:
+def update(updates: Sequence[tuple[Callable[..., None], Sequence[Any]]]) -> None:
     """As reference.update, block by block, all updates shared out among the threads together."""
-    jobs: list[tuple[Callable[..., None], list[np.ndarray]]] = []
+    jobs: list[tuple[Callable[..., None], list[Any]]] = []
     for formula, arrays in updates:
-        flats = flat_alike(*arrays)
+        flats = flat_alike(*[array for array in arrays if array is not None])
         if flats is None:
             jobs.append((formula, list(arrays)))
             continue
         for start in range(0, flats[0].size, _BLOCK):
-            jobs.append((formula, [flat[start : start + _BLOCK] for flat in flats]))
+            blocks = iter([flat[start : start + _BLOCK] for flat in flats])
+            jobs.append((formula, [None if array is None else next(blocks) for array in arrays]))
 
-    def run(stretch: list[tuple[Callable[..., None], list[np.ndarray]]]) -> None:
+    def run(stretch: list[tuple[Callable[..., None], list[Any]]]) -> None:
         for formula, arrays in stretch:
             formula(*arrays)
 
@@ -117,16 +114,9 @@ def batch_norm(x: np.ndarray, weight: Any, bias: Any, eps: float) -> tuple[np.nd
     y = np.empty_like(rows)
     mean = np.empty(channels, x.dtype)
     var = np.empty(channels, x.dtype)
-    loops = _loops()
-    if loops is not None:
-        factor = np.ones(channels, x.dtype) if weight is None else weight
-        offset = np.zeros(channels, x.dtype) if bias is None else bias
 
     def run(blocks: list[slice]) -> None:
         for c in blocks:
-            if loops is not None:
-                loops.batch_norm(rows[c], factor[c], offset[c], eps, y[c], mean[c], var[c])
-                continue
             block = y[c]
             mean[c] = rows[c].mean(axis=1)
             np.subtract(rows[c], mean[c, None], out=block)
@@ -141,28 +131,21 @@ def batch_norm(x: np.ndarray, weight: Any, bias: Any, eps: float) -> tuple[np.nd
 
 
 def batch_norm_backward(
-    g: np.ndarray, x: np.ndarray, weight: Any, mean: np.ndarray, var: np.ndarray, eps: float
+    g: np.ndarray, x: np.ndarray, weight: Any, mean: np.ndarray, var: np.ndarray, eps: float, y: Any = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """As reference.batch_norm_backward."""
     if x.ndim != 4:
-        return reference.batch_norm_backward(g, x, weight, mean, var, eps)
-    x_rows, g_rows = rows_of(x), rows_of(g)
+        return reference.batch_norm_backward(g, x, weight, mean, var, eps, y)
+    x_rows, g_rows = rows_of(x), rows_of(g if y is None else pass_where_positive(g, y))
     channels, count = x_rows.shape
     dx = np.empty_like(x_rows)
     grad_weight = np.empty(channels, x.dtype)
     grad_bias = np.empty(channels, x.dtype)
     rstd = 1 / np.sqrt(var + eps)
     scale = rstd if weight is None else rstd * weight
-    loops = _loops()
-    if loops is not None:
-        factor = np.ones(channels, x.dtype) if weight is None else weight
 
     def run(blocks: list[slice]) -> None:
         for c in blocks:
-            if loops is not None:
-                results = (dx[c], grad_weight[c], grad_bias[c])
-                loops.batch_norm_backward(g_rows[c], x_rows[c], factor[c], mean[c], var[c], eps, *results)
-                continue
             block = dx[c]
             np.subtract(x_rows[c], mean[c, None], out=block)  # x − mean; normalized = that · rstd
             grad_bias[c] = g_rows[c].sum(axis=1)
@@ -186,14 +169,10 @@ def max_pool2d(x: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray]:
     rows, columns = window.output_size(height, width)
     y = np.empty((channels, n, rows, columns), x.dtype)
     taps = np.empty(y.shape, reference.tap_dtype(window))
-    loops = _loops()
 
     def run(blocks: list[slice]) -> None:
         for c in blocks:
             xp = window.pad(xc[c], -np.inf)
-            if loops is not None:
-                loops.max_pool2d(xp, window.kernel, window.stride, window.dilation, y[c], taps[c])
-                continue
             y[c] = _slide(np.maximum, xp, window, rows, columns)
             found = _first_equal(xp, y[c], window, height, width, taps.dtype)
             if found is None:  # a NaN equals nothing, itself included
@@ -239,16 +218,10 @@ def max_pool2d_scatter(g: np.ndarray, taps: np.ndarray, input_shape: tuple[int, 
     gc, tc = channels_first(g), channels_first(taps)
     n, channels, height, width = input_shape
     dx = np.empty((channels, n, height, width), g.dtype)
-    loops = _loops()
 
     def run(blocks: list[slice]) -> None:
         for c in blocks:
-            if loops is None:
-                dx[c] = reference.max_pool2d_scatter(gc[c], tc[c], dx[c].shape, window)
-                continue
-            dxp = np.zeros((*dx[c].shape[:2], *window.padded_size(height, width)), g.dtype)
-            loops.max_pool2d_scatter(gc[c], tc[c], window.kernel, window.stride, window.dilation, dxp)
-            dx[c] = dxp[window.inside(height, width)]
+            dx[c] = reference.max_pool2d_scatter(gc[c], tc[c], dx[c].shape, window)
 
     parallel(run, channel_blocks(channels, n * height * width, _BLOCK))
     return dx.transpose(1, 0, 2, 3)  # C N H W -> N C H W
@@ -264,8 +237,6 @@ def avg_pool2d(x: np.ndarray, window: Window, scale: Any) -> np.ndarray:
     xc = channels_first(x)
     channels, n, height, width = xc.shape
     y = np.empty((channels, n, *window.output_size(height, width)), x.dtype)
-    if _window_sums(xc, window, scale, y):
-        return y.transpose(1, 0, 2, 3)  # C N H W -> N C H W
 
     def run(blocks: list[slice]) -> None:
         for c in blocks:
@@ -273,22 +244,6 @@ def avg_pool2d(x: np.ndarray, window: Window, scale: Any) -> np.ndarray:
 
     parallel(run, channel_blocks(channels, n * height * width, _BLOCK))
     return y.transpose(1, 0, 2, 3)  # C N H W -> N C H W
-
-
-def _window_sums(xc: np.ndarray, window: Window, scale: Any, y: np.ndarray) -> bool:
-    """scale · Σ of each window, into y, where Numba is there to do it."""
-    loops = _loops()
-    (top, _), (left, _) = window.padding
-    if loops is None or xc.dtype.kind != "f" or min(top, left) < 0:
-        return False
-    factors = np.ascontiguousarray(np.broadcast_to(np.asarray(scale, xc.dtype), y.shape[2:]))
-
-    def run(parts: list[slice]) -> None:
-        for c in parts:
-            loops.window_sums(xc[c], window.kernel, window.stride, top, left, factors, y[c])
-
-    parallel(run, evenly(len(xc), workers()))
-    return True
 
 
 def avg_pool2d_backward(g: np.ndarray, input_shape: tuple[int, ...], window: Window, scale: Any) -> np.ndarray:
@@ -303,8 +258,6 @@ def avg_pool2d_backward(g: np.ndarray, input_shape: tuple[int, ...], window: Win
     (top, bottom), (left, right) = window.padding
     back = window._replace(padding=((kh - 1 - top, kh - 1 - bottom), (kw - 1 - left, kw - 1 - right)))
     is_window_sum = window.stride == (1, 1) and size == (height + top + bottom, width + left + right)
-    if is_window_sum and isinstance(scale, float) and _window_sums(gc, back, scale, dx):
-        return dx.transpose(1, 0, 2, 3)  # C N H W -> N C H W
 
     def run(blocks: list[slice]) -> None:
         for c in blocks:

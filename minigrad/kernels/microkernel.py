@@ -3,7 +3,7 @@
 A compiler keeps a block of sums in registers only if it is told to. These two functions tell it:
 
         accumulate    y[o, p] = Σ_k w[k, o] · x[offsets[k] + p]         a block of ROWS × VECTORS vectors
-        correlate     s[o, k] += Σ_p g[o, p] · x[offsets[k] + p]        a block of PAIR[0] × PAIR[1] vectors
+        correlate     s[o, k] += Σ_p g[o, p] · x[offsets[k] + p]         a block of PAIR[0] × PAIR[1] vectors
 
 ``offsets`` is what makes a matrix product of them into a convolution: row k of the "column matrix" is nothing but
 the input, read from another place on. No column is ever copied. See conv_direct.py.
@@ -16,9 +16,12 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import binding, ir
-from numba import types
+from numba import carray, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+# Numba passes an intrinsic its first argument itself:
+# mypy: disable-error-code="call-arg"
 
 _features = binding.get_host_cpu_features()
 _WIDE = bool(_features.get("avx512f"))
@@ -26,7 +29,7 @@ _WIDE = bool(_features.get("avx512f"))
 #: Bytes of a vector register; rows and vectors of the block that ``accumulate`` keeps in registers (of which there
 #: are 32 with AVX-512 and 16 with AVX2; other processors have no fewer than 16); and the block of ``correlate``.
 VECTOR_BYTES = 64 if _WIDE else 32
-ROWS, VECTORS = (8, 3) if _WIDE else (4, 3)
+ROWS, VECTORS = (8, 2) if _WIDE else (6, 2)
 PAIR = (4, 6) if _WIDE else (3, 4)
 
 _INDEX = ir.IntType(64)
@@ -51,11 +54,6 @@ class _Emitter:
         suffix = f"v{vector.count}f{64 if isinstance(vector.element, ir.DoubleType) else 32}"
         kind = ir.FunctionType(vector, [vector] * 3)
         self._fma = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.{suffix}")
-        self._sum = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(vector.element, [vector.element, vector]),
-            f"llvm.vector.reduce.fadd.{suffix}",
-        )
 
     def at(self, pointer: Any, index: Any) -> Any:
         """The address of element ``index``."""
@@ -82,10 +80,48 @@ class _Emitter:
         """a · b + c"""
         return self.builder.call(self._fma, [a, b, c])
 
-    def total(self, vector: Any) -> Any:
-        """The sum of a vector's elements, added in pairs."""
-        start = ir.Constant(self.vector.element, -0.0)
-        return self.builder.call(self._sum, [start, vector], fastmath=["reassoc"])
+    def only_from(self, first: Any, vector: Any) -> Any:
+        """A vector with zeros before element ``first``."""
+        wide = self.vector.count
+        numbers = ir.VectorType(_INDEX, wide)
+        undefined = ir.Constant(numbers, ir.Undefined)
+        firsts = self.builder.insert_element(undefined, first, ir.Constant(_COUNT, 0))
+        zeros = ir.Constant(ir.VectorType(_COUNT, wide), [0] * wide)
+        firsts = self.builder.shuffle_vector(firsts, undefined, zeros)
+        counts = self.builder.icmp_signed(">=", ir.Constant(numbers, list(range(wide))), firsts)
+        return self.builder.select(counts, vector, ir.Constant(self.vector, [0.0] * wide))
+
+    def totals(self, vectors: list[Any]) -> list[Any]:
+        """The sum of each vector's elements, as vectors of such sums.
+
+        Two vectors become one of half sums, with half as many additions as if each were added up by itself.
+        """
+        wide = self.vector.count
+        nothing = ir.Constant(self.vector, [0.0] * wide)
+        found = []
+        for first in range(0, len(vectors), wide):
+            level = vectors[first : first + wide]
+            level += [nothing] * (wide - len(level))
+            half = wide // 2
+            while len(level) > 1:
+                middle = len(level) // 2
+                level = [self._folded(a, b, half) for a, b in zip(level[:middle], level[middle:], strict=True)]
+                half //= 2
+            found.append(level[0])
+        return found
+
+    def _folded(self, a: Any, b: Any, half: int) -> Any:
+        """In every 2 · half elements: first the sums of a's elements that are ``half`` apart, then those of b's."""
+        wide = self.vector.count
+        front, back = [], []
+        for start in range(0, wide, 2 * half):
+            front += [start + i for i in range(half)] + [wide + start + i for i in range(half)]
+            back += [start + half + i for i in range(half)] + [wide + start + half + i for i in range(half)]
+        kind = ir.VectorType(_COUNT, wide)
+        return self.builder.fadd(
+            self.builder.shuffle_vector(a, b, ir.Constant(kind, front)),
+            self.builder.shuffle_vector(a, b, ir.Constant(kind, back)),
+        )
 
     def zeros(self, height: int, width: int) -> list[list[Any]]:
         """A block of sums to begin with."""
@@ -113,83 +149,139 @@ class _Emitter:
         return results
 
 
-@intrinsic
-def accumulate(typing_context: Any, x: Any, offsets: Any, w: Any, count: Any, y: Any, stride: Any) -> Any:
-    """y[o · stride + p] = Σ over k < count of w[k · ROWS + o] · x[offsets[k] + p], for ROWS o and VECTORS vectors of p.
+def _accumulation(packed: bool) -> Any:
+    """The two forms of ``accumulate``."""
 
-    ``x``, ``offsets``, ``w`` and ``y`` are pointers; ``count`` is at least 1.
-    """
-    signature = types.void(x, offsets, w, types.int64, y, types.int64)
+    def accumulate(
+        typing_context: Any,
+        x: Any,
+        x_stride: Any,
+        channels: Any,
+        w: Any,
+        w_stride: Any,
+        w_row: Any,
+        x_taps: Any,
+        w_taps: Any,
+        taps: Any,
+        y: Any,
+        y_stride: Any,
+        add: Any,
+    ) -> Any:
+        i = types.int64
+        signature = types.void(x, i, i, w, i, i, x_taps, w_taps, i, y, i, types.boolean)
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        x, offsets, w, count, y, stride = arguments
-        emit = _Emitter(builder, _vector_type(context, signature.args[0]))
-        wide = emit.vector.count
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            x, x_stride, channels, w, w_stride, w_row, x_taps, w_taps, taps, y, y_stride, add = arguments
+            emit = _Emitter(builder, _vector_type(context, signature.args[0]))
+            wide = emit.vector.count
 
-        def body(k: Any, sums: Any) -> Any:
-            source = emit.at(x, builder.load(emit.at(offsets, k)))
-            seen = [emit.load(emit.at(source, v * wide)) for v in range(VECTORS)]
-            weights = emit.at(w, builder.mul(k, ir.Constant(_INDEX, ROWS)))
-            rows = []
-            for o in range(ROWS):
-                weight = emit.everywhere(builder.load(emit.at(weights, o)))
-                rows.append([emit.fma(weight, seen[v], sums[o][v]) for v in range(VECTORS)])
-            return rows
+            def weights(first: Any) -> list[Any]:
+                """The addresses of ROWS weights, through as few registers as the processor's addresses allow."""
+                if packed:
+                    return [emit.at(first, o) for o in range(ROWS)]
+                fourth = emit.at(first, builder.mul(w_row, ir.Constant(_INDEX, 3)))
+                pairs = [
+                    (first, 0),
+                    (first, 1),
+                    (first, 2),
+                    (fourth, 0),
+                    (first, 4),
+                    (fourth, 2),
+                    (fourth, 3),
+                    (fourth, 4),
+                ]
+                return [emit.at(base, builder.mul(w_row, ir.Constant(_INDEX, k))) for base, k in pairs[:ROWS]]
 
-        for o, row in enumerate(emit.loop(count, emit.zeros(ROWS, VECTORS), body)):
-            target = emit.at(y, builder.mul(stride, ir.Constant(_INDEX, o)))
-            for v, total in enumerate(row):
-                emit.store(total, emit.at(target, v * wide))
-        return context.get_dummy_value()
+            def channel(c: Any, sums: Any) -> Any:
+                source = emit.at(x, builder.mul(c, x_stride))
+                weights_here = emit.at(w, builder.mul(c, w_stride))
 
-    return signature, generate
+                def tap(t: Any, sums: Any) -> Any:
+                    at = emit.at(source, builder.load(emit.at(x_taps, t)))
+                    seen = [emit.load(emit.at(at, v * wide)) for v in range(VECTORS)]
+                    block = []
+                    for o, place in enumerate(weights(emit.at(weights_here, builder.load(emit.at(w_taps, t))))):
+                        weight = emit.everywhere(builder.load(place))
+                        block.append([emit.fma(weight, seen[v], sums[o][v]) for v in range(VECTORS)])
+                    return block
+
+                return emit.loop(taps, sums, tap)
+
+            block = emit.loop(channels, emit.zeros(ROWS, VECTORS), channel)
+            rows = [emit.at(y, builder.mul(y_stride, ir.Constant(_INDEX, o))) for o in range(ROWS)]
+            places = [emit.at(row, v * wide) for row in rows for v in range(VECTORS)]
+            totals = [total for row in block for total in row]
+            with builder.if_else(add) as (then, otherwise):
+                with then:
+                    for total, place in zip(totals, places, strict=True):
+                        emit.store(builder.fadd(emit.load(place), total), place)
+                with otherwise:
+                    for total, place in zip(totals, places, strict=True):
+                        emit.store(total, place)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return accumulate
 
 
-@intrinsic
-def correlate(
-    typing_context: Any,
-    g: Any,
-    g_stride: Any,
-    x: Any,
-    offsets: Any,
-    lines: Any,
-    line_stride: Any,
-    steps: Any,
-    s: Any,
-    s_stride: Any,
-) -> Any:
-    """s[o · s_stride + k] += Σ_p g[o · g_stride + p] · x[offsets[k] + p], for PAIR o and k.
+#: y[o · y_stride + p] = Σ_c Σ_t w[c · w_stride + w_taps[t] + o] · x[c · x_stride + x_taps[t] + p]
+#: for ROWS outputs o and VECTORS vectors of positions p; added to what is in y if ``add``. ``x``, ``w``, ``x_taps``,
+#: ``w_taps`` and ``y`` are pointers; ``channels`` and ``taps``, the numbers of c and t, are at least 1.
+accumulate = intrinsic(_accumulation(packed=True))
 
-    The positions p are ``lines`` stretches of ``steps`` vectors each, ``line_stride`` apart.
-    """
-    signature = types.void(g, types.int64, x, offsets, types.int64, types.int64, types.int64, s, types.int64)
+#: The same with the weights of neighbouring outputs ``w_row`` apart.
+accumulate_strided = intrinsic(_accumulation(packed=False))
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        g, g_stride, x, offsets, lines, line_stride, steps, s, s_stride = arguments
-        emit = _Emitter(builder, _vector_type(context, signature.args[0]))
-        rows = [emit.at(g, builder.mul(g_stride, ir.Constant(_INDEX, o))) for o in range(PAIR[0])]
-        sources = [emit.at(x, builder.load(emit.at(offsets, k))) for k in range(PAIR[1])]
 
-        def line(number: Any, sums: Any) -> Any:
-            start = builder.mul(number, line_stride)
+def _correlation(masked: bool) -> Any:
+    """The two forms of ``correlate``."""
 
-            def step(i: Any, sums: Any) -> Any:
-                p = builder.add(start, builder.mul(i, ir.Constant(_INDEX, emit.vector.count)))
-                from_g = [emit.load(emit.at(row, p)) for row in rows]
-                from_x = [emit.load(emit.at(source, p)) for source in sources]
-                pairs = zip(from_g, sums, strict=True)
-                return [[emit.fma(a, b, old) for b, old in zip(from_x, row, strict=True)] for a, row in pairs]
+    def correlate(
+        typing_context: Any, g: Any, g_stride: Any, x: Any, offsets: Any, lines: Any, count: Any, sums: Any
+    ) -> Any:
+        i = types.int64
+        signature = types.void(g, i, x, offsets, lines, i, sums)
 
-            return emit.loop(steps, sums, step)
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            g, g_stride, x, offsets, lines, count, sums = arguments
+            emit = _Emitter(builder, _vector_type(context, signature.args[0]))
+            rows = [emit.at(g, builder.mul(g_stride, ir.Constant(_INDEX, o))) for o in range(PAIR[0])]
+            sources = [emit.at(x, builder.load(emit.at(offsets, k))) for k in range(PAIR[1])]
 
-        for o, row in enumerate(emit.loop(lines, emit.zeros(*PAIR), line)):
-            target = emit.at(s, builder.mul(s_stride, ir.Constant(_INDEX, o)))
-            for k, total in enumerate(row):
-                place = emit.at(target, k)
-                builder.store(builder.fadd(builder.load(place), emit.total(total)), place)
-        return context.get_dummy_value()
+            def line(number: Any, block: Any) -> Any:
+                entry = emit.at(lines, builder.mul(number, ir.Constant(_INDEX, 3)))
+                g_at, x_at, third = (builder.load(emit.at(entry, field)) for field in range(3))
 
-    return signature, generate
+                def vector(v: Any, block: Any) -> Any:
+                    along = builder.mul(v, ir.Constant(_INDEX, emit.vector.count))
+                    from_g = [emit.load(emit.at(row, builder.add(g_at, along))) for row in rows]
+                    if masked:
+                        from_g = [emit.only_from(third, vector) for vector in from_g]
+                    from_x = [emit.load(emit.at(source, builder.add(x_at, along))) for source in sources]
+                    pairs = zip(from_g, block, strict=True)
+                    return [[emit.fma(a, b, old) for b, old in zip(from_x, row, strict=True)] for a, row in pairs]
+
+                return vector(ir.Constant(_INDEX, 0), block) if masked else emit.loop(third, block, vector)
+
+            block = emit.loop(count, emit.zeros(*PAIR), line)
+            for at, vector in enumerate(emit.totals([total for row in block for total in row])):
+                place = emit.at(sums, at * emit.vector.count)
+                emit.store(builder.fadd(emit.load(place), vector), place)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return correlate
+
+
+#: sums[o · PAIR[1] + k] += Σ_p g[o · g_stride + p] · x[offsets[k] + p'], for PAIR outputs o and channels or taps k.
+#: The positions p and p' are those of ``count`` lines (where in g, where in x, how many vectors). ``sums`` must have
+#: room for PAIR[0] · PAIR[1] elements, rounded up to whole vectors.
+correlate = intrinsic(_correlation(masked=False))
+
+#: The same, of lines of one vector, (where in g, where in x, from which element on they count).
+correlate_ends = intrinsic(_correlation(masked=True))
 
 
 @intrinsic
@@ -202,3 +294,14 @@ def address(typing_context: Any, array: Any, index: Any) -> Any:
         return builder.gep(data, [arguments[1]])
 
     return signature, generate
+
+
+@njit(cache=True, nogil=True)
+def stretch(array: Any, first: int, count: int) -> Any:
+    """Elements first … first + count − 1 of a contiguous array's memory.
+
+    Unlike a slice it does not count references to the memory: two threads that do that all the time slow each other
+    down more than they help. And indices from 0 on, unlike ``array[first + i]`` which might be negative and count from
+    the end, let the compiler use vectors.
+    """
+    return carray(address(array, first), (count,))

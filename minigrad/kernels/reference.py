@@ -15,6 +15,19 @@ import numpy as np
 
 from minigrad.kernels.geometry import Window
 
+# --- Sums and joins ---
+
+
+def add(x: Any, y: Any, out: Any = None) -> Any:
+    """x + y, of one shape."""
+    return np.add(x, y, out=out)
+
+
+def concatenate(xs: Sequence[Any], axis: int) -> Any:
+    """Arrays one after the other along an axis."""
+    return np.concatenate(xs, axis=axis)
+
+
 # --- Activation ---
 
 
@@ -157,8 +170,14 @@ def batch_norm(x: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, An
     return (y if bias is None else y + _by_channel(bias, x)), mean, var
 
 
-def batch_norm_backward(g: Any, x: Any, weight: Any, mean: Any, var: Any, eps: float) -> tuple[Any, Any, Any]:
-    """(∂L/∂x, ∂L/∂weight, ∂L/∂bias); the three paths of x are explained in ops/norm.py."""
+def batch_norm_backward(
+    g: Any, x: Any, weight: Any, mean: Any, var: Any, eps: float, y: Any = None
+) -> tuple[Any, Any, Any]:
+    """(∂L/∂x, ∂L/∂weight, ∂L/∂bias); the three paths of x are explained in ops/norm.py.
+
+    If a ReLU followed, g is the gradient of *its* output y, and passes where that is positive.
+    """
+    g = g if y is None else pass_where_positive(g, y)
     axes = (0, *range(2, x.ndim))
     rstd = 1 / np.sqrt(var + eps)
     normalized = (x - _by_channel(mean, x)) * _by_channel(rstd, x)
@@ -177,6 +196,9 @@ def _by_channel(v: Any, x: Any) -> Any:
 
 
 def update(updates: Sequence[tuple[Callable[..., None], Sequence[Any]]]) -> None:
-    """Runs ``formula(*arrays)`` for each (formula, arrays); it changes its arrays in place, element by element."""
+    """Runs ``formula(*arrays)`` for each (formula, arrays); it changes its arrays in place, element by element.
+
+    A formula is a ``functools.partial`` of a function and its options; an array that it does not need may be None.
+    """
     for formula, arrays in updates:
         formula(*arrays)

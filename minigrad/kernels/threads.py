@@ -1,8 +1,9 @@
-"""One pool of threads for the kernels. NumPy releases the lock in its loops and in BLAS, so threads help.
+"""How many threads the kernels use, and a pool of them for the kernels that are written with NumPy.
 
-Inside :func:`parallel` BLAS is held to one thread (with threadpoolctl, where installed), since two levels
-of threads on the same cores only wait for each other. Which thread gets which job is fixed, so sums that
-a thread accumulates come out with the same bits every time.
+NumPy releases Python's lock in its loops and in BLAS, so threads help. (Compiled kernels have a faster way: team.py.)
+Inside :func:`parallel` BLAS is held to one thread (with threadpoolctl, where installed), since two levels of threads
+on the same cores only wait for each other. Which thread gets which job is fixed, so sums that a thread accumulates
+come out with the same bits every time.
 """
 
 from __future__ import annotations
@@ -10,12 +11,10 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import numpy as np
-
-from minigrad.kernels.compiled import compiled
 
 try:
     import threadpoolctl
@@ -32,11 +31,11 @@ def _default_count() -> int:
 
 
 _WORTH_SHARING = 65_536  # elements: copying fewer takes no longer than waking a thread
-_SPIN = 2_000  # looks at a counter before a thread goes to sleep: some 100 µs
 _count = _default_count()
-_helpers: list[_Helper] = []
 _lock = threading.Lock()
-_busy = threading.Lock()  # held by the thread that uses the helpers
+_busy = threading.Lock()  # held by the thread that uses the pool
+_pool: ThreadPoolExecutor | None = None
+_pool_size = 0
 _blas: list[Any] | None = None  # the BLAS libraries' controllers
 _blas_limited = 0  # how many callers hold BLAS to one thread
 _blas_counts: list[int] = []
@@ -60,77 +59,22 @@ def set_num_threads(count: int) -> None:
         _count = count
 
 
-def _forget_helpers() -> None:
+def _forget_pool() -> None:
     """After a fork the child has none of its parent's threads."""
-    global _helpers, _lock, _busy, _blas_limited
-    _helpers, _lock, _busy, _blas_limited = [], threading.Lock(), threading.Lock(), 0
+    global _pool, _lock, _busy, _blas_limited
+    _pool, _lock, _busy, _blas_limited = None, threading.Lock(), threading.Lock(), 0
 
 
-os.register_at_fork(after_in_child=_forget_helpers)
+os.register_at_fork(after_in_child=_forget_pool)
 
 
-class _Helper(threading.Thread):
-    """A thread that waits for work: awake for a moment after each job (the next mostly comes soon), then asleep.
-
-    ``posted`` and ``finished`` count jobs. Whoever is about to sleep says so *before* it looks at the counter a last
-    time, and whoever changes a counter looks *afterwards* whether somebody sleeps; so nobody sleeps through a change.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(name="minigrad", daemon=True)
-        self.posted, self.finished = np.zeros(1, np.int64), np.zeros(1, np.int64)
-        self.asleep, self.awaited = False, False
-        self.wake, self.done = threading.Event(), threading.Event()
-        self.job: Callable[[], Any] | None = None
-        self.result: Any = None
-        self.error: BaseException | None = None
-        self.start()
-
-    def post(self, job: Callable[[], Any]) -> None:
-        """Starts a job; the one before must have been collected."""
-        self.job = job
-        self.posted[0] += 1
-        if self.asleep:
-            self.wake.set()
-
-    def collect(self) -> Any:
-        """Waits for the job's end; its result, or its exception raised here."""
-        if not _spin_until_changed(self.finished, int(self.posted[0]) - 1):
-            self.awaited = True
-            while self.finished[0] != self.posted[0]:
-                self.done.wait()
-                self.done.clear()
-            self.awaited = False
-        self.job = None
-        result, error = self.result, self.error
-        self.result = self.error = None
-        if error is not None:
-            raise error
-        return result
-
-    def run(self) -> None:
-        seen = 0
-        while True:
-            if not _spin_until_changed(self.posted, seen):
-                self.asleep = True
-                while self.posted[0] == seen:
-                    self.wake.wait()
-                    self.wake.clear()
-                self.asleep = False
-            seen += 1
-            try:
-                assert self.job is not None
-                self.result = self.job()
-            except BaseException as error:
-                self.error = error
-            self.finished[0] = seen
-            if self.awaited:
-                self.done.set()
-
-
-def _spin_until_changed(counter: np.ndarray, seen: int) -> bool:
-    spinning = compiled("spinning")
-    return counter[0] != seen or (spinning is not None and spinning.wait_for_change(counter, seen, _SPIN))
+def _pool_of(threads: int) -> ThreadPoolExecutor:
+    global _pool, _pool_size
+    if _pool is None or _pool_size != threads:
+        if _pool is not None:
+            _pool.shutdown()
+        _pool, _pool_size = ThreadPoolExecutor(threads, "minigrad"), threads
+    return _pool
 
 
 def workers() -> int:
@@ -173,7 +117,7 @@ def evenly(length: int, parts: int) -> list[slice]:
 def parallel(work: Callable[[list[Job]], Result], jobs: Sequence[Job]) -> list[Result]:
     """``work`` on stretches of ``jobs``, one for each thread; their results, in the order of the jobs.
 
-    While another thread of the user's has the helpers, the caller does all stretches itself, with the same results.
+    While another thread of the user's has the pool, the caller does all stretches itself, with the same results.
     """
     parts = min(workers(), len(jobs))
     if parts <= 1:
@@ -183,31 +127,16 @@ def parallel(work: Callable[[list[Job]], Result], jobs: Sequence[Job]) -> list[R
         if not _busy.acquire(blocking=False):
             return [work(stretch) for stretch in stretches]
         try:
-            while len(_helpers) < parts - 1:
-                _helpers.append(_Helper())
-            used = _helpers[: parts - 1]
-            for helper, stretch in zip(used, stretches[1:], strict=True):
-                helper.post(partial(work, stretch))
+            others = [_pool_of(workers() - 1).submit(work, stretch) for stretch in stretches[1:]]
             try:
                 first = work(stretches[0])  # this thread takes a share too
             finally:
-                others, errors = _collected(used)
+                errors = [error for other in others if (error := other.exception()) is not None]
             if errors:
                 raise errors[0]
-            return [first, *others]
+            return [first, *(other.result() for other in others)]
         finally:
             _busy.release()
-
-
-def _collected(helpers: Sequence[_Helper]) -> tuple[list[Any], list[BaseException]]:
-    """The results of all helpers, who must all have ended before anything goes on, and their exceptions."""
-    results, errors = [], []
-    for helper in helpers:
-        try:
-            results.append(helper.collect())
-        except BaseException as error:
-            errors.append(error)
-    return results, errors
 
 
 def copy(target: np.ndarray, source: np.ndarray) -> np.ndarray:

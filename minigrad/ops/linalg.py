@@ -28,6 +28,24 @@ class MatMul(Function):
         return grad_a, grad_b
 
 
+class Linear(Function):
+    """y = x Wᵀ + b        ∂L/∂x = ∂L/∂y W,  ∂L/∂W = (∂L/∂y)ᵀ x,  ∂L/∂b = Σ over rows of ∂L/∂y"""
+
+    def forward(self, x: Any, w: Any, b: Any) -> Any:
+        need_x, need_w, _ = self.needs_input_grad
+        self.save_for_backward(x if need_w else None, w if need_x else None)
+        y = np.matmul(x, np.transpose(w))
+        if b is not None:
+            y += b
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        x, w = self.saved_tensors
+        dx = None if w is None else matmul(grad, w)
+        dw = None if x is None else matmul(grad.t(), x)
+        return dx, dw, grad.sum(0) if self.needs_input_grad[2] else None
+
+
 def matmul(input: Any, other: Any) -> Any:
     """Matrix product of the last two dimensions; leading ones broadcast; a vector joins as row or column.
 
@@ -185,6 +203,13 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     return result.reshape(*lead, out)
 
 
+def _alike(x: Any, weight: Any, bias: Any) -> bool:
+    """Whether the dtypes are the same and the bias has one element for each row of the weight."""
+    if x.array.dtype != weight.array.dtype:
+        return False
+    return bias is None or (bias.array.shape == weight.array.shape[:1] and bias.array.dtype == x.array.dtype)
+
+
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     """x Wᵀ + b over the last dimension. input (…, in), weight (out, in), bias (out) → (…, out).
 
@@ -199,6 +224,9 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
         )
     lead = x.array.shape[:-1]
     flat = x if x.array.ndim <= 2 else x.reshape(math.prod(lead), x.array.shape[-1])  # one product, not one an item
-    y = matmul(flat, weight.t())
-    y = y if bias is None else y + bias
+    if flat.array.ndim == weight.array.ndim == 2 and _alike(flat, weight, bias):
+        y = Linear.apply(flat, weight, bias)
+    else:
+        y = matmul(flat, weight.t())
+        y = y if bias is None else y + bias
     return y if x.array.ndim <= 2 else y.reshape(*lead, *weight.array.shape[:-1])

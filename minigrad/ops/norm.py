@@ -7,6 +7,7 @@ from typing import Any
 from minigrad import kernels
 from minigrad.function import Function
 from minigrad.grad_mode import is_grad_enabled, no_grad
+from minigrad.ops.activation import PassWherePositive
 from minigrad.ops.padding import pad
 from minigrad.ops.pool import avg_pool2d
 from minigrad.ops.promotion import as_tensor_operand
@@ -24,7 +25,11 @@ class BatchNorm(Function):
 
     so the gradient keeps no part that only shifts or scales x, which y does not see.
     ∂L/∂w = Σ ∂L/∂y · x̂,  ∂L/∂b = Σ ∂L/∂y.   μ and σ² are returned too, for the running statistics.
+
+    If a ReLU follows in place, ∂L/∂y is that of the ReLU's output, and passes where it is positive.
     """
+
+    takes_relu = True
 
     def forward(self, x: Any, weight: Any, bias: Any, eps: float) -> Any:
         self.eps = eps
@@ -34,10 +39,10 @@ class BatchNorm(Function):
         return y, mean, var
 
     def backward(self, grad: Any, *_: Any) -> Any:
-        x, weight, mean, var = self.saved_tensors
+        x, weight, mean, var, *relu = self.saved_tensors
         if is_grad_enabled():
-            return *self.formula(grad, x, weight), None
-        return *BatchNormBackward.apply(grad, x, weight, mean, var, self.eps), None
+            return *self.formula(PassWherePositive.apply(grad, *relu) if relu else grad, x, weight), None
+        return *BatchNormBackward.apply(grad, x, weight, mean, var, self.eps, *relu), None
 
     def formula(self, grad: Any, x: Any, weight: Any) -> Any:
         """The gradients in differentiable operations, with μ and σ computed anew from x."""
@@ -54,8 +59,8 @@ class BatchNorm(Function):
 class BatchNormBackward(Function):
     """The three gradients in one pass over memory. Only for when no graph is recorded."""
 
-    def forward(self, g: Any, x: Any, weight: Any, mean: Any, var: Any, eps: float) -> Any:
-        return kernels.of(x).batch_norm_backward(g, x, weight, mean, var, eps)
+    def forward(self, g: Any, x: Any, weight: Any, mean: Any, var: Any, eps: float, y: Any = None) -> Any:
+        return kernels.of(x).batch_norm_backward(g, x, weight, mean, var, eps, y)
 
 
 def batch_norm(
@@ -103,11 +108,18 @@ def batch_norm(
     if count == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(x.array.shape)}")
     y, mean, var = BatchNorm.apply(x, weight, bias, eps)
-    with no_grad():
-        for running, batch in ((running_mean, mean), (running_var, var * (count / max(count - 1, 1)))):
-            if running is not None:
-                running.mul_(1 - momentum).add_(batch.to(running.dtype) * momentum)
+    if running_mean is not None:
+        _move(running_mean, mean, 1 - momentum, momentum)
+    if running_var is not None:
+        _move(running_var, var, 1 - momentum, momentum * count / max(count - 1, 1))
     return y
+
+
+def _move(running: Any, batch: Any, keep: float, share: float) -> None:
+    """running ← keep · running + share · batch, in place and not recorded."""
+    running.array *= keep
+    running.array += (batch.array * share).astype(running.array.dtype)
+    running._written_in_place()
 
 
 def _normalize_by_running(x: Any, mean: Any, var: Any, weight: Any, bias: Any, eps: float) -> Any:

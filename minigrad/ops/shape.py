@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import dtypes
+from minigrad import dtypes, kernels
 from minigrad.device import to_host
 from minigrad.function import Function, wrap
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, normalize_dims
@@ -58,7 +58,7 @@ class Cat(Function):
     def forward(self, *xs: Any, dim: int) -> Any:
         self.dim = dim
         self.lengths = [x.shape[dim] for x in xs]
-        return np.concatenate(xs, axis=dim)
+        return kernels.of(xs[0]).concatenate(xs, dim)
 
     def backward(self, grad: Any) -> Any:
         ends = np.cumsum(self.lengths).tolist()

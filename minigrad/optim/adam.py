@@ -59,30 +59,59 @@ class Adam(Optimizer):
             if group["amsgrad"]:
                 state["max_exp_avg_sq"] = zeros_state(parameter)
         state["step"] += 1
-        lr, decay, eps, (beta1, beta2) = group["lr"], group["weight_decay"], group["eps"], group["betas"]
-        step_size = lr / (1 - beta1 ** state["step"])
-        root_correction = math.sqrt(1 - beta2 ** state["step"])
-        decoupled, maximize = group["decoupled_weight_decay"], group["maximize"]
+        lr, (beta1, beta2) = group["lr"], group["betas"]
+        return Update(
+            adam,
+            parameter,
+            grad,
+            state["exp_avg"],
+            state["exp_avg_sq"],
+            state["max_exp_avg_sq"] if group["amsgrad"] else None,
+            lr=lr,
+            step_size=lr / (1 - beta1 ** state["step"]),
+            root_correction=math.sqrt(1 - beta2 ** state["step"]),
+            beta1=beta1,
+            beta2=beta2,
+            eps=group["eps"],
+            decay=group["weight_decay"],
+            decoupled=group["decoupled_weight_decay"],
+            maximize=group["maximize"],
+        )
 
-        def formula(p: Any, g: Any, m: Any, v: Any, largest: Any = None) -> None:
-            if maximize:
-                g = -g
-            if decay and decoupled:
-                p *= 1 - lr * decay
-            elif decay:
-                g = g + decay * p
-            m += (1 - beta1) * (g - m)
-            v *= beta2
-            v += (1 - beta2) * g * g
-            if largest is not None:
-                np.maximum(largest, v, out=largest)
-            denominator = np.sqrt(v if largest is None else largest)
-            denominator /= root_correction
-            denominator += eps
-            p -= step_size * (m / denominator)
 
-        buffers = [state["exp_avg"], state["exp_avg_sq"], *([state["max_exp_avg_sq"]] if group["amsgrad"] else [])]
-        return Update(formula, parameter, grad, *buffers)
+def adam(
+    p: Any,
+    g: Any,
+    m: Any,
+    v: Any,
+    largest: Any,
+    *,
+    lr: float,
+    step_size: float,
+    root_correction: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    decay: float,
+    decoupled: bool,
+    maximize: bool,
+) -> None:
+    """One step of parameter p with gradient g and running means m and v, in place; corrections are step t's."""
+    if maximize:
+        g = -g
+    if decay and decoupled:
+        p *= 1 - lr * decay
+    elif decay:
+        g = g + decay * p
+    m += (1 - beta1) * (g - m)
+    v *= beta2
+    v += (1 - beta2) * g * g
+    if largest is not None:
+        np.maximum(largest, v, out=largest)
+    denominator = np.sqrt(v if largest is None else largest)
+    denominator /= root_correction
+    denominator += eps
+    p -= step_size * (m / denominator)
 
 
 class AdamW(Adam):

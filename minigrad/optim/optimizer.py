@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
@@ -17,14 +17,18 @@ from minigrad.tensor import Tensor
 
 
 class Update:
-    """``formula(*arrays)``, which changes the arrays of some tensors in place, element by element."""
+    """``formula(*arrays, **options)``, which changes the arrays of some tensors in place, element by element.
 
-    def __init__(self, formula: Callable[..., None], *tensors: Tensor) -> None:
-        self.formula, self.tensors = formula, tensors
+    Its first tensors are the parameter and its gradient; None stands for one that it does without.
+    """
+
+    def __init__(self, formula: Callable[..., None], *tensors: Tensor | None, **options: Any) -> None:
+        self.formula, self.tensors, self.options = formula, tensors, options
 
     def as_arrays(self) -> tuple[Callable[..., None], list[Any]]:
-        """The formula and the arrays, for the kernels."""
-        return self.formula, [tensor.array for tensor in self.tensors]
+        """The formula with its options, and the arrays, for the kernels."""
+        arrays = [None if tensor is None else tensor.array for tensor in self.tensors]
+        return partial(self.formula, **self.options), arrays
 
 
 class Optimizer:

@@ -49,7 +49,7 @@ class RMSprop(Optimizer):
         )
 
     def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Update:
-        momentum, centered, maximize = group["momentum"], group["centered"], group["maximize"]
+        momentum, centered = group["momentum"], group["centered"]
         if not state:
             state.update(step=0.0, square_avg=zeros_state(parameter))
             if momentum:
@@ -57,27 +57,49 @@ class RMSprop(Optimizer):
             if centered:
                 state["grad_avg"] = zeros_state(parameter)
         state["step"] += 1
-        lr, alpha, eps, decay = group["lr"], group["alpha"], group["eps"], group["weight_decay"]
-        names = ["square_avg", *(["momentum_buffer"] if momentum else []), *(["grad_avg"] if centered else [])]
+        return Update(
+            rmsprop,
+            parameter,
+            grad,
+            state["square_avg"],
+            state["momentum_buffer"] if momentum else None,
+            state["grad_avg"] if centered else None,
+            lr=group["lr"],
+            alpha=group["alpha"],
+            eps=group["eps"],
+            decay=group["weight_decay"],
+            momentum=momentum,
+            maximize=group["maximize"],
+        )
 
-        def formula(p: Any, g: Any, *buffers: Any) -> None:
-            held = dict(zip(names, buffers, strict=True))
-            if maximize:
-                g = -g
-            if decay:
-                g = g + decay * p
-            v = held["square_avg"]
-            v *= alpha
-            v += (1 - alpha) * g * g
-            if centered:
-                mean = held["grad_avg"]
-                mean += (1 - alpha) * (g - mean)
-                v = v - mean * mean
-            direction = g / (np.sqrt(v) + eps)
-            if momentum:
-                held["momentum_buffer"] *= momentum
-                held["momentum_buffer"] += direction
-                direction = held["momentum_buffer"]
-            p -= lr * direction
 
-        return Update(formula, parameter, grad, *[state[name] for name in names])
+def rmsprop(
+    p: Any,
+    g: Any,
+    v: Any,
+    buffer: Any,
+    mean: Any,
+    *,
+    lr: float,
+    alpha: float,
+    eps: float,
+    decay: float,
+    momentum: float,
+    maximize: bool,
+) -> None:
+    """One step of parameter p with gradient g and its running mean square v, in place."""
+    if maximize:
+        g = -g
+    if decay:
+        g = g + decay * p
+    v *= alpha
+    v += (1 - alpha) * g * g
+    if mean is not None:
+        mean += (1 - alpha) * (g - mean)
+        v = v - mean * mean
+    direction = g / (np.sqrt(v) + eps)
+    if momentum:
+        buffer *= momentum
+        buffer += direction
+        direction = buffer
+    p -= lr * direction

@@ -50,22 +50,43 @@ class SGD(Optimizer):
         )
 
     def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Update:
-        lr, momentum, decay = group["lr"], group["momentum"], group["weight_decay"]
-        nesterov, maximize = group["nesterov"], group["maximize"]
+        momentum = group["momentum"]
         first = state.get("momentum_buffer") is None
-        fresh = 1 if first else 1 - group["dampening"]
-
-        def formula(p: Any, g: Any, buffer: Any = None) -> None:
-            if maximize:
-                g = -g
-            if decay:
-                g = g + decay * p
-            if momentum:
-                buffer *= momentum
-                buffer += g if fresh == 1 else fresh * g
-                g = g + momentum * buffer if nesterov else buffer
-            p -= lr * g
-
         if momentum and first:
             state["momentum_buffer"] = zeros_state(parameter)
-        return Update(formula, parameter, grad, *([state["momentum_buffer"]] if momentum else []))
+        return Update(
+            sgd,
+            parameter,
+            grad,
+            state["momentum_buffer"] if momentum else None,
+            lr=group["lr"],
+            momentum=momentum,
+            decay=group["weight_decay"],
+            fresh=1.0 if first else 1 - group["dampening"],
+            nesterov=group["nesterov"],
+            maximize=group["maximize"],
+        )
+
+
+def sgd(
+    p: Any,
+    g: Any,
+    buffer: Any,
+    *,
+    lr: float,
+    momentum: float,
+    decay: float,
+    fresh: float,
+    nesterov: bool,
+    maximize: bool,
+) -> None:
+    """One step of parameter p against gradient g, in place; ``fresh`` is the gradient's share in the buffer."""
+    if maximize:
+        g = -g
+    if decay:
+        g = g + decay * p
+    if momentum:
+        buffer *= momentum
+        buffer += g if fresh == 1 else fresh * g
+        g = g + momentum * buffer if nesterov else buffer
+    p -= lr * g

@@ -1,0 +1,320 @@
+"""The same functions as reference.py in compiled loops (needs Numba); what has none here goes to cpu.py.
+
+Memory order. Activations made here are N C H W to their user but lie as C H W N in memory (see
+docs/memory-layout.md): whatever is one place further is one number further for all pictures, so a vector of the
+processor holds one place of many pictures, and no window ever needs a copy. Any other order is copied on entry.
+
+The compiled modules are imported when first needed, because importing Numba takes longer than importing minigrad.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
+from typing import Any
+
+import numpy as np
+
+from minigrad.kernels import cpu, reference
+from minigrad.kernels.compiled import compiled
+from minigrad.kernels.geometry import Window
+from minigrad.kernels.layout import empty, empty_like, flat_alike
+
+__all__ = [
+    "add",
+    "avg_pool2d",
+    "avg_pool2d_backward",
+    "batch_norm",
+    "batch_norm_backward",
+    "concatenate",
+    "conv2d",
+    "conv2d_backward",
+    "conv2d_input",
+    "conv2d_weight",
+    "max_pool2d",
+    "max_pool2d_gather",
+    "max_pool2d_scatter",
+    "pass_where_positive",
+    "relu",
+    "update",
+]
+
+_BLOCK = 32_768  # elements of a parameter that a thread updates at a time
+_FEW = 2_048  # elements: for fewer, one call to NumPy is quicker than one to a compiled function
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+@cache
+def _modules() -> tuple[Any, Any]:
+    return compiled("fast_loops"), compiled("team").call
+
+
+def _suits(*arrays: Any) -> bool:
+    """Whether all are float32 or all float64, N C H W with elements."""
+    dtype = arrays[0].dtype
+    return dtype in _FLOATS and all(a.dtype == dtype and a.ndim == 4 and a.size for a in arrays)
+
+
+# --- Memory order ---
+
+
+def in_order(x: np.ndarray) -> np.ndarray:
+    """``x`` (N, C, H, W) as a contiguous C H W N array: a view if it lies so in memory already, else a copy.
+
+    Also a copy if it is read-only, for which Numba would have to compile everything once more.
+    """
+    view = x.transpose(1, 2, 3, 0)  # N C H W -> C H W N
+    if view.flags.c_contiguous and view.flags.writeable:
+        return view
+    y = empty(view.shape, x.dtype)
+    if x.size < _FEW or not x.flags.writeable:
+        y[...] = view
+    else:
+        loops, call = _modules()
+        call(loops.reorder, view, y)
+    return y
+
+
+def _from_order(y: np.ndarray) -> np.ndarray:
+    return y.transpose(3, 0, 1, 2)  # C H W N -> N C H W
+
+
+def _rows(x: np.ndarray) -> np.ndarray:
+    """``x`` as a matrix with one contiguous row a channel."""
+    return in_order(x).reshape(x.shape[1], -1)
+
+
+# --- Elementwise ---
+
+
+def add(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """As reference.add."""
+    if x.size < _FEW or x.dtype != y.dtype or x.dtype not in _FLOATS or not (x.flags.writeable and y.flags.writeable):
+        return reference.add(x, y, out)
+    z = empty_like(x) if out is None else out
+    flats = flat_alike(x, y, z)
+    if flats is None:
+        return reference.add(x, y, out)
+    loops, call = _modules()
+    call(loops.add, *flats)
+    return z
+
+
+def concatenate(xs: Sequence[np.ndarray], axis: int) -> np.ndarray:
+    """As reference.concatenate; channels of pictures in our memory order."""
+    if axis != 1 or not _suits(*xs) or sum(x.size for x in xs) < _FEW:
+        return reference.concatenate(xs, axis)
+    n, _, height, width = xs[0].shape
+    if any((x.shape[0], *x.shape[2:]) != (n, height, width) for x in xs):
+        return reference.concatenate(xs, axis)  # which says what does not fit
+    y = empty((sum(x.shape[1] for x in xs), height, width, n), xs[0].dtype)
+    loops, call = _modules()
+    channel = 0
+    for x in xs:
+        call(loops.copy, in_order(x).reshape(-1), y[channel : channel + x.shape[1]].reshape(-1))
+        channel += x.shape[1]
+    return _from_order(y)
+
+
+def relu(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """As reference.relu."""
+    if x.size < _FEW or x.dtype not in _FLOATS:
+        return reference.relu(x, out)
+    y = empty_like(x) if out is None else out
+    flats = flat_alike(x, y)
+    if flats is None or not x.flags.writeable:
+        return reference.relu(x, out)
+    loops, call = _modules()
+    call(loops.relu, *flats)
+    return y
+
+
+def pass_where_positive(g: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """As reference.pass_where_positive."""
+    if g.size < _FEW or g.dtype != y.dtype or g.dtype not in _FLOATS:
+        return reference.pass_where_positive(g, y)
+    z = empty_like(y)
+    flats = flat_alike(g, y, z)
+    if flats is None or not (g.flags.writeable and y.flags.writeable):
+        return reference.pass_where_positive(g, y)
+    loops, call = _modules()
+    call(loops.pass_where_positive, *flats)
+    return z
+
+
+def update(updates: Sequence[tuple[Callable[..., None], Sequence[Any]]]) -> None:
+    """As reference.update: formulas that have a compiled loop in one pass over all their parameters."""
+    rest = []
+    together: dict[tuple[Any, ...], list[list[Any]]] = {}  # rows of arrays by formula, options and dtype
+    loops = compiled("fast_updates").LOOPS
+    for formula, arrays in updates:
+        name = getattr(getattr(formula, "func", None), "__name__", None)
+        given = [a for a in arrays if a is not None]
+        if (
+            name not in loops
+            or given[0].dtype not in _FLOATS
+            or any(a.dtype != given[0].dtype for a in given)
+            or (flats := flat_alike(*given)) is None
+        ):
+            rest.append((formula, arrays))
+        else:
+            options = tuple(formula.keywords[option] for option in loops[name][1])  # type: ignore[attr-defined]
+            found = iter(flats)
+            row = [None if a is None else next(found) for a in arrays]
+            together.setdefault((name, options, given[0].dtype), []).append(row)
+    for (name, options, dtype), rows in together.items():
+        loop, _, columns = loops[name]
+        table = [[0 if a is None else a.ctypes.data for a in row] + [0] * (columns - len(row)) for row in rows]
+        kinds = [bool(o) if isinstance(o, bool) else float(o) for o in options]
+        blocks = _blocks(tuple(row[0].size for row in rows))
+        compiled("team").call(loop, blocks, np.array(table, np.int64), np.empty(0, dtype), *kinds)
+    cpu.update(rest)
+
+
+@lru_cache(maxsize=16)
+def _blocks(sizes: tuple[int, ...]) -> np.ndarray:
+    """(which array, first element, last + 1), of blocks that together are all elements of arrays of these sizes."""
+    found = [(i, start, min(start + _BLOCK, size)) for i, size in enumerate(sizes) for start in range(0, size, _BLOCK)]
+    return np.array(found, np.int64).reshape(-1, 3)
+
+
+# --- Convolution ---
+
+
+def _direct(x: np.ndarray, w: np.ndarray, window: Window, groups: int) -> Any:
+    """The kernels that need no columns, if they suit this convolution."""
+    if groups != 1 or not _suits(x, w):
+        return None
+    direct = compiled("conv_direct")
+    return direct if direct.suits(x, w, window) else None
+
+
+def conv2d(x: np.ndarray, w: np.ndarray, window: Window, groups: int) -> np.ndarray:
+    """As reference.conv2d."""
+    direct = _direct(x, w, window, groups)
+    if direct is None:
+        return cpu.conv2d(x, w, window, groups)
+    return _from_order(direct.conv2d(in_order(x), w, window))
+
+
+def conv2d_input(g: np.ndarray, w: np.ndarray, input_shape: tuple[int, ...], window: Window, groups: int) -> np.ndarray:
+    """As reference.conv2d_input."""
+    x = np.broadcast_to(g.dtype.type(0), input_shape)  # only its shape is read
+    return conv2d_backward(x, w, g, window, groups, True, False)[0]
+
+
+def conv2d_weight(
+    x: np.ndarray, g: np.ndarray, weight_shape: tuple[int, ...], window: Window, groups: int
+) -> np.ndarray:
+    """As reference.conv2d_weight."""
+    w = np.broadcast_to(g.dtype.type(0), weight_shape)  # only its shape is read
+    return conv2d_backward(x, w, g, window, groups, False, True)[1]
+
+
+def conv2d_backward(
+    x: np.ndarray, w: np.ndarray, g: np.ndarray, window: Window, groups: int, need_x: bool, need_w: bool
+) -> tuple[Any, Any]:
+    """As reference.conv2d_backward."""
+    direct = _direct(x, w, window, groups)
+    if direct is None or g.dtype != x.dtype:
+        return cpu.conv2d_backward(x, w, g, window, groups, need_x, need_w)
+    ordered = in_order(x) if need_w else x.transpose(1, 2, 3, 0)
+    dx, dw = direct.conv2d_backward(ordered, w, in_order(g), window, need_x, need_w)
+    return None if dx is None else _from_order(dx), dw
+
+
+# --- Pooling ---
+
+
+def max_pool2d(x: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray]:
+    """As reference.max_pool2d."""
+    if not _suits(x):
+        return cpu.max_pool2d(x, window)
+    xo = in_order(x)
+    size = window.output_size(*x.shape[-2:])
+    y = empty((x.shape[1], *size, x.shape[0]), x.dtype)
+    taps = empty(y.shape, reference.tap_dtype(window))
+    loops, call = _modules()
+    call(loops.max_pool2d, xo, window.kernel, window.stride, window.dilation, _before(window), y, taps)
+    return _from_order(y), _from_order(taps)
+
+
+def max_pool2d_scatter(g: np.ndarray, taps: np.ndarray, input_shape: tuple[int, ...], window: Window) -> np.ndarray:
+    """As reference.max_pool2d_scatter."""
+    if not _suits(g):
+        return cpu.max_pool2d_scatter(g, taps, input_shape, window)
+    n, channels, height, width = input_shape
+    dx = empty((channels, height, width, n), g.dtype)
+    loops, call = _modules()
+    numbers = window.kernel, window.stride, window.dilation, _before(window)
+    call(loops.max_pool2d_scatter, in_order(g), in_order(taps), *numbers, dx)
+    return _from_order(dx)
+
+
+def max_pool2d_gather(x: np.ndarray, taps: np.ndarray, window: Window) -> np.ndarray:
+    """As reference.max_pool2d_gather (needed for second derivatives only)."""
+    return reference.max_pool2d_gather(x, taps, window)
+
+
+def avg_pool2d(x: np.ndarray, window: Window, scale: Any) -> np.ndarray:
+    """As reference.avg_pool2d."""
+    if not _suits(x):
+        return cpu.avg_pool2d(x, window, scale)
+    y = empty((x.shape[1], *window.output_size(*x.shape[-2:]), x.shape[0]), x.dtype)
+    return _window_sums(in_order(x), window, scale, y)
+
+
+def avg_pool2d_backward(g: np.ndarray, input_shape: tuple[int, ...], window: Window, scale: Any) -> np.ndarray:
+    """As reference.avg_pool2d_backward. With stride 1 it is itself a sum over windows, of g inside zeros."""
+    if not _suits(g) or window.stride != (1, 1) or not isinstance(scale, float):
+        return cpu.avg_pool2d_backward(g, input_shape, window, scale)
+    n, channels, height, width = input_shape
+    (kh, kw), (top, left) = window.kernel, _before(window)
+    back = window._replace(padding=((kh - 1 - top, 0), (kw - 1 - left, 0)))
+    return _window_sums(in_order(g), back, scale, empty((channels, height, width, n), g.dtype))
+
+
+def _window_sums(x: np.ndarray, window: Window, scale: Any, y: np.ndarray) -> np.ndarray:
+    """scale · Σ of each window, into y, both C H W N."""
+    factors = np.repeat(np.broadcast_to(np.asarray(scale, x.dtype), y.shape[1:3]), y.shape[3], axis=1)
+    loops, call = _modules()
+    call(loops.window_sums, x, window.kernel, window.stride, _before(window), factors, y)
+    return _from_order(y)
+
+
+def _before(window: Window) -> tuple[int, int]:
+    return window.padding[0][0], window.padding[1][0]
+
+
+# --- Batch normalisation ---
+
+
+def batch_norm(x: np.ndarray, weight: Any, bias: Any, eps: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As reference.batch_norm."""
+    if not _suits(x):
+        return cpu.batch_norm(x, weight, bias, eps)
+    rows = in_order(x)
+    channels = len(rows)
+    y, mean, var = empty(rows.shape, x.dtype), np.empty(channels, x.dtype), np.empty(channels, x.dtype)
+    factor = np.ones(channels, x.dtype) if weight is None else weight
+    offset = np.zeros(channels, x.dtype) if bias is None else bias
+    loops, call = _modules()
+    matrices = rows.reshape(channels, -1), y.reshape(channels, -1)
+    call(loops.batch_norm, matrices[0], factor, offset, eps, matrices[1], mean, var)
+    return _from_order(y), mean, var
+
+
+def batch_norm_backward(
+    g: np.ndarray, x: np.ndarray, weight: Any, mean: np.ndarray, var: np.ndarray, eps: float, y: Any = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As reference.batch_norm_backward."""
+    if not _suits(g, x):
+        return cpu.batch_norm_backward(g, x, weight, mean, var, eps, y)
+    rows, channels = in_order(x), x.shape[1]
+    dx, grad_weight, grad_bias = empty(rows.shape, x.dtype), np.empty(channels, x.dtype), np.empty(channels, x.dtype)
+    factor = np.ones(channels, x.dtype) if weight is None else weight
+    mask = np.empty((0, 0), x.dtype) if y is None else _rows(y)
+    loops, call = _modules()
+    matrices = _rows(g), rows.reshape(channels, -1), mask
+    call(loops.batch_norm_backward, *matrices, factor, mean, var, eps, dx.reshape(channels, -1), grad_weight, grad_bias)
+    return _from_order(dx), grad_weight, grad_bias

@@ -1,0 +1,332 @@
+"""The loops of fast.py, compiled by Numba and shared out among a team of threads (see team.py).
+
+Arrays are C H W N in memory, contiguous; a channel is a row. Sums may be reordered, which lets the processor add
+several elements at once; NaN is kept. Which thread does what never changes a result.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from minigrad.kernels.microkernel import stretch
+from minigrad.kernels.team import as_job, compiled, share_out
+
+# Numba passes an intrinsic its first argument itself:
+# mypy: disable-error-code="call-arg"
+
+_reordering = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+_CHUNK = 4096  # elements summed in the array's own precision before they join a float64 total
+_BLOCK = 16_384  # elements that a part of an elementwise loop takes
+
+
+# --- Memory order ---
+
+
+@compiled
+def _reorder_part(part: int, x: Any, y: Any) -> None:
+    """Row ``part`` of all rows of all channels, in blocks of places that stay in the cache for all pictures."""
+    _, height, width, n = y.shape
+    c, h = part // height, part % height
+    for first in range(0, width, 16):
+        last = min(first + 16, width)
+        for i in range(n):
+            for w in range(first, last):
+                y[c, h, w, i] = x[c, h, w, i]
+
+
+@compiled
+def reorder(team: Any, x: Any, y: Any) -> None:
+    """y[...] = x, (C, H, W, N) both, of which y is contiguous."""
+    share_out(team, y.shape[0] * y.shape[1], as_job(_reorder_part, (x, y)))
+
+
+# --- Elementwise ---
+
+
+@compiled
+def _copy_part(part: int, x: Any, y: Any) -> None:
+    for i in range(part * _BLOCK, min((part + 1) * _BLOCK, x.size)):
+        y[i] = x[i]
+
+
+@compiled
+def copy(team: Any, x: Any, y: Any) -> None:
+    """y[...] = x, of flat arrays."""
+    share_out(team, (x.size + _BLOCK - 1) // _BLOCK, as_job(_copy_part, (x, y)))
+
+
+@compiled
+def _add_part(part: int, x: Any, y: Any, z: Any) -> None:
+    for i in range(part * _BLOCK, min((part + 1) * _BLOCK, x.size)):
+        z[i] = x[i] + y[i]
+
+
+@compiled
+def add(team: Any, x: Any, y: Any, z: Any) -> None:
+    """z = x + y, of flat arrays."""
+    share_out(team, (x.size + _BLOCK - 1) // _BLOCK, as_job(_add_part, (x, y, z)))
+
+
+@compiled
+def _relu_part(part: int, x: Any, y: Any) -> None:
+    zero = x.dtype.type(0)
+    for i in range(part * _BLOCK, min((part + 1) * _BLOCK, x.size)):
+        y[i] = zero if x[i] < zero else x[i]
+
+
+@compiled
+def relu(team: Any, x: Any, y: Any) -> None:
+    """As reference.relu, of flat arrays."""
+    share_out(team, (x.size + _BLOCK - 1) // _BLOCK, as_job(_relu_part, (x, y)))
+
+
+@compiled
+def _pass_part(part: int, g: Any, y: Any, z: Any) -> None:
+    zero = g.dtype.type(0)
+    for i in range(part * _BLOCK, min((part + 1) * _BLOCK, g.size)):
+        z[i] = g[i] if y[i] > 0 else zero
+
+
+@compiled
+def pass_where_positive(team: Any, g: Any, y: Any, z: Any) -> None:
+    """As reference.pass_where_positive, of flat arrays."""
+    share_out(team, (g.size + _BLOCK - 1) // _BLOCK, as_job(_pass_part, (g, y, z)))
+
+
+# --- Batch normalisation: a part is one channel, whose row stays in the cache from pass to pass ---
+
+
+@_reordering
+def _batch_norm_part(c: int, x: Any, weight: Any, bias: Any, eps: float, y: Any, mean: Any, var: Any) -> None:
+    count = x.shape[1]
+    zero = x.dtype.type(0)
+    total = 0.0
+    for start in range(0, count, _CHUNK):
+        part = zero
+        for i in range(start, min(start + _CHUNK, count)):
+            part += x[c, i]
+        total += part
+    m = x.dtype.type(total / count)
+    total = 0.0
+    for start in range(0, count, _CHUNK):
+        part = zero
+        for i in range(start, min(start + _CHUNK, count)):
+            part += (x[c, i] - m) * (x[c, i] - m)
+        total += part
+    mean[c] = m
+    var[c] = total / count
+    scale = x.dtype.type(weight[c] / np.sqrt(total / count + eps))
+    offset = x.dtype.type(bias[c])
+    for i in range(count):
+        y[c, i] = (x[c, i] - m) * scale + offset
+
+
+@compiled
+def batch_norm(team: Any, x: Any, weight: Any, bias: Any, eps: float, y: Any, mean: Any, var: Any) -> None:
+    """As reference.batch_norm; x and y are (channels, H·W·N)."""
+    share_out(team, x.shape[0], as_job(_batch_norm_part, (x, weight, bias, eps, y, mean, var)))
+
+
+@_reordering
+def _batch_norm_backward_part(
+    c: int, g: Any, x: Any, y: Any, weight: Any, mean: Any, var: Any, eps: float, dx: Any, grad_weight: Any,
+    grad_bias: Any,
+) -> None:  # fmt: skip
+    count = x.shape[1]
+    zero = x.dtype.type(0)
+    m = mean[c]
+    sum_g, sum_gx = 0.0, 0.0
+    for start in range(0, count, _CHUNK):
+        part_g, part_gx = zero, zero
+        for i in range(start, min(start + _CHUNK, count)):
+            passed = g[c, i]
+            if y.size:
+                passed = passed if y[c, i] > zero else zero
+            part_g += passed
+            part_gx += passed * (x[c, i] - m)
+        sum_g += part_g
+        sum_gx += part_gx
+    rstd = 1.0 / np.sqrt(var[c] + eps)
+    grad_bias[c] = sum_g
+    grad_weight[c] = sum_gx * rstd
+    scale = x.dtype.type(weight[c] * rstd)
+    centre = x.dtype.type(sum_g / count)
+    slope = x.dtype.type(sum_gx * rstd * rstd / count)
+    for i in range(count):
+        passed = g[c, i]
+        if y.size:
+            passed = passed if y[c, i] > zero else zero
+        dx[c, i] = scale * (passed - centre - (x[c, i] - m) * slope)
+
+
+@compiled
+def batch_norm_backward(
+    team: Any, g: Any, x: Any, y: Any, weight: Any, mean: Any, var: Any, eps: float, dx: Any, grad_weight: Any,
+    grad_bias: Any,
+) -> None:  # fmt: skip
+    """As reference.batch_norm_backward; g, x, y (or an empty one) and dx are (channels, H·W·N)."""
+    arguments = (g, x, y, weight, mean, var, eps, dx, grad_weight, grad_bias)
+    share_out(team, x.shape[0], as_job(_batch_norm_backward_part, arguments))
+
+
+@compiled
+def _scale_part(c: int, x: Any, scale: Any, offset: Any, y: Any) -> None:
+    for i in range(x.shape[1]):
+        y[c, i] = x[c, i] * scale[c] + offset[c]
+
+
+@compiled
+def scale(team: Any, x: Any, factor: Any, offset: Any, y: Any) -> None:
+    """y = x · factor + offset by channel; x and y are (channels, H·W·N)."""
+    share_out(team, x.shape[0], as_job(_scale_part, (x, factor, offset, y)))
+
+
+# --- Pooling: a part is one channel, taken row by row ---
+#
+# The places of a row are sorted by their remainder to the stride first, so that what a tap sees for all positions of a
+# row, and all pictures, is one stretch of memory.
+
+
+@compiled
+def _sort_row(row: Any, n: int, stride: int, room: int, phases: Any) -> None:
+    """The places of a row of memory, those with remainder 0 to the stride first; ``room`` is for each remainder."""
+    for w in range(row.size // n):
+        source, target = stretch(row, w * n, n), stretch(phases, (w % stride * room + w // stride) * n, n)
+        for p in range(n):
+            target[p] = source[p]
+
+
+@compiled
+def _seen(tap: int, stride: int, width: int, room: int, columns: int) -> tuple[int, int, int]:
+    """Which positions of a row see the input through a tap, and where the first of them does among sorted places.
+
+    ``tap`` is the tap's distance from its position's first place, padding subtracted.
+    """
+    first = max(0, (-tap + stride - 1) // stride)
+    last = min(columns, (width - 1 - tap) // stride + 1)
+    at = first * stride + tap
+    return first, last, at % stride * room + at // stride
+
+
+@compiled
+def _max_pool_part(c: int, x: Any, kernel: Any, stride: Any, dilation: Any, before: Any, y: Any, taps: Any) -> None:
+    _, height, width, n = x.shape
+    _, rows, columns, _ = y.shape
+    room = (width + stride[1] - 1) // stride[1]
+    phases = np.empty(room * stride[1] * n, x.dtype)
+    chosen = np.empty(columns, np.bool_)  # positions that have seen something
+    for r in range(rows):
+        line = (c * rows + r) * columns * n
+        best_row, tap_row = stretch(y, line, columns * n), stretch(taps, line, columns * n)
+        best_row[:] = -np.inf
+        tap_row[:] = 0
+        chosen[:] = False
+        for i in range(kernel[0]):
+            h = r * stride[0] + i * dilation[0] - before[0]
+            if h < 0 or h >= height:
+                continue
+            _sort_row(stretch(x, (c * height + h) * width * n, width * n), n, stride[1], room, phases)
+            for j in range(kernel[1]):
+                first, last, at = _seen(j * dilation[1] - before[1], stride[1], width, room, columns)
+                if last <= first:
+                    continue
+                number = taps.dtype.type(i * kernel[1] + j)
+                for q in range(first, last):
+                    if not chosen[q]:  # something must win, also where every element is −∞
+                        chosen[q] = True
+                        mine = stretch(tap_row, q * n, n)
+                        for p in range(n):
+                            mine[p] = number
+                count = (last - first) * n
+                seen = stretch(phases, at * n, count)
+                best, tap = stretch(best_row, first * n, count), stretch(tap_row, first * n, count)
+                for k in range(count):
+                    better = (not seen[k] <= best[k]) & (best[k] == best[k])  # larger, or the first NaN
+                    best[k] = seen[k] if better else best[k]
+                    tap[k] = number if better else tap[k]
+
+
+@compiled
+def max_pool2d(team: Any, x: Any, kernel: Any, stride: Any, dilation: Any, before: Any, y: Any, taps: Any) -> None:
+    """As reference.max_pool2d; ``before`` is the padding on top and on the left."""
+    share_out(team, x.shape[0], as_job(_max_pool_part, (x, kernel, stride, dilation, before, y, taps)))
+
+
+@compiled
+def _scatter_part(c: int, g: Any, taps: Any, kernel: Any, stride: Any, dilation: Any, before: Any, dx: Any) -> None:
+    """Every row of dx collects what it is sent, so that it is written once."""
+    _, height, width, n = dx.shape
+    _, rows, columns, _ = g.shape
+    room = (width + stride[1] - 1) // stride[1]
+    phases = np.empty(room * stride[1] * n, dx.dtype)
+    zero = dx.dtype.type(0)
+    for h in range(height):
+        phases[:] = 0
+        for i in range(kernel[0]):
+            r = h + before[0] - i * dilation[0]
+            if r < 0 or r % stride[0] or r // stride[0] >= rows:
+                continue
+            line = (c * rows + r // stride[0]) * columns
+            for j in range(kernel[1]):
+                first, last, at = _seen(j * dilation[1] - before[1], stride[1], width, room, columns)
+                if last <= first:
+                    continue
+                number, count = taps.dtype.type(i * kernel[1] + j), (last - first) * n
+                sent, tap = stretch(g, (line + first) * n, count), stretch(taps, (line + first) * n, count)
+                target = stretch(phases, at * n, count)
+                for k in range(count):
+                    target[k] += sent[k] if tap[k] == number else zero
+        for w in range(width):
+            source = stretch(phases, (w % stride[1] * room + w // stride[1]) * n, n)
+            target = stretch(dx, ((c * height + h) * width + w) * n, n)
+            for p in range(n):
+                target[p] = source[p]
+
+
+@compiled
+def max_pool2d_scatter(
+    team: Any, g: Any, taps: Any, kernel: Any, stride: Any, dilation: Any, before: Any, dx: Any
+) -> None:
+    """As reference.max_pool2d_scatter."""
+    share_out(team, g.shape[0], as_job(_scatter_part, (g, taps, kernel, stride, dilation, before, dx)))
+
+
+@_reordering
+def _sums_part(c: int, x: Any, kernel: Any, stride: Any, before: Any, scale: Any, y: Any) -> None:
+    """Sums down the window's height first, then along its width."""
+    _, height, width, n = x.shape
+    _, rows, columns, _ = y.shape
+    room = (width + stride[1] - 1) // stride[1]
+    down, phases = np.empty(width * n, x.dtype), np.empty(room * stride[1] * n, x.dtype)
+    for r in range(rows):
+        down[:] = 0
+        for i in range(kernel[0]):
+            h = r * stride[0] + i - before[0]
+            if 0 <= h < height:
+                row = stretch(x, (c * height + h) * width * n, width * n)
+                for k in range(down.size):
+                    down[k] += row[k]
+        if stride[1] > 1:
+            _sort_row(down, n, stride[1], room, phases)
+        target = stretch(y, (c * rows + r) * columns * n, columns * n)
+        target[:] = 0
+        for j in range(kernel[1]):
+            first, last, at = _seen(j - before[1], stride[1], width, room, columns)
+            if last > first:
+                count = (last - first) * n
+                part = stretch(target, first * n, count)
+                seen = stretch(phases if stride[1] > 1 else down, at * n, count)
+                for k in range(count):
+                    part[k] += seen[k]
+        factors = stretch(scale, r * columns * n, columns * n)
+        for k in range(target.size):
+            target[k] *= factors[k]
+
+
+@compiled
+def window_sums(team: Any, x: Any, kernel: Any, stride: Any, before: Any, scale: Any, y: Any) -> None:
+    """scale · Σ of each window of x inside zeros; ``scale`` is (rows, columns · N), as y's rows."""
+    share_out(team, x.shape[0], as_job(_sums_part, (x, kernel, stride, before, scale, y)))

@@ -1,0 +1,158 @@
+"""Optimiser steps as one pass over all parameters, compiled by Numba and shared out among a team of threads.
+
+Each function does what the formula of the same name in minigrad/optim does, which the tests hold it equal to. Its
+``table`` has the addresses of a parameter's arrays in a row: the parameter, its gradient, its state (0 where there is
+none); its ``blocks`` are (row of the table, first element, last + 1), one for each part.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import carray, types
+from numba.extending import intrinsic
+
+from minigrad.kernels.team import as_job, compiled, share_out
+
+# Numba passes an intrinsic its first argument itself:
+# mypy: disable-error-code="call-arg"
+
+
+@intrinsic
+def _pointer(typing_context: Any, address: Any, like: Any) -> Any:
+    """An address as a pointer to elements as those of ``like``."""
+    kind = types.CPointer(like.dtype)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+    return kind(types.int64, like), generate
+
+
+@compiled
+def _stretch(table: Any, row: int, column: int, first: int, last: int, like: Any) -> Any:
+    """Elements first … last − 1 of an array in the table; none where there is no array."""
+    address = table[row, column]
+    return carray(_pointer(address + first * like.itemsize, like), (last - first if address else 0,))
+
+
+@compiled
+def _sgd_part(
+    part: int, blocks: Any, table: Any, like: Any, lr: float, momentum: float, decay: float, fresh: float,
+    nesterov: bool, maximize: bool,
+) -> None:  # fmt: skip
+    row, first, last = blocks[part, 0], blocks[part, 1], blocks[part, 2]
+    p, g, b = [_stretch(table, row, column, first, last, like) for column in range(3)]
+    kind = like.dtype.type
+    rate, mu, weight_decay, share, sign = (
+        kind(lr),
+        kind(momentum),
+        kind(decay),
+        kind(fresh),
+        kind(-1 if maximize else 1),
+    )
+    if b.size == 0:
+        for i in range(p.size):
+            p[i] -= rate * (sign * g[i] + weight_decay * p[i])
+    elif nesterov:
+        for i in range(p.size):
+            direction = sign * g[i] + weight_decay * p[i]
+            b[i] = mu * b[i] + share * direction
+            p[i] -= rate * (direction + mu * b[i])
+    else:
+        for i in range(p.size):
+            b[i] = mu * b[i] + share * (sign * g[i] + weight_decay * p[i])
+            p[i] -= rate * b[i]
+
+
+@compiled
+def sgd(
+    team: Any, blocks: Any, table: Any, like: Any, lr: float, momentum: float, decay: float, fresh: float,
+    nesterov: bool, maximize: bool,
+) -> None:  # fmt: skip
+    """As optim.sgd.sgd."""
+    options = (lr, momentum, decay, fresh, nesterov, maximize)
+    share_out(team, len(blocks), as_job(_sgd_part, (blocks, table, like, *options)))
+
+
+@compiled
+def _adam_part(
+    part: int, blocks: Any, table: Any, like: Any, lr: float, step_size: float, root_correction: float, beta1: float,
+    beta2: float, eps: float, decay: float, decoupled: bool, maximize: bool,
+) -> None:  # fmt: skip
+    row, first, last = blocks[part, 0], blocks[part, 1], blocks[part, 2]
+    p, g, m, v, largest = [_stretch(table, row, column, first, last, like) for column in range(5)]
+    kind = like.dtype.type
+    shrink = kind(1 - lr * decay) if decoupled else kind(1)
+    added = kind(0) if decoupled else kind(decay)
+    sign = kind(-1 if maximize else 1)
+    keep, new, kept_square, new_square = kind(beta1), kind(1 - beta1), kind(beta2), kind(1 - beta2)
+    size, correction, epsilon = kind(step_size), kind(root_correction), kind(eps)
+    for i in range(p.size):
+        x = p[i] * shrink
+        gradient = sign * g[i] + added * x
+        mean = keep * m[i] + new * gradient
+        square = kept_square * v[i] + new_square * gradient * gradient
+        m[i], v[i] = mean, square
+        if largest.size:
+            square = largest[i] if largest[i] > square else square  # NaN stays
+            largest[i] = square
+        p[i] = x - size * (mean / (np.sqrt(square) / correction + epsilon))
+
+
+@compiled
+def adam(
+    team: Any, blocks: Any, table: Any, like: Any, lr: float, step_size: float, root_correction: float, beta1: float,
+    beta2: float, eps: float, decay: float, decoupled: bool, maximize: bool,
+) -> None:  # fmt: skip
+    """As optim.adam.adam."""
+    options = (lr, step_size, root_correction, beta1, beta2, eps, decay, decoupled, maximize)
+    share_out(team, len(blocks), as_job(_adam_part, (blocks, table, like, *options)))
+
+
+@compiled
+def _rmsprop_part(
+    part: int, blocks: Any, table: Any, like: Any, lr: float, alpha: float, eps: float, decay: float, momentum: float,
+    maximize: bool,
+) -> None:  # fmt: skip
+    row, first, last = blocks[part, 0], blocks[part, 1], blocks[part, 2]
+    p, g, v, b, mean = [_stretch(table, row, column, first, last, like) for column in range(5)]
+    kind = like.dtype.type
+    rate, keep, new, epsilon = kind(lr), kind(alpha), kind(1 - alpha), kind(eps)
+    added, mu, sign = kind(decay), kind(momentum), kind(-1 if maximize else 1)
+    for i in range(p.size):
+        gradient = sign * g[i] + added * p[i]
+        square = keep * v[i] + new * gradient * gradient
+        v[i] = square
+        if mean.size:
+            centre = keep * mean[i] + new * gradient
+            mean[i] = centre
+            square -= centre * centre
+        direction = gradient / (np.sqrt(square) + epsilon)
+        if b.size:
+            direction += mu * b[i]
+            b[i] = direction
+        p[i] -= rate * direction
+
+
+@compiled
+def rmsprop(
+    team: Any, blocks: Any, table: Any, like: Any, lr: float, alpha: float, eps: float, decay: float, momentum: float,
+    maximize: bool,
+) -> None:  # fmt: skip
+    """As optim.rmsprop.rmsprop."""
+    options = (lr, alpha, eps, decay, momentum, maximize)
+    share_out(team, len(blocks), as_job(_rmsprop_part, (blocks, table, like, *options)))
+
+
+#: By the formula's name: the loop, its options in their order, and how many arrays it takes at most.
+LOOPS = {
+    "sgd": (sgd, ("lr", "momentum", "decay", "fresh", "nesterov", "maximize"), 3),
+    "adam": (
+        adam,
+        ("lr", "step_size", "root_correction", "beta1", "beta2", "eps", "decay", "decoupled", "maximize"),
+        5,
+    ),
+    "rmsprop": (rmsprop, ("lr", "alpha", "eps", "decay", "momentum", "maximize"), 5),
+}
