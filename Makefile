@@ -12,7 +12,7 @@ help:
 	@echo "make test-all  ten times the random examples, and all tests on the reference kernels"
 	@echo "make lint      ruff, mypy, and the floors of the architecture"
 	@echo "make report    measures the parity figures anew, into docs/parity.md and README.md"
-	@echo "make bench     training step and kernels beside torch, into benchmarks/results.json"
+	@echo "make bench     steps, layers, overhead, scaling beside torch, into benchmarks/results.json and plots"
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -45,6 +45,16 @@ def shapes(size: int, count: int) -> Counter[Shape]:
     return Counter({((count, *x[1:]), *rest): times for (x, *rest), times in found.items()})
 
 
+def flops(shape: Shape) -> int:
+    """Two for each multiplication of the output and of both gradients, padding included."""
+    from minigrad.kernels.geometry import Window
+
+    x, w, stride, padding, need_x = shape
+    window = Window(w[2:], tuple(stride), ((padding[0], padding[0]), (padding[1], padding[1])))
+    positions = int(np.prod(window.output_size(*x[2:])))
+    return 2 * x[0] * positions * int(np.prod(w)) * (3 if need_x else 2)
+
+
 def contestants(shape: Shape) -> dict[str, tuple[Callable[[], Any], Callable[[Any], None]]]:
     """For either engine the forward pass, and the backward pass of what it returned."""
     import torch
@@ -82,7 +92,7 @@ def measure(size: int, count: int, rounds: int) -> list[dict[str, Any]]:
     """All shapes of the network at this size."""
     results = []
     for shape, times in shapes(size, count).items():
-        x, w, stride, padding, need_x = shape
+        x, w, stride, padding, _ = shape
         both = contestants(shape)
         seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in both}
         for turn in range(rounds + 1):
@@ -94,13 +104,11 @@ def measure(size: int, count: int, rounds: int) -> list[dict[str, Any]]:
                 end = time.perf_counter()
                 if turn > 0:
                     seconds[name].append((middle - start, end - middle))
-        outputs = int(np.prod(tuple(y.shape)))
         result: dict[str, Any] = {
-            "x": x, "w": w, "stride": stride, "padding": padding, "times": times,
-            "flops": 2 * outputs * int(np.prod(w[1:])) * (3 if need_x else 2),
+            "x": x, "w": w, "stride": stride, "padding": padding, "times": times, "flops": flops(shape),
         }  # fmt: skip
         for name, pairs in seconds.items():
-            result[name] = [statistics.median(part) for part in zip(*pairs, strict=True)]
+            result[name] = [round(statistics.median(part), 6) for part in zip(*pairs, strict=True)]
         result["ratio"] = statistics.median(
             sum(a) / sum(b) for a, b in zip(seconds["minigrad"], seconds["torch"], strict=True)
         )

@@ -199,7 +199,10 @@ def _run_backward(
                 if gradient is not None and accumulate and (wanted is None or edge in wanted):
                     _accumulate_into_leaf(node, gradient, create_graph)
                 continue
-            gradients = [_arriving(node, i, pending.pop((node, i))) for i in range(node.num_outputs)]
+            if node.num_outputs == 1:
+                gradients = [_arriving(node, 0, pending.pop((node, 0)))]
+            else:
+                gradients = [_arriving(node, i, pending.pop((node, i))) for i in range(node.num_outputs)]
             if wanted is not None:
                 captured.update(
                     {(node, i): g for i, g in enumerate(gradients) if (node, i) in wanted and g is not None}
@@ -230,6 +233,8 @@ def _arriving(node: Function, index: int, gradient: Any) -> Any:
     """The complete gradient of one output of ``node``, after the output tensor's hooks."""
     if gradient is None:
         return None
+    if not node.tensor_hooks and not node.retained:
+        return gradient
     gradient = _run_hooks(node.tensor_hooks.get(index), gradient)
     reference = node.retained.get(index)
     tensor = reference() if reference is not None else None

@@ -138,6 +138,9 @@ Node = Any  # a Function, or a leaf tensor, where a path ends
 Edge = tuple[Node, int]  # the node that made an input, and which of its outputs that was
 
 
+_NO_NEEDS = [(False,) * count for count in range(9)]  # that no input needs a gradient, by how many there are
+
+
 class Function:
     """One operation: ``forward`` on arrays, ``backward`` on tensors.
 
@@ -209,15 +212,21 @@ class Function:
     def apply(cls, *inputs: Any, **options: Any) -> Any:
         """Runs the operation and, if a gradient may be wanted, records it. Returns tensors."""
         node = cls()
-        arrays = [x.array if isinstance(x, TensorBase) else x for x in inputs]
+        arrays, needs = [], []
+        for x in inputs:
+            if isinstance(x, TensorBase):
+                arrays.append(x.array)
+                needs.append(x._requires_grad)
+            else:
+                arrays.append(x)
+                needs.append(False)
         enabled = grad_enabled.get()
-        needs = tuple([isinstance(x, TensorBase) and x._requires_grad for x in inputs])
         recording = enabled and True in needs
         if recording:
-            node.needs_input_grad = needs
+            node.needs_input_grad = tuple(needs)
             refuse_stale_views(inputs)
         else:
-            node.needs_input_grad = (False,) * len(inputs)
+            node.needs_input_grad = _NO_NEEDS[len(inputs)] if len(inputs) < len(_NO_NEEDS) else (False,) * len(inputs)
         if cls.in_place:
             _refuse_untrackable_write(inputs[0], cls, enabled, recording)
 
@@ -230,10 +239,11 @@ class Function:
             raise
 
         single = not isinstance(results, tuple)
-        results = (results,) if single else results
+        if single:
+            results = (results,)
         if observer is not None:
             observer.ran(cls.__name__, arrays, results, start)
-        outputs = [wrap(result) for result in results]
+        outputs = [wrap(results[0])] if single else [wrap(result) for result in results]
         if cls.in_place:
             outputs[0] = inputs[0]
             inputs[0]._written_in_place()
@@ -247,17 +257,19 @@ class Function:
         self, inputs: Sequence[Any], arrays: Sequence[Any], results: Sequence[Any], outputs: Sequence[Any]
     ) -> None:
         """Makes this instance a node: edges to what made the inputs, and marks on the outputs."""
-        self.next_functions = tuple(
-            [gradient_edge(x) if need else None for x, need in zip(inputs, self.needs_input_grad, strict=True)]
-        )
-        self._input_shapes = [a.shape if need else () for a, need in zip(arrays, self.needs_input_grad, strict=True)]
+        edges: list[Edge | None] = []
+        shapes: list[tuple[int, ...]] = []
+        for x, array, need in zip(inputs, arrays, self.needs_input_grad, strict=True):
+            edges.append(gradient_edge(x) if need else None)
+            shapes.append(array.shape if need else ())
+        self.next_functions, self._input_shapes = tuple(edges), shapes
         if self._saved:
             self._saved = [_saved_record(value, inputs, arrays, results, outputs) for value in self._saved]
         if len(outputs) > 1:
             self.num_outputs = len(outputs)
             self._output_prototypes = [(np.empty_like(o.array, shape=(0,)), o.array.shape) for o in outputs]
         for index, output in enumerate(outputs):
-            fixed = any(results[index] is array for array in self._non_differentiable)
+            fixed = self._non_differentiable and any(results[index] is array for array in self._non_differentiable)
             if fixed or output.array.dtype.kind != "f":
                 if self._output_prototypes is not None:
                     self._output_prototypes[index] = None
@@ -392,8 +404,10 @@ def _share_storage(view: TensorBase, base: TensorBase) -> None:
 
 def refuse_stale_views(inputs: Iterable[Any]) -> None:
     for x in inputs:
-        taken = getattr(x, "_view_version", None)
-        if taken is not None and x._version_cell.rebased > taken:
+        if not isinstance(x, TensorBase) or (taken := x._view_version) is None:
+            continue
+        assert x._version_cell is not None
+        if x._version_cell.rebased > taken:
             raise RuntimeError(
                 f"a view of shape {list(x.array.shape)} is used after its base was changed by a recorded in-place "
                 "operation, so its gradient would be wrong. Take the view again after the change."

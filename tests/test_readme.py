@@ -32,5 +32,8 @@ def test_the_files_in_the_reading_order_exist() -> None:
 
 def test_the_speed_figures_are_those_of_the_results_file() -> None:
     results = json.loads((ROOT / "benchmarks/results.json").read_text())
-    for case in results["training_step"].values():
-        assert f"{case['ratio']:.2f} (" in README
+    for part in ("steps", "inference", "small"):
+        for case in results[part].values():
+            assert f"{case['ratio']:.2f} (" in README
+    for found in results["convolutions"].values():
+        assert f"{found['weighted_mean_ratio']:.2f}" in README

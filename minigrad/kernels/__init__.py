@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.kernels import cpu, fast, reference
+from minigrad.kernels.memory import keep_freed_memory
 
 CHOICES = {"fast": fast, "numpy": cpu, "reference": reference}
 
@@ -33,6 +34,8 @@ def _chosen() -> ModuleType:
 
 
 _for_numpy = _chosen()
+if "MALLOC_TRIM_THRESHOLD_" not in os.environ:  # then somebody has made the choice already
+    keep_freed_memory()
 
 
 def of(array: Any) -> Any:

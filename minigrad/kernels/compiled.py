@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import logging
 from functools import cache
 from typing import Any
 
@@ -22,6 +21,8 @@ def compiled(name: str) -> Any:
 @cache
 def _announce_compilation() -> None:
     """Logs, when Numba first compiles something, that this takes a moment; what is in its cache is not compiled."""
+    import logging
+
     from numba.core import event
 
     class Announcement(event.Listener):

@@ -36,14 +36,15 @@ _WEIGHT_BYTES = 600_000  # of the weights that a part reads for each of its step
 _COLUMN_BYTES = 600_000  # of x that ``correlate`` reads for each block of outputs: they stay in the L2 cache
 _PARTIAL_SUMS = 6  # of the gradient of the weights, over different positions, at most
 _ROUNDS_A_SUM = 4  # at least
-_CACHE = 32_768  # bytes of what a step reads of a block of channels: they stay in the L1 cache
+_CACHE = 16_384  # bytes of what a step reads of a block of channels: they stay in the L1 cache
 _WORTH_PACKING = 8  # steps
 _FEW_POSITIONS = 512  # up to which the gradient of the weights sums over positions one by one
 _PARTS_A_THREAD = 6  # so that nobody waits long for the last part
 _local = threading.local()
 
 
-def _step(dtype: Any) -> int:
+def step_of(dtype: Any) -> int:
+    """How many elements are computed together."""
     return micro.VECTORS * micro.lanes(dtype.itemsize)
 
 
@@ -56,17 +57,15 @@ class _Operation(NamedTuple):
     columns: Columns
 
 
-def suits(x: np.ndarray, w: np.ndarray, window: Window) -> bool:
-    """Whether these kernels are for such a convolution: enough positions to fill the registers."""
-    return (
-        x.dtype in (np.float32, np.float64) and x.dtype == w.dtype and _operation(x.shape, window, x.dtype) is not None
-    )
+def suits(shape: tuple[int, ...], w: np.ndarray, window: Window) -> bool:
+    """Whether these kernels are for w and pictures of this shape (N, C, H, W): enough positions for the registers."""
+    return w.dtype in (np.float32, np.float64) and _operation(shape, window, w.dtype) is not None
 
 
 @lru_cache(maxsize=512)
 def _operation(shape: tuple[int, ...], window: Window, dtype: Any) -> _Operation | None:
     """The plans for x of shape (N, C, H, W); None if one of them does not work out."""
-    n, channels, size, step = shape[0], shape[1], (shape[2], shape[3]), _step(dtype)
+    n, channels, size, step = shape[0], shape[1], (shape[2], shape[3]), step_of(dtype)
     if min(window.output_size(*size)) < 1:
         return None
     if _is_pointwise(window):  # then positions are positions, whatever place and picture they belong to
@@ -328,7 +327,7 @@ def conv2d(x: np.ndarray, w: np.ndarray, window: Window) -> np.ndarray:
 
 @compiled
 def _do_weights(part: int, parts: Any, g: Any, source: Any, lines: Any, columns: Any, partial: Any) -> None:
-    """Some rounds for some blocks of outputs: ``parts`` holds (first round, last + 1, first block, last + 1, which sums).
+    """Some rounds for some blocks of outputs: ``parts`` holds (first round, last + 1, first block, last + 1, number).
 
     Round by round, so that what is read stays in the cache for all columns. The blocks' sums go to ``partial``.
     """
@@ -497,7 +496,7 @@ class _Sums(NamedTuple):
 def _sums(g: np.ndarray, x: np.ndarray, lines: Lines, columns: Columns) -> _Sums:
     """Of g (O, H', W', N) and x (C, H, W, N), in the form that suits so many positions."""
     positions, out, channels = g[0].size, len(g), len(x)
-    step = _step(x.dtype)
+    step = step_of(x.dtype)
     lanes = step // micro.VECTORS
     few = positions <= _FEW_POSITIONS and positions % lanes == 0 and not lines.grid.copied and not lines.tails.size
     if few and channels >= step and out >= _ROWS and x.size:

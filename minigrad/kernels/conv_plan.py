@@ -298,7 +298,7 @@ def _gap(width: Axis) -> int:
 def _flat_gap(width: Axis, pictures: int, step: int) -> int:
     """As ``_gap``; a little longer if then each row begins with a vector, which is quicker to read."""
     gap = _gap(width)
-    for more in range(max(1, (width.source + gap) // 12)):
+    for more in range(1 + (width.source + gap) // 12):
         if (width.source + gap + more) * pictures % (step // 2) == 0:
             return gap + more
     return gap

@@ -33,11 +33,14 @@ __all__ = [
     "conv2d_backward",
     "conv2d_input",
     "conv2d_weight",
+    "linear",
+    "linear_backward",
     "max_pool2d",
     "max_pool2d_gather",
     "max_pool2d_scatter",
     "pass_where_positive",
     "relu",
+    "scale_channels",
     "update",
 ]
 
@@ -60,7 +63,8 @@ def _shared_out(work: Callable[..., None], flats: Sequence[np.ndarray]) -> None:
     parallel(run, jobs)
 
 
-add, concatenate = reference.add, reference.concatenate
+add, concatenate, scale_channels = reference.add, reference.concatenate, reference.scale_channels
+linear, linear_backward = reference.linear, reference.linear_backward
 
 
 def relu(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:

@@ -9,7 +9,9 @@ The compiled modules are imported when first needed, because importing Numba tak
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache, lru_cache
 from typing import Any
 
@@ -19,6 +21,7 @@ from minigrad.kernels import cpu, reference
 from minigrad.kernels.compiled import compiled
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.layout import empty, empty_like, flat_alike
+from minigrad.kernels.threads import single_threaded_blas, workers
 
 __all__ = [
     "add",
@@ -31,16 +34,21 @@ __all__ = [
     "conv2d_backward",
     "conv2d_input",
     "conv2d_weight",
+    "linear",
+    "linear_backward",
     "max_pool2d",
     "max_pool2d_gather",
     "max_pool2d_scatter",
     "pass_where_positive",
     "relu",
+    "scale_channels",
     "update",
 ]
 
+_WORTH_WAKING = 500_000  # elements of all parameters: fewer are updated before a helper has woken up
 _BLOCK = 32_768  # elements of a parameter that a thread updates at a time
-_FEW = 2_048  # elements: for fewer, one call to NumPy is quicker than one to a compiled function
+_FEW = 32_768  # elements: fewer are not worth a call to a compiled function and waking its helpers
+_FEW_POSITIONS = 1_024  # of all pictures, up to which a batch may be filled up with zeros
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -61,13 +69,13 @@ def _suits(*arrays: Any) -> bool:
 def in_order(x: np.ndarray) -> np.ndarray:
     """``x`` (N, C, H, W) as a contiguous C H W N array: a view if it lies so in memory already, else a copy.
 
-    Also a copy if it is read-only, for which Numba would have to compile everything once more.
+    Also a copy if it is read-only: for that Numba would have to compile every kernel once more, rather than this one.
     """
     view = x.transpose(1, 2, 3, 0)  # N C H W -> C H W N
     if view.flags.c_contiguous and view.flags.writeable:
         return view
     y = empty(view.shape, x.dtype)
-    if x.size < _FEW or not x.flags.writeable:
+    if x.size < _FEW:
         y[...] = view
     else:
         loops, call = _modules()
@@ -164,10 +172,14 @@ def update(updates: Sequence[tuple[Callable[..., None], Sequence[Any]]]) -> None
             together.setdefault((name, options, given[0].dtype), []).append(row)
     for (name, options, dtype), rows in together.items():
         loop, _, columns = loops[name]
-        table = [[0 if a is None else a.ctypes.data for a in row] + [0] * (columns - len(row)) for row in rows]
+        table = [
+            [0 if a is None else a.__array_interface__["data"][0] for a in row] + [0] * (columns - len(row))
+            for row in rows
+        ]
         kinds = [bool(o) if isinstance(o, bool) else float(o) for o in options]
-        blocks = _blocks(tuple(row[0].size for row in rows))
-        compiled("team").call(loop, blocks, np.array(table, np.int64), np.empty(0, dtype), *kinds)
+        sizes = tuple(row[0].size for row in rows)
+        few = sum(sizes) < _WORTH_WAKING
+        compiled("team").call(loop, _blocks(sizes), np.array(table, np.int64), np.empty(0, dtype), *kinds, alone=few)
     cpu.update(rest)
 
 
@@ -186,15 +198,39 @@ def _direct(x: np.ndarray, w: np.ndarray, window: Window, groups: int) -> Any:
     if groups != 1 or not _suits(x, w):
         return None
     direct = compiled("conv_direct")
-    return direct if direct.suits(x, w, window) else None
+    return direct if direct.suits(x.shape, w, window) else None
+
+
+def _filled_up(x: np.ndarray, w: np.ndarray, window: Window, groups: int) -> int:
+    """How many pictures to fill a small batch up to, with zeros, so that the direct kernels suit it; 0 for none.
+
+    Where maps are so small that there are fewer positions than a vector has elements, to read the weights takes
+    most of the time, and the zeros cost little.
+    """
+    if groups != 1 or not _suits(x, w):
+        return 0
+    direct = compiled("conv_direct")
+    count = -(-len(x) // direct.step_of(x.dtype)) * direct.step_of(x.dtype)
+    positions = max(x[0, 0].size, math.prod(window.output_size(*x.shape[-2:])))
+    return count if positions * count <= _FEW_POSITIONS and direct.suits((count, *x.shape[1:]), w, window) else 0
+
+
+def _with_zeros(x: np.ndarray, count: int) -> np.ndarray:
+    """x (N, C, H, W) as (C, H, W, count), with pictures of zeros after its own."""
+    filled = np.zeros((*x.shape[1:], count), x.dtype)
+    filled[..., : len(x)] = x.transpose(1, 2, 3, 0)
+    return filled
 
 
 def conv2d(x: np.ndarray, w: np.ndarray, window: Window, groups: int) -> np.ndarray:
     """As reference.conv2d."""
     direct = _direct(x, w, window, groups)
-    if direct is None:
-        return cpu.conv2d(x, w, window, groups)
-    return _from_order(direct.conv2d(in_order(x), w, window))
+    if direct is not None:
+        return _from_order(direct.conv2d(in_order(x), w, window))
+    if count := _filled_up(x, w, window, groups):
+        y = compiled("conv_direct").conv2d(_with_zeros(x, count), w, window)
+        return _from_order(y[..., : len(x)].copy())
+    return cpu.conv2d(x, w, window, groups)
 
 
 def conv2d_input(g: np.ndarray, w: np.ndarray, input_shape: tuple[int, ...], window: Window, groups: int) -> np.ndarray:
@@ -215,12 +251,58 @@ def conv2d_backward(
     x: np.ndarray, w: np.ndarray, g: np.ndarray, window: Window, groups: int, need_x: bool, need_w: bool
 ) -> tuple[Any, Any]:
     """As reference.conv2d_backward."""
-    direct = _direct(x, w, window, groups)
-    if direct is None or g.dtype != x.dtype:
+    direct = _direct(x, w, window, groups) if g.dtype == x.dtype else None
+    if direct is None and g.dtype == x.dtype and (count := _filled_up(x, w, window, groups)):
+        filled = _with_zeros(x, count), w, _with_zeros(g, count)
+        dx, dw = compiled("conv_direct").conv2d_backward(*filled, window, need_x, need_w)
+        return None if dx is None else _from_order(dx[..., : len(x)].copy()), dw
+    if direct is None:
         return cpu.conv2d_backward(x, w, g, window, groups, need_x, need_w)
     ordered = in_order(x) if need_w else x.transpose(1, 2, 3, 0)
     dx, dw = direct.conv2d_backward(ordered, w, in_order(g), window, need_x, need_w)
     return None if dx is None else _from_order(dx), dw
+
+
+# --- Fully connected layer: a 1x1 convolution of pictures of one place. (BLAS's own threads would go on spinning
+# --- afterwards, on the cores that the next kernel needs.) ---
+
+_SMALL_PRODUCT, _LARGE_PRODUCT = 2**24, 2**24  # multiplications
+_POINT = Window((1, 1))
+
+
+def _as_picture(x: np.ndarray) -> np.ndarray:
+    return x.reshape(*x.shape, 1, 1)
+
+
+def _suits_linear(x: np.ndarray, w: np.ndarray) -> bool:
+    """Whether there is work enough that BLAS would start threads for long."""
+    return x.ndim == w.ndim == 2 and w.size * len(x) >= _LARGE_PRODUCT
+
+
+def _blas_for(x: np.ndarray, w: np.ndarray) -> AbstractContextManager[Any]:
+    """BLAS in one thread for a small product: its second thread may find our helpers on its core."""
+    return single_threaded_blas if w.size * len(x) < _SMALL_PRODUCT and workers() > 1 else nullcontext()
+
+
+def linear(x: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """As reference.linear."""
+    if not _suits_linear(x, w) or (direct := _direct(_as_picture(x), _as_picture(w), _POINT, 1)) is None:
+        with _blas_for(x, w):
+            return reference.linear(x, w)
+    return direct.conv2d(in_order(_as_picture(x)), _as_picture(w), _POINT)[:, 0, 0].T
+
+
+def linear_backward(x: np.ndarray, w: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As reference.linear_backward."""
+    if not _suits_linear(x, w) or g.dtype != x.dtype:
+        with _blas_for(x, w):
+            return reference.linear_backward(x, w, g)
+    pictures = _as_picture(x), _as_picture(w), _as_picture(g)
+    direct = _direct(*pictures[:2], _POINT, 1)
+    if direct is None:
+        return reference.linear_backward(x, w, g)
+    dx, dw = direct.conv2d_backward(in_order(pictures[0]), pictures[1], in_order(pictures[2]), _POINT, True, True)
+    return dx[:, 0, 0].T, dw[:, :, 0, 0]
 
 
 # --- Pooling ---
@@ -318,3 +400,15 @@ def batch_norm_backward(
     matrices = _rows(g), rows.reshape(channels, -1), mask
     call(loops.batch_norm_backward, *matrices, factor, mean, var, eps, dx.reshape(channels, -1), grad_weight, grad_bias)
     return _from_order(dx), grad_weight, grad_bias
+
+
+def scale_channels(x: np.ndarray, factor: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """As reference.scale_channels."""
+    if not _suits(x) or factor.dtype != x.dtype or offset.dtype != x.dtype:
+        return reference.scale_channels(x, factor, offset)
+    rows = _rows(x)
+    y = empty(rows.shape, x.dtype)
+    loops, call = _modules()
+    call(loops.scale, rows, np.ascontiguousarray(factor), np.ascontiguousarray(offset), y)
+    n, channels, height, width = x.shape
+    return _from_order(y.reshape(channels, height, width, n))

@@ -95,6 +95,19 @@ def _flat(x: Any) -> Any:
     return x.reshape(*x.shape[:-2], x.shape[-2] * x.shape[-1])  # … H W -> … HW
 
 
+# --- Fully connected layer. x (N, C), w (O, C), g (N, O) ---
+
+
+def linear(x: Any, w: Any) -> Any:
+    """x wᵀ"""
+    return np.matmul(x, np.transpose(w))
+
+
+def linear_backward(x: Any, w: Any, g: Any) -> tuple[Any, Any]:
+    """(∂L/∂x, ∂L/∂w); an accelerator may share work between the two."""
+    return np.matmul(g, w), np.matmul(np.transpose(g), x)
+
+
 # --- Pooling ---
 
 
@@ -186,6 +199,11 @@ def batch_norm_backward(
     count = x.size // x.shape[1]
     centred = g - _by_channel(grad_bias / count, x) - normalized * _by_channel(grad_weight / count, x)
     return centred * _by_channel(rstd if weight is None else rstd * weight, x), grad_weight, grad_bias
+
+
+def scale_channels(x: Any, factor: Any, offset: Any) -> Any:
+    """x · factor + offset, by channel."""
+    return x * _by_channel(factor, x) + _by_channel(offset, x)
 
 
 def _by_channel(v: Any, x: Any) -> Any:

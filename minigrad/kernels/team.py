@@ -4,7 +4,7 @@ A training step has hundreds of kernels that take a fraction of a millisecond. T
 costs a good part of that: each handover of Python's lock is a trip through the operating system. Here the helpers
 stay inside compiled code. They look at a counter; when it moves there is a job, that is a function and its arguments,
 in ``PARTS`` numbered parts; everybody takes the next part until there is none. A helper that has found nothing
-for some 500 µs goes to sleep, as Python threads sleep.
+for a millisecond goes to sleep, as Python threads sleep.
 
         @compiled_part
         def double(part, x, y):                     # compiled, for the numbers 0 … parts − 1
@@ -42,7 +42,7 @@ from minigrad.kernels.threads import get_num_threads
 
 _LINE = 8  # numbers of a cache line: each field has one to itself, or threads would slow each other down
 TICKET, OPEN, NEXT, INSIDE, FUNCTION, ARGUMENTS, PARTS, HELPERS = (_LINE * i for i in range(8))
-_SPIN = 10_000  # looks at the counter before a helper goes to sleep: half a millisecond or so
+_SPIN = 20_000  # looks at the counter before a helper goes to sleep: a millisecond or so
 _X86 = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
 
 _INDEX = ir.IntType(64)
@@ -240,9 +240,9 @@ def _forget_helpers() -> None:
 os.register_at_fork(after_in_child=_forget_helpers)
 
 
-def call(function: Any, *arguments: Any) -> Any:
-    """``function(team, *arguments)``, with the helpers if nobody else has them now."""
-    if not _in_use.acquire(blocking=False):
+def call(function: Any, *arguments: Any, alone: bool = False) -> Any:
+    """``function(team, *arguments)``, with the helpers if nobody else has them now, or ``alone`` without."""
+    if alone or not _in_use.acquire(blocking=False):
         return function(_alone, *arguments)
     try:
         wanted = get_num_threads() - 1

@@ -11,15 +11,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-try:
-    import threadpoolctl
-except ImportError:  # then BLAS keeps its own threads, and the jobs run one after the other
-    threadpoolctl = None
+if TYPE_CHECKING:  # imported when first needed: most programs use the compiled kernels
+    from concurrent.futures import ThreadPoolExecutor
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -32,6 +30,7 @@ def _default_count() -> int:
 
 _WORTH_SHARING = 65_536  # elements: copying fewer takes no longer than waking a thread
 _count = _default_count()
+_CAN_LIMIT_BLAS = find_spec("threadpoolctl") is not None  # else it keeps its threads, and jobs run one after another
 _lock = threading.Lock()
 _busy = threading.Lock()  # held by the thread that uses the pool
 _pool: ThreadPoolExecutor | None = None
@@ -70,6 +69,8 @@ os.register_at_fork(after_in_child=_forget_pool)
 
 def _pool_of(threads: int) -> ThreadPoolExecutor:
     global _pool, _pool_size
+    from concurrent.futures import ThreadPoolExecutor
+
     if _pool is None or _pool_size != threads:
         if _pool is not None:
             _pool.shutdown()
@@ -79,7 +80,7 @@ def _pool_of(threads: int) -> ThreadPoolExecutor:
 
 def workers() -> int:
     """How many parts work is worth splitting into."""
-    return _count if threadpoolctl is not None else 1
+    return _count if _CAN_LIMIT_BLAS else 1
 
 
 class _SingleThreadedBlas:
@@ -89,6 +90,8 @@ class _SingleThreadedBlas:
         global _blas, _blas_limited, _blas_counts
         with _lock:
             if _blas is None:
+                import threadpoolctl
+
                 libraries = threadpoolctl.ThreadpoolController().lib_controllers
                 _blas = [library for library in libraries if library.user_api == "blas"]
             if _blas_limited == 0:
@@ -106,7 +109,7 @@ class _SingleThreadedBlas:
                     library.set_num_threads(count)
 
 
-_single_threaded_blas = _SingleThreadedBlas()
+single_threaded_blas = _SingleThreadedBlas()
 
 
 def evenly(length: int, parts: int) -> list[slice]:
@@ -123,7 +126,7 @@ def parallel(work: Callable[[list[Job]], Result], jobs: Sequence[Job]) -> list[R
     if parts <= 1:
         return [work(list(jobs))] if jobs else []
     stretches = [list(jobs[part]) for part in evenly(len(jobs), parts)]
-    with _single_threaded_blas:
+    with single_threaded_blas:
         if not _busy.acquire(blocking=False):
             return [work(stretch) for stretch in stretches]
         try:

@@ -63,6 +63,21 @@ class BatchNormBackward(Function):
         return kernels.of(x).batch_norm_backward(g, x, weight, mean, var, eps, y)
 
 
+class ScaleChannels(Function):
+    """y = x · a + b by channel        ∂L/∂x = ∂L/∂y · a,  ∂L/∂a = Σ ∂L/∂y · x,  ∂L/∂b = Σ ∂L/∂y"""
+
+    def forward(self, x: Any, a: Any, b: Any) -> Any:
+        self.save_for_backward(x, a)
+        return kernels.of(x).scale_channels(x, a, b)
+
+    def backward(self, grad: Any) -> Any:
+        x, a = self.saved_tensors
+        dims = (0, *range(2, grad.ndim))
+        need_x, need_a, need_b = self.needs_input_grad
+        dx = grad * a.reshape(1, -1, *(1,) * (grad.ndim - 2)) if need_x else None
+        return dx, (grad * x).sum(dims) if need_a else None, grad.sum(dims) if need_b else None
+
+
 def batch_norm(
     input: Any,
     running_mean: Any,
@@ -128,8 +143,7 @@ def _normalize_by_running(x: Any, mean: Any, var: Any, weight: Any, bias: Any, e
     scale = scale if weight is None else scale * weight
     offset = -mean.to(x.dtype) * scale
     offset = offset if bias is None else offset + bias
-    per_channel = (1, -1, *(1,) * (x.ndim - 2))
-    return x * scale.reshape(*per_channel) + offset.reshape(*per_channel)
+    return ScaleChannels.apply(x, scale, offset)
 
 
 def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:

@@ -1,0 +1,23 @@
+"""Where freed memory goes: back to us, not to the system.
+
+A training step frees and asks for the same arrays every time. glibc gives the top of its heap back to the system as
+soon as a few MB of it are free, and large blocks at once; the next step then has every page filled with zeros anew,
+which costs a small network a quarter of its time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
+_KEPT = 256 * 2**20  # bytes that may lie free at the top of the heap
+_LARGE = 64 * 2**20  # bytes from which on a block is a mapping of its own, given back when it is freed
+
+
+def keep_freed_memory() -> None:
+    """Tells glibc's allocator to keep what is freed. Elsewhere it does nothing."""
+    if platform.libc_ver()[0] == "glibc":
+        allocator = ctypes.CDLL(None)
+        allocator.mallopt(_M_TRIM_THRESHOLD, _KEPT)
+        allocator.mallopt(_M_MMAP_THRESHOLD, _LARGE)
