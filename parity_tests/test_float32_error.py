@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -49,6 +50,10 @@ def _results(library: Any, call: Call, arrays: list[np.ndarray], cotangent: np.n
     return [y.detach().numpy(), *(x.grad.numpy() for x in inputs)]
 
 
+@pytest.mark.skipif(
+    os.environ.get("MINIGRAD_KERNELS") == "reference",
+    reason="the reference kernels are the specification, written to be read: they round as NumPy's sums do",
+)
 @pytest.mark.parametrize(("call", "shapes"), CASES.values(), ids=CASES)
 def test_error_in_float32_is_no_worse_than_torchs(call: Call, shapes: list[tuple[int, ...]]) -> None:
     random = np.random.default_rng(0)
