@@ -30,7 +30,7 @@ def _announce_compilation() -> None:
 
         def on_start(self, event: Any) -> None:
             if not self.announced:
-                logging.getLogger("minigrad").info("compiling loops for this processor, once: some ten seconds …")
+                logging.getLogger("minigrad").info("compiling loops for this processor, once: up to half a minute …")
                 self.announced = True
 
         def on_end(self, event: Any) -> None:
