@@ -116,16 +116,25 @@ def infer(engine: str, size: int, count: int) -> Work:
     model = _inception(engine, size).eval()
     x = library.from_numpy(batch((count, 3, size, size), CLASSES)[0])
 
-    def scores() -> tuple[list[float], float]:
-        start = time.perf_counter()
+    def scores() -> float:
         with library.no_grad():
-            result = model(x)
-        return [start, time.perf_counter()], result.abs().mean().item()
+            return float(model(x).abs().mean().item())
 
-    return scores
+    return _timed(scores)
 
 
 # --- Small networks ---
+
+
+def _timed(work: Callable[[], float]) -> Work:
+    """A repeat of one phase, which is all of ``work``."""
+
+    def repeat() -> tuple[list[float], float]:
+        start = time.perf_counter()
+        value = work()
+        return [start, time.perf_counter()], value
+
+    return repeat
 
 
 def _small(engine: str, layers: Callable[[Any], Any], shape: tuple[int, ...]) -> Work:
@@ -136,15 +145,14 @@ def _small(engine: str, layers: Callable[[Any], Any], shape: tuple[int, ...]) ->
     optimizer = library.optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM)
     x, labels = (library.from_numpy(array) for array in batch(shape, 10))
 
-    def step() -> tuple[list[float], float]:
-        start = time.perf_counter()
+    def step() -> float:
         loss = library.nn.functional.cross_entropy(model(x), labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        return [start, time.perf_counter()], loss.item()
+        return float(loss.item())
 
-    return step
+    return _timed(step)
 
 
 def lenet(engine: str) -> Work:
@@ -176,27 +184,25 @@ def chain(engine: str, ops: int) -> Work:
     """Forward and backward; also by other engines, where they are installed."""
     x0 = np.random.default_rng(0).standard_normal((32, 32)).astype(np.float32) * np.float32(0.01)
     gradient = CHAINS[engine](x0, ops // 2)
+    return _timed(lambda: float(np.asarray(gradient()).reshape(-1)[0]))
 
-    def run() -> tuple[list[float], float]:
-        start = time.perf_counter()
-        found = gradient()
-        return [start, time.perf_counter()], float(np.asarray(found).reshape(-1)[0])
 
-    return run
+def _chained(x: Any, pairs: int) -> Any:
+    y = x
+    for _ in range(pairs):
+        y = y * 0.999 + x
+    return y.sum()
 
 
 def _chain_of_tensors(name: str) -> Callable[[np.ndarray, int], Callable[[], Any]]:
-    """For minigrad and torch, which are written the same way."""
+    """For minigrad, torch and MyGrad, which are written the same way."""
 
     def build(x0: np.ndarray, pairs: int) -> Callable[[], Any]:
         library = import_module(name)
 
         def gradient() -> Any:
-            x = library.from_numpy(x0).requires_grad_()
-            y = x
-            for _ in range(pairs):
-                y = y * 0.999 + x
-            y.sum().backward()
+            x = library.tensor(x0) if name == "mygrad" else library.from_numpy(x0).requires_grad_()
+            _chained(x, pairs).backward()
             return x.grad
 
         return gradient
@@ -204,38 +210,17 @@ def _chain_of_tensors(name: str) -> Callable[[np.ndarray, int], Callable[[], Any
     return build
 
 
-def _chain_mygrad(x0: np.ndarray, pairs: int) -> Callable[[], Any]:
-    import mygrad
-
-    def gradient() -> Any:
-        x = mygrad.tensor(x0)
-        y = x
-        for _ in range(pairs):
-            y = y * 0.999 + x
-        y.sum().backward()
-        return x.grad
-
-    return gradient
-
-
 def _chain_autograd(x0: np.ndarray, pairs: int) -> Callable[[], Any]:
     import autograd
-    import autograd.numpy as anp
 
-    def total(x: Any) -> Any:
-        y = x
-        for _ in range(pairs):
-            y = y * 0.999 + x
-        return anp.sum(y)
-
-    differentiated = autograd.grad(total)
+    differentiated = autograd.grad(lambda x: _chained(x, pairs))
     return lambda: differentiated(x0)
 
 
 CHAINS: dict[str, Callable[[np.ndarray, int], Callable[[], Any]]] = {
     "minigrad": _chain_of_tensors("minigrad"),
     "torch": _chain_of_tensors("torch"),
-    "mygrad": _chain_mygrad,
+    "mygrad": _chain_of_tensors("mygrad"),
     "autograd": _chain_autograd,
 }
 
@@ -249,13 +234,7 @@ def conv(engine: str, n: int, channels: int, out: int, size: int) -> Work:
     x = random.standard_normal((n, channels, size, size), np.float32)
     w = random.standard_normal((out, channels, 3, 3), np.float32)
     gradients = CONVOLUTIONS[engine](x, w)
-
-    def run() -> tuple[list[float], float]:
-        start = time.perf_counter()
-        found = gradients()
-        return [start, time.perf_counter()], float(np.abs(np.asarray(found)).mean())
-
-    return run
+    return _timed(lambda: float(np.abs(np.asarray(gradients())).mean()))
 
 
 def _conv_of_tensors(name: str) -> Callable[[np.ndarray, np.ndarray], Callable[[], Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -81,25 +82,11 @@ def conv2d(x: np.ndarray, w: np.ndarray, window: Window, groups: int) -> np.ndar
     xc = channels_first(x)
     rows, columns = window.output_size(*x.shape[-2:])
     matrix = np.ascontiguousarray(w).reshape(w.shape[0], -1)
-    if _is_pointwise(window):
+    if window.is_pointwise:
         y = _product(matrix, xc.reshape(xc.shape[0], -1))
     else:
         y = _conv_blocks(_pad(xc, window), matrix, window, rows, columns, None)[0]
     return y.reshape(w.shape[0], x.shape[0], rows, columns).transpose(1, 0, 2, 3)  # O N H W -> N O H W
-
-
-def conv2d_input(g: np.ndarray, w: np.ndarray, input_shape: tuple[int, ...], window: Window, groups: int) -> np.ndarray:
-    """As reference.conv2d_input."""
-    x = np.broadcast_to(g.dtype.type(0), input_shape)  # only its shape is read
-    return conv2d_backward(x, w, g, window, groups, True, False)[0]
-
-
-def conv2d_weight(
-    x: np.ndarray, g: np.ndarray, weight_shape: tuple[int, ...], window: Window, groups: int
-) -> np.ndarray:
-    """As reference.conv2d_weight."""
-    w = np.broadcast_to(g.dtype.type(0), weight_shape)  # only its shape is read
-    return conv2d_backward(x, w, g, window, groups, False, True)[1]
 
 
 def conv2d_backward(
@@ -117,7 +104,7 @@ def conv2d_backward(
     full_shape = w.shape
     w, live_window = _live_taps(w, window, x.shape[-2:])
     gc = channels_first(g)
-    if _is_pointwise(live_window):
+    if live_window.is_pointwise:
         dx, dw = _pointwise_backward(x, w, gc, need_x, need_w)
     elif live_window.stride == (1, 1) and need_x and _padding_fits(live_window) and w.shape[0] < 2 * w.shape[1]:
         dx, dw = _unit_stride_backward(x, w, gc, live_window, need_w)
@@ -129,6 +116,23 @@ def conv2d_backward(
         whole[:, :, taps[0], taps[1]] = dw
         dw = whole
     return dx, dw
+
+
+def single_gradients(backward: Callable[..., tuple[Any, Any]]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """reference.conv2d_input and reference.conv2d_weight, each as one half of a ``conv2d_backward``."""
+
+    def conv2d_input(g: Any, w: Any, input_shape: tuple[int, ...], window: Window, groups: int) -> Any:
+        x = np.broadcast_to(g.dtype.type(0), input_shape)  # only its shape is read
+        return backward(x, w, g, window, groups, True, False)[0]
+
+    def conv2d_weight(x: Any, g: Any, weight_shape: tuple[int, ...], window: Window, groups: int) -> Any:
+        w = np.broadcast_to(g.dtype.type(0), weight_shape)  # only its shape is read
+        return backward(x, w, g, window, groups, False, True)[1]
+
+    return conv2d_input, conv2d_weight
+
+
+conv2d_input, conv2d_weight = single_gradients(conv2d_backward)
 
 
 def _worthwhile(x: np.ndarray, w: np.ndarray, groups: int) -> bool:
@@ -151,10 +155,6 @@ def _flip(w: np.ndarray) -> np.ndarray:
     """A kernel turned by half a circle, with input and output channels exchanged: (O, C, …) to (C, O, …)."""
     turned = w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
     return copy(np.empty(turned.shape, w.dtype), turned)
-
-
-def _is_pointwise(window: Window) -> bool:
-    return window.kernel == (1, 1) and window.stride == (1, 1) and window.padding == ((0, 0), (0, 0))
 
 
 def _padding_fits(window: Window) -> bool:

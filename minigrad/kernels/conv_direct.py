@@ -68,7 +68,7 @@ def _operation(shape: tuple[int, ...], window: Window, dtype: Any) -> _Operation
     n, channels, size, step = shape[0], shape[1], (shape[2], shape[3]), step_of(dtype)
     if min(window.output_size(*size)) < 1:
         return None
-    if _is_pointwise(window):  # then positions are positions, whatever place and picture they belong to
+    if window.is_pointwise:  # then positions are positions, whatever place and picture they belong to
         n, size = n * size[0] * size[1], (1, 1)
     height, width = axes(window, size)
     forward = plan(height, width, n, step)
@@ -78,10 +78,6 @@ def _operation(shape: tuple[int, ...], window: Window, dtype: Any) -> _Operation
     if forward is None or backward is None or weight is None or weight_columns is None:
         return None
     return _Operation(forward, backward, weight, weight_columns)
-
-
-def _is_pointwise(window: Window) -> bool:
-    return window.kernel == (1, 1) and window.stride == (1, 1) and window.padding == ((0, 0), (0, 0))
 
 
 def _plain(w: np.ndarray) -> np.ndarray:
@@ -515,9 +511,8 @@ def _sums(g: np.ndarray, x: np.ndarray, lines: Lines, columns: Columns) -> _Sums
 
 
 @compiled
-def _prepare_both(part: int, products: Any, inputs: int, sums: Any) -> None:
-    """A part of the preparations for dx, or else for dw."""
-    first = _preparations(products, inputs)
+def _prepare_both(part: int, first: int, products: Any, inputs: int, sums: Any) -> None:
+    """A part of the ``first`` preparations for dx, or else of those for dw."""
     if part < first:
         _prepare(part, products, inputs)
     elif sums.turned.size:
@@ -547,22 +542,11 @@ def _run_backward(team: Any, products: Any, dx: Any, sums: Any, dw: Any) -> None
         more = sums.turned.shape[0]
     else:
         more = sums.x.shape[0] if dw.size and sums.copied else 0
-    if dx.size:
-        share_out(team, preparations + more, as_job(_prepare_both, (products, inputs, sums)))
-    else:
-        share_out(team, more, as_job(_prepare_sums, (sums,)))
+    share_out(team, preparations + more, as_job(_prepare_both, (preparations, products, inputs, sums)))
     parts = (products.parts.shape[0] if dx.size else 0) + (sums.parts.shape[0] if dw.size else 0)
     share_out(team, parts, as_job(_do_gradients, (products, dx, sums, dw)))
     if dw.size and sums.partial.size:
         share_out(team, dw.shape[0], as_job(_gather_weights, (sums.partial, sums.columns, dw.reshape(dw.shape[0], -1))))
-
-
-@compiled
-def _prepare_sums(part: int, sums: Any) -> None:
-    if sums.turned.size:
-        _turn(part, sums.source, sums.turned)
-    else:
-        _lay_out(part, sums.x, sums.grid, sums.source)
 
 
 def conv2d_backward(

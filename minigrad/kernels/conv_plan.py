@@ -45,14 +45,18 @@ class Axis(NamedTuple):
     before: int
     divisor: int = 1
 
-    def meets(self, p: int) -> list[tuple[int, int]]:
-        """(tap, source position) of all taps that meet the source."""
+    def reaches(self, p: int) -> list[tuple[int, int]]:
+        """(tap, source position) of all taps that fall on whole positions, also of those that lie beside the source."""
         found = []
         for tap in range(self.taps):
             at, rest = divmod(p * self.stride + tap * self.dilation - self.before, self.divisor)
-            if rest == 0 and 0 <= at < self.source:
+            if rest == 0:
                 found.append((tap, at))
         return found
+
+    def meets(self, p: int) -> list[tuple[int, int]]:
+        """(tap, source position) of all taps that meet the source."""
+        return [(tap, at) for tap, at in self.reaches(p) if 0 <= at < self.source]
 
     def backwards(self) -> Axis:
         """From results to sources: source s is met at the positions (s + before − tap · dilation) / stride."""
@@ -221,7 +225,7 @@ def _by_rows(height: Axis, width: Axis, pictures: int, step: int) -> Plan:
             columns = list(range(phase, width.result, width.divisor))
             if not columns:
                 continue
-            met = _columns(width, columns[0])
+            met = width.reaches(columns[0])
             start, taps = _relative(rows, met, width.taps, grid)
             total = len(columns) * pictures
             base = (r * width.result + phase) * pictures
@@ -270,20 +274,10 @@ def _spread(lane: int, first: int, last: int, base: int, pictures: int, stride: 
         at += length
 
 
-def _columns(width: Axis, q: int) -> list[tuple[int, int]]:
-    """(tap, source position) of all taps that fall on whole positions, also of those that lie beside the source."""
-    found = []
-    for tap in range(width.taps):
-        at, rest = divmod(q * width.stride + tap * width.dilation - width.before, width.divisor)
-        if rest == 0:
-            found.append((tap, at))
-    return found
-
-
 def _overhang(axis: Axis) -> tuple[int, int]:
     """How far taps reach before the source's first position, and beyond its last."""
     results = {*range(min(axis.divisor, axis.result)), *range(max(0, axis.result - axis.divisor), axis.result)}
-    reached = [at for q in results for _, at in _columns(axis, q)]
+    reached = [at for q in results for _, at in axis.reaches(q)]
     return max(0, -min(reached, default=0)), max(0, max(reached, default=0) - axis.source + 1)
 
 
@@ -321,7 +315,7 @@ def _flat(height: Axis, width: Axis, pictures: int, step: int) -> Plan:
     grid = Grid(height.source, width.source, pictures, _flat_gap(width, pictures, step), copied=True)
     grid = grid._replace(margin=(max(_overhang(height)) + 1) * grid.row + step)
     origin = grid.at(0, 0)
-    rows, columns = _columns(height, 0), _columns(width, 0)
+    rows, columns = height.reaches(0), width.reaches(0)
     taps = tuple((i * width.taps + j, grid.at(h, w) - origin) for i, h in rows for j, w in columns)
     collector = _Collector()
     wanted = width.result * pictures

@@ -19,6 +19,7 @@ import numpy as np
 
 from minigrad.kernels import cpu, reference
 from minigrad.kernels.compiled import compiled
+from minigrad.kernels.conv_cpu import single_gradients
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.layout import empty, empty_like, flat_alike
 from minigrad.kernels.threads import single_threaded_blas, workers
@@ -48,7 +49,7 @@ __all__ = [
 _WORTH_WAKING = 500_000  # elements of all parameters: fewer are updated before a helper has woken up
 _BLOCK = 32_768  # elements of a parameter that a thread updates at a time
 _FEW = 32_768  # elements: fewer are not worth a call to a compiled function and waking its helpers
-_FEW_POSITIONS = 1_024  # of all pictures, up to which a batch may be filled up with zeros
+_FILLED_POSITIONS = 1_024  # of all pictures, up to which a batch may be filled up with zeros
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -212,7 +213,7 @@ def _filled_up(x: np.ndarray, w: np.ndarray, window: Window, groups: int) -> int
     direct = compiled("conv_direct")
     count = -(-len(x) // direct.step_of(x.dtype)) * direct.step_of(x.dtype)
     positions = max(x[0, 0].size, math.prod(window.output_size(*x.shape[-2:])))
-    return count if positions * count <= _FEW_POSITIONS and direct.suits((count, *x.shape[1:]), w, window) else 0
+    return count if positions * count <= _FILLED_POSITIONS and direct.suits((count, *x.shape[1:]), w, window) else 0
 
 
 def _with_zeros(x: np.ndarray, count: int) -> np.ndarray:
@@ -233,20 +234,6 @@ def conv2d(x: np.ndarray, w: np.ndarray, window: Window, groups: int) -> np.ndar
     return cpu.conv2d(x, w, window, groups)
 
 
-def conv2d_input(g: np.ndarray, w: np.ndarray, input_shape: tuple[int, ...], window: Window, groups: int) -> np.ndarray:
-    """As reference.conv2d_input."""
-    x = np.broadcast_to(g.dtype.type(0), input_shape)  # only its shape is read
-    return conv2d_backward(x, w, g, window, groups, True, False)[0]
-
-
-def conv2d_weight(
-    x: np.ndarray, g: np.ndarray, weight_shape: tuple[int, ...], window: Window, groups: int
-) -> np.ndarray:
-    """As reference.conv2d_weight."""
-    w = np.broadcast_to(g.dtype.type(0), weight_shape)  # only its shape is read
-    return conv2d_backward(x, w, g, window, groups, False, True)[1]
-
-
 def conv2d_backward(
     x: np.ndarray, w: np.ndarray, g: np.ndarray, window: Window, groups: int, need_x: bool, need_w: bool
 ) -> tuple[Any, Any]:
@@ -263,10 +250,13 @@ def conv2d_backward(
     return None if dx is None else _from_order(dx), dw
 
 
+conv2d_input, conv2d_weight = single_gradients(conv2d_backward)
+
+
 # --- Fully connected layer: a 1x1 convolution of pictures of one place. (BLAS's own threads would go on spinning
 # --- afterwards, on the cores that the next kernel needs.) ---
 
-_SMALL_PRODUCT, _LARGE_PRODUCT = 2**24, 2**24  # multiplications
+_LARGE_PRODUCT = 2**24  # multiplications, from which on BLAS would start threads for long
 _POINT = Window((1, 1))
 
 
@@ -275,13 +265,12 @@ def _as_picture(x: np.ndarray) -> np.ndarray:
 
 
 def _suits_linear(x: np.ndarray, w: np.ndarray) -> bool:
-    """Whether there is work enough that BLAS would start threads for long."""
     return x.ndim == w.ndim == 2 and w.size * len(x) >= _LARGE_PRODUCT
 
 
 def _blas_for(x: np.ndarray, w: np.ndarray) -> AbstractContextManager[Any]:
     """BLAS in one thread for a small product: its second thread may find our helpers on its core."""
-    return single_threaded_blas if w.size * len(x) < _SMALL_PRODUCT and workers() > 1 else nullcontext()
+    return single_threaded_blas if w.size * len(x) < _LARGE_PRODUCT and workers() > 1 else nullcontext()
 
 
 def linear(x: np.ndarray, w: np.ndarray) -> np.ndarray:

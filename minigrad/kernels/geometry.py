@@ -37,6 +37,11 @@ class Window(NamedTuple):
         # A last window that would start beyond the input and its left padding is dropped.
         return positions - 1 if (positions - 1) * self.stride[axis] >= n + before else positions
 
+    @property
+    def is_pointwise(self) -> bool:
+        """Whether each position sees the one place where it is: a convolution is then a product of matrices."""
+        return self.kernel == (1, 1) and self.stride == (1, 1) and self.padding == ((0, 0), (0, 0))
+
     def taps(self, height: int, width: int) -> Iterator[tuple[int, int, Any]]:
         """For each tap (i, j) in scan order: the slice of the *padded* input that it reads, one element a position."""
         rows, columns = self.output_size(height, width)

@@ -8,7 +8,7 @@ which costs a small network a quarter of its time.
 from __future__ import annotations
 
 import ctypes
-import platform
+import os
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 _KEPT = 256 * 2**20  # bytes that may lie free at the top of the heap
@@ -17,7 +17,9 @@ _LARGE = 64 * 2**20  # bytes from which on a block is a mapping of its own, give
 
 def keep_freed_memory() -> None:
     """Tells glibc's allocator to keep what is freed. Elsewhere it does nothing."""
-    if platform.libc_ver()[0] == "glibc":
-        allocator = ctypes.CDLL(None)
+    if os.name != "posix":
+        return
+    allocator = ctypes.CDLL(None)
+    if hasattr(allocator, "mallopt"):
         allocator.mallopt(_M_TRIM_THRESHOLD, _KEPT)
         allocator.mallopt(_M_MMAP_THRESHOLD, _LARGE)
