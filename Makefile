@@ -19,6 +19,7 @@ help:
 
 .venv/train.stamp: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[train]'
+	$(BIN)/python -m minigrad compile
 	@touch $@
 
 # torchvision is only read for its model definitions; with its dependencies it would bring another torch.

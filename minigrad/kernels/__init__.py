@@ -41,3 +41,8 @@ if "MALLOC_TRIM_THRESHOLD_" not in os.environ:  # then somebody has made the cho
 def of(array: Any) -> Any:
     """The kernels that fit ``array``."""
     return _for_numpy if isinstance(array, np.ndarray) else reference
+
+
+def compiles() -> bool:
+    """Whether the kernels for NumPy arrays are compiled when they are first used."""
+    return _for_numpy is fast

@@ -216,6 +216,17 @@ def _filled_up(x: np.ndarray, w: np.ndarray, window: Window, groups: int) -> int
     return count if positions * count <= _FILLED_POSITIONS and direct.suits((count, *x.shape[1:]), w, window) else 0
 
 
+def _sees_all(x: np.ndarray, w: np.ndarray, window: Window, groups: int) -> bool:
+    """Whether the window has one position and sees the whole picture there: the layer is a fully connected one."""
+    return (
+        groups == 1
+        and _suits(x, w)
+        and window.kernel == x.shape[2:]
+        and window.output_size(*x.shape[2:]) == (1, 1)
+        and not any(map(any, window.padding))
+    )
+
+
 def _with_zeros(x: np.ndarray, count: int) -> np.ndarray:
     """x (N, C, H, W) as (C, H, W, count), with pictures of zeros after its own."""
     filled = np.zeros((*x.shape[1:], count), x.dtype)
@@ -228,6 +239,10 @@ def conv2d(x: np.ndarray, w: np.ndarray, window: Window, groups: int) -> np.ndar
     direct = _direct(x, w, window, groups)
     if direct is not None:
         return _from_order(direct.conv2d(in_order(x), w, window))
+    if _sees_all(x, w, window, groups):
+        rows, matrix = in_order(x).reshape(-1, len(x)), w.reshape(len(w), -1)
+        with _blas_for(rows.T, matrix):
+            return _from_order((matrix @ rows).reshape(len(w), 1, 1, len(x)))
     if count := _filled_up(x, w, window, groups):
         y = compiled("conv_direct").conv2d(_with_zeros(x, count), w, window)
         return _from_order(y[..., : len(x)].copy())
@@ -239,6 +254,11 @@ def conv2d_backward(
 ) -> tuple[Any, Any]:
     """As reference.conv2d_backward."""
     direct = _direct(x, w, window, groups) if g.dtype == x.dtype else None
+    if direct is None and g.dtype == x.dtype and _sees_all(x, w, window, groups):
+        rows, matrix, g_rows = x.transpose(1, 2, 3, 0).reshape(-1, len(x)), w.reshape(len(w), -1), _rows(g)
+        with _blas_for(rows.T, matrix):
+            dx = _from_order((matrix.T @ g_rows).reshape(*x.shape[1:], len(x))) if need_x else None
+            return dx, (g_rows @ rows.T).reshape(w.shape) if need_w else None
     if direct is None and g.dtype == x.dtype and (count := _filled_up(x, w, window, groups)):
         filled = _with_zeros(x, count), w, _with_zeros(g, count)
         dx, dw = compiled("conv_direct").conv2d_backward(*filled, window, need_x, need_w)
