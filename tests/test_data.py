@@ -169,8 +169,12 @@ def test_loader_and_datasets_refuse_bad_arguments() -> None:
         DataLoader(Numbers(3), 0)
     with pytest.raises(ValueError, match="mutually exclusive"):
         DataLoader(Numbers(3), sampler=[0], shuffle=True)
-    with pytest.raises(NotImplementedError, match="num_workers=2"):
-        DataLoader(Numbers(3), num_workers=2)
+    with pytest.raises(ValueError, match="non-negative"):
+        DataLoader(Numbers(3), num_workers=-1)
+    with pytest.raises(ValueError, match="need num_workers > 0"):
+        DataLoader(Numbers(3), prefetch_factor=2)
+    with pytest.raises(ValueError, match="batch_sampler option is mutually exclusive"):
+        DataLoader(Numbers(3), 2, batch_sampler=[[0]])
     with pytest.raises(IndexError, match="index 3 is outside"):
         Subset(Numbers(3), [3])
     with pytest.raises(ValueError, match=r"\[2, 3\]"):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Any
 
+from minigrad.random import Generator, default_generator
 from minigrad.tensor import Tensor
 
 
@@ -56,3 +59,43 @@ class Subset(Dataset):
 
     def __len__(self) -> int:
         return len(self.indices)
+
+
+class ConcatDataset(Dataset):
+    """Several datasets, one behind the other."""
+
+    def __init__(self, datasets: Iterable[Any]) -> None:
+        self.datasets = list(datasets)
+        self.ends = list(accumulate(len(dataset) for dataset in self.datasets))
+
+    def __getitem__(self, index: int) -> Any:
+        if not 0 <= index < len(self):
+            raise IndexError(f"index {index} is outside datasets of {len(self)} items together")
+        which = bisect_right(self.ends, index)
+        return self.datasets[which][index - (self.ends[which - 1] if which else 0)]
+
+    def __len__(self) -> int:
+        return self.ends[-1] if self.ends else 0
+
+
+def random_split(dataset: Any, lengths: Sequence[float], generator: Generator = default_generator) -> list[Subset]:
+    """Parts of a dataset, drawn at random without overlap.
+
+    Args:
+        lengths: how many items each part gets; or shares that sum to 1, where what rounding leaves goes to the first.
+
+    Raises:
+        ValueError: if the lengths do not sum to that of the dataset, or to 1.
+    """
+    counts = [int(length) for length in lengths]
+    if abs(sum(lengths) - 1) < 1e-9 and len(dataset) != 1:
+        counts = [int(len(dataset) * share) for share in lengths]
+        for i in range(len(dataset) - sum(counts)):
+            counts[i % len(counts)] += 1
+    if sum(counts) != len(dataset):
+        raise ValueError(
+            f"Sum of input lengths does not equal the length of the input dataset! {list(lengths)} for {len(dataset)}"
+        )
+    order = generator.numpy.permutation(len(dataset)).tolist()
+    ends = list(accumulate(counts))
+    return [Subset(dataset, order[end - count : end]) for count, end in zip(counts, ends, strict=True)]

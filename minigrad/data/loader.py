@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from minigrad.creation import tensor
+from minigrad.data.sampler import BatchSampler, Sampler
+from minigrad.data.workers import Workers
 from minigrad.function import wrap
 from minigrad.random import Generator, default_generator
 from minigrad.tensor import Tensor
@@ -25,31 +28,6 @@ def item_generator() -> Generator:
     return _item_generator.get() or default_generator
 
 
-class Sampler:
-    """The order in which a loader takes the items of a dataset, a new one each epoch.
-
-    With ``shuffle``, epoch e's order is drawn from (seed, e) alone; so an interrupted epoch can be resumed
-    at any position by ``set_epoch(e, start)`` without replaying the epochs before it.
-    """
-
-    def __init__(self, length: int, shuffle: bool = False, seed: int = 0) -> None:
-        self.length, self.shuffle, self.seed = length, shuffle, seed
-        self.epoch, self.start = 0, 0
-
-    def set_epoch(self, epoch: int, start: int = 0) -> None:
-        """Makes the next pass epoch ``epoch``, beginning at its item ``start``."""
-        self.epoch, self.start = epoch, start
-
-    def __iter__(self) -> Iterator[int]:
-        order = np.arange(self.length)
-        if self.shuffle:
-            order = np.random.default_rng((self.seed, self.epoch)).permutation(self.length)
-        return iter(order[self.start :].tolist())
-
-    def __len__(self) -> int:
-        return self.length - self.start
-
-
 class DataLoader:
     """Iterates over a dataset in batches.
 
@@ -58,41 +36,76 @@ class DataLoader:
         batch_size: items a batch.
         shuffle: a new random order each epoch, fixed by ``seed`` (or drawn from ``generator``).
         sampler: an iterable of indices, in place of ``shuffle``.
-        num_workers: only 0 for now: items are loaded in this process.
+        batch_sampler: an iterable of lists of indices, in place of all these.
+        num_workers: processes that load batches ahead of time; 0 loads them here, when they are wanted.
         collate_fn: makes a batch of a list of items; :func:`default_collate` unless given.
+        pin_memory: taken for torch's sake; memory on the host has no effect on a CPU.
         drop_last: leave out a last batch that is not full.
-        seed: fixes the order of each epoch and what random transforms draw.
+        timeout: seconds to wait for a worker's batch; 0 waits for ever.
+        worker_init_fn: called in every worker with its number, first of all.
+        multiprocessing_context: how workers begin, "fork" or "spawn".
+        prefetch_factor: batches that each worker may be ahead; 2 unless given.
+        persistent_workers: keep the workers from one pass to the next.
+        seed: fixes the order of each epoch and what random transforms draw, whatever the number of workers.
 
     Raises:
-        ValueError: for a batch size below 1, or both ``shuffle`` and ``sampler``.
+        ValueError: for a batch size below 1, or arguments that exclude each other.
+        WorkerError: while iterating, if a worker is killed or crashes.
     """
 
     def __init__(
         self,
         dataset: Any,
-        batch_size: int = 1,
+        batch_size: int | None = 1,
         shuffle: bool = False,
         sampler: Iterable[int] | None = None,
+        batch_sampler: Iterable[Sequence[int]] | None = None,
         num_workers: int = 0,
         collate_fn: Callable[[list[Any]], Any] | None = None,
+        pin_memory: bool = False,
         drop_last: bool = False,
+        timeout: float = 0,
+        worker_init_fn: Callable[[int], None] | None = None,
+        multiprocessing_context: str | None = None,
         generator: Generator | None = None,
+        *,
+        prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
         seed: int | None = None,
     ) -> None:
+        if batch_sampler is not None and (batch_size != 1 or shuffle or sampler is not None or drop_last):
+            raise ValueError(
+                "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last"
+            )
+        if batch_size is None:
+            raise NotImplementedError("batch_size=None, single items without a batch, is not supported: use 1")
         if batch_size < 1:
             raise ValueError(f"batch_size should be a positive integer value, but got batch_size={batch_size}")
         if sampler is not None and shuffle:
             raise ValueError("sampler option is mutually exclusive with shuffle")
-        if num_workers != 0:
-            raise NotImplementedError(f"num_workers={num_workers}: worker processes are not supported; use 0")
+        if num_workers < 0:
+            raise ValueError(
+                f"num_workers option should be non-negative; use 0 to load in this process. Got {num_workers}"
+            )
+        if num_workers == 0 and (prefetch_factor is not None or timeout or persistent_workers):
+            raise ValueError("prefetch_factor, timeout and persistent_workers need num_workers > 0")
+        if (prefetch_factor is not None and prefetch_factor < 1) or timeout < 0:
+            raise ValueError(f"prefetch_factor {prefetch_factor} must be positive, and timeout {timeout} not negative")
         if seed is None:
-            seed = int((generator or default_generator).numpy.integers(2**31)) if shuffle else 0
+            seed = int((generator or default_generator).numpy.integers(2**31)) if shuffle or num_workers else 0
         self.dataset, self.batch_size, self.drop_last = dataset, batch_size, drop_last
+        self.num_workers, self.pin_memory, self.timeout = num_workers, pin_memory, timeout
+        self.prefetch_factor, self.persistent_workers = prefetch_factor or 2, persistent_workers
+        self.worker_init_fn, self.multiprocessing_context = worker_init_fn, multiprocessing_context
         self.sampler = Sampler(len(dataset), shuffle, seed) if sampler is None else sampler
+        self.batch_sampler = (
+            BatchSampler(self.sampler, batch_size, drop_last) if batch_sampler is None else batch_sampler
+        )
         self.collate_fn = collate_fn or default_collate
         self.seed = seed
         self._epoch = 0
         self._explicit_epoch = False
+        self._workers: Workers | None = None
 
     def set_epoch(self, epoch: int, start_batch: int = 0) -> None:
         """Makes the next pass epoch ``epoch`` from batch ``start_batch`` on; without it, passes count up."""
@@ -101,25 +114,59 @@ class DataLoader:
             self.sampler.set_epoch(epoch, start_batch * self.batch_size)
 
     def __len__(self) -> int:
-        count = len(self.sampler)  # type: ignore[arg-type]
-        return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
+        return len(self.batch_sampler)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[Any]:
         if isinstance(self.sampler, Sampler) and not self._explicit_epoch:
             self.sampler.set_epoch(self._epoch)
         epoch = self._epoch
-        indices = iter(self.sampler)
-        batch: list[Any] = []
-        for index in indices:
-            batch.append(self._load(epoch, index))
-            if len(batch) == self.batch_size:
-                yield self.collate_fn(batch)
-                batch = []
-        if batch and not self.drop_last:
-            yield self.collate_fn(batch)
+        if self.num_workers == 0:
+            load = _Loading(self.dataset, self.collate_fn, self.seed)
+            for indices in self.batch_sampler:
+                yield load((epoch, indices))
+        else:
+            yield from self._from_workers([(epoch, indices) for indices in self.batch_sampler])
         self._epoch, self._explicit_epoch = epoch + 1, False
 
-    def _load(self, epoch: int, index: int) -> Any:
+    def _from_workers(self, tasks: list[tuple[int, Sequence[int]]]) -> Iterator[Any]:
+        workers = self._workers
+        if workers is None or workers.closed:
+            workers = Workers(
+                _Loading(self.dataset, self.collate_fn, self.seed),
+                self.num_workers,
+                self.prefetch_factor,
+                self.seed,
+                self.dataset,
+                self.worker_init_fn,
+                self.timeout,
+                self.multiprocessing_context,
+            )
+        if self.persistent_workers:
+            self._workers = workers
+        try:
+            yield from workers.run(tasks)
+        finally:
+            if not self.persistent_workers:
+                workers.close()
+
+    def _load(self, task: tuple[int, Sequence[int]]) -> Any:
+        return _Loading(self.dataset, self.collate_fn, self.seed)(task)
+
+
+@dataclass(frozen=True)
+class _Loading:
+    """Makes the batch of a task, (epoch, indices), in whatever process."""
+
+    dataset: Any
+    collate: Callable[[list[Any]], Any]
+    seed: int
+
+    def __call__(self, task: tuple[int, Sequence[int]]) -> Any:
+        epoch, indices = task
+        return self.collate([self.item(epoch, index) for index in indices])
+
+    def item(self, epoch: int, index: int) -> Any:
+        """An item, with random transforms seeded by (seed, epoch, index)."""
         seed = np.random.SeedSequence((self.seed, epoch, index)).generate_state(1, np.uint64)[0]
         token = _item_generator.set(Generator(int(seed)))
         try:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from minigrad.data.datasets.fashion_mnist import CLASSES, FashionMNIST
 from minigrad.data.datasets.idx import write_idx
+from minigrad.data.datasets.mnist import FashionMNIST
 
 PER_CLASS = {"train": 500, "t10k": 100}
 
@@ -26,7 +26,7 @@ def balanced_cut(targets: np.ndarray, per_class: int) -> np.ndarray:
         ValueError: if a class has fewer.
     """
     chosen = []
-    for label, name in enumerate(CLASSES):
+    for label, name in enumerate(FashionMNIST.classes):
         positions = np.flatnonzero(targets == label)[:per_class]
         if len(positions) < per_class:
             raise ValueError(f"class {name!r} has {len(positions)} pictures, {per_class} are needed")

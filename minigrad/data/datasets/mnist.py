@@ -1,6 +1,6 @@
-"""Fashion-MNIST (Xiao et al. 2017): photographs of clothing, grey, 28×28, ten classes, as IDX files.
+"""MNIST (LeCun et al. 1998) and Fashion-MNIST (Xiao et al. 2017): grey, 28×28, ten classes, as IDX files.
 
-``embedded_clothing`` is a class-balanced cut of 5,000 + 1,000 of them that ships with minigrad, so that
+``embedded_clothing`` is a class-balanced cut of 5,000 + 1,000 of Fashion-MNIST that ships with minigrad, so that
 training on real pictures needs no network; cut_fashion_mnist.py made it.
 """
 
@@ -16,7 +16,7 @@ from PIL import Image
 from minigrad.data.dataset import Dataset
 from minigrad.data.datasets.idx import CorruptFileError, read_idx
 
-CLASSES = (
+FASHION_CLASSES = (
     "T-shirt/top",
     "Trouser",
     "Pullover",
@@ -32,11 +32,11 @@ CLASSES = (
 _EMBEDDED = Path(__file__).parent / "clothing"
 
 
-class FashionMNIST(Dataset):
-    """The pictures and classes in a folder of IDX files (``train-images-idx3-ubyte[.gz]``, …).
+class MNIST(Dataset):
+    """Handwritten digits, in a folder of IDX files (``train-images-idx3-ubyte[.gz]``, …).
 
     Args:
-        root: the folder; ``root/FashionMNIST/raw``, where torchvision keeps them, is looked into as well.
+        root: the folder; ``root/MNIST/raw``, where torchvision keeps them, is looked into as well.
         train: the 60,000 training pictures, or the 10,000 test pictures.
         transform: applied to every Pillow image.
 
@@ -45,14 +45,15 @@ class FashionMNIST(Dataset):
         CorruptFileError: if a file is damaged or cut short, or pictures and labels do not match.
     """
 
-    classes = CLASSES
+    classes: tuple[str, ...] = tuple("0123456789")
+    source = "the page of the MNIST database of handwritten digits (Yann LeCun)"
 
     def __init__(
         self, root: str | os.PathLike[str], train: bool = True, transform: Callable[[Any], Any] | None = None
     ) -> None:
         prefix = "train" if train else "t10k"
-        images_path = _find(Path(root), f"{prefix}-images-idx3-ubyte")
-        labels_path = _find(Path(root), f"{prefix}-labels-idx1-ubyte")
+        images_path = self._find(Path(root), f"{prefix}-images-idx3-ubyte")
+        labels_path = self._find(Path(root), f"{prefix}-labels-idx1-ubyte")
         self.data, self.targets = read_idx(images_path), read_idx(labels_path)
         if self.data.ndim != 3:
             raise CorruptFileError(f"{images_path}: expected pictures in 3 dimensions, found shape {self.data.shape}")
@@ -61,9 +62,9 @@ class FashionMNIST(Dataset):
                 f"{labels_path}: expected {len(self.data)} labels for the pictures in {images_path.name}, "
                 f"found {self.targets.size}"
             )
-        if self.targets.size and self.targets.max() >= len(CLASSES):
+        if self.targets.size and self.targets.max() >= len(self.classes):
             raise CorruptFileError(
-                f"{labels_path}: label {self.targets.max()} is out of range: classes are 0 to {len(CLASSES) - 1}"
+                f"{labels_path}: label {self.targets.max()} is out of range: classes are 0 to {len(self.classes) - 1}"
             )
         self.transform = transform
 
@@ -74,16 +75,23 @@ class FashionMNIST(Dataset):
     def __len__(self) -> int:
         return len(self.data)
 
+    @classmethod
+    def _find(cls, root: Path, name: str) -> Path:
+        for folder in (root, root / cls.__name__ / "raw"):
+            for candidate in (folder / name, folder / f"{name}.gz"):
+                if candidate.is_file():
+                    return candidate
+        raise FileNotFoundError(
+            f"no {name} or {name}.gz in {root}. The four IDX files of {cls.__name__} come from {cls.source}; "
+            "put them into that folder"
+        )
 
-def _find(root: Path, name: str) -> Path:
-    for folder in (root, root / "FashionMNIST" / "raw"):
-        for candidate in (folder / name, folder / f"{name}.gz"):
-            if candidate.is_file():
-                return candidate
-    raise FileNotFoundError(
-        f"no {name} or {name}.gz in {root}. Fashion-MNIST's four IDX files come with Debian's package "
-        "dataset-fashion-mnist, or from the project zalandoresearch/fashion-mnist; put them into that folder"
-    )
+
+class FashionMNIST(MNIST):
+    """Photographs of clothing, in the same format as :class:`MNIST`."""
+
+    classes = FASHION_CLASSES
+    source = "Debian's package dataset-fashion-mnist, or the project zalandoresearch/fashion-mnist"
 
 
 def embedded_clothing(train: bool = True, transform: Callable[[Any], Any] | None = None) -> FashionMNIST:

@@ -1,0 +1,42 @@
+"""Handwritten digits of 8×8 (UCI, "Optical Recognition of Handwritten Digits"), which scikit-learn brings along."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from minigrad.data.dataset import Dataset
+
+_TEST_EVERY = 5
+
+
+class Digits(Dataset):
+    """1,797 pictures; every fifth is a test picture.
+
+    Raises:
+        ImportError: without scikit-learn, saying how to install it.
+    """
+
+    classes = tuple("0123456789")
+
+    def __init__(self, train: bool = True, transform: Callable[[Any], Any] | None = None) -> None:
+        try:
+            from sklearn.datasets import load_digits
+        except ImportError:
+            raise ImportError("the digits come with scikit-learn: pip install scikit-learn") from None
+        digits = load_digits()
+        test = np.arange(len(digits.target)) % _TEST_EVERY == 0
+        chosen = ~test if train else test
+        self.data = (digits.images[chosen] * (255 / 16)).astype(np.uint8)  # they go from 0 to 16
+        self.targets = digits.target[chosen].astype(np.int64)
+        self.transform = transform
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        image = Image.fromarray(self.data[index])
+        return (image if self.transform is None else self.transform(image)), int(self.targets[index])
+
+    def __len__(self) -> int:
+        return len(self.data)

@@ -1,0 +1,108 @@
+"""ImageFolder: a folder of pictures for each class."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from minigrad.data.dataset import Dataset
+from minigrad.data.datasets.pictures import CorruptPictureError, open_picture
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+
+
+class ImageFolder(Dataset):
+    """Pictures in folders named after their classes, in any depth below them; as torchvision's.
+
+        root/cat/1.jpeg        root/cat/more/2.png        root/dog/3.jpeg
+
+    Args:
+        root: the folder of the classes' folders.
+        transform: applied to every picture, a Pillow image in RGB.
+        target_transform: applied to every class number.
+        loader: opens a file.
+        allow_empty: let a class have no picture.
+        skip_corrupt: read every picture once now, and leave out, with a warning that names them, those that cannot
+            be read. Otherwise such a picture is an error when its turn comes.
+
+    Attributes: ``classes`` (names, sorted), ``class_to_idx``, ``samples`` (path, class number), ``targets``.
+
+    Raises:
+        FileNotFoundError: if there is no such folder, it has no folders in it, or one of them has no picture.
+        CorruptPictureError: by items, naming the file.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        transform: Callable[[Any], Any] | None = None,
+        target_transform: Callable[[int], Any] | None = None,
+        loader: Callable[[Path], Any] = open_picture,
+        allow_empty: bool = False,
+        skip_corrupt: bool = False,
+    ) -> None:
+        self.root = Path(root)
+        self.transform, self.target_transform, self.loader = transform, target_transform, loader
+        self.classes = find_classes(self.root)
+        self.class_to_idx = {name: i for i, name in enumerate(self.classes)}
+        self.samples = [(path, i) for i, name in enumerate(self.classes) for path in pictures_in(self.root / name)]
+        if skip_corrupt:
+            self.samples = _readable(self.samples, loader)
+        self.targets = [target for _, target in self.samples]
+        empty = [name for i, name in enumerate(self.classes) if i not in set(self.targets)]
+        if empty and not allow_empty:
+            raise FileNotFoundError(
+                f"Found no valid file for the classes {', '.join(empty)} in {self.root}. Supported extensions are: "
+                f"{', '.join(EXTENSIONS)}. Remove the folder, fill it, or give allow_empty=True"
+            )
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        path, target = self.samples[index]
+        image = self.loader(path)
+        if self.transform is not None:
+            image = self.transform(image)
+        return image, target if self.target_transform is None else self.target_transform(target)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+
+def find_classes(root: Path) -> tuple[str, ...]:
+    """The names of the folders in ``root``, sorted.
+
+    Raises:
+        FileNotFoundError: if there is none.
+    """
+    if not root.is_dir():
+        raise FileNotFoundError(f"no folder {root}: it should have a folder of pictures for each class")
+    classes = tuple(sorted(entry.name for entry in root.iterdir() if entry.is_dir()))
+    if not classes:
+        raise FileNotFoundError(f"Couldn't find any class folder in {root}: it should have one for each class")
+    return classes
+
+
+def pictures_in(folder: Path) -> Iterator[Path]:
+    """The picture files below a folder, in the order of their names."""
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in EXTENSIONS and path.is_file():
+            yield path
+
+
+def _readable(samples: Sequence[tuple[Path, int]], loader: Callable[[Path], Any]) -> list[tuple[Path, int]]:
+    def problem(sample: tuple[Path, int]) -> str | None:
+        try:
+            loader(sample[0])
+        except CorruptPictureError as error:
+            return str(error)
+        return None
+
+    with ThreadPoolExecutor() as pool:
+        problems = list(pool.map(problem, samples))
+    bad = [text for text in problems if text is not None]
+    if bad:
+        warnings.warn(f"left out {len(bad)} of {len(samples)} pictures: " + "; ".join(bad), stacklevel=3)
+    return [sample for sample, text in zip(samples, problems, strict=True) if text is None]

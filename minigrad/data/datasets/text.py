@@ -1,0 +1,86 @@
+"""Texts in folders named after their classes, as the IMDB reviews come (Maas et al. 2011, ``aclImdb``)."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from minigrad.data.dataset import Dataset
+from minigrad.function import wrap
+from minigrad.tensor import Tensor
+
+PADDING, UNKNOWN = 0, 1
+
+
+class TextFolder(Dataset):
+    """``root/train/neg/*.txt``, ``root/train/pos/*.txt``, ``root/test/…``; an item is (text, class number).
+
+    Args:
+        root: the folder ``aclImdb``, or any other like it.
+        split: the folder in it to read.
+        ignore: folders that are no class (IMDB's ``unsup`` has reviews without one).
+
+    Raises:
+        FileNotFoundError: saying what is expected, if there is no such folder or no text.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], split: str = "train", ignore: Sequence[str] = ("unsup",)) -> None:
+        folder = Path(root) / split
+        entries = sorted(p for p in folder.iterdir() if p.is_dir() and p.name not in ignore) if folder.is_dir() else []
+        self.classes = tuple(entry.name for entry in entries)
+        self.samples = [(path, i) for i, entry in enumerate(entries) for path in sorted(entry.glob("*.txt"))]
+        if not self.samples:
+            raise FileNotFoundError(
+                f"no texts in {folder}: expected a folder of .txt files for each class, as in aclImdb_v1.tar.gz, the "
+                "Large Movie Review Dataset of Stanford"
+            )
+
+    def __getitem__(self, index: int) -> tuple[str, int]:
+        path, label = self.samples[index]
+        return path.read_text(encoding="utf-8", errors="replace"), label
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words, without marks-up and punctuation.
+
+    >>> words("Great!<br />I'd see it again.")
+    ['great', "i'd", 'see', 'it', 'again']
+    """
+    return re.findall(r"[a-z0-9']+", re.sub(r"<[^>]*>", " ", text.lower()))
+
+
+class Vocabulary:
+    """Numbers for the most frequent words; 0 pads, and 1 stands for every other word.
+
+    >>> vocabulary = Vocabulary(["a b b", "b c"], size=4)
+    >>> vocabulary.encode("b a d")
+    [2, 3, 1]
+    """
+
+    def __init__(self, texts: Iterable[str], size: int = 10_000) -> None:
+        counts = Counter(word for text in texts for word in words(text))
+        kept = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[: size - 2]
+        self.index = {word: i for i, (word, _) in enumerate(kept, 2)}
+
+    def __len__(self) -> int:
+        return len(self.index) + 2
+
+    def encode(self, text: str) -> list[int]:
+        """The number of every word."""
+        return [self.index.get(word, UNKNOWN) for word in words(text)]
+
+    def batch(self, texts: Sequence[str], length: int) -> Tensor:
+        """int64 (texts, length): cut off behind ``length`` words, or padded with 0."""
+        rows = np.full((len(texts), length), PADDING, np.int64)
+        for row, text in zip(rows, texts, strict=True):
+            numbers = self.encode(text)[:length]
+            row[: len(numbers)] = numbers
+        return wrap(rows)

@@ -1,0 +1,147 @@
+"""Tiny ImageNet-200 (Stanford's CS231n): 100,000 pictures of 64×64 in 200 classes, and 10,000 for validation.
+
+As distributed, the validation pictures lie in one folder, with their classes in ``val_annotations.txt``; that is read
+directly. For programs that want a folder for each class,
+
+    python -m minigrad.data.datasets.tiny_imagenet FOLDER
+
+moves them into ``val/<class>/images``. It may be interrupted and run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from minigrad.data.dataset import Dataset
+from minigrad.data.datasets.folder import pictures_in
+from minigrad.data.datasets.idx import CorruptFileError
+from minigrad.data.datasets.pictures import open_picture
+
+
+class TinyImageNet(Dataset):
+    """The pictures below a folder as distributed (``wnids.txt``, ``words.txt``, ``train``, ``val``), or re-organised.
+
+    Args:
+        root: the folder ``tiny-imagenet-200``, or the one that holds it.
+        split: "train" or "val"; the pictures of "test" have no classes.
+        transform: applied to every picture, a Pillow image in RGB.
+
+    Attributes: ``wnids`` (WordNet names, sorted: class numbers), ``classes`` (their words), ``samples``, ``targets``.
+
+    Raises:
+        FileNotFoundError: saying what to fetch, if a file is missing.
+        CorruptFileError: if an annotation is not what it should be.
+    """
+
+    def __init__(
+        self, root: str | os.PathLike[str], split: str = "train", transform: Callable[[Any], Any] | None = None
+    ) -> None:
+        if split not in ("train", "val"):
+            raise ValueError(f"split {split!r} is unknown; it may be 'train' or 'val'")
+        self.root, self.split, self.transform = _folder(Path(root)), split, transform
+        self.wnids = tuple(sorted((self.root / "wnids.txt").read_text().split()))
+        words = _words(self.root / "words.txt")
+        self.classes = tuple(words.get(wnid, wnid) for wnid in self.wnids)
+        number = {wnid: i for i, wnid in enumerate(self.wnids)}
+        if split == "train" or not (self.root / "val" / "images").is_dir():
+            folder = self.root / split
+            self.samples = [(p, i) for wnid, i in number.items() for p in pictures_in(folder / wnid / "images")]
+        else:
+            found = validation_classes(self.root)
+            unknown = sorted({wnid for wnid in found.values() if wnid not in number})
+            if unknown:
+                raise CorruptFileError(f"{self.root / 'val' / 'val_annotations.txt'}: unknown classes {unknown[:5]}")
+            self.samples = [(_where(self.root, name, wnid), number[wnid]) for name, wnid in sorted(found.items())]
+        if not self.samples:
+            raise FileNotFoundError(f"no pictures of the {split} set below {self.root / split}")
+        self.targets = [target for _, target in self.samples]
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        path, target = self.samples[index]
+        image = open_picture(path)
+        return (image if self.transform is None else self.transform(image)), target
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+
+def _folder(root: Path) -> Path:
+    for folder in (root, root / "tiny-imagenet-200"):
+        if (folder / "wnids.txt").is_file():
+            return folder
+    raise FileNotFoundError(
+        f"no wnids.txt in {root}. Fetch tiny-imagenet-200.zip from Stanford's CS231n course, unpack it, and give the "
+        "folder tiny-imagenet-200"
+    )
+
+
+def _words(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    pairs = (line.split("\t", 1) for line in path.read_text(encoding="utf-8").splitlines() if "\t" in line)
+    return {wnid: words.split(",")[0].strip() for wnid, words in pairs}
+
+
+def validation_classes(root: Path) -> dict[str, str]:
+    """The class of each validation picture, by its file's name.
+
+    Raises:
+        FileNotFoundError, CorruptFileError: if ``val/val_annotations.txt`` is missing, or a line has no class.
+    """
+    path = root / "val" / "val_annotations.txt"
+    if not path.is_file():
+        raise FileNotFoundError(f"no {path}: it comes with Tiny ImageNet and says which picture is of which class")
+    found = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        fields = line.split("\t")
+        if len(fields) < 2 or not fields[1].startswith("n"):
+            raise CorruptFileError(f"{path}, line {number}: expected a file and a class with a tab between: {line!r}")
+        found[fields[0]] = fields[1]
+    return found
+
+
+def _where(root: Path, name: str, wnid: str) -> Path:
+    """Where a validation picture lies: as distributed, or already moved (a re-organisation may be half done)."""
+    moved = root / "val" / wnid / "images" / name
+    return moved if moved.exists() else root / "val" / "images" / name
+
+
+def reorganise(root: str | os.PathLike[str]) -> int:
+    """Moves the validation pictures into a folder for each class; returns how many it moved now."""
+    folder = _folder(Path(root))
+    moved = 0
+    for name, wnid in sorted(validation_classes(folder).items()):
+        source = folder / "val" / "images" / name
+        if source.exists():
+            target = folder / "val" / wnid / "images" / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(source, target)
+            moved += 1
+    images = folder / "val" / "images"
+    if images.is_dir() and not any(images.iterdir()):
+        images.rmdir()
+    return moved
+
+
+def main() -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m minigrad.data.datasets.tiny_imagenet", description=reorganise.__doc__
+    )
+    parser.add_argument("folder", help="tiny-imagenet-200")
+    try:
+        moved = reorganise(parser.parse_args().folder)
+    except (OSError, CorruptFileError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"moved {moved:,} pictures" if moved else "nothing to do: every picture is in its class's folder")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
