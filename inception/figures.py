@@ -16,6 +16,8 @@ mpl.use("Agg")  # files only; no screen is needed
 from matplotlib.figure import Figure
 
 RIGHT, WRONG = "#1a7f37", "#cf222e"
+TRAINING, TEST = "#0969da", "#bc4c00"
+MOST_CLASSES = 60  # in a confusion matrix that can still be read
 
 
 def _save(figure: Figure, path: Path) -> None:
@@ -39,9 +41,9 @@ def draw_curves(records: Sequence[dict[str, Any]], path: Path) -> None:
         if len(y) >= 3:
             window = max(3, len(y) // 20)
             smooth = np.convolve(y, np.ones(window) / window, "valid")
-            axes.plot(x[window - 1 :], smooth, color="#0969da", linewidth=1.8, label=f"training, mean of {window}")
+            axes.plot(x[window - 1 :], smooth, color=TRAINING, linewidth=1.8, label=f"training, mean of {window}")
         at = [r["global_step"] for r in epochs]
-        axes.plot(at, [r[f"test_{name}"] for r in epochs], "o-", color="#bc4c00", label="test, after each epoch")
+        axes.plot(at, [r[f"test_{name}"] for r in epochs], "o-", color=TEST, label="test, after each epoch")
         for record in epochs:
             value = record[f"test_{name}"]
             text = f"{value:.1%}" if name == "accuracy" else f"{value:.2f}"
@@ -76,4 +78,52 @@ def draw_predictions(
         axes.set(xticks=[], yticks=[])
         for side in axes.spines.values():
             side.set(color=colour, linewidth=2.5)
+    _save(figure, path)
+
+
+def draw_confusion(matrix: np.ndarray, classes: Sequence[str], path: Path) -> None:
+    """Which class (row) was taken for which (column), as shares of the row."""
+    shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
+    side = 2.5 + 0.42 * len(classes)
+    figure = Figure(figsize=(side + 1, side), layout="constrained")
+    axes = figure.subplots()
+    shown = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(shown, ax=axes, shrink=0.8, label="share of the true class")
+    axes.set(xlabel="predicted", ylabel="true", title=f"{int(matrix.trace())} of {int(matrix.sum())} are right")
+    axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right", fontsize=8)
+    axes.set_yticks(range(len(classes)), classes, fontsize=8)
+    if len(classes) <= 20:
+        for i in range(len(classes)):
+            for j in range(len(classes)):
+                if matrix[i, j]:
+                    colour = "white" if shares[i, j] > 0.5 else "black"
+                    axes.text(j, i, str(matrix[i, j]), ha="center", va="center", fontsize=7, color=colour)
+    _save(figure, path)
+
+
+def draw_rates(rates: Sequence[float], losses: Sequence[float], found: float | None, path: Path) -> None:
+    """The loss beside the learning rate, which rose from step to step."""
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(rates, losses, color=TRAINING, linewidth=1.8)
+    axes.set(xscale="log", xlabel="learning rate", ylabel="loss (smoothed)", title="Learning-rate finder")
+    if found is not None:
+        axes.axvline(found, color=TEST, linestyle="--", label=f"falls fastest: {found:.1e}")
+        axes.legend()
+    axes.grid(alpha=0.3)
+    _save(figure, path)
+
+
+def draw_answer(image: Any, answers: Sequence[tuple[str, float]], path: Path) -> None:
+    """A picture beside the classes that it most probably shows."""
+    figure = Figure(figsize=(8, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.2))
+    left.imshow(np.asarray(image))
+    left.axis("off")
+    names = [name for name, _ in answers][::-1]
+    shares = [share for _, share in answers][::-1]
+    right.barh(names, shares, color=TRAINING)
+    right.set(xlim=(0, 1.15), xlabel="probability")
+    for i, share in enumerate(shares):
+        right.text(share + 0.01, i, f"{share:.1%}", va="center", fontsize=9)
     _save(figure, path)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,8 @@ class RunFolder:
             probe.unlink()
         except OSError as error:
             raise OSError(f"cannot write to the output folder {path}: {error.strerror or error}") from None
+        for partial in path.glob(".*.partial"):  # left by a run that was killed while it was writing
+            partial.unlink()
         if not resuming and self.checkpoint.exists():
             raise FileExistsError(
                 f"{path} already holds a run. Choose another --output, or continue that run with --resume {path}"
@@ -37,13 +41,46 @@ class RunFolder:
         return self.path / "checkpoint.safetensors"
 
     @property
+    def best(self) -> Path:
+        """The weights of the epoch with the lowest validation loss."""
+        return self.path / "best.safetensors"
+
+    @property
+    def confusion(self) -> Path:
+        """Which class was taken for which."""
+        return self.path / "confusion.png"
+
+    @property
+    def lr_finder(self) -> Path:
+        """What ``--find-lr`` found."""
+        return self.path / "lr-finder.png"
+
+    @property
+    def board(self) -> Path:
+        """TensorBoard's folder."""
+        return self.path / "tensorboard"
+
+    def keep(self, epoch: int, count: int) -> None:
+        """Keeps this moment's checkpoint under the epoch's number, and of those the last ``count``."""
+        folder = self.path / "checkpoints"
+        folder.mkdir(exist_ok=True)
+        target = folder / f"epoch-{epoch:04}.safetensors"
+        target.unlink(missing_ok=True)
+        try:
+            os.link(self.checkpoint, target)  # the checkpoint is replaced, never written to: a link costs no space
+        except OSError:  # a file system without links
+            shutil.copyfile(self.checkpoint, target)
+        for old in sorted(folder.glob("epoch-*.safetensors"))[:-count]:
+            old.unlink()
+
+    @property
     def weights(self) -> Path:
         """The trained weights."""
         return self.path / "weights.safetensors"
 
     @property
     def metrics(self) -> Path:
-        """One JSON object a line: ``kind`` is ``step`` or ``epoch``."""
+        """One JSON object a line: ``kind`` is ``step``, ``gradients``, ``warning`` or ``epoch``."""
         return self.path / "metrics.jsonl"
 
     @property
@@ -65,9 +102,14 @@ class RunFolder:
         """All records so far."""
         if not self.metrics.exists():
             return []
-        return [json.loads(line) for line in self.metrics.read_text(encoding="utf-8").splitlines()]
+        lines = self.metrics.read_text(encoding="utf-8").split("\n")
+        return [json.loads(line) for line in lines[:-1]]  # a last line without an end was cut short by a kill
 
-    def forget_after(self, global_step: int) -> None:
-        """Drops records of steps that a resumed run will take again."""
-        kept = [record for record in self.records() if record["global_step"] <= global_step]
+    def forget_after(self, global_step: int, epoch: int) -> None:
+        """Drops records of steps that a resumed run will take again, and of ends of epochs that it will come to."""
+        kept = [
+            record
+            for record in self.records()
+            if record["global_step"] <= global_step and not (record["kind"] == "epoch" and record["epoch"] > epoch)
+        ]
         write_atomically(self.metrics, "".join(json.dumps(record) + "\n" for record in kept).encode())

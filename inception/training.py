@@ -17,13 +17,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import minigrad
 from inception.model import InceptionOutputs, InceptionV3, loss_with_aux
 from inception.recipes import Recipe
-from inception.weights import load_into
-from minigrad import Tensor, checkpoint, optim
+from inception.weights import load_into, load_pretrained
+from minigrad import Tensor, checkpoint, nn, optim
 from minigrad.data import DataLoader
+from minigrad.nn.averaging import AveragedModel
 
+WAITING = "waiting for data"
 PHASES = ("forward pass", "loss computation", "backward pass", "optimization pass")
 
 
@@ -44,7 +48,8 @@ def forward_pass(model: InceptionV3, images: Tensor) -> Any:
 
 
 def loss_computation(outputs: Any, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Phase 2: one number for how wrong the scores are: the cross entropy with the true classes.
+    """Phase 2: one number for how wrong the scores are: the cross entropy with the true classes (or, of mixed
+    pictures, with the shares of their classes).
 
     With the aux head its loss is added, times 0.4. Label smoothing asks for a little less than certainty,
     so that the scores of the true class need not grow for ever.
@@ -52,13 +57,14 @@ def loss_computation(outputs: Any, labels: Tensor, label_smoothing: float = 0.0)
     return loss_with_aux(outputs, labels, label_smoothing=label_smoothing)
 
 
-def backward_pass(optimizer: optim.Optimizer, loss: Tensor) -> None:
+def backward_pass(optimizer: optim.Optimizer, loss: Tensor, accumulate: bool = False) -> None:
     """Phase 3: the recorded operations are walked backwards, and the chain rule gives ∂loss/∂w of every weight.
 
     Gradients *add* to ``w.grad``, which is what lets a weight be used in two places; so what the last step
-    left there must be cleared first.
+    left there must be cleared first. ``accumulate`` adds on purpose: several small batches make one large one.
     """
-    optimizer.zero_grad()
+    if not accumulate:
+        optimizer.zero_grad()
     loss.backward()
 
 
@@ -74,9 +80,9 @@ def optimization_pass(optimizer: optim.Optimizer, scheduler: Any = None) -> None
 
 @dataclass
 class PhaseClock:
-    """How long each phase took."""
+    """How long each phase took, and waiting for the pictures."""
 
-    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.0))
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys((WAITING, *PHASES), 0.0))
 
     @contextmanager
     def __call__(self, phase: str) -> Iterator[None]:
@@ -127,6 +133,22 @@ class StepResult:
 
     loss: float
     accuracy: float
+    gradient_norm: float | None  # of all gradients together, before they were clipped; None where they are not
+
+
+@dataclass
+class Best:
+    """The epoch with the lowest validation loss so far."""
+
+    epoch: int = 0
+    loss: float = math.inf
+
+    def take(self, epoch: int, loss: float) -> bool:
+        """Notes an epoch; returns whether it is the best one."""
+        if loss < self.loss:
+            self.epoch, self.loss = epoch, loss
+            return True
+        return False
 
 
 @dataclass
@@ -138,9 +160,11 @@ class Training:
     optimizer: optim.Optimizer
     scheduler: Any
     steps_per_epoch: int
+    ema: AveragedModel | None = None
     epoch: int = 0  # epochs finished
     step: int = 0  # steps finished in the epoch that is under way
     progress: Progress = field(default_factory=Progress)
+    best: Best = field(default_factory=Best)
 
     @property
     def global_step(self) -> int:
@@ -152,6 +176,26 @@ class Training:
         """The learning rate of the next step."""
         return self.optimizer.param_groups[0]["lr"]
 
+    @property
+    def tested_model(self) -> Any:
+        """What is tested and kept: the average of the weights, if the recipe asks for one."""
+        return self.model if self.ema is None else self.ema.module
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing more to do: all epochs, or ``patience`` of them without a better one."""
+        patience = self.recipe.patience
+        return self.epoch >= self.recipe.epochs or (patience is not None and self.epoch - self.best.epoch >= patience)
+
+    def begin_epoch(self) -> None:
+        """Changes over to SGD where the recipe says so."""
+        if self.step == 0:
+            self.progress = Progress()
+            if self.epoch == self.recipe.sgd_after:
+                self.optimizer, self.scheduler = _optimizer_and_schedule(
+                    self.recipe, self.model, self.steps_per_epoch, second=True
+                )
+
     def save(self, path: Path) -> None:
         """Writes a checkpoint."""
         tree = {
@@ -159,9 +203,11 @@ class Training:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
+            "ema": None if self.ema is None else self.ema.state_dict(),
             "random": minigrad.get_rng_state(),
             "position": {"epoch": self.epoch, "step": self.step, "steps_per_epoch": self.steps_per_epoch},
             "progress": vars(self.progress),
+            "best": {"epoch": self.best.epoch, "loss": None if math.isinf(self.best.loss) else self.best.loss},
             "minigrad": minigrad.__version__,
         }
         checkpoint.save(path, tree)
@@ -179,12 +225,21 @@ class Training:
                 f"{self.steps_per_epoch}: the data have changed"
             )
         load_into(self.model, tree["model"], path)
+        self.epoch, self.step = position["epoch"], position["step"]
+        switch = self.recipe.sgd_after
+        if switch is not None and (self.epoch > switch or (self.epoch == switch and self.step > 0)):
+            self.optimizer, self.scheduler = _optimizer_and_schedule(
+                self.recipe, self.model, self.steps_per_epoch, second=True
+            )
         self.optimizer.load_state_dict(tree["optimizer"])
         if self.scheduler is not None:
             self.scheduler.load_state_dict(tree["scheduler"])
+        if self.ema is not None:
+            self.ema.load_state_dict(tree["ema"])
         minigrad.set_rng_state(tree["random"])
-        self.epoch, self.step = position["epoch"], position["step"]
         self.progress = Progress(**tree["progress"])
+        best = tree["best"]
+        self.best = Best(best["epoch"], math.inf if best["loss"] is None else best["loss"])
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -202,32 +257,115 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def build(recipe: Recipe, num_classes: int, steps_per_epoch: int) -> Training:
-    """The model, optimiser and schedule of a recipe, from its seed."""
+    """The model, optimiser and schedule of a recipe, from its seed.
+
+    Raises:
+        FileNotFoundError, CheckpointError: for initial weights that cannot be read, or are of another architecture.
+    """
     minigrad.manual_seed(recipe.seed)
     model = InceptionV3(num_classes, recipe.aux, init_weights=recipe.init == "paper", dropout=recipe.dropout)
+    if recipe.weights is not None:
+        load_pretrained(model, recipe.weights)
+    freeze(model, recipe)
     model.to(recipe.device)
     model.to(minigrad.tensor([], dtype=recipe.dtype).dtype)
-    optimizer = _optimizer(recipe, model)
-    return Training(recipe, model, optimizer, _schedule(recipe, optimizer, steps_per_epoch), steps_per_epoch)
+    ema = None if recipe.ema is None else AveragedModel(model, _warm_average(recipe.ema), use_buffers=True)
+    return Training(recipe, model, *_optimizer_and_schedule(recipe, model, steps_per_epoch), steps_per_epoch, ema)
 
 
-def _optimizer(recipe: Recipe, model: InceptionV3) -> optim.Optimizer:
-    options: dict[str, Any] = {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
-    if recipe.optimizer in ("sgd", "rmsprop"):
+def freeze(model: InceptionV3, recipe: Recipe) -> None:
+    """Takes the layers that are not to learn out of training: their weights, and batch norm's running statistics.
+
+    Raises:
+        ValueError: for a layer that the model does not have, naming those that it has.
+    """
+    children = dict(model.named_children())
+    if recipe.head_only:
+        frozen = [name for name in children if name not in ("fc", "AuxLogits", "dropout")]
+        if recipe.aux:
+            for name in ("conv0", "conv1"):
+                _freeze(getattr(model.AuxLogits, name))
+    elif recipe.freeze is None:
+        return
+    elif recipe.freeze in children:
+        names = list(children)
+        frozen = names[: names.index(recipe.freeze) + 1]
+    else:
+        raise ValueError(f"there is no layer {recipe.freeze!r} to freeze up to; there are: {', '.join(children)}")
+    for name in frozen:
+        _freeze(children[name])
+
+
+def _freeze(module: Any) -> None:
+    for part in module.modules():
+        part.frozen = True
+    module.requires_grad_(False)
+
+
+def set_training_mode(model: InceptionV3) -> None:
+    """``model.train()``, but for frozen layers, whose batch norms go on using what they once learned."""
+    model.train()
+    for module in model.modules():
+        if getattr(module, "frozen", False):
+            module.training = False
+
+
+def _warm_average(decay: float) -> Any:
+    """An exponential moving average that forgets faster at first, when there is little worth remembering.
+
+    (TensorFlow's ExponentialMovingAverage with num_updates: the decay is at most (1 + n) / (10 + n).)
+    """
+
+    def average(kept: Tensor, new: Tensor, count: int) -> Tensor:
+        rate = min(decay, (1 + count) / (10 + count))
+        return kept * rate + new * (1 - rate)
+
+    return average
+
+
+def parameter_groups(model: InceptionV3, recipe: Recipe) -> list[dict[str, Any]]:
+    """The parameters that learn; without ``decay_norms``, biases and batch norms in a group without weight decay."""
+    learning = [p for p in model.parameters() if p.requires_grad]
+    if recipe.decay_norms:
+        return [{"params": learning}]
+    groups = [{"params": [p for p in learning if p.ndim > 1]}]
+    return [*groups, {"params": [p for p in learning if p.ndim <= 1], "weight_decay": 0.0}]
+
+
+def _optimizer_and_schedule(
+    recipe: Recipe, model: InceptionV3, steps_per_epoch: int, second: bool = False
+) -> tuple[optim.Optimizer, Any]:
+    """Those of the recipe; ``second`` those that it changes over to, SGD with momentum."""
+    name, lr = ("sgd", recipe.sgd_lr) if second else (recipe.optimizer, recipe.lr)
+    options: dict[str, Any] = {"lr": lr, "weight_decay": recipe.weight_decay}
+    if name in ("sgd", "rmsprop"):
         options["momentum"] = recipe.momentum
-    algorithm = {"adam": optim.Adam, "adamw": optim.AdamW, "rmsprop": optim.RMSprop, "sgd": optim.SGD}
-    return algorithm[recipe.optimizer](model.parameters(), **options)
+    if name == "rmsprop":
+        options["alpha"] = recipe.alpha
+    if recipe.eps is not None and name not in ("sgd", "lion"):
+        options["eps"] = recipe.eps
+    optimizer = ALGORITHMS[name](parameter_groups(model, recipe), **options)
+    first = recipe.sgd_after or recipe.epochs
+    return optimizer, _schedule(recipe, optimizer, lr, recipe.epochs - first if second else first, steps_per_epoch)
 
 
-def _schedule(recipe: Recipe, optimizer: optim.Optimizer, steps_per_epoch: int) -> Any:
+ALGORITHMS: dict[str, Any] = {
+    "adam": optim.Adam,
+    "adamw": optim.AdamW,
+    "lion": optim.Lion,
+    "nadam": optim.NAdam,
+    "rmsprop": optim.RMSprop,
+    "sgd": optim.SGD,
+}
+
+
+def _schedule(recipe: Recipe, optimizer: optim.Optimizer, lr: float, epochs: int, steps_per_epoch: int) -> Any:
     """A schedule that is stepped once a *step*, whatever its own unit."""
-    steps = recipe.epochs * steps_per_epoch
+    steps = epochs * steps_per_epoch
     schedules = optim.lr_scheduler
     if recipe.schedule == "onecycle":
         # One step more than will be taken, because the schedule moves on after the last one too.
-        return schedules.OneCycleLR(
-            optimizer, recipe.lr, total_steps=steps + 1, pct_start=recipe.warmup, cycle_momentum=False
-        )
+        return schedules.OneCycleLR(optimizer, lr, total_steps=steps + 1, pct_start=recipe.warmup, cycle_momentum=False)
     if recipe.schedule == "cosine":
         return schedules.CosineAnnealingLR(optimizer, T_max=steps)
     if recipe.schedule == "exponential":
@@ -235,6 +373,15 @@ def _schedule(recipe: Recipe, optimizer: optim.Optimizer, steps_per_epoch: int) 
     if recipe.schedule == "step":
         return schedules.StepLR(optimizer, step_size=30 * steps_per_epoch, gamma=0.1)
     return None
+
+
+def mix(images: Tensor, labels: Tensor, classes: int, alpha: float) -> tuple[Tensor, Tensor]:
+    """Mixup (Zhang et al. 2017): each picture with another one, λ : 1 − λ, and so their classes; λ ~ Beta(α, α)."""
+    random = minigrad.random.default_generator.numpy
+    share = float(random.beta(alpha, alpha))
+    other = minigrad.tensor(random.permutation(len(labels)), device=images.device)
+    targets = nn.functional.one_hot(labels, classes).to(images.dtype)
+    return share * images + (1 - share) * images[other], share * targets + (1 - share) * targets[other]
 
 
 def train_epoch(
@@ -253,30 +400,15 @@ def train_epoch(
         NonFiniteLossError: if the loss is NaN or infinite; the weights are then still those before the step.
         ValueError: for a label that the model has no class for.
     """
-    recipe, model = training.recipe, training.model
-    loader.set_epoch(training.epoch, start_batch=training.step)
-    model.train()
-    for batch in loader:
-        images, labels = _prepare(batch, recipe)
-        with clock("forward pass"):
-            outputs = forward_pass(model, images)
-        with clock("loss computation"):
-            loss = loss_computation(outputs, labels, recipe.label_smoothing)
-            value = loss.item()
-        if not math.isfinite(value):
-            raise NonFiniteLossError(
-                f"the loss is {value} at step {training.step + 1} of epoch {training.epoch + 1} "
-                f"(learning rate {training.lr:.3g}); lower the learning rate or look at the data"
-            )
-        with clock("backward pass"):
-            backward_pass(training.optimizer, loss)
-        with clock("optimization pass"):
-            optimization_pass(training.optimizer, training.scheduler)
-        scores = outputs.logits if isinstance(outputs, InceptionOutputs) else outputs
-        accuracy = training.progress.add(value, scores.detach(), labels)
-        training.step += 1
-        del outputs, loss, scores  # the graph, before the next one grows
-        if after_step(training, StepResult(value, accuracy)):
+    recipe = training.recipe
+    loader.set_epoch(training.epoch, start_batch=training.step * recipe.accumulate)
+    set_training_mode(training.model)
+    training.begin_epoch()
+    batches = iter(loader)
+    while training.step < training.steps_per_epoch:
+        with clock(WAITING):
+            together = [next(batches) for _ in range(recipe.accumulate)]
+        if after_step(training, _step(training, together, clock)):
             break
     if training.step < training.steps_per_epoch:
         return False
@@ -284,20 +416,114 @@ def train_epoch(
     return True
 
 
-def _prepare(batch: Any, recipe: Recipe) -> tuple[Tensor, Tensor]:
+def _step(training: Training, batches: list[Any], clock: PhaseClock) -> StepResult:
+    """The four phases, for one batch, or for several whose gradients are averaged."""
+    recipe, model = training.recipe, training.model
+    losses, accuracies = [], []
+    for number, batch in enumerate(batches):
+        images, labels = prepare(batch, recipe)
+        targets = labels
+        if recipe.mixup > 0:
+            images, targets = mix(images, labels, model.fc.out_features, recipe.mixup)
+        with clock("forward pass"):
+            outputs = forward_pass(model, images)
+        with clock("loss computation"):
+            loss = loss_computation(outputs, targets, recipe.label_smoothing)
+            value = loss.item()
+        if not math.isfinite(value):
+            raise NonFiniteLossError(
+                f"the loss is {value} at step {training.step + 1} of epoch {training.epoch + 1} "
+                f"(learning rate {training.lr:.3g}); lower the learning rate or look at the data"
+            )
+        with clock("backward pass"):
+            share = loss if len(batches) == 1 else loss / len(batches)
+            backward_pass(training.optimizer, share, accumulate=number > 0)
+        scores = outputs.logits if isinstance(outputs, InceptionOutputs) else outputs
+        accuracies.append(training.progress.add(value, scores.detach(), labels))
+        losses.append(value)
+        del outputs, loss, share, scores  # the graph, before the next one grows
+    norm = None
+    with clock("optimization pass"):
+        if recipe.clip is not None:
+            norm = float(nn.utils.clip_grad_norm_(model.parameters(), recipe.clip))
+        optimization_pass(training.optimizer, training.scheduler)
+        if training.ema is not None:
+            training.ema.update_parameters(model)
+    training.step += 1
+    return StepResult(sum(losses) / len(losses), sum(accuracies) / len(accuracies), norm)
+
+
+def prepare(batch: Any, recipe: Recipe) -> tuple[Tensor, Tensor]:
+    """A batch's pictures and labels, where and in which type the recipe computes."""
     images, labels = batch
     return images.to(dtype=recipe.dtype, device=recipe.device), labels.to(device=recipe.device)
 
 
-def evaluate(model: InceptionV3, loader: DataLoader, recipe: Recipe) -> tuple[Progress, Tensor]:
-    """Loss and accuracy on a data set, and the predicted class of every picture."""
+@dataclass
+class Evaluation:
+    """How a model did on a data set."""
+
+    loss: float
+    predictions: np.ndarray  # the predicted class of every picture
+    labels: np.ndarray
+    in_top5: float  # share of the pictures whose class was among the five highest scores
+    num_classes: int
+
+    @property
+    def seen(self) -> int:
+        """How many pictures there were."""
+        return len(self.labels)
+
+    @property
+    def correct(self) -> int:
+        """How many were classified correctly."""
+        return int((self.predictions == self.labels).sum())
+
+    @property
+    def accuracy(self) -> float:
+        """Share that was classified correctly (top 1)."""
+        return self.correct / max(self.seen, 1)
+
+    @property
+    def shares(self) -> str:
+        """Top 1, and top 5 where that is saying something."""
+        return f"accuracy {self.accuracy:.1%}" + (f", top 5 {self.in_top5:.1%}" if self.num_classes > 5 else "")
+
+    @property
+    def confusion(self) -> np.ndarray:
+        """How many pictures of class i were taken for class j, at [i, j]."""
+        matrix = np.zeros((self.num_classes, self.num_classes), np.int64)
+        np.add.at(matrix, (self.labels, self.predictions), 1)
+        return matrix
+
+    @property
+    def per_class(self) -> list[float | None]:
+        """The accuracy on each class's pictures; None for a class without any."""
+        counts = self.confusion.sum(1)
+        right = self.confusion.diagonal()
+        return [int(r) / int(n) if n else None for r, n in zip(right, counts, strict=True)]
+
+
+def evaluate(model: Any, loader: DataLoader, recipe: Recipe) -> Evaluation:
+    """Loss, accuracy and predictions on a data set."""
     model.eval()
-    progress = Progress()
-    predictions = []
+    losses, predictions, truths, among_five, count = 0.0, [], [], 0, 0
     with minigrad.no_grad():
         for batch in loader:
-            images, labels = _prepare(batch, recipe)
+            images, labels = prepare(batch, recipe)
             scores = forward_pass(model, images)
-            progress.add(loss_computation(scores, labels).item(), scores, labels)
-            predictions.append(scores.argmax(1))
-    return progress, minigrad.cat(predictions)
+            losses += loss_computation(scores, labels).item() * len(labels)
+            best = scores.topk(min(5, scores.shape[1]), 1)[1].cpu().numpy()
+            truth = labels.cpu().numpy()
+            predictions.append(best[:, 0])
+            truths.append(truth)
+            among_five += int((best == truth[:, None]).any(1).sum())
+            count += len(truth)
+    classes = model.fc.out_features
+    return Evaluation(
+        losses / max(count, 1),
+        np.concatenate(predictions),
+        np.concatenate(truths),
+        among_five / max(count, 1),
+        classes,
+    )

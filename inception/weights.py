@@ -2,20 +2,46 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors
 import safetensors.numpy
 
-from minigrad import checkpoint, nn
+from minigrad import Tensor, checkpoint, from_numpy, nn
 from minigrad.device import to_host
 
 
-def save_weights(model: nn.Module, path: str | os.PathLike[str], **metadata: str) -> None:
+@dataclass(frozen=True)
+class Description:
+    """What a model knows, and how it wants to see a picture; our files carry it along."""
+
+    classes: tuple[str, ...] = ()
+    image_size: int = 299
+    resize: int | None = None
+    normalize: str = "half"
+
+
+def save_weights(model: nn.Module, path: str | os.PathLike[str], description: Description | None = None) -> None:
     """Writes the model's state dict; ``safetensors.torch.load_file`` reads it for torchvision's model too."""
     arrays = {name: np.asarray(to_host(t.array), order="C") for name, t in model.state_dict().items()}
+    metadata = {} if description is None else {"inception": json.dumps(asdict(description))}
     checkpoint.write_atomically(path, safetensors.numpy.save(arrays, metadata))
+
+
+def read_description(path: str | os.PathLike[str]) -> Description:
+    """What a file of :func:`save_weights` says of itself; of any other the usual values."""
+    if Path(path).suffix == ".safetensors":
+        with safetensors.safe_open(path, framework="numpy") as file:
+            text = (file.metadata() or {}).get("inception")
+        if text is not None:
+            values = json.loads(text)
+            return Description(tuple(values.pop("classes")), **values)
+    return Description()
 
 
 def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
@@ -26,6 +52,48 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
             then the message names the first keys that differ, and the model is unchanged.
     """
     load_into(model, checkpoint.load(path), path)
+
+
+def load_pretrained(model: nn.Module, path: str | os.PathLike[str]) -> list[str]:
+    """Loads published weights: torchvision's ``.pth``, or a safetensors file of the same names.
+
+    A classifier for another number of classes is left out: the model keeps its new ``fc`` (and ``AuxLogits.fc``).
+    The aux head's weights are left out if the model has none. Returns the names of all that was left out.
+
+    Raises:
+        FileNotFoundError, CheckpointError: if the file is missing, cannot be read, or is of another architecture.
+        ImportError: for a ``.pth`` without torch.
+    """
+    state = read_weights(path)
+    own = model.state_dict()
+    heads = ("fc.weight", "fc.bias", "AuxLogits.fc.weight", "AuxLogits.fc.bias")
+    other_head = [n for n in heads if n in state and n in own and tuple(state[n].shape) != tuple(own[n].shape)]
+    no_aux = [n for n in state if n.startswith("AuxLogits.") and n not in own]
+    left_out = [*other_head, *no_aux]
+    kept = {name: value for name, value in state.items() if name not in left_out}
+    load_into(model, {**kept, **{name: own[name] for name in other_head}}, path)
+    return left_out
+
+
+def read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """The tensors in a ``.pth`` of a state dict, in a safetensors file, or of the model in a checkpoint of ours."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no weights at {path}")
+    if path.suffix not in (".pth", ".pt"):
+        tree = checkpoint.load(path)
+        return tree["model"] if isinstance(tree.get("model"), dict) else tree
+    try:
+        import torch
+    except ImportError:
+        raise ImportError(f"{path}: to read a .pth takes torch, once; or convert it to safetensors") from None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)  # which runs no program in the file
+    except Exception as error:  # whatever is wrong with a zip archive and a pickle in it
+        raise checkpoint.CheckpointError(f"{path}: torch cannot read it as weights: {error}") from None
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise checkpoint.CheckpointError(f"{path}: expected a state dict of tensors, as torchvision publishes it")
+    return {name: from_numpy(value.contiguous().numpy()) for name, value in state.items()}
 
 
 def load_into(model: nn.Module, state: Any, path: str | os.PathLike[str]) -> None:

@@ -116,7 +116,7 @@ class TensorBase:
             self.grad_fn.retained = {**self.grad_fn.retained, self._output_index: weakref.ref(self)}
 
 
-observer: Any = None  # the profile that is recording, if one is (profiler.py)
+observer: Any = None  # who is told of every operation, if anyone is: a profile (profiler.py), an export (onnx.py)
 _tensor_class: type[TensorBase] = TensorBase
 
 
@@ -242,7 +242,7 @@ class Function:
         if single:
             results = (results,)
         if observer is not None:
-            observer.ran(cls.__name__, arrays, results, start)
+            observer.ran(node, arrays, results, start)
         outputs = [wrap(results[0])] if single else [wrap(result) for result in results]
         if cls.in_place:
             outputs[0] = inputs[0]

@@ -108,12 +108,12 @@ class profile:  # noqa: N801  (torch's name for it)
         finally:
             self._local.phase = before
 
-    def ran(self, name: str, arrays: Sequence[Any], outputs: Sequence[Any], start: float) -> None:
+    def ran(self, node: Any, arrays: Sequence[Any], outputs: Sequence[Any], start: float) -> None:
         """Called by the engine after each operation."""
         now = time.perf_counter()
         self.events.append(
             Event(
-                name,
+                node if isinstance(node, str) else node.name,
                 tuple(tuple(a.shape) for a in arrays if hasattr(a, "shape")),
                 getattr(self._local, "phase", "forward"),
                 start - self._begin,

@@ -1,0 +1,68 @@
+"""Averages of a model's weights over training (``torch.optim.swa_utils``; here since it is about modules)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+from minigrad.creation import tensor
+from minigrad.grad_mode import no_grad
+from minigrad.nn.module import Module
+from minigrad.tensor import Tensor
+
+#: (average so far, new value, how many values it holds) to the new average.
+AverageFunction = Callable[[Tensor, Tensor, Any], Any]
+
+
+def get_ema_avg_fn(decay: float = 0.999) -> AverageFunction:
+    """decay · average + (1 − decay) · new: an exponential moving average.
+
+    Raises:
+        ValueError: for a decay outside [0, 1].
+    """
+    if not 0.0 <= decay <= 1.0:
+        raise ValueError(f"Invalid decay value {decay} provided. Please provide a value in [0,1] range.")
+    return lambda average, new, count: average * decay + new * (1 - decay)
+
+
+def get_swa_avg_fn() -> AverageFunction:
+    """The mean of all values so far."""
+    return lambda average, new, count: average + (new - average) / (int(count) + 1)
+
+
+class AveragedModel(Module):
+    """A copy of a model, whose weights are averages of the model's.
+
+    Args:
+        model: is copied; the copy is the attribute ``module``.
+        avg_fn: how to average; the plain mean by default.
+        use_buffers: average the buffers too (running statistics), rather than take over the model's.
+
+    ``n_averaged`` counts the updates; the first one copies.
+    """
+
+    def __init__(self, model: Module, avg_fn: AverageFunction | None = None, use_buffers: bool = False) -> None:
+        super().__init__()
+        self.module = copy.deepcopy(model)
+        self.avg_fn, self.use_buffers = avg_fn or get_swa_avg_fn(), use_buffers
+        self.register_buffer("n_averaged", tensor(0))
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        return self.module(*inputs, **options)
+
+    def update_parameters(self, model: Module) -> None:
+        """Takes the model's present weights into the average."""
+        count = int(self.n_averaged)
+        with no_grad():
+            pairs: list[tuple[Tensor, Tensor]] = list(zip(self.module.parameters(), model.parameters(), strict=True))
+            buffers = list(zip(self.module.buffers(), model.buffers(), strict=True))
+            if self.use_buffers:
+                pairs += buffers
+            for average, new in pairs:
+                averaged = count > 0 and average.is_floating_point()
+                average.copy_(self.avg_fn(average, new.detach(), count) if averaged else new.detach())
+            if not self.use_buffers:
+                for kept, new in buffers:
+                    kept.copy_(new)
+            self.n_averaged += 1

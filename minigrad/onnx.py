@@ -1,0 +1,244 @@
+"""Export of a model to ONNX, the exchange format that other runtimes load (``torch.onnx.export``).
+
+The model is run once on an example, and every operation is written down as it happens: what Function, with which
+arrays, gave which array. Operations on nothing but weights are not written; their results are constants. So a loop or
+an ``if`` in the model is exported as it went with the example; only the number of pictures is left open.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+from minigrad import function
+from minigrad.checkpoint import write_atomically
+from minigrad.device import to_host
+from minigrad.grad_mode import no_grad
+from minigrad.tensor import Tensor
+
+OPSET = 17
+
+
+class _Recorder:
+    """Notes the operations while the model runs (see ``function.observer``)."""
+
+    def __init__(self) -> None:
+        self.operations: list[tuple[Any, Sequence[Any], Any]] = []
+
+    def ran(self, node: Any, arrays: Sequence[Any], results: Sequence[Any], start: float) -> None:
+        """Called by the engine after each operation."""
+        self.operations.append((node, list(arrays), results))
+
+    def phase(self, name: str) -> Any:
+        """Called by the engine around a backward pass."""
+        return nullcontext()
+
+
+def export(
+    model: Any,
+    args: Tensor,
+    path: str | os.PathLike[str],
+    input_name: str = "input",
+    output_name: str = "output",
+) -> None:
+    """Writes the model, in evaluation mode, as an ONNX file that takes any number of pictures.
+
+    Args:
+        model: a module that takes one tensor and returns one.
+        args: an example of what it takes, batch first.
+
+    Raises:
+        ImportError: without the package onnx.
+        NotImplementedError: for an operation that has no translation here, naming it.
+    """
+    try:
+        import onnx
+    except ImportError:
+        raise ImportError("to export takes the package onnx: pip install onnx") from None
+    was_training = model.training
+    model.eval()
+    recorder = _Recorder()
+    before, function.observer = function.observer, recorder
+    try:
+        with no_grad():
+            result = model(args)
+    finally:
+        function.observer = before
+        model.train(was_training)
+    owned = [*model.named_parameters(), *model.named_buffers()]
+    graph = _Graph(onnx, {id(t.array): name for name, t in owned}, args.shape[0])
+    graph.names[id(args.array)] = input_name
+    for node, arrays, results in recorder.operations:
+        graph.add(node, arrays, results)
+    if id(result.array) not in graph.names:
+        raise RuntimeError("the model's result does not depend on its input: there is nothing to export")
+    graph.emit("Identity", [graph.names[id(result.array)]], output_name)
+    describe = onnx.helper.make_tensor_value_info
+    kind = onnx.helper.np_dtype_to_tensor_dtype(args.array.dtype)
+    built = onnx.helper.make_graph(
+        graph.nodes,
+        type(model).__name__,
+        [describe(input_name, kind, ["batch", *args.shape[1:]])],
+        [describe(output_name, kind, ["batch", *result.shape[1:]])],
+        list(graph.constants.values()),
+    )
+    whole = onnx.helper.make_model(
+        built, opset_imports=[onnx.helper.make_opsetid("", OPSET)], producer_name="minigrad", ir_version=8
+    )
+    onnx.checker.check_model(whole)
+    write_atomically(path, whole.SerializeToString())
+
+
+class _Graph:
+    """The ONNX nodes and constants so far, and the names of the arrays that depend on the input."""
+
+    def __init__(self, onnx: Any, parameters: dict[int, str], batch: int) -> None:
+        self.onnx, self.parameters, self.batch = onnx, parameters, batch
+        self.names: dict[int, str] = {}
+        self.nodes: list[Any] = []
+        self.constants: dict[str, Any] = {}
+        self._held: list[Any] = []  # so that no other array gets the identity of one that has a name
+
+    def add(self, node: Any, arrays: Sequence[Any], results: Sequence[Any]) -> None:
+        """An operation that was run."""
+        self._held += [*arrays, *results]
+        if not any(id(a) in self.names for a in arrays):
+            return
+        kind = type(node).__name__
+        if kind not in TRANSLATIONS:
+            raise NotImplementedError(
+                f"{kind} has no translation to ONNX here; there is one for: {', '.join(TRANSLATIONS)}"
+            )
+        name = TRANSLATIONS[kind](self, node, arrays)
+        self.names[id(results[0])] = name
+
+    def emit(self, operation: str, inputs: Sequence[str], output: str = "", **attributes: Any) -> str:
+        """Adds a node; returns the name of its output."""
+        output = output or f"{operation.lower()}_{len(self.nodes)}"
+        self.nodes.append(self.onnx.helper.make_node(operation, list(inputs), [output], **attributes))
+        return output
+
+    def name(self, value: Any, like: Any = None) -> str:
+        """The name of an array, or of a constant that is made of it."""
+        if id(value) in self.names:
+            return self.names[id(value)]
+        array = np.asarray(to_host(value) if hasattr(value, "shape") else value)
+        if like is not None:
+            array = array.astype(like.dtype)
+        name = self.parameters.get(id(value), f"constant_{len(self.constants)}")
+        if name not in self.constants:
+            self.constants[name] = self.onnx.numpy_helper.from_array(
+                np.ascontiguousarray(array).reshape(array.shape), name
+            )
+        return name
+
+
+# --- One function an operation: it adds nodes, and returns the name of the result ---
+
+
+def _simple(operation: str) -> Callable[..., str]:
+    """Operations that ONNX has under another name, with arrays (or numbers) only."""
+
+    def translate(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+        like = next(a for a in arrays if id(a) in graph.names)
+        return graph.emit(operation, [graph.name(a, like) for a in arrays])
+
+    return translate
+
+
+def _along(operation: str) -> Callable[..., str]:
+    def translate(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+        return graph.emit(operation, [graph.name(arrays[0])], axis=node.dim)
+
+    return translate
+
+
+def _window(node: Any) -> dict[str, Any]:
+    """The attributes of a window: ONNX lists all padding before, and then all padding after."""
+    window = node.window
+    (top, bottom), (left, right) = window.padding
+    return {"kernel_shape": list(window.kernel), "strides": list(window.stride), "pads": [top, left, bottom, right]}
+
+
+def _conv(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+    inputs = [graph.name(arrays[0]), graph.name(arrays[1])]
+    return graph.emit("Conv", inputs, dilations=list(node.window.dilation), group=node.groups, **_window(node))
+
+
+def _scale_channels(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+    x, factor, offset = arrays
+    shape = (-1, *(1,) * (x.ndim - 2))
+    product = graph.emit("Mul", [graph.name(x), graph.name(np.reshape(factor, shape), x)])
+    return graph.emit("Add", [product, graph.name(np.reshape(offset, shape), x)])
+
+
+def _max_pool(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+    options = {"dilations": list(node.window.dilation), "ceil_mode": int(node.window.ceil_mode), **_window(node)}
+    return graph.emit("MaxPool", [graph.name(arrays[0])], **options)
+
+
+def _avg_pool(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+    size = node.window.kernel[0] * node.window.kernel[1]
+    whole = isinstance(node.scale, float)  # one divisor for all windows: padding counts
+    if whole and abs(node.scale * size - 1) > 1e-9:
+        raise NotImplementedError("avg_pool2d with a divisor_override has no translation to ONNX here")
+    options = {"count_include_pad": int(whole), "ceil_mode": int(node.window.ceil_mode), **_window(node)}
+    return graph.emit("AveragePool", [graph.name(arrays[0])], **options)
+
+
+def _sum(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+    axes = graph.name(np.array(node.dims, np.int64))
+    return graph.emit("ReduceSum", [graph.name(arrays[0]), axes], keepdims=int(node.keepdim))
+
+
+def _reshape(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+    x, shape = arrays
+    keeps_batch = len(shape) > 0 and x.ndim > 0 and shape[0] == x.shape[0] == graph.batch
+    target = [0 if keeps_batch else shape[0], *shape[1:]]  # 0: as many as there are
+    return graph.emit("Reshape", [graph.name(x), graph.name(np.array(target, np.int64))])
+
+
+def _linear(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+    x, w, b = arrays
+    if x.ndim == 2:
+        return graph.emit("Gemm", [graph.name(a) for a in (x, w, b) if a is not None], transB=1)
+    product = graph.emit("MatMul", [graph.name(x), graph.name(np.ascontiguousarray(w.T))])
+    return product if b is None else graph.emit("Add", [product, graph.name(b)])
+
+
+def _permute(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+    return graph.emit("Transpose", [graph.name(arrays[0])], perm=list(arrays[1]))
+
+
+def _concatenate(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+    return graph.emit("Concat", [graph.name(a) for a in arrays], axis=node.dim)
+
+
+TRANSLATIONS: dict[str, Callable[[_Graph, Any, Sequence[Any]], str]] = {
+    "Add": _simple("Add"),
+    "Sub": _simple("Sub"),
+    "Mul": _simple("Mul"),
+    "Div": _simple("Div"),
+    "Neg": _simple("Neg"),
+    "Exp": _simple("Exp"),
+    "MatMul": _simple("MatMul"),
+    "Relu": _simple("Relu"),
+    "ReluInPlace": _simple("Relu"),
+    "Sigmoid": _simple("Sigmoid"),
+    "Tanh": _simple("Tanh"),
+    "Softmax": _along("Softmax"),
+    "LogSoftmax": _along("LogSoftmax"),
+    "Conv2d": _conv,
+    "ScaleChannels": _scale_channels,
+    "MaxPool2d": _max_pool,
+    "AvgPool2d": _avg_pool,
+    "Sum": _sum,
+    "Reshape": _reshape,
+    "Permute": _permute,
+    "Linear": _linear,
+    "Cat": _concatenate,
+}

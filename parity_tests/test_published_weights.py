@@ -1,0 +1,200 @@
+"""Weights in torchvision's published form, ONNX, and the commands that use them; against torch and onnxruntime."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from PIL import Image
+
+import minigrad
+import minigrad.onnx
+from inception import __main__ as command
+from inception.model import inception_v3
+from inception.weights import load_pretrained
+from minigrad import nn
+from minigrad.checkpoint import CheckpointError
+from parity_tests.torchvision_models import inception_v3 as torchvisions
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: Any) -> tuple[Path, Any]:
+    """A file of random weights, exactly as torchvision publishes the trained ones: 1000 classes, aux head, .pth."""
+    torch.manual_seed(0)
+    model = torchvisions(weights=None, init_weights=False, transform_input=False)
+    model.eval()
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 1.5)
+    path = tmp_path_factory.mktemp("weights") / "inception_v3_google-0cc3c7bd.pth"
+    torch.save(model.state_dict(), path)
+    return path, model
+
+
+def logits(model: Any, x: np.ndarray) -> np.ndarray:
+    with minigrad.no_grad():
+        return model(minigrad.from_numpy(x)).numpy()
+
+
+def random_pictures(count: int, size: int) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((count, 3, size, size)).astype(np.float32)
+
+
+@pytest.mark.parametrize("aux", [True, False])
+def test_a_published_file_gives_torchvisions_logits(published: tuple[Path, Any], aux: bool) -> None:
+    path, theirs = published
+    ours = inception_v3(aux_logits=aux, init_weights=False)
+    left_out = load_pretrained(ours, path)
+    assert all(name.startswith("AuxLogits.") for name in left_out)
+    assert bool(left_out) is not aux
+    x = random_pictures(2, 299)
+    with torch.no_grad():
+        expected = theirs(torch.from_numpy(x)).numpy()
+    assert np.allclose(logits(ours.eval(), x), expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+
+
+def test_a_published_file_gets_a_new_head_for_other_classes(published: tuple[Path, Any]) -> None:
+    ours = inception_v3(num_classes=7, init_weights=False)
+    heads = ["fc.weight", "fc.bias", "AuxLogits.fc.weight", "AuxLogits.fc.bias"]
+    assert sorted(load_pretrained(ours, published[0])) == sorted(heads)
+
+
+def test_files_that_are_no_weights_are_refused(tmp_path: Path, published: tuple[Path, Any]) -> None:
+    model = inception_v3(init_weights=False)
+    with pytest.raises(FileNotFoundError, match="no weights at"):
+        load_pretrained(model, tmp_path / "none.pth")
+    (tmp_path / "cut.pth").write_bytes(published[0].read_bytes()[:100_000])
+    with pytest.raises(CheckpointError, match=r"cut\.pth: torch cannot read it"):
+        load_pretrained(model, tmp_path / "cut.pth")
+    torch.save([1, 2], tmp_path / "list.pth")
+    with pytest.raises(CheckpointError, match="expected a state dict"):
+        load_pretrained(model, tmp_path / "list.pth")
+    torch.save(torch.nn.Linear(2, 3).state_dict(), tmp_path / "other.pth")
+    with pytest.raises(CheckpointError, match="another architecture"):
+        load_pretrained(model, tmp_path / "other.pth")
+
+
+@pytest.fixture
+def picture_folder(tmp_path: Path) -> Path:
+    """Three classes, as ImageNet lies on disk."""
+    for number, name in enumerate(("n01", "n02", "n03")):
+        for split in ("train", "val"):
+            (tmp_path / split / name).mkdir(parents=True)
+            for i in range(2):
+                pixels = np.random.default_rng((number, i)).integers(0, 256, (400, 350, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(tmp_path / split / name / f"{i}.jpeg")
+    return tmp_path
+
+
+def test_evaluate_and_predict_see_pictures_as_torchvision_does(
+    published: tuple[Path, Any], picture_folder: Path, capsys: Any
+) -> None:
+    from torchvision.transforms import CenterCrop, Compose, Normalize, Resize, ToTensor
+
+    path, theirs = published
+    prepare = Compose([Resize(342), CenterCrop(299), ToTensor(), Normalize([0.5] * 3, [0.5] * 3)])
+    pictures = sorted((picture_folder / "val").rglob("*.jpeg"))
+    with torch.no_grad():
+        scores = theirs(torch.stack([prepare(Image.open(p).convert("RGB")) for p in pictures]))
+    correct = int((scores.argmax(1) == torch.tensor([0, 0, 1, 1, 2, 2])).sum())
+    options = ["--weights", str(path), "--resize", "342", "--image-size", "299"]
+    evaluate = ["evaluate", *options, "--data", "folder", "--root", str(picture_folder)]
+    assert command.main([*evaluate, "--output", str(picture_folder / "confusion.png")]) == 0
+    shown = capsys.readouterr().out
+    assert f"accuracy {correct / 6:.1%}" in shown
+    assert "of 6 pictures" in shown
+    predict = ["predict", *options, str(pictures[0]), "--save", str(picture_folder / "answers")]
+    assert command.main(predict) == 0
+    shown = capsys.readouterr().out
+    probable = scores[0].softmax(0)
+    for index in probable.argsort(descending=True)[:5].tolist():
+        assert f"{float(probable[index]):6.1%}  class {index}\n" in shown
+    assert (picture_folder / "answers" / "0.prediction.png").stat().st_size > 10_000
+
+
+def small_run(folder: Path) -> Path:
+    arguments = ["--data", "synthetic", "--limit", "8", "--batch-size", "4", "--classes", "6", "--epochs", "1"]
+    assert command.main(["train", *arguments, "--output", str(folder)]) == 0
+    return folder / "weights.safetensors"
+
+
+def test_what_was_trained_is_evaluated_exported_and_loaded_by_torchvision(tmp_path: Path, capsys: Any) -> None:
+    weights = small_run(tmp_path / "run")
+    evaluate = ["evaluate", "--weights", str(weights), "--data", "synthetic", "--limit", "12"]
+    assert command.main([*evaluate, "--output", str(tmp_path / "confusion.png")]) == 0
+    shown = capsys.readouterr().out
+    assert "of 12 pictures" in shown
+    assert "class 5" in shown
+    for name in ("m.safetensors", "m.onnx"):
+        assert command.main(["export", "--weights", str(weights), str(tmp_path / name)]) == 0
+
+    theirs = torchvisions(weights=None, init_weights=False, num_classes=6, aux_logits=False)
+    theirs.load_state_dict(safetensors.torch.load_file(tmp_path / "m.safetensors"))
+    x = random_pictures(3, 75)
+    with torch.no_grad():
+        expected = theirs.eval()(torch.from_numpy(x)).numpy()
+    onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime runs what was exported")
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
+    assert session.get_inputs()[0].shape == ["batch", 3, 75, 75]
+    (found,) = session.run(None, {"input": x})
+    assert np.allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_commands_refuse_what_does_not_fit(tmp_path: Path, capsys: Any) -> None:
+    weights = small_run(tmp_path / "run")
+    for arguments, message in (
+        (["evaluate", "--weights", str(weights)], "the data have 10 classes"),
+        (["predict", "--weights", "none.pth", "a.png"], "no weights at none.pth"),
+        (["predict", "--weights", str(weights), "none.png"], "no picture at none.png"),
+        (["export", "--weights", str(weights), "m.txt"], "must end in .onnx or .safetensors"),
+    ):
+        capsys.readouterr()
+        assert command.main(arguments) == 1
+        assert message in capsys.readouterr().err
+    names = tmp_path / "names.txt"
+    names.write_text("a\nb\n")
+    assert command.main(["predict", "--weights", str(weights), "--classes", str(names), "a.png"]) == 1
+    assert "2 names of classes, but" in capsys.readouterr().err
+    assert json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[0])["kind"] == "step"
+
+
+MODELS: dict[str, tuple[Any, tuple[int, ...]]] = {
+    "mlp": (lambda: nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3), nn.Softmax(1)), (6,)),
+    "cnn": (
+        lambda: nn.Sequential(
+            nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(3, 2, ceil_mode=True),
+            nn.Conv2d(8, 8, (1, 3), padding=(0, 1), groups=4), nn.Sigmoid(), nn.AvgPool2d(3, 1, 1, False, False),
+            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(), nn.Linear(8, 4), nn.LogSoftmax(1),
+        ),
+        (3, 17, 15),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_other_models_export_too(name: str, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime runs what was exported")
+    minigrad.manual_seed(0)
+    make, shape = MODELS[name]
+    model = make()
+    minigrad.onnx.export(model, minigrad.randn(2, *shape), tmp_path / "m.onnx")
+    assert model.training
+    x = np.random.default_rng(0).standard_normal((5, *shape)).astype(np.float32)
+    (found,) = onnxruntime.InferenceSession(tmp_path / "m.onnx").run(None, {"input": x})
+    assert np.allclose(found, logits(model.eval(), x), rtol=1e-4, atol=1e-5)
+
+
+def test_what_onnx_has_no_translation_for_is_named(tmp_path: Path) -> None:
+    class Sorts(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return x.sort(1)[0]
+
+    with pytest.raises(NotImplementedError, match=r"has no translation to ONNX here; there is one for: Add, Sub"):
+        minigrad.onnx.export(Sorts(), minigrad.randn(2, 3), tmp_path / "m.onnx")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,54 @@
+"""A run that is killed at any moment, and resumed, ends with the weights of one that was not."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "inception", "train"]
+RECIPE = ["--data", "synthetic", "--limit", "8", "--batch-size", "2", "--classes", "3", "--epochs", "2"]
+RECIPE += ["--optimizer", "sgd", "--lr", "0.01", "--mixup", "0.2", "--ema", "0.9"]
+RUN = ["--save-every", "1", "--log-gradients", "3"]
+STARTING = 2.0  # seconds before there is anything to interrupt, about
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    """Begins the run, or goes on with it."""
+    resumable = (folder / "checkpoint.safetensors").exists()
+    begin = ["--resume", str(folder)] if resumable else [*RECIPE, "--output", str(folder)]
+    return subprocess.Popen([*COMMAND, *begin, *RUN], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def run_with_kills(folder: Path, kills: int, moments: random.Random) -> int:
+    """Runs to the end, however often it is killed on the way; returns how often that was."""
+    killed = 0
+    while True:
+        process = start(folder)
+        if killed < kills:
+            time.sleep(STARTING + moments.uniform(0, 4))
+            process.send_signal(signal.SIGKILL)
+        _, errors = process.communicate(timeout=240)
+        if process.returncode == 0:
+            return killed
+        assert process.returncode == -signal.SIGKILL, errors
+        killed += 1
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_at_random_moments_a_run_ends_with_the_same_bits(kills: int, tmp_path: Path) -> None:
+    assert run_with_kills(tmp_path / "whole", 0, random.Random(0)) == 0
+    expected = (tmp_path / "whole" / "weights.safetensors").read_bytes()
+    metrics = (tmp_path / "whole" / "metrics.jsonl").read_text().count('"kind": "step"')
+    moments, killed = random.Random(kills), 0
+    while killed < kills:
+        folder = tmp_path / f"killed-{killed}"
+        killed += run_with_kills(folder, kills - killed, moments)
+        assert (folder / "weights.safetensors").read_bytes() == expected
+        assert (folder / "metrics.jsonl").read_text().count('"kind": "step"') == metrics == 8
+        assert not list(folder.rglob("*.partial"))

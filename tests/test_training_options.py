@@ -1,0 +1,401 @@
+"""What a recipe can ask for beside the four phases: each does what it says, and survives being stopped."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import minigrad
+from inception import train_command
+from inception import training as t
+from inception.data import load_data
+from inception.lr_finder import find_learning_rate, suggestion
+from inception.monitor import Watch, dead_channels, gradient_norms
+from inception.recipes import RECIPES, Recipe
+from inception.training import Best, PhaseClock, Training, build, evaluate, train_epoch
+from minigrad import nn
+from minigrad.checkpoint import CheckpointError
+from minigrad.data import DataLoader
+from minigrad.nn.averaging import AveragedModel, get_ema_avg_fn
+
+TINY: dict[str, Any] = {"data": "synthetic", "batch_size": 2, "limit": 8, "classes": 3, "epochs": 2, "dropout": 0.0}
+
+
+def begin(**options: Any) -> tuple[Training, DataLoader]:
+    recipe = Recipe(**{**TINY, **options})
+    data = load_data(recipe)
+    loader = DataLoader(data.train, recipe.batch_size, shuffle=True, seed=recipe.seed, drop_last=True)
+    return build(recipe, len(data.classes), len(loader) // recipe.accumulate), loader
+
+
+def run_to_the_end(training: Training, loader: DataLoader) -> None:
+    while not training.ended:
+        train_epoch(training, loader, PhaseClock())
+
+
+def weights(model: nn.Module) -> dict[str, bytes]:
+    return {name: value.numpy().tobytes() for name, value in model.state_dict().items()}
+
+
+# --- Gradients ---
+
+
+def test_accumulated_gradients_are_the_mean_of_the_batches() -> None:
+    training, loader = begin(accumulate=2, schedule="constant", optimizer="sgd", lr=1e-9, momentum=0.0)
+    assert training.steps_per_epoch == 2
+    batches = [batch for batch, _ in zip(loader, range(2), strict=False)]
+    separate = []
+    t.set_training_mode(training.model)
+    for images, labels in batches:
+        loss = t.loss_computation(t.forward_pass(training.model, images), labels, training.recipe.label_smoothing)
+        t.backward_pass(training.optimizer, loss)
+        separate.append([p.grad.numpy().copy() for p in training.model.parameters()])
+    train_epoch(training, loader, PhaseClock(), lambda training, result: True)
+    for parameter, *parts in zip(training.model.parameters(), *separate, strict=True):
+        expected = (parts[0] + parts[1]) / 2
+        assert np.allclose(parameter.grad.numpy(), expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+
+
+def test_gradients_are_clipped_to_the_norm_and_their_true_norm_is_reported() -> None:
+    training, loader = begin(clip=0.01)
+    results = []
+    train_epoch(training, loader, PhaseClock(), lambda training, result: results.append(result) or True)
+    assert gradient_norms(training.model)["total"] == pytest.approx(0.01, rel=1e-3)
+    assert results[0].gradient_norm > 0.1
+
+
+def test_weight_decay_can_leave_biases_and_norms_alone() -> None:
+    training, _ = begin(decay_norms=False, weight_decay=0.1)
+    decayed, spared = training.optimizer.param_groups
+    assert (decayed["weight_decay"], spared["weight_decay"]) == (0.1, 0.0)
+    assert {p.ndim for p in decayed["params"]} == {2, 4}
+    assert {p.ndim for p in spared["params"]} == {1}
+
+
+# --- Averages, stages, early stopping ---
+
+
+def test_the_average_of_the_weights_follows_its_formula_and_is_what_is_tested() -> None:
+    training, loader = begin(ema=0.9)
+    expected = None
+    for count in range(2):
+        train_epoch(training, loader, PhaseClock(), lambda training, result: True)
+        now = training.model.fc.weight.detach().numpy().astype(np.float64)
+        rate = min(0.9, (1 + count) / (10 + count))
+        expected = now if expected is None else rate * expected + (1 - rate) * now
+    assert training.tested_model is training.ema.module
+    assert np.allclose(training.tested_model.fc.weight.detach().numpy(), expected, atol=1e-6)
+    assert not np.allclose(training.model.fc.weight.detach().numpy(), expected, atol=1e-7)
+
+
+def test_averaged_models_average() -> None:
+    model = nn.Linear(2, 1)
+    mean, decaying = AveragedModel(model), AveragedModel(model, get_ema_avg_fn(0.75))
+    values = []
+    for value in (1.0, 2.0, 6.0):
+        with minigrad.no_grad():
+            model.weight.fill_(value)
+        for averaged in (mean, decaying):
+            averaged.update_parameters(model)
+        values.append(value)
+    assert mean.module.weight.tolist() == [[3.0, 3.0]]
+    assert decaying.module.weight.tolist() == [[0.75 * 1.25 + 0.25 * 6] * 2]
+    assert int(mean.n_averaged) == 3
+    with pytest.raises(ValueError, match=r"Invalid decay value 1\.5"):
+        get_ema_avg_fn(1.5)
+
+
+def test_sgd_takes_over_after_adam() -> None:
+    training, loader = begin(epochs=3, sgd_after=2, sgd_lr=0.005, schedule="cosine")
+    kinds = []
+    while not training.ended:
+        train_epoch(training, loader, PhaseClock(), lambda training, result: kinds.append(type(training.optimizer)))
+    assert [kind.__name__ for kind in kinds] == ["Adam"] * 8 + ["SGD"] * 4
+    assert training.lr == pytest.approx(0, abs=1e-9)  # the cosine of the second stage has come to its end
+
+
+EVERYTHING = {
+    "ema": 0.9,
+    "mixup": 0.4,
+    "clip": 1.0,
+    "accumulate": 2,
+    "sgd_after": 1,
+    "dropout": 0.3,
+    "augment": "crop-flip",
+}
+
+
+@pytest.mark.parametrize("stop_after", [1, 2, 3])
+def test_with_everything_switched_on_a_resumed_run_ends_with_the_same_bits(stop_after: int, tmp_path: Path) -> None:
+    whole, loader = begin(**EVERYTHING)
+    run_to_the_end(whole, loader)
+    training, loader = begin(**EVERYTHING)
+    while training.global_step < stop_after:
+        train_epoch(training, loader, PhaseClock(), lambda training, result: training.global_step >= stop_after)
+    training.save(tmp_path / "c.safetensors")
+    minigrad.manual_seed(99)
+    resumed, loader = begin(**EVERYTHING)
+    resumed.restore(tmp_path / "c.safetensors", t.load_checkpoint(tmp_path / "c.safetensors"))
+    assert resumed.global_step == stop_after
+    run_to_the_end(resumed, loader)
+    assert weights(resumed.model) == weights(whole.model)
+    assert weights(resumed.tested_model) == weights(whole.tested_model)
+
+
+def test_training_stops_early_and_goes_back_to_the_best_weights(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    losses = iter([1.0, 0.5, 0.7, 0.6, 0.9])
+    real = t.evaluate
+
+    def evaluate_as_told(model: Any, loader: Any, recipe: Any) -> Any:
+        found = real(model, loader, recipe)
+        found.loss = next(losses)
+        return found
+
+    monkeypatch.setattr(train_command, "evaluate", evaluate_as_told)
+    arguments = ["--data", "synthetic", "--limit", "4", "--batch-size", "2", "--classes", "3"]
+    arguments += ["--epochs", "9", "--patience", "2", "--output", str(tmp_path / "run")]
+    assert train_command.main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert "went back to the weights of epoch 2" in shown
+    kinds = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [r["test_loss"] for r in kinds if r["kind"] == "epoch"] == [1.0, 0.5, 0.7, 0.6]
+    assert any("validation loss has risen" in r["text"] for r in kinds if r["kind"] == "warning") is False
+    best = (tmp_path / "run" / "best.safetensors").read_bytes()
+    assert (tmp_path / "run" / "weights.safetensors").read_bytes() == best
+
+
+def test_the_best_epoch_is_the_one_with_the_lowest_loss() -> None:
+    best = Best()
+    assert [best.take(epoch, loss) for epoch, loss in enumerate([2.0, 1.0, 1.0, 3.0], 1)] == [True, True, False, False]
+    assert (best.epoch, best.loss) == (2, 1.0)
+
+
+# --- Mixup, freezing ---
+
+
+def test_mixup_mixes_pictures_and_classes_alike() -> None:
+    minigrad.manual_seed(3)
+    images = minigrad.arange(4, dtype=minigrad.float32).reshape(4, 1, 1, 1) * minigrad.ones(4, 3, 2, 2)
+    mixed, targets = t.mix(images, minigrad.tensor([0, 1, 2, 3]), 4, alpha=1.0)
+    assert np.allclose(targets.sum(1).numpy(), 1)
+    assert np.allclose(mixed[:, 0, 0, 0].numpy(), targets.numpy() @ np.arange(4))
+
+
+def test_only_the_head_learns_when_asked_to() -> None:
+    training, loader = begin(head_only=True)
+    before = weights(training.model)
+    run_to_the_end(training, loader)
+    changed = {name for name, value in weights(training.model).items() if value != before[name]}
+    assert changed == {"fc.weight", "fc.bias"}
+
+
+def test_layers_up_to_a_named_one_are_frozen_with_their_statistics() -> None:
+    training, loader = begin(freeze="Mixed_6e")
+    before = weights(training.model)
+    run_to_the_end(training, loader)
+    changed = {name.split(".")[0] for name, value in weights(training.model).items() if value != before[name]}
+    assert changed == {"Mixed_7a", "Mixed_7b", "Mixed_7c", "fc"}
+    with pytest.raises(ValueError, match="no layer 'Mixed_9x' to freeze up to; there are: Conv2d_1a_3x3"):
+        begin(freeze="Mixed_9x")
+
+
+# --- Looking on ---
+
+
+def test_the_rate_finder_stops_where_the_loss_explodes_and_suggests_less() -> None:
+    training, loader = begin(label_smoothing=0.0)
+    rates, losses = find_learning_rate(training, loader, 1e-5, 100.0, steps=30)
+    assert rates == sorted(rates)
+    assert len(rates) == len(losses) >= 5
+    falling = [3.0, 3.0, 2.9, 2.0, 1.5, 1.4, 2.0, 9.0]
+    found = suggestion([10.0**i for i in range(-8, 0)], falling)
+    assert found == pytest.approx(1e-5)
+    assert suggestion([1e-3] * 3, [1.0] * 3) is None
+    assert suggestion([10.0**i for i in range(-8, 0)], [1.0, 2, 3, 4, 5, 6, 7, 8]) is None
+
+
+def test_warnings_come_when_there_is_something_to_warn_of() -> None:
+    watch = Watch()
+    assert [watch.gradients(1.0, 10.0) for _ in range(6)] == [[]] * 6
+    assert "gradients explode" in watch.gradients(1000.0, 10.0)[0]
+    assert watch.gradients(1000.0, 10.0) == []  # it has been said
+    assert "gradients vanish" in watch.gradients(1e-9, 10.0)[0]
+    assert watch.validation(1.0) == watch.validation(2.0) == []
+    assert "1.000 → 2.000 → 3.000" in watch.validation(3.0)[0]
+    assert watch.validation(2.5) == []
+    assert "explode" in watch.gradients(1000.0, 10.0)[0]  # a new epoch
+    assert "most of 1 layers (Conv2d_1a_3x3 90%)" in watch.dead({"Conv2d_1a_3x3": 0.9, "Mixed_5b": 0.5})[0]
+
+
+def test_dead_relus_are_counted_by_layer() -> None:
+    training, loader = begin()
+    block = training.model.Conv2d_1a_3x3
+    with minigrad.no_grad():
+        block.bn.bias[:24].fill_(-1e6)
+    with dead_channels(training.model) as shares:
+        evaluate(training.model, loader, training.recipe)
+    assert shares["Conv2d_1a_3x3"] >= 24 / 32
+    assert len(shares) == 94
+
+
+def test_an_evaluation_counts_by_class() -> None:
+    found = t.Evaluation(1.0, np.array([0, 1, 1, 2]), np.array([0, 0, 1, 1]), 1.0, 4)
+    assert found.confusion.tolist() == [[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+    assert found.per_class == [0.5, 0.5, None, None]
+    assert (found.accuracy, found.shares) == (0.5, "accuracy 50.0%")
+
+
+def test_tensorboard_gets_numbers_histograms_pictures_and_settings(tmp_path: Path) -> None:
+    arguments = ["--data", "synthetic", "--limit", "4", "--batch-size", "2", "--classes", "3", "--epochs", "1"]
+    assert train_command.main([*arguments, "--tensorboard", "--output", str(tmp_path)]) == 0
+    written = b"".join(path.read_bytes() for path in (tmp_path / "tensorboard").rglob("events*"))
+    for tag in (
+        "step/loss",
+        "gradients/total",
+        "epoch/test_accuracy",
+        "weights/fc.weight",
+        "pictures",
+        "recipe",
+        "hparam",
+    ):
+        assert tag.encode() in written, tag
+
+
+# --- Recipes ---
+
+
+def test_the_published_recipes_are_those_of_their_sources() -> None:
+    guide = RECIPES["rocm-guide"]
+    assert (guide.batch_size, guide.epochs, guide.optimizer, guide.lr) == (32, 90, "sgd", 0.1)
+    assert (guide.momentum, guide.weight_decay, guide.schedule, guide.aux) == (0.9, 1e-4, "step", False)
+    assert (guide.image_size, guide.resize, guide.augment) == (299, 342, "crop")
+    assert train_command.RECIPE_DATA["rocm-guide"] == "tiny-imagenet"
+    paper = RECIPES["paper"]
+    assert (paper.optimizer, paper.alpha, paper.eps, paper.lr, paper.clip) == ("rmsprop", 0.9, 1.0, 0.045, 2.0)
+    assert (paper.label_smoothing, paper.epochs, paper.aux, paper.schedule) == (0.1, 100, True, "exponential")
+    assert paper.ema is not None
+    training, _ = begin(optimizer="rmsprop", alpha=0.9, eps=1.0)
+    assert {key: training.optimizer.param_groups[0][key] for key in ("alpha", "eps", "momentum")} == {
+        "alpha": 0.9, "eps": 1.0, "momentum": 0.9,
+    }  # fmt: skip
+
+
+BAD = {
+    "accumulate": ({"accumulate": 0}, "accumulate must be at least 1, got 0"),
+    "sgd too late": ({"sgd_after": 2}, "leaves no epoch for it"),
+    "two kinds of freezing": ({"head_only": True, "freeze": "fc"}, "either head only or freeze"),
+    "crop larger than the picture": ({"image_size": 100, "resize": 90}, "resize 90 is below the image size 100"),
+    "mixup": ({"mixup": -1.0}, "mixup must not be below 0"),
+    "clip": ({"clip": 0.0}, "clip must be above 0"),
+    "average": ({"ema": 2.0}, "ema must be between 0 and 1"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_recipes_that_cannot_be_are_refused(name: str) -> None:
+    options, message = BAD[name]
+    with pytest.raises(ValueError, match=message):
+        Recipe(**{**TINY, **options})
+
+
+# --- Data of one's own ---
+
+
+def folders(root: Path, names: dict[str, list[str]], count: int = 2) -> Path:
+    for split, classes in names.items():
+        for number, name in enumerate(classes):
+            (root / split / name).mkdir(parents=True)
+            for i in range(count):
+                pixels = np.full((90, 80, 3), 60 * number + 20 * i, np.uint8)
+                Image.fromarray(pixels).save(root / split / name / f"{i}.jpg")
+    return root
+
+
+def test_a_folder_of_pictures_trains_and_its_corrupt_ones_are_left_out_if_asked_to(tmp_path: Path, capsys: Any) -> None:
+    root = folders(tmp_path / "pictures", {"train": ["cat", "dog"], "val": ["cat", "dog"]})
+    (root / "train" / "cat" / "broken.jpg").write_bytes(b"\xff\xd8 no picture")
+    arguments = ["--data", "folder", "--root", str(root), "--batch-size", "2", "--epochs", "1", "--workers", "2"]
+    arguments += ["--augment", "crop-flip-colour", "--resize", "80"]
+    assert train_command.main([*arguments, "--output", str(tmp_path / "a")]) == 1
+    assert "broken.jpg" in capsys.readouterr().err
+    with pytest.warns(UserWarning, match=r"left out 1 of 5 pictures.*broken\.jpg"):
+        assert train_command.main([*arguments, "--skip-corrupt", "--output", str(tmp_path / "b")]) == 0
+    assert (tmp_path / "b" / "confusion.png").exists()
+
+
+def test_classes_that_differ_between_train_and_val_are_named(tmp_path: Path) -> None:
+    root = folders(tmp_path, {"train": ["cat", "dog"], "val": ["cat", "cow"]})
+    with pytest.raises(ValueError, match=r"different classes \(only in val: cow; only in train: dog\)"):
+        load_data(Recipe(data="folder", root=str(root)))
+    with pytest.raises(FileNotFoundError, match="expected train and val"):
+        load_data(Recipe(data="folder", root=str(tmp_path / "val")))
+
+
+# --- Files ---
+
+
+def test_the_last_checkpoints_are_kept(tmp_path: Path) -> None:
+    arguments = ["--data", "synthetic", "--limit", "4", "--batch-size", "2", "--classes", "3", "--epochs", "3"]
+    assert train_command.main([*arguments, "--optimizer", "sgd", "--keep", "2", "--output", str(tmp_path)]) == 0
+    kept = sorted((tmp_path / "checkpoints").iterdir())
+    assert [path.name for path in kept] == ["epoch-0002.safetensors", "epoch-0003.safetensors"]
+    assert [t.load_checkpoint(path)["position"]["epoch"] for path in kept] == [2, 3]
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from inception import training as t
+from inception.recipes import Recipe
+training = t.build(Recipe(data="synthetic", batch_size=2, optimizer="sgd"), 3, 4)
+path = Path(sys.argv[1])
+training.save(path)
+training.step = 3
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000_000, 10_000_000))
+try:
+    training.save(path)
+except OSError as error:
+    print(error)
+"""
+
+
+def test_when_the_disk_is_full_the_old_checkpoint_survives(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    done = subprocess.run([sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True)
+    assert "what was there before is unchanged" in done.stdout, done.stderr
+    assert str(path) in done.stdout
+    assert t.load_checkpoint(path)["position"]["step"] == 0
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_metrics_cut_short_by_a_kill_are_taken_up(tmp_path: Path) -> None:
+    folder = train_command.RunFolder(tmp_path)
+    for step in (1, 2, 3):
+        folder.log({"kind": "step", "global_step": step})
+    folder.log({"kind": "epoch", "global_step": 3, "epoch": 1})
+    with open(folder.metrics, "a") as file:
+        file.write('{"kind": "st')
+    folder.forget_after(3, 0)
+    assert [r["global_step"] for r in folder.records()] == [1, 2, 3]
+    (tmp_path / ".checkpoint.safetensors.1.partial").write_bytes(b"half")
+    assert not list(train_command.RunFolder(tmp_path).path.glob(".*partial"))
+
+
+def test_a_weights_file_with_another_class_count_gets_a_new_head(tmp_path: Path) -> None:
+    from inception.weights import load_pretrained, load_weights, save_weights
+
+    three, five = (build(Recipe(data="synthetic"), count, 2).model for count in (3, 5))
+    save_weights(three, tmp_path / "w.safetensors")
+    with pytest.raises(CheckpointError, match=r"(?s)another architecture.*fc\.weight"):
+        load_weights(five, tmp_path / "w.safetensors")
+    head = five.fc.weight.tolist()
+    assert load_pretrained(five, tmp_path / "w.safetensors") == ["fc.weight", "fc.bias"]
+    assert five.fc.weight.tolist() == head
+    assert five.Mixed_7c.branch1x1.conv.weight.tolist() == three.Mixed_7c.branch1x1.conv.weight.tolist()
