@@ -253,9 +253,11 @@ def _by_long_rows(height: Axis, width: Axis, pictures: int, step: int) -> Plan:
         rows, base = height.meets(r), r * total
         for q in (*range(inner[0]), *range(inner[-1] + 1, width.result)):
             start, taps = _relative(rows, met[q], width.taps, grid)
-            wanted = q * pictures
-            moved = 0 if q < inner[0] else step - pictures  # so that what is read does not go beyond the source
-            collector.add(start - moved, taps, [(moved, base + wanted, pictures)])
+            for done in range(0, pictures, step):
+                last = min(done + step, pictures)
+                # the step is moved back, so that what is read does not go beyond the source
+                lane = max(0, last - step) if q < inner[0] else last - step
+                collector.add(start + lane, taps, [(done - lane, base + q * pictures + done, last - done)])
         start, taps = _relative(rows, met[inner[0]], width.taps, grid)
         first, last = inner[0] * pictures, (inner[-1] + 1) * pictures
         for done in range(first, last, step):

@@ -1,0 +1,80 @@
+"""Handwritten digits with a feed-forward network: the smallest whole training there is.
+
+    python examples/digits_feedforward.py                   1,797 digits of 8×8, which scikit-learn brings along
+    python examples/digits_feedforward.py --root FOLDER     MNIST's four IDX files: 70,000 digits of 28×28
+
+Prepare the data, split it, feed batches forward, compute the loss, go backward, move the weights; and look at the
+pictures of the test set, which the network has not seen, to know what it has learned.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import minigrad
+from minigrad import nn, optim
+from minigrad.data import DataLoader, transforms
+from minigrad.data.datasets import MNIST, Digits
+
+
+def network(pixels: int) -> nn.Module:
+    """Two hidden layers; one score for each digit."""
+    return nn.Sequential(
+        nn.Flatten(),  #             N x pixels
+        nn.Linear(pixels, 128),  #   N x 128
+        nn.ReLU(),
+        nn.Dropout(0.2),
+        nn.Linear(128, 64),  #       N x 64
+        nn.ReLU(),
+        nn.Linear(64, 10),  #        N x 10
+    )
+
+
+def train_epoch(model: nn.Module, loader: DataLoader, optimizer: optim.Optimizer) -> float:
+    """One pass over the training pictures; returns the mean loss."""
+    model.train()
+    total = 0.0
+    for images, labels in loader:
+        scores = model(images)  # forward pass
+        loss = nn.functional.cross_entropy(scores, labels)  # loss computation
+        optimizer.zero_grad()
+        loss.backward()  # backward pass
+        optimizer.step()  # optimization pass
+        total += loss.item() * len(labels)
+    return total / len(loader.dataset)
+
+
+def accuracy(model: nn.Module, loader: DataLoader) -> float:
+    """Share of the pictures whose highest score is the right one."""
+    model.eval()
+    with minigrad.no_grad():
+        return sum(int((model(images).argmax(1) == labels).sum()) for images, labels in loader) / len(loader.dataset)
+
+
+def main(arguments: list[str] | None = None) -> float:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, help="folder of MNIST's IDX files")
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--lr", type=float, default=0.001)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+
+    minigrad.manual_seed(options.seed)
+    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize([0.3], [0.35])])
+    if options.root is None:
+        train, test = (Digits(train, transform) for train in (True, False))
+    else:
+        train, test = (MNIST(options.root, train, transform) for train in (True, False))
+    loader = DataLoader(train, 64, shuffle=True, seed=options.seed)
+    test_loader = DataLoader(test, 256)
+    model = network(train[0][0].numel())
+    optimizer = optim.Adam(model.parameters(), lr=options.lr)
+    for epoch in range(options.epochs):
+        loss = train_epoch(model, loader, optimizer)
+        print(f"epoch {epoch + 1:2}: loss {loss:.3f}, test accuracy {accuracy(model, test_loader):.1%}")
+    return accuracy(model, test_loader)
+
+
+if __name__ == "__main__":
+    main()

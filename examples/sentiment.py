@@ -1,0 +1,171 @@
+"""Is a review good or bad? Words become vectors that are learned too (embeddings).
+
+    python examples/sentiment.py --root aclImdb     the 50,000 reviews of the Large Movie Review Dataset
+    python examples/sentiment.py                    short reviews made up of a few hundred words, to see it run
+
+Each word has a vector of 16 numbers; the mean over a review's words goes through one layer to one number. Binary cross
+entropy, because there are two classes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+
+import minigrad
+from minigrad import nn, optim
+from minigrad.data import DataLoader
+from minigrad.data.datasets import TextFolder, Vocabulary
+
+mpl.use("Agg")
+from matplotlib.figure import Figure
+
+GOOD = tuple(
+    [
+        "wonderful",
+        "moving",
+        "brilliant",
+        "touching",
+        "funny",
+        "superb",
+        "charming",
+        "clever",
+        "honest",
+        "gripping",
+        "warm",
+    ]
+)
+BAD = tuple(
+    [
+        "boring",
+        "awful",
+        "clumsy",
+        "predictable",
+        "dull",
+        "tedious",
+        "flat",
+        "pointless",
+        "shallow",
+        "noisy",
+        "forgettable",
+    ]
+)
+OTHER = tuple(
+    [
+        "the",
+        "film",
+        "plot",
+        "actors",
+        "scene",
+        "music",
+        "camera",
+        "story",
+        "ending",
+        "it",
+        "was",
+        "and",
+        "with",
+        "a",
+        "of",
+        "this",
+        "very",
+    ]
+)
+
+
+class Classifier(nn.Module):
+    """The mean of the words' vectors, then one number: above 0 the review is a good one."""
+
+    def __init__(self, words: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(words, 16, padding_idx=0)
+        self.dropout = nn.Dropout(0.2)
+        self.output = nn.Linear(16, 1)
+
+    def forward(self, numbers: Any) -> Any:
+        vectors = self.embedding(numbers)  #                        N x words x 16
+        there = (numbers != 0).to(vectors.dtype).unsqueeze(2)  #    N x words x 1: padding does not count
+        mean = (vectors * there).sum(1) / there.sum(1).clamp(min=1)  # N x 16
+        return self.output(self.dropout(mean)).squeeze(1)  #        N
+
+
+def made_up(count: int, seed: int) -> list[tuple[str, int]]:
+    """Reviews that lean one way, though not with every word."""
+    random = np.random.default_rng(seed)
+    reviews = []
+    for i in range(count):
+        telling, other = (GOOD, BAD) if i % 2 else (BAD, GOOD)
+        said = [*random.choice(OTHER, 15), *random.choice(telling, random.integers(1, 5))]
+        said += [*random.choice(other, random.integers(0, 2))]
+        reviews.append((" ".join(random.permutation(said)), i % 2))
+    return reviews
+
+
+def main(arguments: list[str] | None = None) -> float:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, help="folder aclImdb")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--length", type=int, default=250, help="words of a review that are read")
+    parser.add_argument("--output", type=Path, default=Path("runs/sentiment"))
+    options = parser.parse_args(arguments)
+
+    minigrad.manual_seed(0)
+    if options.root is None:
+        train, test = made_up(4000, 0), made_up(1000, 1)
+    else:
+        train, test = ([(t, c) for t, c in iter_items(TextFolder(options.root, s))] for s in ("train", "test"))
+    vocabulary = Vocabulary((text for text, _ in train), 10_000)
+
+    def collate(items: list[tuple[str, int]]) -> tuple[Any, Any]:
+        texts, labels = zip(*items, strict=True)
+        return vocabulary.batch(texts, options.length), minigrad.tensor([float(label) for label in labels])
+
+    model = Classifier(len(vocabulary))
+    optimizer = optim.Adam(model.parameters(), lr=0.01)
+    loss_function = nn.BCEWithLogitsLoss()
+    curves: dict[str, list[float]] = {name: [] for name in ("training loss", "test loss", "test accuracy")}
+    for epoch in range(options.epochs):
+        model.train()
+        losses = []
+        for numbers, labels in DataLoader(train, 64, shuffle=True, seed=epoch, collate_fn=collate):
+            loss = loss_function(model(numbers), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        model.eval()
+        with minigrad.no_grad():
+            numbers, labels = collate(test)
+            scores = model(numbers)
+            values = (
+                np.mean(losses),
+                loss_function(scores, labels).item(),
+                ((scores > 0) == (labels > 0)).float().mean(),
+            )
+        for name, value in zip(curves, values, strict=True):
+            curves[name].append(float(value))
+        print(f"epoch {epoch + 1:2}: " + ", ".join(f"{name} {curve[-1]:.3f}" for name, curve in curves.items()))
+
+    options.output.mkdir(parents=True, exist_ok=True)
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for name, curve in curves.items():
+        axes.plot(range(1, len(curve) + 1), curve, label=name)
+    axes.set(xlabel="epoch", title="Reviews, by the mean of their words' vectors")
+    axes.legend()
+    figure.savefig(options.output / "curves.png", dpi=100)
+    print(f"  {options.output / 'curves.png'}")
+    return curves["test accuracy"][-1]
+
+
+def iter_items(dataset: TextFolder) -> list[tuple[str, int]]:
+    """All items of a dataset."""
+    return [dataset[i] for i in range(len(dataset))]
+
+
+if __name__ == "__main__":
+    main()
