@@ -2,7 +2,8 @@
 
     python -m benchmarks [--rounds N] [PART …]
 
-Parts: steps, inference, small, overhead, convolutions, scaling, import, profile. Without any, all; what another run has
+Parts: steps, inference, small, overhead, convolutions, scaling, import, loading,
+profile. Without any, all; what another run has
 measured before stays in results.json. The two engines run in alternating processes, several rounds; the ratio of a
 round is that of its medians, and what is reported is the median ratio and its range, because machines are shared and
 noisy. Engines that are not installed (extra ``bench``) are left out.
@@ -27,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import figures
+from benchmarks import loading as loading_case
 from inception.training import PHASES
 from minigrad.checkpoint import write_atomically
 from minigrad.kernels.threads import get_num_threads
@@ -224,6 +226,11 @@ def importing(rounds: int) -> dict[str, Any]:
     return {**result, "initialisation_seconds": initialisation_seconds()}
 
 
+def loading(rounds: int) -> dict[str, Any]:
+    """Whether worker processes keep a step fed from JPEGs."""
+    return loading_case.measure()
+
+
 def initialisation_seconds() -> float:
     """The processor time that drawing Inception V3's initial weights takes (the least of three)."""
     from inception import inception_v3
@@ -262,6 +269,7 @@ PARTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "convolutions": convolutions,
     "scaling": scaling,
     "import": importing,
+    "loading": loading,
     "profile": profile,
 }
 
@@ -313,12 +321,14 @@ def table(results: dict[str, Any]) -> str:
             ("convolution_milliseconds", "80 to 192 channels on 73 × 73, batch 8, both ways, milliseconds"),
         )
     )
+    waiting = ", ".join(f"{found['waiting']:.1%} with {count} workers" for count, found in results["loading"].items())
     return "\n".join(rows) + (
         f"\n\nMeasured {where['date']} on {where['threads']} threads of an {where['processor']}, torch "
         f"{where['torch']}, NumPy {where['numpy']}. The training steps take {limits} times what their convolutions' "
         f"arithmetic alone would take at the best rate of BLAS here. `import minigrad` takes "
         f"{imports['minigrad_seconds']:.2f} s, of which NumPy {imports['of_which_numpy']:.2f} s; drawing the initial "
-        f"weights {imports['initialisation_seconds']:.2f} s. Other engines: {peers}.\n\n"
+        f"weights {imports['initialisation_seconds']:.2f} s. A step at 75 × 75 waits for its JPEGs (of "
+        f"256 × 256, random crops) for this share of its time: {waiting}. Other engines: {peers}.\n\n"
         "![Time of every convolution](docs/images/bench-convolutions.png)\n\n"
         "![Time of a step by phase and operation](docs/images/bench-step.png)\n\n"
         "![Time and memory as work grows](docs/images/bench-scaling.png)"

@@ -24,57 +24,9 @@ from minigrad.data.datasets import TextFolder, Vocabulary
 mpl.use("Agg")
 from matplotlib.figure import Figure
 
-GOOD = tuple(
-    [
-        "wonderful",
-        "moving",
-        "brilliant",
-        "touching",
-        "funny",
-        "superb",
-        "charming",
-        "clever",
-        "honest",
-        "gripping",
-        "warm",
-    ]
-)
-BAD = tuple(
-    [
-        "boring",
-        "awful",
-        "clumsy",
-        "predictable",
-        "dull",
-        "tedious",
-        "flat",
-        "pointless",
-        "shallow",
-        "noisy",
-        "forgettable",
-    ]
-)
-OTHER = tuple(
-    [
-        "the",
-        "film",
-        "plot",
-        "actors",
-        "scene",
-        "music",
-        "camera",
-        "story",
-        "ending",
-        "it",
-        "was",
-        "and",
-        "with",
-        "a",
-        "of",
-        "this",
-        "very",
-    ]
-)
+GOOD = "wonderful moving brilliant touching funny superb charming clever honest gripping warm"
+BAD = "boring awful clumsy predictable dull tedious flat pointless shallow noisy forgettable"
+OTHER = "the film plot actors scene music camera story ending it was and with a of this very"
 
 
 class Classifier(nn.Module):
@@ -96,10 +48,11 @@ class Classifier(nn.Module):
 def made_up(count: int, seed: int) -> list[tuple[str, int]]:
     """Reviews that lean one way, though not with every word."""
     random = np.random.default_rng(seed)
+    good, bad, neutral = (words.split() for words in (GOOD, BAD, OTHER))
     reviews = []
     for i in range(count):
-        telling, other = (GOOD, BAD) if i % 2 else (BAD, GOOD)
-        said = [*random.choice(OTHER, 15), *random.choice(telling, random.integers(1, 5))]
+        telling, other = (good, bad) if i % 2 else (bad, good)
+        said = [*random.choice(neutral, 15), *random.choice(telling, random.integers(1, 5))]
         said += [*random.choice(other, random.integers(0, 2))]
         reviews.append((" ".join(random.permutation(said)), i % 2))
     return reviews

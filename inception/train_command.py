@@ -248,6 +248,7 @@ class Report:
         self.folder, self.classes, self.log_gradients, self.board = folder, classes, log_gradients, board
         self.watch = Watch()
         self.bar: Any = None
+        self.norm: float | None = None  # of all gradients, when it was last computed
 
     def begin_epoch(self, training: Training) -> None:
         """A progress bar for the steps that are left of the epoch."""
@@ -266,6 +267,8 @@ class Report:
         progress = training.progress
         speed = (progress.seen - self.seen_before) / (time.perf_counter() - self.started)
         shown = {"loss": f"{progress.loss:.3f}", "acc": f"{progress.accuracy:.1%}", "img_s": f"{speed:.1f}"}
+        if self.norm is not None:
+            shown["grad"] = f"{self.norm:.2g}"
         self.bar.set_postfix(shown, lr=f"{training.lr:.2e}", refresh=False)
         self.bar.update(1)
         record: dict[str, Any] = {"kind": "step", "epoch": training.epoch + 1, "step": training.step}
@@ -276,13 +279,15 @@ class Report:
         self.log(record)
         if training.global_step % self.log_gradients == 0 or training.global_step == 1:
             norms = gradient_norms(training.model)
+            self.norm = norms["total"]
             self.log({"kind": "gradients", "global_step": training.global_step, **norms})
             self.warn(training, self.watch.gradients(norms["total"], weight_norm(training.model)))
 
     def end_epoch(self, training: Training, test: Evaluation, clock: PhaseClock, dead: dict[str, float]) -> None:
         """The model has been tested."""
         progress = training.progress
-        print(f"  time: {clock}")
+        memory = memory_megabytes()
+        print(f"  time: {clock}" + ("" if memory is None else f" · memory {memory:,.0f} MB"))
         print(
             f"  train loss {progress.loss:.3f}, accuracy {progress.accuracy:.1%} · "
             f"test loss {test.loss:.3f}, {test.shares}",

@@ -387,6 +387,18 @@ class Tensor(TensorBase):
     def __rtruediv__(self, other: Any) -> Tensor:
         return ops.div(other, self)
 
+    def __mod__(self, other: Any) -> Tensor:
+        return ops.remainder(self, other)
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return ops.remainder(other, self)
+
+    def __floordiv__(self, other: Any) -> Tensor:
+        return ops.floor_divide(self, other)
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return ops.floor_divide(other, self)
+
     def __pow__(self, other: Any) -> Tensor:
         return ops.pow(self, other)
 
@@ -462,6 +474,8 @@ class Tensor(TensorBase):
 
     # --- And the same in place: x.f_(…) is x with the values of x.f(…) ---
 
+    remainder, fmod, floor_divide = ops.remainder, ops.fmod, ops.floor_divide
+    remainder_, fmod_, floor_divide_ = map(_in_place, (ops.remainder, ops.fmod, ops.floor_divide))
     add_, sub_, mul_, div_, pow_ = map(_in_place, (ops.add, ops.sub, ops.mul, ops.div, ops.pow))
     neg_, abs_, exp_, log_, sqrt_ = map(_in_place, (ops.neg, ops.abs, ops.exp, ops.log, ops.sqrt))
     rsqrt_, sin_, cos_, log1p_, expm1_ = map(_in_place, (ops.rsqrt, ops.sin, ops.cos, ops.log1p, ops.expm1))

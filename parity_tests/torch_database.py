@@ -18,6 +18,7 @@ from minigrad.testing import ParityReport, assert_parity
 
 #: The operations of the database that minigrad has, by their names there.
 NAMES = """
+    floor_divide fmod remainder
     T __getitem__ __radd__ __rdiv__ __rmatmul__ __rmul__ __rpow__ __rsub__ abs add addmm all amax amin any arange
     argmax argmin argsort bmm bool broadcast_to byte cat ceil char chunk clamp clone contiguous cos cumsum
     div.floor_rounding div.no_rounding_mode div.trunc_rounding dot double einsum eq exp expand expand_as expm1 eye

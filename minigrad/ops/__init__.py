@@ -22,7 +22,20 @@ from minigrad.ops.activation import (
 from minigrad.ops.conv import conv1d, conv2d, conv_transpose2d
 from minigrad.ops.ctc import ctc_loss
 from minigrad.ops.einsum import einsum
-from minigrad.ops.elementwise import add, clone, contiguous, div, mul, neg, pow, sub, to_dtype
+from minigrad.ops.elementwise import (
+    add,
+    clone,
+    contiguous,
+    div,
+    floor_divide,
+    fmod,
+    mul,
+    neg,
+    pow,
+    remainder,
+    sub,
+    to_dtype,
+)
 from minigrad.ops.embedding import embedding
 from minigrad.ops.indexing import gather, getitem, index_put, index_select, scatter_add, setitem, take_along_dim
 from minigrad.ops.linalg import addmm, bilinear, bmm, dot, linear, matmul, mm, outer, tensordot
@@ -172,6 +185,8 @@ __all__ = [
     "flatten",
     "flip",
     "floor",
+    "floor_divide",
+    "fmod",
     "fold",
     "gather",
     "ge",
@@ -232,6 +247,7 @@ __all__ = [
     "reciprocal",
     "relu",
     "relu6",
+    "remainder",
     "repeat",
     "reshape",
     "roll",

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.device import to_host
 from minigrad.function import Function, TensorBase, wrap
 from minigrad.ops.promotion import as_tensor_operand, cast, promote, to_floating
 from minigrad.ops.selection import eq, logical_and, where
@@ -69,6 +70,36 @@ class Div(Function):
         x, y = self.saved_tensors
         grad_x = grad / y
         return grad_x, None if x is None else -grad_x * (x / y)
+
+
+class Remainder(Function):
+    """z = x − y · ⌊x / y⌋, with the sign of y        ∂L/∂x = ∂L/∂z,  ∂L/∂y = −∂L/∂z · ⌊x / y⌋"""
+
+    broadcasts = True
+
+    def forward(self, x: Any, y: Any) -> Any:
+        with np.errstate(divide="ignore", invalid="ignore"):  # NaN, as in torch
+            if self.needs_input_grad[1]:
+                self.save_for_backward(np.floor_divide(x, y))
+            return np.remainder(x, y)
+
+    def backward(self, grad: Any) -> Any:
+        return grad, -grad * self.saved_tensors[0] if self.needs_input_grad[1] else None
+
+
+class Fmod(Function):
+    """z = x − y · trunc(x / y), with the sign of x        ∂L/∂x = ∂L/∂z,  ∂L/∂y = −∂L/∂z · trunc(x / y)"""
+
+    broadcasts = True
+
+    def forward(self, x: Any, y: Any) -> Any:
+        with np.errstate(divide="ignore", invalid="ignore"):  # NaN, as in torch
+            if self.needs_input_grad[1]:
+                self.save_for_backward(np.trunc(x / y))
+            return np.fmod(x, y)
+
+    def backward(self, grad: Any) -> Any:
+        return grad, -grad * self.saved_tensors[0] if self.needs_input_grad[1] else None
 
 
 class Neg(Function):
@@ -172,12 +203,55 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
         )
     x, y = promote(input, other)
     if rounding_mode is not None:
+        kinds = [v.array.dtype.kind for v in (x, y) if isinstance(v, TensorBase)]
+        if rounding_mode == "floor" and not isinstance(y, float) and set(kinds) <= {"i", "u"}:  # exact, however large
+            x, y = _divisible(x, y)
+            return wrap(np.floor_divide(*(v.array if isinstance(v, TensorBase) else v for v in (x, y))))
         quotient = (floor if rounding_mode == "floor" else trunc)(div(x, y))
         kinds = [v.array.dtype for v in (x, y) if isinstance(v, TensorBase)]
         return quotient if kinds[0].kind == "f" else cast(quotient, kinds[0])
     return Div.apply(
         to_floating(x) if isinstance(x, TensorBase) else x, to_floating(y) if isinstance(y, TensorBase) else y
     )
+
+
+def remainder(input: Any, other: Any) -> Any:
+    """What is left of input divided by other, broadcast; with the sign of other, as Python's ``%``.
+
+    Raises:
+        RuntimeError: for integers divided by 0.
+    """
+    return Remainder.apply(*_divisible(input, other))
+
+
+def fmod(input: Any, other: Any) -> Any:
+    """What is left of input divided by other, broadcast; with the sign of input, as C's ``fmod``.
+
+    Raises:
+        RuntimeError: for integers divided by 0.
+    """
+    return Fmod.apply(*_divisible(as_tensor_operand("fmod", input), other))
+
+
+def floor_divide(input: Any, other: Any) -> Any:
+    """⌊input / other⌋, broadcast.
+
+    Raises:
+        RuntimeError: for integers divided by 0.
+    """
+    return div(input, other, rounding_mode="floor")
+
+
+def _divisible(input: Any, other: Any) -> tuple[Any, Any]:
+    """Both of one dtype; integers not by 0."""
+    x, y = promote(input, other)
+    divisor = y.array if isinstance(y, TensorBase) else np.asarray(y)
+    dtypes = [v.array.dtype.kind for v in (x, y) if isinstance(v, TensorBase)]
+    if "b" in dtypes:
+        raise RuntimeError("the remainder of bool tensors is not supported; convert them with .to()")
+    if "f" not in dtypes and not isinstance(y, float) and to_host(np.any(divisor == 0)):
+        raise RuntimeError("ZeroDivisionError")
+    return x, y
 
 
 def neg(input: Any) -> Any:

@@ -92,6 +92,13 @@ record(
     s.broadcastable(values="positive"),
     lambda m, F: m.div(m.ones(2), 2, rounding_mode="up"),
 )
+record("remainder", lambda m, F, x, y: m.remainder(x, y) + x % 2, s.broadcastable(values="positive"))
+record("fmod", lambda m, F, x, y: m.fmod(-x, y), s.broadcastable(values="positive"))
+record(
+    "floor_divide",
+    lambda m, F, x, y: m.floor_divide(x.detach(), y.detach()) + 3 // y.detach() + x * y,
+    s.broadcastable(values="positive"),
+)
 record(
     "masked_fill",
     lambda m, F, x: x.masked_fill(x > 0.3, -2.5),

@@ -1,0 +1,50 @@
+"""Does the loader keep a training step fed? JPEGs of 256 x 256 from a folder, random crops of 75 x 75, batch 32."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from inception.data import load_data
+from inception.recipes import Recipe
+from inception.training import WAITING, PhaseClock, build, train_epoch
+from minigrad.data import DataLoader
+from minigrad.data.datasets import SyntheticPictures
+
+PICTURES, SIZE, BATCH = 1024, 256, 32
+
+
+def write_pictures(folder: Path) -> None:
+    """A folder for each of four classes, of made-up photographs with noise in them (about 30 kB each)."""
+    pictures = SyntheticPictures(PICTURES, SIZE, 4)
+    for split, count in (("train", PICTURES), ("val", 8)):
+        for i in range(count):
+            picture, label = pictures[i]
+            target = folder / split / str(label) / f"{i}.jpg"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            picture.save(target, quality=85)
+
+
+def measure() -> dict[str, Any]:
+    """For 0, 1 and 2 workers: the share of an epoch that training waits for pictures, and pictures a second."""
+    results = {}
+    with tempfile.TemporaryDirectory() as folder:
+        write_pictures(Path(folder))
+        recipe = Recipe(data="folder", root=folder, augment="crop-flip", batch_size=BATCH, epochs=2)
+        data = load_data(recipe)
+        for workers in (0, 1, 2):
+            loader = DataLoader(data.train, BATCH, shuffle=True, seed=0, drop_last=True, num_workers=workers)
+            training = build(recipe, len(data.classes), len(loader))
+            train_epoch(training, loader, PhaseClock(), lambda training, result: training.step == 3)  # warm-up
+            training.step = 0
+            clock, start = PhaseClock(), time.perf_counter()
+            train_epoch(training, loader, clock)
+            seconds = time.perf_counter() - start
+            results[str(workers)] = {
+                "waiting": round(clock.seconds[WAITING] / seconds, 4),
+                "images_per_second": round(len(loader) * BATCH / seconds, 1),
+            }
+            print(f"{workers} workers: {results[str(workers)]}", flush=True)
+    return results

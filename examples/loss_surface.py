@@ -1,0 +1,122 @@
+"""The loss as a landscape: gradient descent walks down it.
+
+    python examples/loss_surface.py
+
+Left, a model with two weights, so that the picture is the whole truth: y = tanh(w · x) · v, fitted to a few points.
+Right, a network with thousands of weights: the landscape over the plane in which its own walk went furthest (the first
+two principal directions of the weights on the way; Li et al. 2018, "Visualizing the Loss Landscape of Neural Nets").
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from minigrad.nn.utils import parameters_to_vector, vector_to_parameters
+
+import minigrad
+from minigrad import nn, optim
+from minigrad.data.datasets import Digits
+
+mpl.use("Agg")
+from matplotlib.figure import Figure
+
+Loss = Callable[[np.ndarray], float]
+
+
+def two_weights(steps: int) -> tuple[Loss, np.ndarray]:
+    """The loss of a model with two weights, and where gradient descent went: (steps + 1, 2)."""
+    x = minigrad.linspace(-2, 2, 21)
+    y = minigrad.tanh(1.5 * x) * 1.2
+    weights = minigrad.tensor([-0.4, 2.4], requires_grad=True)
+    optimizer = optim.SGD([weights], lr=0.15)
+
+    def loss(w: Any) -> Any:
+        return nn.functional.mse_loss(minigrad.tanh(w[0] * x) * w[1], y)
+
+    walk = [weights.detach().numpy().copy()]
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss(weights).backward()
+        optimizer.step()
+        walk.append(weights.detach().numpy().copy())
+    return lambda point: loss(minigrad.tensor(point.tolist())).item(), np.array(walk)
+
+
+def network(steps: int) -> tuple[Loss, np.ndarray, tuple[float, float]]:
+    """The loss of a network on the plane of its walk, the walk on that plane, and how much of it lies in there."""
+    minigrad.manual_seed(0)
+    digits = Digits()
+    images = minigrad.from_numpy(digits.data[:500].reshape(500, -1).astype(np.float32) / 255)
+    labels = minigrad.from_numpy(digits.targets[:500])
+    model = nn.Sequential(nn.Linear(64, 32), nn.Tanh(), nn.Linear(32, 10))
+    optimizer = optim.SGD(model.parameters(), lr=0.5)
+
+    def loss() -> Any:
+        return nn.functional.cross_entropy(model(images), labels)
+
+    walk = [parameters_to_vector(model.parameters()).detach().numpy().copy()]
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss().backward()
+        optimizer.step()
+        walk.append(parameters_to_vector(model.parameters()).detach().numpy().copy())
+    end = walk[-1]
+    offsets = np.array(walk) - end
+    _, sizes, directions = np.linalg.svd(offsets, full_matrices=False)
+    plane = directions[:2]
+
+    def loss_at(point: np.ndarray) -> float:
+        with minigrad.no_grad():
+            vector_to_parameters(minigrad.from_numpy((end + point @ plane).astype(np.float32)), model.parameters())
+            return loss().item()
+
+    shares = sizes[:2] ** 2 / (sizes**2).sum()
+    return loss_at, offsets @ plane.T, (float(shares[0]), float(shares[1]))
+
+
+def draw(axes: Any, loss: Loss, walk: np.ndarray, resolution: int) -> None:
+    """The landscape around a walk, and the walk on it."""
+    low, high = walk.min(0), walk.max(0)
+    low, high = low - 0.35 * (high - low) - 1e-3, high + 0.35 * (high - low) + 1e-3
+    across, along = (np.linspace(low[i], high[i], resolution) for i in (0, 1))
+    heights = np.array([[loss(np.array([a, b])) for a in across] for b in along])
+    ways = np.array([loss(point) for point in walk])
+    axes.computed_zorder = False
+    axes.plot_surface(*np.meshgrid(across, along), heights, cmap="viridis", alpha=0.85, linewidth=0, zorder=1)
+    axes.plot(walk[:, 0], walk[:, 1], ways + 0.02 * np.ptp(heights), "o-", color="#cf222e", markersize=2.5, zorder=2)
+    axes.set_zlabel("loss")
+    axes.view_init(38, -60)
+
+
+def main(arguments: list[str] | None = None) -> list[float]:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--resolution", type=int, default=40)
+    parser.add_argument("--output", type=Path, default=Path("runs/loss_surface"))
+    options = parser.parse_args(arguments)
+
+    figure = Figure(figsize=(13, 6))
+    loss, walk = two_weights(options.steps)
+    left = figure.add_subplot(1, 2, 1, projection="3d")
+    draw(left, loss, walk, options.resolution)
+    left.set(title=f"Two weights: loss {loss(walk[0]):.2f} → {loss(walk[-1]):.3f}", xlabel="w", ylabel="v")
+    deep, path, shares = network(options.steps)
+    right = figure.add_subplot(1, 2, 2, projection="3d")
+    draw(right, deep, path, options.resolution)
+    right.set(
+        title=f"2,410 weights: loss {deep(path[0]):.2f} → {deep(path[-1]):.3f}", xlabel=f"{shares[0]:.0%} of the walk"
+    )
+    right.set_ylabel(f"{shares[1]:.0%} of the walk")
+    options.output.mkdir(parents=True, exist_ok=True)
+    figure.savefig(options.output / "surface.png", dpi=100, bbox_inches="tight")
+    print(f"  {options.output / 'surface.png'}")
+    return [loss(walk[0]), loss(walk[-1]), deep(path[0]), deep(path[-1])]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""Transfer learning: what a network has learned about seven kinds of clothing serves for three new ones.
+
+    python examples/transfer_learning.py
+
+The first layers of a network find edges and textures, which are good for other pictures too. So keep them as they are
+(frozen), replace the last layer by a new one, and train only that: here 1,731 of 25,251 weights. Because frozen layers
+always give the same, what they find in a picture is computed once. Beside it the same network learns from scratch,
+which takes several times as long; with pictures enough it comes further.
+With Inception V3 and pictures of your own: ``train_inception.py --recipe transfer --root … --weights …``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+
+import minigrad
+from minigrad import nn, optim
+from minigrad.data import DataLoader, TensorDataset
+from minigrad.data.datasets import embedded_clothing
+
+mpl.use("Agg")
+from matplotlib.figure import Figure
+
+NEW = (0, 3, 6)  # T-shirt, dress and shirt
+KNOWN = tuple(label for label in range(10) if label not in NEW)
+
+
+def pictures_of(labels: tuple[int, ...], train: bool, per_class: int | None = None) -> TensorDataset:
+    """Pictures of some classes, which are numbered from 0 on in that order."""
+    clothing = embedded_clothing(train)
+    chosen = np.concatenate([np.flatnonzero(clothing.targets == label)[:per_class] for label in labels])
+    images = clothing.data[chosen, None].astype(np.float32) / 255 - 0.3
+    numbers = np.array([labels.index(label) for label in clothing.targets[chosen]], np.int64)
+    return TensorDataset(minigrad.from_numpy(images), minigrad.from_numpy(numbers))
+
+
+class Network(nn.Module):
+    """Layers that see (``features``), and one that names (``head``)."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for inputs, outputs in ((1, 16), (16, 32), (32, 64)):
+            layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2)]
+        self.features = nn.Sequential(*layers, nn.Flatten())  # N x 1 x 28 x 28 -> N x 576
+        self.head = nn.Linear(64 * 3 * 3, classes)
+
+    def forward(self, x: Any) -> Any:
+        return self.head(self.features(x))
+
+
+def train(model: nn.Module, data: TensorDataset, test: TensorDataset, steps: int, lr: float) -> list[float]:
+    """Adam; returns the test accuracy after every tenth of the steps."""
+    optimizer = optim.Adam(model.parameters(), lr=lr)
+    accuracies, loader, taken = [], DataLoader(data, min(32, len(data)), shuffle=True, seed=0, drop_last=True), 0
+    while taken < steps:
+        for images, labels in loader:
+            model.train()
+            loss = nn.functional.cross_entropy(model(images), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            taken += 1
+            if taken % max(1, steps // 10) == 0:
+                accuracies.append(accuracy(model, test))
+            if taken == steps:
+                break
+    return accuracies
+
+
+def accuracy(model: nn.Module, data: TensorDataset) -> float:
+    """Share of the pictures that are named correctly."""
+    model.eval()
+    with minigrad.no_grad():
+        images, labels = data.tensors
+        return float((model(images).argmax(1) == labels).float().mean())
+
+
+def features_of(model: Network, data: TensorDataset) -> TensorDataset:
+    """What the frozen layers find in every picture."""
+    model.eval()
+    with minigrad.no_grad():
+        return TensorDataset(model.features(data.tensors[0]), data.tensors[1])
+
+
+def main(arguments: list[str] | None = None) -> tuple[float, float]:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=600, help="of the training on the known classes")
+    parser.add_argument("--pictures", type=int, default=20, help="of each new class")
+    parser.add_argument("--output", type=Path, default=Path("runs/transfer_learning"))
+    options = parser.parse_args(arguments)
+
+    minigrad.manual_seed(0)
+    model = Network(len(KNOWN))
+    known = train(model, pictures_of(KNOWN, True), pictures_of(KNOWN, False), options.steps, 0.002)
+    print(f"seven known classes: {known[-1]:.1%} of the test pictures are right")
+    few, test = pictures_of(NEW, True, options.pictures), pictures_of(NEW, False)
+    model.head = nn.Linear(64 * 3 * 3, len(NEW))  # the new last layer
+    start = time.perf_counter()
+    curves = {
+        "frozen features, new head": train(model.head, features_of(model, few), features_of(model, test), 100, 0.005)
+    }
+    between = time.perf_counter()
+    curves["from scratch"] = train(Network(len(NEW)), few, test, 100, 0.002)
+    seconds = between - start, time.perf_counter() - between
+    for (name, curve), taken in zip(curves.items(), seconds, strict=True):
+        print(f"three new classes, {options.pictures} pictures of each, {name}: {curve[-1]:.1%} in {taken:.2f} s")
+
+    options.output.mkdir(parents=True, exist_ok=True)
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for name, curve in curves.items():
+        axes.plot(range(10, 10 * len(curve) + 1, 10), curve, "o-", label=name)
+    axes.set(
+        xlabel="step",
+        ylabel="test accuracy",
+        title=f"T-shirt, dress or shirt, from {options.pictures} pictures of each",
+    )
+    axes.legend()
+    figure.savefig(options.output / "curves.png", dpi=100)
+    print(f"  {options.output / 'curves.png'}")
+    return curves["frozen features, new head"][-1], curves["from scratch"][-1]
+
+
+if __name__ == "__main__":
+    main()
