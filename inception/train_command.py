@@ -175,7 +175,7 @@ def run(options: argparse.Namespace) -> int:
     if stopped:
         print(f"\nstopped; saved {folder.checkpoint}\ngo on with: {how_to_go_on(folder)}")
         return 130
-    finish(training, test_loader, test_set, classes, folder, board)
+    finish(training, test_loader, test_set, folder, report)
     return 0
 
 
@@ -248,6 +248,7 @@ class Report:
         self.folder, self.classes, self.log_gradients, self.board = folder, classes, log_gradients, board
         self.watch = Watch()
         self.bar: Any = None
+        self.test: Evaluation | None = None  # the last one
         self.norm: float | None = None  # of all gradients, when it was last computed
 
     def begin_epoch(self, training: Training) -> None:
@@ -285,6 +286,7 @@ class Report:
 
     def end_epoch(self, training: Training, test: Evaluation, clock: PhaseClock, dead: dict[str, float]) -> None:
         """The model has been tested."""
+        self.test = test
         progress = training.progress
         memory = memory_megabytes()
         print(f"  time: {clock}" + ("" if memory is None else f" · memory {memory:,.0f} MB"))
@@ -372,16 +374,17 @@ def finish(
     training: Training,
     test_loader: DataLoader,
     test_set: Any,
-    classes: tuple[str, ...],
     folder: RunFolder,
-    board: Board | None = None,
+    report: Report,
 ) -> None:
     """Writes the weights and the pictures."""
-    model = training.tested_model
+    model, classes, board, test = training.tested_model, report.classes, report.board, report.test
     if training.recipe.patience is not None and training.best.epoch < training.epoch and folder.best.exists():
         load_weights(model, folder.best)
+        test = None
         print(f"went back to the weights of epoch {training.best.epoch}, which had the lowest validation loss")
-    test = evaluate(model, test_loader, training.recipe)
+    if test is None:  # the weights are not those of the last test
+        test = evaluate(model, test_loader, training.recipe)
     save_weights(model, folder.weights, description(training.recipe, classes))
     figures.draw_curves(folder.records(), folder.curves)
     names = [*classes, *(f"class {i}" for i in range(len(classes), model.fc.out_features))]
