@@ -79,7 +79,7 @@ OPTIONS: dict[str, tuple[str, Any]] = {
     "ema": ("test and keep an exponential moving average of the weights, with this decay", float),
     "seed": ("fixes initial weights, order of the pictures, and every random change", int),
     "dtype": ("float32 or float64", str),
-    "device": ("where to compute: cpu", str),
+    "device": ("where to compute: cpu, gpu or gpu:1", str),
 }  # fmt: skip
 
 
@@ -144,7 +144,13 @@ def run(options: argparse.Namespace) -> int:
 
     train_set, test_set, classes = load_data(recipe)
     loader = DataLoader(
-        train_set, recipe.batch_size, shuffle=True, seed=recipe.seed, drop_last=True, num_workers=options.workers
+        train_set,
+        recipe.batch_size,
+        shuffle=True,
+        seed=recipe.seed,
+        drop_last=True,
+        num_workers=options.workers,
+        pin_memory=recipe.device != "cpu",
     )
     test_loader = DataLoader(test_set, recipe.batch_size, seed=recipe.seed, num_workers=options.workers)
     steps = len(loader) // recipe.accumulate

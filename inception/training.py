@@ -456,7 +456,8 @@ def _step(training: Training, batches: list[Any], clock: PhaseClock) -> StepResu
 def prepare(batch: Any, recipe: Recipe) -> tuple[Tensor, Tensor]:
     """A batch's pictures and labels, where and in which type the recipe computes."""
     images, labels = batch
-    return images.to(dtype=recipe.dtype, device=recipe.device), labels.to(device=recipe.device)
+    images = images.to(device=recipe.device, dtype=recipe.dtype, non_blocking=True)
+    return images, labels.to(device=recipe.device, non_blocking=True)
 
 
 @dataclass

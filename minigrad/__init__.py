@@ -2,7 +2,8 @@
 
 import sys as _sys
 
-from minigrad import autograd, creation, derivatives, nn, ops, optim, profiler, recompute
+from minigrad import amp, autograd, creation, cuda, derivatives, nn, ops, optim, profiler, recompute
+from minigrad.autocast import autocast, is_autocast_enabled
 from minigrad.autograd import (
     enable_grad,
     inference_mode,

@@ -1,15 +1,24 @@
-"""``python -m minigrad compile``: compiles the CPU kernels now, so that no first training step waits for it."""
+"""The command line of the engine.
+
+python -m minigrad info      versions, devices, memory, and which kernels run where
+python -m minigrad compile   compiles the CPU kernels now, so that no first training step waits for it
+"""
 
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
+import importlib.util
+import platform
 import subprocess
 import sys
 import time
 from typing import Any
 
+import numpy as np
+
 import minigrad as mg
-from minigrad.kernels import compiles
+from minigrad.kernels import compiles, of
 
 # Two halves, which take about the same time: Numba compiles one function at a time in each process.
 HALVES = ("convolutions", "loops")
@@ -33,15 +42,46 @@ def compile_half(half: str, dtype: Any) -> None:
         make(norm.parameters(), lr=0.0).step()
 
 
+def info() -> str:
+    """What is installed, and what computes."""
+    lines = [
+        f"minigrad   {mg.__version__}",
+        f"Python     {platform.python_version()} on {platform.system()} {platform.machine()}",
+        f"NumPy      {np.__version__}",
+    ]
+    numba = importlib.metadata.version("numba") if importlib.util.find_spec("numba") else None
+    lines.append(f"Numba      {numba or 'not installed (pip install minigrad[fast]): kernels run as NumPy, slower'}")
+    lines.append(f"cpu        kernels: {of(np.empty(0)).__name__.rsplit('.', 1)[1]}, {mg.get_num_threads()} threads")
+    if not mg.cuda.is_available():
+        try:
+            mg.zeros(1, device="gpu")
+        except RuntimeError as error:
+            lines.append(f"gpu        none: {error}")
+        return "\n".join(lines)
+    kind = "ROCm" if mg.cuda.is_hip() else "CUDA"
+    for index in range(mg.cuda.device_count()):
+        free, total = mg.cuda.mem_get_info(index)
+        kernels = of(mg.zeros(1, device=f"gpu:{index}").array).__name__.rsplit(".", 1)[1]
+        lines.append(
+            f"gpu:{index}      {mg.cuda.get_device_name(index)}, {kind}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB "
+            f"free, kernels: {kernels}"
+        )
+    return "\n".join(lines)
+
+
 def main() -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m minigrad", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m minigrad", description="minigrad's engine.")
     commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("info", help="versions, devices, memory, and which kernels run where")
     command = commands.add_parser("compile", help="compile the CPU kernels for this processor and keep them on disk")
     command.add_argument("--dtype", default="float32", choices=["float32", "float64"])
     command.add_argument("--half", choices=HALVES, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
 
+    if arguments.command == "info":
+        print(info())
+        return 0
     if not compiles():
         print("the kernels in use here are not compiled ones (see MINIGRAD_KERNELS): nothing to do")
         return 0

@@ -59,14 +59,19 @@ class device:  # noqa: N801  (torch's name for it)
 
 @dataclass(frozen=True)
 class Backend:
-    """How arrays of one device are recognised, made from host memory, and copied back to it."""
+    """How arrays of one kind of device are recognised, made from host memory, and copied back to it.
+
+    ``from_host(array, index, non_blocking)`` makes one on the device of this number (None: the current one);
+    ``index_of(array)`` says on which it is, where there can be several.
+    """
 
     array_type: type
-    from_host: Callable[[np.ndarray], Any]
+    from_host: Callable[[np.ndarray, int | None, bool], Any]
     to_host: Callable[[Any], np.ndarray]
+    index_of: Callable[[Any], int | None] = lambda array: None
 
 
-_backends: dict[str, Backend] = {"cpu": Backend(np.ndarray, np.asarray, np.asarray)}
+_backends: dict[str, Backend] = {"cpu": Backend(np.ndarray, lambda host, index, late: np.asarray(host), np.asarray)}
 CPU = device("cpu")
 
 
@@ -79,13 +84,10 @@ def backend_of(where: device) -> Backend:
     """The backend of a device.
 
     Raises:
-        RuntimeError: if the device needs something that is not installed; the message says what.
+        RuntimeError: if the device needs something that is not there; the message says what.
     """
-    if where.type not in _backends:
-        raise RuntimeError(
-            f"device {str(where)!r} is not available: this version of minigrad computes on the CPU with NumPy; "
-            "use device 'cpu'"
-        )
+    if where.type == "gpu" and "gpu" not in _backends:
+        register_backend("gpu", _gpu_backend(cupy()))
     return _backends[where.type]
 
 
@@ -99,17 +101,25 @@ def device_of(array: Any) -> device:
         return CPU
     for name, backend in _backends.items():
         if isinstance(array, backend.array_type):
-            return device(name)
+            return device(name, backend.index_of(array))
     known = ", ".join(backend.array_type.__name__ for backend in _backends.values())
     raise TypeError(f"{type(array).__name__} is not an array of a known device (known: {known})")
 
 
-def to_device(array: Any, where: device) -> Any:
-    """``array`` on ``where``: itself if it is there already, else a copy made through host memory."""
+def is_on(array: Any, where: device) -> bool:
+    """Whether ``array`` lives on ``where``; a device without a number is any of its kind."""
     here = device_of(array)
-    if here.type == where.type:
+    return here.type == where.type and where.index in (None, here.index)
+
+
+def to_device(array: Any, where: device, non_blocking: bool = False) -> Any:
+    """``array`` on ``where``: itself if it is there already, else a copy made through host memory.
+
+    ``non_blocking`` does not wait for a copy from pinned host memory (``Tensor.pin_memory``) to a GPU.
+    """
+    if is_on(array, where):
         return array
-    return backend_of(where).from_host(backend_of(here).to_host(array))
+    return backend_of(where).from_host(to_host(array), where.index, non_blocking)
 
 
 def to_host(array: Any) -> np.ndarray:
@@ -117,3 +127,55 @@ def to_host(array: Any) -> np.ndarray:
     if isinstance(array, np.ndarray | np.generic):
         return np.asarray(array)
     return backend_of(device_of(array)).to_host(array)
+
+
+# --- GPUs, through CuPy ---
+
+
+def cupy() -> Any:
+    """The module CuPy, where there is a GPU that it can use.
+
+    Raises:
+        RuntimeError: in one line, what to install, or that no GPU was found.
+    """
+    try:
+        import cupy as module
+    except ImportError:
+        raise RuntimeError(
+            "device 'gpu' is not available: CuPy is not installed; pip install minigrad[cuda13] (or [cuda12]) for "
+            "NVIDIA, minigrad[rocm] for AMD"
+        ) from None
+    if not module.cuda.is_available():
+        kind = "AMD" if module.cuda.runtime.is_hip else "NVIDIA"
+        raise RuntimeError(
+            f"device 'gpu' is not available: CuPy {module.__version__} is installed, but finds no {kind} GPU or no "
+            "driver"
+        )
+    return module
+
+
+def _gpu_backend(module: Any) -> Backend:
+    def from_host(host: np.ndarray, index: int | None, non_blocking: bool) -> Any:
+        number = module.cuda.runtime.getDevice() if index is None else index
+        with module.cuda.Device(number):
+            if non_blocking:
+                array = module.empty_like(host)
+                array.set(host, stream=module.cuda.get_current_stream())
+                return array
+            return module.asarray(host)
+
+    return Backend(module.ndarray, from_host, lambda array: array.get(order="A"), lambda array: array.device.id)
+
+
+def pinned(host: np.ndarray) -> np.ndarray:
+    """A copy in memory that a GPU can read while the processor goes on.
+
+    Raises:
+        RuntimeError: where there is no GPU.
+    """
+    cupy()
+    import cupyx
+
+    copy = cupyx.empty_pinned(host.shape, host.dtype)
+    copy[...] = host
+    return copy

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad import dtypes
+from minigrad.device import device_of
 from minigrad.grad_mode import anomaly_enabled, grad_enabled
 
 
@@ -237,6 +238,9 @@ class Function:
             if cls.broadcasts and "broadcast" in str(error):
                 raise RuntimeError(why_not_broadcast(cls.__name__, arrays)) from None
             raise
+        except TypeError:
+            refuse_mixed_devices(arrays)
+            raise
 
         single = not isinstance(results, tuple)
         if single:
@@ -363,6 +367,21 @@ def why_not_broadcast(name: str, arrays: Sequence[Any]) -> str:
                 f"dimension {dim} ({name} of shapes {' and '.join(str(list(shape)) for shape in shapes)})"
             )
     return f"{name}: shapes {' and '.join(str(list(shape)) for shape in shapes)} cannot be broadcast together"
+
+
+def refuse_mixed_devices(arrays: Sequence[Any]) -> None:
+    """Says in torch's words that arrays are on several devices, if that is so.
+
+    Raises:
+        RuntimeError: naming two of the devices.
+    """
+    found = dict.fromkeys(str(device_of(a)) for a in arrays if hasattr(a, "__array_function__") and a.ndim)
+    if len(found) > 1:
+        first, second = list(found)[:2]
+        raise RuntimeError(
+            f"Expected all tensors to be on the same device, but found at least two devices, {first} and {second}! "
+            "Move one with .to(device)"
+        )
 
 
 def gradient_edge(tensor: TensorBase) -> Edge:

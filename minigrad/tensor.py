@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import autograd, dtypes, ops
-from minigrad.device import device, device_of, to_device, to_host
+from minigrad.device import device, device_of, is_on, pinned, to_device, to_host
 from minigrad.function import TensorBase, tensor_class, wrap
 from minigrad.grad_mode import is_grad_enabled
 from minigrad.random import default_generator
@@ -232,14 +232,31 @@ class Tensor(TensorBase):
                 dtype = argument
         copy = copy or flags[1:2] == [True]  # positional flags are non_blocking, copy
         result = self
-        if device is not None and device_of(self.array).type != as_device(device).type:
-            result = ToDevice.apply(result, as_device(device))
+        if device is not None and not is_on(self.array, as_device(device)):
+            result = ToDevice.apply(result, as_device(device), non_blocking or flags[:1] == [True])
         if dtype is not None:
             result = ops.to_dtype(result, dtypes.as_dtype(dtype))
         return result.clone() if copy and result is self else result
 
     def cpu(self) -> Tensor:
         return self.to("cpu")
+
+    def cuda(self, device: Any = None, non_blocking: bool = False) -> Tensor:
+        return self.to("gpu" if device is None else f"gpu:{device}", non_blocking=non_blocking)
+
+    def pin_memory(self) -> Tensor:
+        """A copy in host memory from which ``to(device, non_blocking=True)`` does not wait.
+
+        Raises:
+            RuntimeError: where there is no GPU, or for a tensor that is on one.
+        """
+        if not isinstance(self.array, np.ndarray):
+            raise RuntimeError(f"cannot pin a tensor on {self.device}; only tensors on the CPU can be pinned")
+        return wrap(pinned(self.array))
+
+    @property
+    def is_cuda(self) -> bool:
+        return self.device.type == "gpu"
 
     def type_as(self, other: Tensor) -> Tensor:
         return self.to(other.dtype)
@@ -524,12 +541,12 @@ def _unpickled(cls: type[Tensor], values: np.ndarray, where: str, requires_grad:
 class ToDevice(autograd.Function):
     """y = x on another device        ∂L/∂x = ∂L/∂y on x's device"""
 
-    def forward(self, x: Any, where: device) -> Any:
+    def forward(self, x: Any, where: device, non_blocking: bool = False) -> Any:
         self.origin = device_of(x)
-        return to_device(x, where)
+        return to_device(x, where, non_blocking)
 
     def backward(self, grad: Any) -> Any:
-        return ToDevice.apply(grad, self.origin), None
+        return ToDevice.apply(grad, self.origin, False), None, None
 
 
 def as_device(value: Any) -> device:

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from minigrad import cuda
 from minigrad.creation import tensor
 from minigrad.data.sampler import BatchSampler, Sampler
-from minigrad.data.workers import Workers
+from minigrad.data.workers import Workers, mapped
 from minigrad.function import wrap
 from minigrad.random import Generator, default_generator
 from minigrad.tensor import Tensor
@@ -39,7 +40,7 @@ class DataLoader:
         batch_sampler: an iterable of lists of indices, in place of all these.
         num_workers: processes that load batches ahead of time; 0 loads them here, when they are wanted.
         collate_fn: makes a batch of a list of items; :func:`default_collate` unless given.
-        pin_memory: taken for torch's sake; memory on the host has no effect on a CPU.
+        pin_memory: put batches into memory from which a copy to a GPU need not be waited for; without one no effect.
         drop_last: leave out a last batch that is not full.
         timeout: seconds to wait for a worker's batch; 0 waits for ever.
         worker_init_fn: called in every worker with its number, first of all.
@@ -117,6 +118,10 @@ class DataLoader:
         return len(self.batch_sampler)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[Any]:
+        batches = self._batches()
+        return (_pinned(batch) for batch in batches) if self.pin_memory and cuda.is_available() else batches
+
+    def _batches(self) -> Iterator[Any]:
         if isinstance(self.sampler, Sampler) and not self._explicit_epoch:
             self.sampler.set_epoch(self._epoch)
         epoch = self._epoch
@@ -173,6 +178,11 @@ class _Loading:
             return self.dataset[index]
         finally:
             _item_generator.reset(token)
+
+
+def _pinned(batch: Any) -> Any:
+    """A batch with its tensors in pinned memory."""
+    return batch.pin_memory() if isinstance(batch, Tensor) else mapped(_pinned, batch)
 
 
 def default_collate(batch: Sequence[Any]) -> Any:

@@ -114,7 +114,7 @@ def _pack(batch: Any, slot: _Slot) -> Any:
             start = -(-(arrays[-1][1] + arrays[-1][0].nbytes) // _ALIGNMENT) * _ALIGNMENT if arrays else 0
             arrays.append((array, start))
             return _Placed(array.dtype.str, array.shape, start, isinstance(node, Tensor))
-        return _mapped(place, node)
+        return mapped(place, node)
 
     shape = place(batch)
     if arrays:
@@ -133,12 +133,12 @@ def _unpack(message: Any, slot: _Slot) -> Any:
             memory = slot.at_least(size, grow=False)
             array = np.ndarray(node.shape, np.dtype(node.dtype), memory, node.start).copy()
             return wrap(array) if node.is_tensor else array
-        return _mapped(fetch, node)
+        return mapped(fetch, node)
 
     return fetch(shape)
 
 
-def _mapped(function: Callable[[Any], Any], node: Any) -> Any:
+def mapped(function: Callable[[Any], Any], node: Any) -> Any:
     """A list, tuple or dict with the function applied to what is in it; anything else as it is."""
     if isinstance(node, Mapping):
         return {key: function(value) for key, value in node.items()}

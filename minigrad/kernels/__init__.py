@@ -1,9 +1,9 @@
 """The few hot loops, and the one place that chooses who runs them.
 
 ``of(array)`` is the module with the kernels for an array: ``fast`` for NumPy arrays where Numba is installed, ``cpu``
-where it is not, and ``reference`` for all others. All have the same functions with the same signatures; ``reference``
-says what they mean. The environment variable ``MINIGRAD_KERNELS`` may choose one: ``auto`` (as above), ``fast``,
-``numpy`` (that is ``cpu``) or ``reference``.
+where it is not, ``gpu`` for CuPy's, and ``reference`` for all others. All have the same functions with the same
+signatures; ``reference`` says what they mean. The environment variable ``MINIGRAD_KERNELS`` may choose one: ``auto``
+(as above), ``fast``, ``numpy`` (that is ``cpu``) or ``reference``, which then serves GPUs too.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.kernels import cpu, fast, reference
+from minigrad.kernels import cpu, fast, gpu, reference
 from minigrad.kernels.memory import keep_freed_memory
 
 CHOICES = {"fast": fast, "numpy": cpu, "reference": reference}
@@ -34,13 +34,16 @@ def _chosen() -> ModuleType:
 
 
 _for_numpy = _chosen()
+_for_cupy = reference if _for_numpy is reference else gpu
 if "MALLOC_TRIM_THRESHOLD_" not in os.environ:  # then somebody has made the choice already
     keep_freed_memory()
 
 
 def of(array: Any) -> Any:
     """The kernels that fit ``array``."""
-    return _for_numpy if isinstance(array, np.ndarray) else reference
+    if isinstance(array, np.ndarray):
+        return _for_numpy
+    return _for_cupy if type(array).__module__.startswith("cupy") else reference
 
 
 def compiles() -> bool:

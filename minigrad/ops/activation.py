@@ -11,7 +11,7 @@ import numpy as np
 from minigrad import kernels
 from minigrad.function import Function, only_made
 from minigrad.grad_mode import is_grad_enabled, no_grad
-from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, to_floating
+from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, raised, to_floating
 from minigrad.ops.selection import logical_and, where
 
 
@@ -150,7 +150,7 @@ def log_softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
 
 
 def _over_dim(name: str, function: type[Function], input: Any, dim: int | None, dtype: Any) -> Any:
-    x = as_tensor_operand(name, input)
+    x = raised(as_tensor_operand(name, input))
     if dtype is not None:
         x = cast(x, np.dtype(dtype))
     if x.array.dtype.kind != "f":

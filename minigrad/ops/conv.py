@@ -27,7 +27,7 @@ from minigrad.function import Function
 from minigrad.grad_mode import is_grad_enabled
 from minigrad.kernels.geometry import Window
 from minigrad.ops.padding import pad
-from minigrad.ops.promotion import as_tensor_operand
+from minigrad.ops.promotion import as_tensor_operand, lowered
 
 
 class Conv2d(Function):
@@ -120,6 +120,7 @@ def conv2d(
         RuntimeError: if the shapes, channel counts or dtypes do not fit, naming them.
         ValueError: for padding ``"same"`` with a stride.
     """
+    input, weight, bias = lowered(input, weight, bias)
     x, w = as_tensor_operand("conv2d", input), as_tensor_operand("conv2d", weight, "weight")
     if x.array.ndim not in (3, 4):
         raise RuntimeError(

@@ -10,7 +10,7 @@ import numpy as np
 from minigrad import kernels
 from minigrad.function import Function
 from minigrad.grad_mode import is_grad_enabled
-from minigrad.ops.promotion import as_tensor_operand, normalize_dim
+from minigrad.ops.promotion import as_tensor_operand, lowered, normalize_dim
 
 
 class MatMul(Function):
@@ -64,6 +64,7 @@ def matmul(input: Any, other: Any) -> Any:
     Raises:
         RuntimeError: if the inner sizes differ, a tensor is 0-d, or the dtypes differ.
     """
+    input, other = lowered(input, other)
     a, b = as_tensor_operand("matmul", input), as_tensor_operand("matmul", other, "other")
     if a.array.ndim == 0 or b.array.ndim == 0:
         raise RuntimeError(
@@ -228,6 +229,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     Raises:
         RuntimeError: if the sizes do not fit, naming the shapes.
     """
+    input, weight, bias = lowered(input, weight, bias)
     x = as_tensor_operand("linear", input)
     if x.array.ndim == 0 or x.array.shape[-1] != weight.array.shape[-1]:
         raise RuntimeError(

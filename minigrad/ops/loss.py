@@ -86,9 +86,10 @@ def nll_loss(
 def _weighted_reduced(loss: Any, factors: Any, reduction: str) -> Any:
     if reduction != "mean":
         return reduced(loss, reduction)
-    if not to_host(np.any(factors.array != 0)):  # nothing counts: the mean is 0/0, and its gradient 0
-        return sum(loss) * 0.0 + float("nan")
-    return sum(loss) / sum(factors)
+    total = np.sum(factors.array)
+    nothing = total == 0  # then the mean is 0/0, and its gradient 0; no device is asked, which would mean to wait
+    divisor = np.where(nothing, total.dtype.type(1), total)
+    return sum(loss) / wrap(divisor) + wrap(np.where(nothing, total.dtype.type("nan"), total.dtype.type(0)))
 
 
 def _check_classes(x: Any, t: Any, weight: Any) -> None:
@@ -122,12 +123,14 @@ def _nll_elements(x: Any, t: Any, weight: Any, ignore_index: int) -> tuple[Any, 
     counted = t.array != ignore_index
     classes = x.array.shape[1]
     out_of_range = counted & ((t.array < 0) | (t.array >= classes))
-    if to_host(np.any(out_of_range)):
-        bad = int(to_host(t.array)[to_host(out_of_range)][0])
-        raise IndexError(f"Target {bad} is out of bounds: classes are 0 to {classes - 1}")
-    safe = np.where(counted, t.array, 0).astype(np.int64)
+    on_host = isinstance(t.array, np.ndarray)
+    if on_host and out_of_range.any():
+        raise IndexError(f"Target {int(t.array[out_of_range][0])} is out of bounds: classes are 0 to {classes - 1}")
+    safe = np.where(counted & ~out_of_range, t.array, 0).astype(np.int64)
     factors = counted.astype(x.array.dtype) if weight is None else counted * weight.array[safe]
     picked = TakeAlongDim.apply(x, wrap(np.expand_dims(safe, 1)), 1).squeeze(1)  # N 1 … -> N …
+    if not on_host:  # to ask the device would mean to wait for it: a label out of range makes the loss NaN
+        factors = np.where(out_of_range, factors.dtype.type("nan"), factors)
     return -picked * wrap(factors.astype(x.array.dtype)), wrap(factors.astype(x.array.dtype))
 
 

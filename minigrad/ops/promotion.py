@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import dtypes
+from minigrad.autocast import half_type
 from minigrad.function import Function, TensorBase
 
 
@@ -24,6 +25,21 @@ class Cast(Function):
 def cast(x: Any, dtype: dtypes.DType) -> Any:
     """``x`` with elements of ``dtype``; ``x`` itself if it has them already."""
     return x if x.array.dtype == dtype else Cast.apply(x, dtype)
+
+
+def lowered(*operands: Any) -> Any:
+    """Inside ``autocast`` float32 tensors as float16, for operations that mostly multiply; else as they are."""
+    half = half_type.get()
+    if half is None:
+        return operands
+    return tuple(cast(x, half) if isinstance(x, TensorBase) and x.array.dtype == np.float32 else x for x in operands)
+
+
+def raised(x: Any) -> Any:
+    """Inside ``autocast`` a float16 tensor as float32, for operations that need range or many digits."""
+    if half_type.get() is not None and x.array.dtype == np.float16:
+        return cast(x, np.dtype(np.float32))
+    return x
 
 
 def number(value: Any) -> Any:

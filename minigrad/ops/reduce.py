@@ -10,7 +10,7 @@ import numpy as np
 from minigrad.device import to_host
 from minigrad.function import Function, wrap
 from minigrad.ops.indexing import TakeAlongDim
-from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, normalize_dims
+from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, normalize_dims, raised
 from minigrad.ops.selection import maximum, minimum, where
 from minigrad.ops.shape import expand_reduced
 from minigrad.ops.unary import isfinite
@@ -90,7 +90,7 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
     Raises:
         IndexError: if a dimension is out of range.
     """
-    x = as_tensor_operand("sum", input)
+    x = raised(as_tensor_operand("sum", input))
     if dtype is not None:
         x = cast(x, np.dtype(dtype))
     return Sum.apply(x, normalize_dims(dim, x.array.ndim), keepdim)

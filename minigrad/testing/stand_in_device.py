@@ -141,6 +141,10 @@ def register_stand_in_device() -> str:
     """Makes ``device("stand_in")`` known, and returns its name."""
     register_backend(
         NAME,
-        Backend(StandInArray, lambda host: StandInArray(np.array(host, order="K")), lambda array: array._host.copy()),
+        Backend(
+            StandInArray,
+            lambda host, index, late: StandInArray(np.array(host, order="K")),
+            lambda array: array._host.copy(),
+        ),
     )
     return NAME

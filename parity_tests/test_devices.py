@@ -1,4 +1,8 @@
-"""Every operation on the stand-in device: the same results as on the CPU, and never through the host."""
+"""Every operation on another device: the same results as on the CPU, and never through the host.
+
+Without options this is the stand-in device, which needs no GPU; ``pytest --device gpu parity_tests/test_devices.py``
+runs everything on a GPU, and compares it with torch on the same GPU too.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +22,24 @@ from parity_tests.compare import assert_close
 from parity_tests.records import RECORDS
 from parity_tests.tolerances import FLOAT64
 
-DEVICE = register_stand_in_device()
+
+@pytest.fixture(scope="module")
+def device(request: Any) -> str:
+    """Where to run: what ``--device`` says, or the stand-in."""
+    chosen = request.config.getoption("--device")
+    return chosen if chosen is not None else register_stand_in_device()
 
 
 class OnDevice:
-    """minigrad, but ``tensor``, ``zeros`` and ``arange`` make tensors on the stand-in device."""
+    """minigrad, but ``tensor``, ``zeros`` and ``arange`` make tensors on a device."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(minigrad, name)
         if name in ("tensor", "zeros", "arange"):
-            return lambda *args, **options: found(*args, **options, device=DEVICE)
+            return lambda *args, **options: found(*args, **options, device=self._where)
         return found
 
 
@@ -38,7 +50,7 @@ def _run(record: OpRecord, sample: Any, where: str) -> list[Tensor]:
     for i, array in enumerate(sample.arrays):
         x = minigrad.from_numpy(array.copy(order="K")).to(where)
         inputs.append(x.detach().requires_grad_(sample.differentiable(i)))
-    module = minigrad if where == "cpu" else OnDevice()
+    module = minigrad if where == "cpu" else OnDevice(where)
     outputs = list(flat_outputs(record.call(module, F, *inputs, **sample.options)))
     results = [o.detach().cpu() for o in outputs]
     roots, wanted = [o for o in outputs if o.requires_grad], [x for x in inputs if x.requires_grad]
@@ -55,9 +67,31 @@ def _run(record: OpRecord, sample: Any, where: str) -> list[Tensor]:
 @pytest.mark.parametrize("record", RECORDS, ids=repr)
 @settings(max_examples=8)
 @given(data=st.data())
-def test_op_runs_on_the_stand_in_device_as_on_the_cpu(record: OpRecord, data: Any) -> None:
+def test_op_runs_on_the_device_as_on_the_cpu(record: OpRecord, device: str, data: Any) -> None:
     sample = data.draw(record.samples)
-    here, there = _run(record, sample, "cpu"), _run(record, sample, DEVICE)
+    here, there = _run(record, sample, "cpu"), _run(record, sample, device)
     assert len(here) == len(there)
     for i, (a, b) in enumerate(zip(there, here, strict=True)):
         assert_close(a, b.numpy(), FLOAT64, f"result {i}")
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=repr)
+@settings(max_examples=4)
+@given(data=st.data())
+def test_op_on_a_gpu_equals_torchs_on_the_same_gpu(record: OpRecord, device: str, data: Any) -> None:
+    import torch
+
+    if not device.startswith("gpu") or not torch.cuda.is_available():
+        pytest.skip("needs a GPU (--device gpu), and a torch that was built for it")
+    sample = data.draw(record.samples)
+    ours = _run(record, sample, device)[: len(list(flat_outputs(_torch_outputs(record, sample))))]
+    for i, (a, b) in enumerate(zip(ours, flat_outputs(_torch_outputs(record, sample)), strict=True)):
+        assert_close(a, b.detach().cpu().numpy(), FLOAT64, f"result {i}")
+
+
+def _torch_outputs(record: OpRecord, sample: Any) -> Any:
+    import torch
+
+    with torch.device("cuda"):
+        inputs = [torch.from_numpy(array.copy(order="K")).cuda() for array in sample.arrays]
+        return record.call(torch, torch.nn.functional, *inputs, **sample.options)

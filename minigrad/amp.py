@@ -1,0 +1,145 @@
+"""Mixed precision training, as ``torch.amp``: ``autocast`` and ``GradScaler``.
+
+scaler = GradScaler()
+with autocast("gpu"):
+    loss = loss_function(model(images), labels)
+optimizer.zero_grad()
+scaler.scale(loss).backward()
+scaler.step(optimizer)
+scaler.update()
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.autocast import autocast, is_autocast_enabled
+from minigrad.device import to_host
+from minigrad.optim import Optimizer
+
+__all__ = ["GradScaler", "autocast", "is_autocast_enabled"]
+
+
+class GradScaler:
+    """Multiplies the loss, so that small gradients do not become 0 in half precision, and divides them again.
+
+    Where a gradient has become infinite or NaN the step is left out and the scale is lowered; after
+    ``growth_interval`` steps without that it is raised. Source: torch documentation, "Gradient Scaling".
+
+    Raises:
+        ValueError: for factors that would not lower or raise it.
+    """
+
+    def __init__(
+        self,
+        device: str = "gpu",
+        init_scale: float = 2.0**16,
+        growth_factor: float = 2.0,
+        backoff_factor: float = 0.5,
+        growth_interval: int = 2000,
+        enabled: bool = True,
+    ) -> None:
+        if growth_factor <= 1.0:
+            raise ValueError(f"The growth factor must be > 1.0, got {growth_factor}")
+        if not backoff_factor < 1.0:
+            raise ValueError(f"The backoff factor must be < 1.0, got {backoff_factor}")
+        self._scale, self._enabled = float(init_scale), enabled
+        self._growth, self._backoff, self._interval = growth_factor, backoff_factor, growth_interval
+        self._steps_without_overflow = 0
+        self._found: dict[int, bool] = {}  # by optimiser: whether its gradients, divided already, have overflowed
+
+    def is_enabled(self) -> bool:
+        """Whether it does anything."""
+        return self._enabled
+
+    def get_scale(self) -> float:
+        """What the loss is multiplied by."""
+        return self._scale if self._enabled else 1.0
+
+    def scale(self, outputs: Any) -> Any:
+        """A tensor, or several in a list or tuple, multiplied."""
+        if not self._enabled:
+            return outputs
+        if isinstance(outputs, list | tuple):
+            return type(outputs)(self.scale(output) for output in outputs)
+        return outputs * self._scale
+
+    def unscale_(self, optimizer: Optimizer) -> None:
+        """Divides the gradients, for example in order to clip them before ``step``.
+
+        Raises:
+            RuntimeError: if that has been done since the last ``update``.
+        """
+        if not self._enabled:
+            return
+        if id(optimizer) in self._found:
+            raise RuntimeError("unscale_() has already been called on this optimizer since the last update().")
+        check: Any = 0.0
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    grad = parameter.grad.array
+                    grad *= grad.dtype.type(1 / self._scale)
+                    with np.errstate(invalid="ignore"):  # 0 · ∞ is NaN: one number to ask the device for, at the end
+                        check = check + np.sum(grad * 0)
+        total = check if isinstance(check, float) else to_host(check)
+        self._found[id(optimizer)] = not bool(np.isfinite(total))
+
+    def step(self, optimizer: Optimizer, *arguments: Any) -> Any:
+        """``optimizer.step()`` with the gradients divided; nothing if one of them is infinite or NaN."""
+        if not self._enabled:
+            return optimizer.step(*arguments)
+        if id(optimizer) not in self._found:
+            self.unscale_(optimizer)
+        return None if self._found[id(optimizer)] else optimizer.step(*arguments)
+
+    def update(self, new_scale: float | None = None) -> None:
+        """Lowers or raises the scale, after the optimisers' steps; or sets it.
+
+        Raises:
+            RuntimeError: if no optimiser has taken a step since the last time.
+        """
+        if not self._enabled:
+            return
+        if new_scale is not None:
+            self._scale = float(new_scale)
+        elif not self._found:
+            raise RuntimeError("No inf checks were recorded prior to update.")
+        elif any(self._found.values()):
+            self._scale *= self._backoff
+            self._steps_without_overflow = 0
+        else:
+            self._steps_without_overflow += 1
+            if self._steps_without_overflow == self._interval:
+                self._scale *= self._growth
+                self._steps_without_overflow = 0
+        self._found.clear()
+
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint; torch's names."""
+        if not self._enabled:
+            return {}
+        return {
+            "scale": self._scale,
+            "growth_factor": self._growth,
+            "backoff_factor": self._backoff,
+            "growth_interval": self._interval,
+            "_growth_tracker": self._steps_without_overflow,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """What :meth:`state_dict` gave.
+
+        Raises:
+            RuntimeError: for the state of a scaler that was not enabled.
+        """
+        if not self._enabled:
+            return
+        if not state:
+            raise RuntimeError(
+                "The source state dict is empty, possibly because it was saved from a disabled GradScaler."
+            )
+        self._scale, self._growth, self._backoff = state["scale"], state["growth_factor"], state["backoff_factor"]
+        self._interval, self._steps_without_overflow = state["growth_interval"], state["_growth_tracker"]

@@ -1,0 +1,99 @@
+"""GPUs, under torch's names: ``minigrad.cuda``. NVIDIA's and AMD's alike, as ``torch.cuda`` has both too.
+
+Everything here needs CuPy and a GPU, and says so in one line if they are not there; :func:`is_available` asks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.device import cupy
+
+
+def is_available() -> bool:
+    """Whether there is a GPU that can be used."""
+    try:
+        cupy()
+    except RuntimeError:
+        return False
+    return True
+
+
+def device_count() -> int:
+    """How many GPUs there are."""
+    return cupy().cuda.runtime.getDeviceCount() if is_available() else 0
+
+
+def is_hip() -> bool:
+    """Whether CuPy was built for AMD's ROCm, rather than for CUDA."""
+    return bool(cupy().cuda.runtime.is_hip)
+
+
+def current_device() -> int:
+    """The number of the GPU on which new arrays are made."""
+    return int(cupy().cuda.runtime.getDevice())
+
+
+def set_device(index: int) -> None:
+    """Makes a GPU the current one."""
+    cupy().cuda.Device(index).use()
+
+
+def get_device_name(index: int | None = None) -> str:
+    """What the maker calls it."""
+    number = current_device() if index is None else index
+    name = cupy().cuda.runtime.getDeviceProperties(number)["name"]
+    return name.decode() if isinstance(name, bytes) else name
+
+
+def mem_get_info(index: int | None = None) -> tuple[int, int]:
+    """(free, total) bytes of a GPU's memory."""
+    module = cupy()
+    with module.cuda.Device(current_device() if index is None else index):
+        free, total = module.cuda.runtime.memGetInfo()
+    return int(free), int(total)
+
+
+def memory_allocated() -> int:
+    """Bytes that arrays hold now, on the current GPU."""
+    return int(cupy().get_default_memory_pool().used_bytes())
+
+
+def memory_reserved() -> int:
+    """Bytes that the memory pool holds, whether arrays use them or not."""
+    return int(cupy().get_default_memory_pool().total_bytes())
+
+
+def empty_cache() -> None:
+    """Gives back what the pool holds and no array uses."""
+    cupy().get_default_memory_pool().free_all_blocks()
+
+
+def set_per_process_memory_fraction(fraction: float) -> None:
+    """The most of the current GPU's memory that arrays may take; beyond it they raise out-of-memory.
+
+    Raises:
+        ValueError: for a fraction outside [0, 1].
+    """
+    if not 0 <= fraction <= 1:
+        raise ValueError(f"Invalid fraction value: {fraction}. Allowed range: 0~1")
+    cupy().get_default_memory_pool().set_limit(fraction=fraction)
+
+
+def synchronize() -> None:
+    """Waits until the current GPU has done all it was given."""
+    cupy().cuda.runtime.deviceSynchronize()
+
+
+def Stream(*, non_blocking: bool = True) -> Any:  # noqa: N802  (torch's name)
+    """A queue of work beside others: ``with Stream(): …`` puts what is inside into it."""
+    return cupy().cuda.Stream(non_blocking=non_blocking)
+
+
+def set_tf32(allowed: bool) -> None:
+    """Whether matrix products of float32 may round their inputs to 10 bits (TF32), on GPUs that can; off at first."""
+    core = cupy()._core
+    products = core._routines_linalg
+    core.set_compute_type(np.float32, products.COMPUTE_TYPE_TF32 if allowed else products.COMPUTE_TYPE_DEFAULT)
