@@ -1,7 +1,7 @@
 """Every operation on another device: the same results as on the CPU, and never through the host.
 
-Without options this is the stand-in device, which needs no GPU; ``pytest --device gpu parity_tests/test_devices.py``
-runs everything on a GPU, and compares it with torch on the same GPU too.
+Without options this is the stand-in device, which needs no GPU; ``pytest --device gpu parity_tests/test_devices.py
+parity_tests/test_gpu_beside_torch.py`` runs everything on a GPU, and compares it with torch on the same GPU too.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class OnDevice:
         return found
 
 
-def _run(record: OpRecord, sample: Any, where: str) -> list[Tensor]:
+def run(record: OpRecord, sample: Any, where: str) -> list[Tensor]:
     """Outputs, gradients and second gradients on a device, back on the CPU."""
     random = np.random.default_rng(2)
     inputs = []
@@ -69,29 +69,7 @@ def _run(record: OpRecord, sample: Any, where: str) -> list[Tensor]:
 @given(data=st.data())
 def test_op_runs_on_the_device_as_on_the_cpu(record: OpRecord, device: str, data: Any) -> None:
     sample = data.draw(record.samples)
-    here, there = _run(record, sample, "cpu"), _run(record, sample, device)
+    here, there = run(record, sample, "cpu"), run(record, sample, device)
     assert len(here) == len(there)
     for i, (a, b) in enumerate(zip(there, here, strict=True)):
         assert_close(a, b.numpy(), FLOAT64, f"result {i}")
-
-
-@pytest.mark.parametrize("record", RECORDS, ids=repr)
-@settings(max_examples=4)
-@given(data=st.data())
-def test_op_on_a_gpu_equals_torchs_on_the_same_gpu(record: OpRecord, device: str, data: Any) -> None:
-    import torch
-
-    if not device.startswith("gpu") or not torch.cuda.is_available():
-        pytest.skip("needs a GPU (--device gpu), and a torch that was built for it")
-    sample = data.draw(record.samples)
-    ours = _run(record, sample, device)[: len(list(flat_outputs(_torch_outputs(record, sample))))]
-    for i, (a, b) in enumerate(zip(ours, flat_outputs(_torch_outputs(record, sample)), strict=True)):
-        assert_close(a, b.detach().cpu().numpy(), FLOAT64, f"result {i}")
-
-
-def _torch_outputs(record: OpRecord, sample: Any) -> Any:
-    import torch
-
-    with torch.device("cuda"):
-        inputs = [torch.from_numpy(array.copy(order="K")).cuda() for array in sample.arrays]
-        return record.call(torch, torch.nn.functional, *inputs, **sample.options)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import minigrad
+from inception import training
+from inception.model import inception_v3
 from minigrad import nn, optim
 from minigrad.amp import GradScaler, autocast
 from minigrad.testing import register_stand_in_device
 from minigrad.testing.stand_in_device import ALLOWED_FUNCTIONS
+
+devices = importlib.import_module("minigrad.device")  # minigrad.device is the class of that name
 
 WITHOUT_CUPY = """
 import sys
@@ -154,3 +160,26 @@ def test_a_network_learns_in_mixed_precision() -> None:
         losses.append(loss.item())
     assert losses[-1] < 0.2 * losses[0]
     assert model[0].weight.dtype == minigrad.float32
+
+
+def test_a_training_step_never_waits_for_the_device(monkeypatch: Any) -> None:
+    """A copy to the host would wait until the device has done all it was given: in the four phases there is none."""
+    where = register_stand_in_device()
+    minigrad.manual_seed(0)
+    model = inception_v3(num_classes=3, aux_logits=False).to(where)
+    optimizer = optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    images, labels = minigrad.randn(4, 3, 75, 75).to(where), minigrad.tensor([0, 1, 2, 0]).to(where)
+    copied = []
+    backend = devices._backends[where]
+    watched = replace(backend, to_host=lambda array: copied.append(array.shape) or backend.to_host(array))
+    monkeypatch.setitem(devices._backends, where, watched)
+    losses = []
+    for _ in range(2):
+        outputs = training.forward_pass(model, images)
+        loss = training.loss_computation(outputs, labels, 0.1)
+        training.backward_pass(optimizer, loss)
+        training.optimization_pass(optimizer)
+        losses.append(loss)
+    assert copied == []
+    assert all(np.isfinite(loss.item()) for loss in losses)
+    assert len(copied) == 2  # what was just asked for

@@ -234,3 +234,29 @@ def test_one_launch_updates_all_parameters_as_the_formulas_do(name: str, monkeyp
         results[kernels] = [p.detach().numpy() for p in parameters]
     for ours, theirs in zip(results[gpu], results[reference], strict=True):
         assert np.allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+
+
+def test_a_training_step_of_inception_on_these_kernels_equals_that_on_the_reference(monkeypatch: Any) -> None:
+    import minigrad
+    from inception import training
+    from inception.model import inception_v3
+    from minigrad import kernels
+
+    results = {}
+    for name, chosen in (("gpu", gpu), ("reference", reference)):
+        monkeypatch.setattr(kernels, "_for_numpy", chosen)
+        minigrad.manual_seed(0)
+        model = inception_v3(num_classes=3, aux_logits=False, init_weights=False, dropout=0.0).double()
+        optimizer = optim.SGD(model.parameters(), lr=1e-6, momentum=0.9)
+        images, labels = minigrad.randn(4, 3, 75, 75, dtype=minigrad.float64), minigrad.tensor([0, 1, 2, 0])
+        loss = training.loss_computation(training.forward_pass(model, images), labels)
+        training.backward_pass(optimizer, loss)
+        training.optimization_pass(optimizer)
+        state = {key: value.numpy() for key, value in model.state_dict().items()}
+        results[name] = loss.item(), [p.grad.numpy() for p in model.parameters()], state
+    (loss, gradients, state), (expected, expected_gradients, expected_state) = results.values()
+    assert loss == pytest.approx(expected, rel=1e-12)
+    for ours, theirs in zip(gradients, expected_gradients, strict=True):
+        assert np.allclose(ours, theirs, rtol=1e-7, atol=1e-9 * np.abs(theirs).max())
+    for key, value in expected_state.items():
+        assert np.allclose(state[key], value, rtol=1e-9, atol=1e-12), key
