@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,11 @@ class RunFolder:
     def board(self) -> Path:
         """TensorBoard's folder."""
         return self.path / "tensorboard"
+
+    def discard_if_empty(self) -> None:
+        """Removes the folder, if nothing has been written into it."""
+        with suppress(OSError):
+            self.path.rmdir()
 
     def keep(self, epoch: int, count: int) -> None:
         """Keeps this moment's checkpoint under the epoch's number, and of those the last ``count``."""

@@ -100,7 +100,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         if name in CHOICES:
             more["choices"] = CHOICES[name]
         elif kind is not bool:
-            more["metavar"] = {int: "N", float: "X", str: "NAME"}[kind]
+            paths = {"root": "FOLDER", "weights": "FILE"}
+            more["metavar"] = paths.get(name) or {int: "N", float: "X", str: "NAME"}[kind]
         recipe.add_argument("--" + name.replace("_", "-"), help=text, default=None, **more)
     run = parser.add_argument_group("the run (what does not)")
     run.add_argument("--output", type=Path, metavar="FOLDER", help="of the run (default: runs/DATE-TIME)")
@@ -142,22 +143,26 @@ def run(options: argparse.Namespace) -> int:
         recipe = Recipe(**{**defaults, **given})
         folder = RunFolder(options.output or Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S"))
 
-    train_set, test_set, classes = load_data(recipe)
-    loader = DataLoader(
-        train_set,
-        recipe.batch_size,
-        shuffle=True,
-        seed=recipe.seed,
-        drop_last=True,
-        num_workers=options.workers,
-        pin_memory=recipe.device != "cpu",
-    )
-    test_loader = DataLoader(test_set, recipe.batch_size, seed=recipe.seed, num_workers=options.workers)
-    steps = len(loader) // recipe.accumulate
-    if steps == 0:
-        what = f"one batch of {recipe.batch_size}" if len(loader) == 0 else f"{recipe.accumulate} batches"
-        raise ValueError(f"{len(train_set)} training pictures do not fill {what}")
-    training = build(recipe, recipe.classes or len(classes), steps)
+    try:
+        train_set, test_set, classes = load_data(recipe)
+        loader = DataLoader(
+            train_set,
+            recipe.batch_size,
+            shuffle=True,
+            seed=recipe.seed,
+            drop_last=True,
+            num_workers=options.workers,
+            pin_memory=recipe.device != "cpu",
+        )
+        test_loader = DataLoader(test_set, recipe.batch_size, seed=recipe.seed, num_workers=options.workers)
+        steps = len(loader) // recipe.accumulate
+        if steps == 0:
+            what = f"one batch of {recipe.batch_size}" if len(loader) == 0 else f"{recipe.accumulate} batches"
+            raise ValueError(f"{len(train_set)} training pictures do not fill {what}")
+        training = build(recipe, recipe.classes or len(classes), steps)
+    except Exception:
+        folder.discard_if_empty()  # nothing has come of it
+        raise
     if options.resume is not None:
         training.restore(path, tree)
         folder.forget_after(training.global_step, training.epoch)

@@ -253,6 +253,7 @@ def test_bad_options_end_with_one_clear_line(name: str, tmp_path: Path, capsys: 
     shown = capsys.readouterr().err
     assert shown.startswith("error: ")
     assert message in shown
+    assert not (tmp_path / "run").exists()
 
 
 def test_help_explains_every_option(capsys: Any) -> None:
