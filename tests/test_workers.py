@@ -138,7 +138,8 @@ def test_no_process_is_left_when_a_pass_is_over_or_left_early(persistent: bool) 
 
 
 PROGRAM = """
-    import os, sys, time
+    import os, signal, sys, time
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin with it ignored
     from minigrad.data import DataLoader, Dataset
 
     class Slow(Dataset):
