@@ -64,7 +64,7 @@ def batch(shape: tuple[int, ...], classes: int) -> tuple[np.ndarray, np.ndarray]
 # --- Inception V3 ---
 
 
-def _inception(engine: str, size: int) -> Any:
+def inception(engine: str, size: int) -> Any:
     """The model with its weights."""
     from inception.model import SMALLEST_AUX_SIZE, inception_v3
 
@@ -86,7 +86,7 @@ def _inception(engine: str, size: int) -> Any:
 def train(engine: str, size: int, count: int) -> Work:
     """A training step, phase by phase."""
     library = import_module(engine)
-    model = _inception(engine, size)
+    model = inception(engine, size)
     optimizer = library.optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM)
     x, labels = (library.from_numpy(array) for array in batch((count, 3, size, size), CLASSES))
     cross_entropy = library.nn.functional.cross_entropy
@@ -113,7 +113,7 @@ def train(engine: str, size: int, count: int) -> Work:
 def infer(engine: str, size: int, count: int) -> Work:
     """Scores without a graph."""
     library = import_module(engine)
-    model = _inception(engine, size).eval()
+    model = inception(engine, size).eval()
     x = library.from_numpy(batch((count, 3, size, size), CLASSES)[0])
 
     def scores() -> float:

@@ -14,11 +14,13 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks import cases
 from minigrad.checkpoint import write_atomically
 
 RESULTS = Path(__file__).parent / "results-gpu.json"
@@ -27,44 +29,17 @@ WARM_UP, STEPS = 4, 10
 TIME_FOR_A_RUN = 120  # seconds
 
 
-def _minigrad(batch: int, kind: str) -> tuple[Callable[[], Any], Callable[[], None], Callable[[], float]]:
-    import minigrad
-    from inception.model import inception_v3, loss_with_aux
-    from minigrad.amp import GradScaler, autocast
-
-    minigrad.cuda.set_tf32(kind == "tf32")
-    model = inception_v3(dropout=0.0, init_weights=False).to("gpu")
-    optimizer = minigrad.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
-    x, labels = (minigrad.from_numpy(a).to("gpu") for a in _batch(batch))
-    scaler = GradScaler(enabled=kind == "float16")
+def _training(engine: str, batch: int, kind: str) -> Callable[[], Any]:
+    """A training step, which returns the loss without asking for it; both engines have the same names for all of it."""
+    library = import_module(engine)
+    model = cases.inception(engine, SIZE).to("cuda")
+    optimizer = library.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
+    x, labels = (library.from_numpy(a).to("cuda") for a in cases.batch((batch, 3, SIZE, SIZE), cases.CLASSES))
+    scaler = library.amp.GradScaler("cuda", enabled=kind == "float16")
+    cross_entropy = library.nn.functional.cross_entropy
 
     def step() -> Any:
-        with autocast("gpu", enabled=kind == "float16"):
-            loss = loss_with_aux(model(x), labels)
-        optimizer.zero_grad()
-        scaler.scale(loss).backward()
-        scaler.step(optimizer)
-        scaler.update()
-        return loss
-
-    return step, minigrad.cuda.synchronize, lambda: minigrad.cuda.memory_reserved() / 2**20
-
-
-def _torch(batch: int, kind: str) -> tuple[Callable[[], Any], Callable[[], None], Callable[[], float]]:
-    import torch
-
-    from parity_tests.torchvision_models import inception_v3
-
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = kind == "tf32"
-    torch.backends.cudnn.benchmark = True
-    model = inception_v3(weights=None, dropout=0.0, init_weights=False).cuda()
-    optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
-    x, labels = (torch.from_numpy(a).cuda() for a in _batch(batch))
-    scaler = torch.amp.GradScaler("cuda", enabled=kind == "float16")
-    cross_entropy = torch.nn.functional.cross_entropy
-
-    def step() -> Any:
-        with torch.autocast("cuda", torch.float16, enabled=kind == "float16"):
+        with library.amp.autocast("cuda", library.float16, enabled=kind == "float16"):
             outputs = model(x)
             loss = cross_entropy(outputs[0], labels) + 0.4 * cross_entropy(outputs[1], labels)
         optimizer.zero_grad()
@@ -73,17 +48,27 @@ def _torch(batch: int, kind: str) -> tuple[Callable[[], Any], Callable[[], None]
         scaler.update()
         return loss
 
-    return step, torch.cuda.synchronize, lambda: torch.cuda.max_memory_reserved() / 2**20
+    return step
 
 
-def _batch(count: int) -> tuple[np.ndarray, np.ndarray]:
-    random = np.random.default_rng(0)
-    return random.standard_normal((count, 3, SIZE, SIZE), np.float32), random.integers(0, 1000, count)
+def _prepared(engine: str, kind: str) -> tuple[Callable[[], None], Callable[[], int]]:
+    """Sets what products of float32 are rounded to; how to wait for the device, and to ask for the most memory held."""
+    if engine == "minigrad":
+        from minigrad import cuda
+
+        cuda.set_tf32(kind == "tf32")
+        return cuda.synchronize, cuda.memory_reserved
+    import torch
+
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = kind == "tf32"
+    torch.backends.cudnn.benchmark = True
+    return torch.cuda.synchronize, torch.cuda.max_memory_reserved
 
 
 def measure(engine: str, batch: int, kind: str) -> dict[str, float]:
     """Seconds a step, seconds in which the host issued it, and MB held at most."""
-    step, synchronize, memory = {"minigrad": _minigrad, "torch": _torch}[engine](batch, kind)
+    synchronize, memory = _prepared(engine, kind)
+    step = _training(engine, batch, kind)
     for _ in range(WARM_UP):
         loss = step()
     synchronize()
@@ -96,7 +81,7 @@ def measure(engine: str, batch: int, kind: str) -> dict[str, float]:
     return {
         "seconds": (end - start) / STEPS,
         "issued_in": (issued - start) / STEPS,
-        "memory_mb": memory(),
+        "memory_mb": memory() / 2**20,
         "loss": float(loss.item()),
     }
 

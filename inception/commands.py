@@ -14,7 +14,7 @@ from inception.data import load_data, test_transform
 from inception.model import InceptionV3
 from inception.recipes import CHOICES, Recipe
 from inception.training import evaluate as evaluate_model
-from inception.weights import Description, load_into, read_description, read_weights, save_weights
+from inception.weights import Description, class_names, load_into, read_description, read_weights, save_weights
 from minigrad import nn, onnx
 from minigrad.data import DataLoader
 from minigrad.data.datasets import open_picture
@@ -58,7 +58,7 @@ def load_model(options: argparse.Namespace) -> tuple[InceptionV3, tuple[str, ...
         options.image_size = described.image_size
         options.resize = described.resize if options.resize is None else options.resize
     options.normalize = options.normalize or described.normalize
-    return model.eval(), names or tuple(f"class {i}" for i in range(count))
+    return model.eval(), class_names(names, count)
 
 
 # --- predict ---

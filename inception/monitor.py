@@ -99,9 +99,11 @@ class Watch:
         return []
 
     def _once(self, warnings: list[str]) -> list[str]:
-        new = [warning for warning in warnings if warning.split(",")[0].split(":")[0] not in self.said]
-        self.said |= {warning.split(",")[0].split(":")[0] for warning in new}
-        return new
+        """Those that have not been said in this epoch; two words tell what a warning is about."""
+        new = {" ".join(warning.split()[:2]): warning for warning in warnings}
+        new = {about: warning for about, warning in new.items() if about not in self.said}
+        self.said |= new.keys()
+        return list(new.values())
 
 
 @contextmanager

@@ -33,7 +33,7 @@ from inception.training import (
     prepare,
     train_epoch,
 )
-from inception.weights import Description, load_weights, save_weights
+from inception.weights import Description, class_names, load_weights, save_weights
 from minigrad.data import DataLoader, Subset
 
 SHOWN = 40  # test pictures in the grid
@@ -130,19 +130,7 @@ def run(options: argparse.Namespace) -> int:
     for name in ("save_every", "keep", "log_gradients"):
         if getattr(options, name) < 1:
             raise ValueError(f"{name.replace('_', ' ')} must be at least 1, got {getattr(options, name)}")
-    given = {name: getattr(options, name) for name in FIELDS if getattr(options, name) is not None}
-    if options.resume is not None:
-        path = options.resume / "checkpoint.safetensors" if options.resume.is_dir() else options.resume
-        tree = load_checkpoint(path)
-        recipe = resumed_recipe(tree["recipe"], given, path)
-        folder = RunFolder(options.output or path.parent, resuming=True)
-    else:
-        defaults = RECIPES[options.recipe].as_dict()
-        if options.recipe in RECIPE_DATA:
-            defaults["data"] = RECIPE_DATA[options.recipe]
-        recipe = Recipe(**{**defaults, **given})
-        folder = RunFolder(options.output or Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S"))
-
+    recipe, folder, tree, path = planned(options)
     try:
         train_set, test_set, classes = load_data(recipe)
         loader = DataLoader(
@@ -155,32 +143,23 @@ def run(options: argparse.Namespace) -> int:
             pin_memory=recipe.device != "cpu",
         )
         test_loader = DataLoader(test_set, recipe.batch_size, seed=recipe.seed, num_workers=options.workers)
-        steps = len(loader) // recipe.accumulate
-        if steps == 0:
-            what = f"one batch of {recipe.batch_size}" if len(loader) == 0 else f"{recipe.accumulate} batches"
-            raise ValueError(f"{len(train_set)} training pictures do not fill {what}")
-        training = build(recipe, recipe.classes or len(classes), steps)
+        training = build(recipe, recipe.classes or len(classes), steps_of(loader, recipe))
     except Exception:
         folder.discard_if_empty()  # nothing has come of it
         raise
-    if options.resume is not None:
+    if tree is not None:
         training.restore(path, tree)
+        del tree  # another set of all weights
         folder.forget_after(training.global_step, training.epoch)
         print(f"resumed {path} after step {training.step} of epoch {training.epoch + 1}")
-    parameters = sum(p.numel() for p in training.model.parameters())
-    learning = sum(p.numel() for p in training.model.parameters() if p.requires_grad)
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("minigrad").setLevel(logging.INFO)  # it says when it compiles, which only the first run does
-    print(f"Inception V3, {parameters:,} parameters, {recipe.dtype} on {recipe.device}, into {folder.path}")
-    if learning < parameters:
-        print(f"{learning:,} of them learn, the others are frozen")
+    introduce(training, folder)
     print(f"{len(train_set):,} training and {len(test_set):,} test pictures of {len(classes)} classes")
     if options.find_lr:
         return look_for_rate(training, loader, folder)
 
     board = Board(folder.board, training.global_step) if options.tensorboard else None
     if board is not None and training.global_step == 0:
-        board.begin(recipe.as_dict(), f"minigrad {minigrad.__version__}, {parameters:,} parameters")
+        board.begin(recipe.as_dict(), f"minigrad {minigrad.__version__}, {parameter_count(training):,} parameters")
     report = Report(folder, classes, options.log_gradients, board)
     stopped = train(training, loader, test_loader, folder, report, options.save_every, options.keep)
     if stopped:
@@ -190,9 +169,54 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def description(recipe: Recipe, classes: tuple[str, ...]) -> Description:
+def planned(options: argparse.Namespace) -> tuple[Recipe, RunFolder, dict[str, Any] | None, Path]:
+    """The recipe and the folder of the run; and the checkpoint that it goes on from, if it does, with its path."""
+    given = {name: getattr(options, name) for name in FIELDS if getattr(options, name) is not None}
+    if options.resume is not None:
+        path = options.resume / "checkpoint.safetensors" if options.resume.is_dir() else options.resume
+        tree = load_checkpoint(path)
+        recipe = resumed_recipe(tree["recipe"], given, path)
+        return recipe, RunFolder(options.output or path.parent, resuming=True), tree, path
+    defaults = RECIPES[options.recipe].as_dict()
+    if options.recipe in RECIPE_DATA:
+        defaults["data"] = RECIPE_DATA[options.recipe]
+    recipe = Recipe(**{**defaults, **given})
+    folder = RunFolder(options.output or Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S"))
+    return recipe, folder, None, folder.checkpoint
+
+
+def steps_of(loader: DataLoader, recipe: Recipe) -> int:
+    """How many steps an epoch has.
+
+    Raises:
+        ValueError: if there are too few pictures for one.
+    """
+    steps = len(loader) // recipe.accumulate
+    if steps == 0:
+        what = f"one batch of {recipe.batch_size}" if len(loader) == 0 else f"{recipe.accumulate} batches"
+        raise ValueError(f"{len(loader.dataset)} training pictures do not fill {what}")
+    return steps
+
+
+def introduce(training: Training, folder: RunFolder) -> None:
+    """Says what is about to be trained."""
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("minigrad").setLevel(logging.INFO)  # it says when it compiles, which only the first run does
+    recipe = training.recipe
+    parameters, learning = parameter_count(training), parameter_count(training, learning=True)
+    print(f"Inception V3, {parameters:,} parameters, {recipe.dtype} on {recipe.device}, into {folder.path}")
+    if learning < parameters:
+        print(f"{learning:,} of them learn, the others are frozen")
+
+
+def parameter_count(training: Training, learning: bool = False) -> int:
+    """How many parameters the model has, or how many of them learn."""
+    return sum(p.numel() for p in training.model.parameters() if p.requires_grad or not learning)
+
+
+def description(training: Training, classes: tuple[str, ...]) -> Description:
     """What goes with the weights, so that pictures can be shown to them without asking how."""
-    names = (*classes, *(f"class {i}" for i in range(len(classes), recipe.classes or 0)))
+    recipe, names = training.recipe, class_names(classes, training.model.fc.out_features)
     return Description(names, recipe.image_size, recipe.resize, recipe.normalize)
 
 
@@ -377,7 +401,7 @@ def end_epoch(
     if not math.isfinite(test.loss):  # the last step may have broken the weights: they must not be saved
         raise NonFiniteLossError(f"the test loss is {test.loss} after epoch {training.epoch}")
     if training.best.take(training.epoch, test.loss):
-        save_weights(training.tested_model, folder.best, description(training.recipe, report.classes))
+        save_weights(training.tested_model, folder.best, description(training, report.classes))
     report.end_epoch(training, test, clock, dead)
 
 
@@ -396,9 +420,9 @@ def finish(
         print(f"went back to the weights of epoch {training.best.epoch}, which had the lowest validation loss")
     if test is None:  # the weights are not those of the last test
         test = evaluate(model, test_loader, training.recipe)
-    save_weights(model, folder.weights, description(training.recipe, classes))
+    save_weights(model, folder.weights, description(training, classes))
     figures.draw_curves(folder.records(), folder.curves)
-    names = [*classes, *(f"class {i}" for i in range(len(classes), model.fc.out_features))]
+    names = class_names(classes, model.fc.out_features)
     if len(names) <= figures.MOST_CLASSES:
         figures.draw_confusion(test.confusion, names, folder.confusion)
     if board is not None:

@@ -25,7 +25,7 @@ from inception.recipes import Recipe
 from inception.weights import load_into, load_pretrained
 from minigrad import Tensor, checkpoint, nn, optim
 from minigrad.data import DataLoader
-from minigrad.nn.averaging import AveragedModel
+from minigrad.nn.averaging import AveragedModel, get_ema_avg_fn
 
 WAITING = "waiting for data"
 PHASES = ("forward pass", "loss computation", "backward pass", "optimization pass")
@@ -192,9 +192,13 @@ class Training:
         if self.step == 0:
             self.progress = Progress()
             if self.epoch == self.recipe.sgd_after:
-                self.optimizer, self.scheduler = _optimizer_and_schedule(
-                    self.recipe, self.model, self.steps_per_epoch, second=True
-                )
+                self._change_over()
+
+    def _change_over(self) -> None:
+        """From the recipe's first optimiser to SGD."""
+        self.optimizer, self.scheduler = _optimizer_and_schedule(
+            self.recipe, self.model, self.steps_per_epoch, second=True
+        )
 
     def save(self, path: Path) -> None:
         """Writes a checkpoint."""
@@ -228,9 +232,7 @@ class Training:
         self.epoch, self.step = position["epoch"], position["step"]
         switch = self.recipe.sgd_after
         if switch is not None and (self.epoch > switch or (self.epoch == switch and self.step > 0)):
-            self.optimizer, self.scheduler = _optimizer_and_schedule(
-                self.recipe, self.model, self.steps_per_epoch, second=True
-            )
+            self._change_over()
         self.optimizer.load_state_dict(tree["optimizer"])
         if self.scheduler is not None:
             self.scheduler.load_state_dict(tree["scheduler"])
@@ -316,9 +318,8 @@ def _warm_average(decay: float) -> Any:
     (TensorFlow's ExponentialMovingAverage with num_updates: the decay is at most (1 + n) / (10 + n).)
     """
 
-    def average(kept: Tensor, new: Tensor, count: int) -> Tensor:
-        rate = min(decay, (1 + count) / (10 + count))
-        return kept * rate + new * (1 - rate)
+    def average(kept: Tensor, new: Tensor, count: int) -> Any:
+        return get_ema_avg_fn(min(decay, (1 + count) / (10 + count)))(kept, new, count)
 
     return average
 

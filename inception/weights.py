@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,11 @@ class Description:
     image_size: int = 299
     resize: int | None = None
     normalize: str = "half"
+
+
+def class_names(known: Sequence[str], count: int) -> tuple[str, ...]:
+    """Names for ``count`` classes: the known ones, and numbers for the others."""
+    return (*known, *(f"class {i}" for i in range(len(known), count)))
 
 
 def save_weights(model: nn.Module, path: str | os.PathLike[str], description: Description | None = None) -> None:

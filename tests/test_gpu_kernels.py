@@ -28,6 +28,7 @@ PRELUDE = """
 #include <cmath>
 using std::sqrt;
 #define __global__
+#define __device__
 struct Index { long long x; };
 static Index blockIdx, threadIdx, blockDim, gridDim;
 #line 1 "gpu_kernels.cu"

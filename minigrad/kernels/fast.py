@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from minigrad.kernels.conv_cpu import single_gradients
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.layout import empty, empty_like, flat_alike
 from minigrad.kernels.threads import single_threaded_blas, workers
+from minigrad.kernels.updates import FORMULAS, address_table, blocks, gathered
 
 __all__ = [
     "add",
@@ -153,42 +154,15 @@ def pass_where_positive(g: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def update(updates: Sequence[tuple[Callable[..., None], Sequence[Any]]]) -> None:
     """As reference.update: formulas that have a compiled loop in one pass over all their parameters."""
-    rest = []
-    together: dict[tuple[Any, ...], list[list[Any]]] = {}  # rows of arrays by formula, options and dtype
-    loops = compiled("fast_updates").LOOPS
-    for formula, arrays in updates:
-        name = getattr(getattr(formula, "func", None), "__name__", None)
-        given = [a for a in arrays if a is not None]
-        if (
-            name not in loops
-            or given[0].dtype not in _FLOATS
-            or any(a.dtype != given[0].dtype for a in given)
-            or (flats := flat_alike(*given)) is None
-        ):
-            rest.append((formula, arrays))
-        else:
-            options = tuple(formula.keywords[option] for option in loops[name][1])  # type: ignore[attr-defined]
-            found = iter(flats)
-            row = [None if a is None else next(found) for a in arrays]
-            together.setdefault((name, options, given[0].dtype), []).append(row)
+    together, rest = gathered(updates, _FLOATS)
     for (name, options, dtype), rows in together.items():
-        loop, _, columns = loops[name]
-        table = [
-            [0 if a is None else a.__array_interface__["data"][0] for a in row] + [0] * (columns - len(row))
-            for row in rows
-        ]
         kinds = [bool(o) if isinstance(o, bool) else float(o) for o in options]
         sizes = tuple(row[0].size for row in rows)
+        table = np.array(address_table(rows, FORMULAS[name][1]), np.int64)
         few = sum(sizes) < _WORTH_WAKING
-        compiled("team").call(loop, _blocks(sizes), np.array(table, np.int64), np.empty(0, dtype), *kinds, alone=few)
+        loop = getattr(compiled("fast_updates"), name)
+        compiled("team").call(loop, blocks(sizes, _BLOCK), table, np.empty(0, dtype), *kinds, alone=few)
     cpu.update(rest)
-
-
-@lru_cache(maxsize=16)
-def _blocks(sizes: tuple[int, ...]) -> np.ndarray:
-    """(which array, first element, last + 1), of blocks that together are all elements of arrays of these sizes."""
-    found = [(i, start, min(start + _BLOCK, size)) for i, size in enumerate(sizes) for start in range(0, size, _BLOCK)]
-    return np.array(found, np.int64).reshape(-1, 3)
 
 
 # --- Convolution ---
@@ -241,7 +215,7 @@ def conv2d(x: np.ndarray, w: np.ndarray, window: Window, groups: int) -> np.ndar
         return _from_order(direct.conv2d(in_order(x), w, window))
     if _sees_all(x, w, window, groups):
         rows, matrix = in_order(x).reshape(-1, len(x)), w.reshape(len(w), -1)
-        with _blas_for(rows.T, matrix):
+        with _blas_for(x, w):
             return _from_order((matrix @ rows).reshape(len(w), 1, 1, len(x)))
     if count := _filled_up(x, w, window, groups):
         y = compiled("conv_direct").conv2d(_with_zeros(x, count), w, window)
@@ -255,10 +229,11 @@ def conv2d_backward(
     """As reference.conv2d_backward."""
     direct = _direct(x, w, window, groups) if g.dtype == x.dtype else None
     if direct is None and g.dtype == x.dtype and _sees_all(x, w, window, groups):
-        rows, matrix, g_rows = x.transpose(1, 2, 3, 0).reshape(-1, len(x)), w.reshape(len(w), -1), _rows(g)
-        with _blas_for(rows.T, matrix):
+        matrix, g_rows = w.reshape(len(w), -1), _rows(g)
+        with _blas_for(x, w):
             dx = _from_order((matrix.T @ g_rows).reshape(*x.shape[1:], len(x))) if need_x else None
-            return dx, (g_rows @ rows.T).reshape(w.shape) if need_w else None
+            dw = (g_rows @ in_order(x).reshape(-1, len(x)).T).reshape(w.shape) if need_w else None
+            return dx, dw
     if direct is None and g.dtype == x.dtype and (count := _filled_up(x, w, window, groups)):
         filled = _with_zeros(x, count), w, _with_zeros(g, count)
         dx, dw = compiled("conv_direct").conv2d_backward(*filled, window, need_x, need_w)

@@ -144,15 +144,3 @@ def rmsprop(
     """As optim.rmsprop.rmsprop."""
     options = (lr, alpha, eps, decay, momentum, maximize)
     share_out(team, len(blocks), as_job(_rmsprop_part, (blocks, table, like, *options)))
-
-
-#: By the formula's name: the loop, its options in their order, and how many arrays it takes at most.
-LOOPS = {
-    "sgd": (sgd, ("lr", "momentum", "decay", "fresh", "nesterov", "maximize"), 3),
-    "adam": (
-        adam,
-        ("lr", "step_size", "root_correction", "beta1", "beta2", "eps", "decay", "decoupled", "maximize"),
-        5,
-    ),
-    "rmsprop": (rmsprop, ("lr", "alpha", "eps", "decay", "momentum", "maximize"), 5),
-}

@@ -30,6 +30,7 @@ from minigrad.kernels.reference import (
     pass_where_positive,
     relu,
 )
+from minigrad.kernels.updates import FORMULAS, address_table, blocks, gathered
 
 __all__ = [
     "add",
@@ -301,72 +302,33 @@ def scale_channels(x: Any, factor: Any, offset: Any) -> Any:
 
 # --- Optimisers ---
 
-#: By the formula's name: its options in the kernel's order, and how many arrays it takes at most.
-UPDATES: dict[str, tuple[tuple[str, ...], int]] = {
-    "sgd": (("lr", "momentum", "decay", "fresh", "nesterov", "maximize"), 3),
-    "adam": (
-        ("lr", "step_size", "root_correction", "beta1", "beta2", "eps", "decay", "decoupled", "maximize"),
-        5,
-    ),
-    "rmsprop": (("lr", "alpha", "eps", "decay", "momentum", "maximize"), 5),
-}
 _tables: dict[Any, tuple[Any, Any]] = {}
 _MOST_TABLES = 16
 
 
 def update(updates: Sequence[tuple[Callable[..., None], Sequence[Any]]]) -> None:
     """As reference.update: formulas that have a kernel in one launch for all their parameters."""
-    rest = []
-    together: dict[tuple[Any, ...], list[Sequence[Any]]] = {}
-    for formula, arrays in updates:
-        name = getattr(getattr(formula, "func", None), "__name__", "")
-        given = [a for a in arrays if a is not None]
-        alike = all(a.dtype == given[0].dtype and a.strides == given[0].strides and _without_gaps(a) for a in given)
-        if name in UPDATES and alike and given[0].dtype.name in TYPES:
-            options = tuple(formula.keywords[option] for option in UPDATES[name][0])  # type: ignore[attr-defined]
-            together.setdefault((name, options, given[0].dtype), []).append(arrays)
-        else:
-            rest.append((formula, arrays))
+    together, rest = gathered(updates, [np.dtype(name) for name in TYPES])
     for (name, options, dtype), rows in together.items():
-        blocks, table = _table(rows, UPDATES[name][1])
+        columns = FORMULAS[name][1]
+        parts, table = _table(rows, columns)
         numbers = [np.int32(o) if isinstance(o, bool) else np.float64(o) for o in options]
-        count = blocks.shape[0]
-        launch(name, dtype, 0, blocks, table, np.int32(UPDATES[name][1]), *numbers, blocks=count)
+        launch(name, dtype, 0, parts, table, np.int32(columns), *numbers, blocks=parts.shape[0])
     reference.update(rest)
 
 
-def _without_gaps(a: Any) -> bool:
-    return a.flags.c_contiguous or a.flags.f_contiguous or np.transpose(a, _order(a)).flags.c_contiguous
-
-
-def _order(a: Any) -> tuple[int, ...]:
-    return tuple(sorted(range(a.ndim), key=lambda d: -a.strides[d]))
-
-
-def _table(rows: list[Sequence[Any]], columns: int) -> tuple[Any, Any]:
+def _table(rows: list[list[Any]], columns: int) -> tuple[Any, Any]:
     """Blocks and addresses on the device; kept, since a training step mostly finds its arrays where they were."""
-    addresses = tuple(tuple(0 if a is None else _address(a) for a in row) for row in rows)
+    filled = address_table(rows, columns)
     sizes = tuple(row[0].size for row in rows)
-    key = addresses, sizes, columns
+    key = tuple(map(tuple, filled)), sizes
     if key not in _tables:
         if len(_tables) >= _MOST_TABLES:
             _tables.clear()
-        filled = [[*row, *(0,) * (columns - len(row))] for row in addresses]
-        blocks = [
-            (i, start, min(start + _UPDATE_BLOCK, size))
-            for i, size in enumerate(sizes)
-            for start in range(0, size, _UPDATE_BLOCK)
-        ]
         like = rows[0][0]
-        _tables[key] = (
-            _on_device(np.array(blocks, np.int64).reshape(-1, 3), like),
-            _on_device(np.array(filled, np.int64), like),
-        )
+        both = blocks(sizes, _UPDATE_BLOCK), np.array(filled, np.int64)
+        _tables[key] = _on_device(both[0], like), _on_device(both[1], like)
     return _tables[key]
-
-
-def _address(a: Any) -> int:
-    return a.__array_interface__["data"][0] if isinstance(a, np.ndarray) else a.data.ptr
 
 
 def _on_device(host: np.ndarray, like: Any) -> Any:

@@ -18,6 +18,11 @@
     for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < (count);                                  \
          i += (long long)gridDim.x * blockDim.x)
 
+// Which window's tap saw an element, given how far that lies behind the tap of the first window; -1 if none did.
+static __device__ int position_that_saw(int distance, int stride, int positions) {
+    return distance >= 0 && distance % stride == 0 && distance / stride < positions ? distance / stride : -1;
+}
+
 // --- Convolution: conv2d, conv2d_input ---
 
 // The columns of pictures first … first + n − 1: columns[c, i, j, n, r, q] = x[c, n, r·s − p + i·d, …], or 0.
@@ -45,13 +50,13 @@ extern "C" __global__ void patches_back(const REAL* in, REAL* dx, long long coun
         int picture = rest % n; rest /= n;
         ACC sum = 0;
         for (int i = 0; i < kh; i++) {
-            int above = h + ph - i * dh;
-            if (above < 0 || above % sh != 0 || above / sh >= rows) continue;
+            int r = position_that_saw(h + ph - i * dh, sh, rows);
+            if (r < 0) continue;
             for (int j = 0; j < kw; j++) {
-                int left = w + pw - j * dw;
-                if (left < 0 || left % sw != 0 || left / sw >= columns) continue;
+                int q = position_that_saw(w + pw - j * dw, sw, columns);
+                if (q < 0) continue;
                 long long column = (rest * kh + i) * kw + j;
-                sum += (ACC)in[((column * n + picture) * rows + above / sh) * columns + left / sw];
+                sum += (ACC)in[((column * n + picture) * rows + r) * columns + q];
             }
         }
         dx[((rest * pictures + first + picture) * height + h) * width + w] = (REAL)sum;
@@ -91,12 +96,12 @@ extern "C" __global__ void max_pool_back(const REAL* g, const unsigned char* tap
         long long map = rest * rows * columns;
         ACC sum = 0;
         for (int i = 0; i < kh; i++) {
-            int above = h + ph - i * dh;
-            if (above < 0 || above % sh != 0 || above / sh >= rows) continue;
+            int r = position_that_saw(h + ph - i * dh, sh, rows);
+            if (r < 0) continue;
             for (int j = 0; j < kw; j++) {
-                int left = w + pw - j * dw;
-                if (left < 0 || left % sw != 0 || left / sw >= columns) continue;
-                long long place = map + (long long)(above / sh) * columns + left / sw;
+                int q = position_that_saw(w + pw - j * dw, sw, columns);
+                if (q < 0) continue;
+                long long place = map + (long long)r * columns + q;
                 if (taps[place] == i * kw + j) sum += (ACC)g[place];
             }
         }
@@ -128,12 +133,12 @@ extern "C" __global__ void window_sums_back(const REAL* g, REAL* dx, double scal
         long long map = rest * rows * columns;
         ACC sum = 0;
         for (int i = 0; i < kh; i++) {
-            int above = h + ph - i * dh;
-            if (above < 0 || above % sh != 0 || above / sh >= rows) continue;
+            int r = position_that_saw(h + ph - i * dh, sh, rows);
+            if (r < 0) continue;
             for (int j = 0; j < kw; j++) {
-                int left = w + pw - j * dw;
-                if (left < 0 || left % sw != 0 || left / sw >= columns) continue;
-                sum += (ACC)g[map + (long long)(above / sh) * columns + left / sw];
+                int q = position_that_saw(w + pw - j * dw, sw, columns);
+                if (q < 0) continue;
+                sum += (ACC)g[map + (long long)r * columns + q];
             }
         }
         dx[at] = (REAL)(sum * (ACC)scale);

@@ -13,15 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from minigrad.data.dataset import Dataset
 from minigrad.data.datasets.idx import CorruptFileError
+from minigrad.data.datasets.pictures import ArrayPictures
 
 _PIXELS = 3 * 32 * 32
 
 
-class CIFAR10(Dataset):
+class CIFAR10(ArrayPictures):
     """Airplanes to trucks, ten classes.
 
     Args:
@@ -50,13 +49,6 @@ class CIFAR10(Dataset):
         self.data = np.concatenate([pixels for pixels, _ in parts]).reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
         self.targets = np.concatenate([labels for _, labels in parts]).astype(np.int64)
         self.transform = transform
-
-    def __getitem__(self, index: int) -> tuple[Any, int]:
-        image = Image.fromarray(np.ascontiguousarray(self.data[index]))
-        return (image if self.transform is None else self.transform(image)), int(self.targets[index])
-
-    def __len__(self) -> int:
-        return len(self.data)
 
     @classmethod
     def _find(cls, root: Path, name: str) -> Path:

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from minigrad.data.dataset import Dataset
+from minigrad.data.datasets.pictures import ArrayPictures
 
 _TEST_EVERY = 5
 
 
-class Digits(Dataset):
+class Digits(ArrayPictures):
     """1,797 pictures; every fifth is a test picture.
 
     Raises:
@@ -33,10 +32,3 @@ class Digits(Dataset):
         self.data = (digits.images[chosen] * (255 / 16)).astype(np.uint8)  # they go from 0 to 16
         self.targets = digits.target[chosen].astype(np.int64)
         self.transform = transform
-
-    def __getitem__(self, index: int) -> tuple[Any, int]:
-        image = Image.fromarray(self.data[index])
-        return (image if self.transform is None else self.transform(image)), int(self.targets[index])
-
-    def __len__(self) -> int:
-        return len(self.data)

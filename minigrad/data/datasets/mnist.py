@@ -11,10 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
-from minigrad.data.dataset import Dataset
 from minigrad.data.datasets.idx import CorruptFileError, read_idx
+from minigrad.data.datasets.pictures import ArrayPictures
 
 FASHION_CLASSES = (
     "T-shirt/top",
@@ -32,7 +30,7 @@ FASHION_CLASSES = (
 _EMBEDDED = Path(__file__).parent / "clothing"
 
 
-class MNIST(Dataset):
+class MNIST(ArrayPictures):
     """Handwritten digits, in a folder of IDX files (``train-images-idx3-ubyte[.gz]``, …).
 
     Args:
@@ -67,13 +65,6 @@ class MNIST(Dataset):
                 f"{labels_path}: label {self.targets.max()} is out of range: classes are 0 to {len(self.classes) - 1}"
             )
         self.transform = transform
-
-    def __getitem__(self, index: int) -> tuple[Any, int]:
-        image = Image.fromarray(self.data[index])
-        return (image if self.transform is None else self.transform(image)), int(self.targets[index])
-
-    def __len__(self) -> int:
-        return len(self.data)
 
     @classmethod
     def _find(cls, root: Path, name: str) -> Path:

@@ -1,12 +1,15 @@
-"""Opening pictures of all kinds."""
+"""Pictures: opening files of all kinds, and datasets that hold all of theirs in one array."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+
+from minigrad.data.dataset import Dataset
 
 
 class CorruptPictureError(ValueError):
@@ -41,3 +44,18 @@ def as_rgb(image: Any) -> Image.Image:
     if "transparency" in image.info:  # of a palette: Pillow asks for this step in between
         image = image.convert("RGBA")
     return image.convert("RGB")
+
+
+class ArrayPictures(Dataset):
+    """Base of the datasets with all pictures in ``data`` (N, height, width[, 3]) and their classes in ``targets``."""
+
+    data: np.ndarray
+    targets: np.ndarray
+    transform: Callable[[Any], Any] | None
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        image = Image.fromarray(np.ascontiguousarray(self.data[index]))
+        return (image if self.transform is None else self.transform(image)), int(self.targets[index])
+
+    def __len__(self) -> int:
+        return len(self.data)
