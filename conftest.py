@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import time
 from typing import Any
+
+import pytest
+
+_began = time.monotonic()
 
 
 def pytest_addoption(parser: Any) -> None:
     parser.addoption(
         "--device",
         default=None,
-        help="run the device tests there ('gpu', 'gpu:1'), rather than on the stand-in that needs none",
+        help="run what compares devices and libraries there ('gpu', 'gpu:1', or 'stand_in', which needs none)",
+    )
+    parser.addoption(
+        "--minutes",
+        type=float,
+        default=None,
+        help="skip what has not begun after so many minutes, saying so (with --device: 7)",
     )
 
 
-def pytest_ignore_collect(collection_path: Path, config: Any) -> bool | None:
-    """What compares two libraries on one GPU is no test where there is none."""
-    if collection_path.name == "test_gpu_beside_torch.py" and config.getoption("--device") is None:
-        return True
-    return None
+def pytest_collection_modifyitems(config: Any, items: list[Any]) -> None:
+    """With ``--device`` only tests marked ``device`` run: the others say nothing about one."""
+    if config.getoption("--device") is None:
+        return
+    others = [item for item in items if item.get_closest_marker("device") is None]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item.get_closest_marker("device") is not None]
+
+
+@pytest.fixture(autouse=True)
+def _within_the_time(request: Any) -> None:
+    """A machine may be lent for minutes only: what does not fit is named rather than lost."""
+    minutes = request.config.getoption("--minutes")
+    if minutes is None and request.config.getoption("--device") is not None:
+        minutes = 7.0
+    if minutes is not None and time.monotonic() - _began > 60 * minutes:
+        pytest.skip(f"not begun after {minutes:g} minutes (--minutes)")

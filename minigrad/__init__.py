@@ -34,7 +34,7 @@ from minigrad.creation import (
     zeros,
     zeros_like,
 )
-from minigrad.device import device
+from minigrad.device import device, get_default_device, set_default_device
 from minigrad.dtypes import (
     bool,
     can_cast,

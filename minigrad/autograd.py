@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import function, kernels
+from minigrad.device import zeros
 from minigrad.function import Edge, Function, Node, TensorBase, gradient_edge, refuse_stale_views, wrap
 from minigrad.grad_mode import (
     detect_anomaly,
@@ -255,7 +256,7 @@ def _run_node(node: Function, gradients: list[Any], pending: _GradientSums) -> N
     """Calls ``node.backward`` and sends its results along the node's edges."""
     if node.num_outputs > 1:  # an output that nobody used has gradient zero
         gradients = [
-            wrap(np.zeros_like(p[0], shape=p[1])) if g is None and p is not None else g
+            wrap(zeros(*p)) if g is None and p is not None else g
             for g, p in zip(gradients, node._output_prototypes or (), strict=True)
         ]
     results = node.backward(*gradients)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import dtypes
-from minigrad.device import to_device
+from minigrad.device import cupy, device_of, get_default_device, to_device
 from minigrad.function import wrap
 from minigrad.random import Generator, default_generator
 from minigrad.tensor import Tensor, as_array, as_device
@@ -38,8 +38,11 @@ __all__ = [
 ]
 
 
+_DLPACK_CPU = 1  # the number of a device type in that protocol
+
+
 def _finish(array: np.ndarray, device: Any, requires_grad: bool) -> Tensor:
-    tensor = wrap(array if device is None else to_device(array, as_device(device)))
+    tensor = wrap(to_device(array, get_default_device() if device is None else as_device(device)))
     tensor.requires_grad = requires_grad
     return tensor
 
@@ -64,13 +67,16 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     >>> tensor([[1, 2], [3, 4]]).sum()
     tensor(10)
     """
-    return _finish(as_array(data, dtype), device, requires_grad)
+    where = data.device if device is None and isinstance(data, Tensor) else device
+    return _finish(as_array(data, dtype), where, requires_grad)
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """``data`` as a tensor, without a copy where it is a tensor or array already."""
-    result = data if isinstance(data, Tensor) else from_numpy(data) if isinstance(data, np.ndarray) else tensor(data)
-    return result.to(dtype=dtype, device=device)
+    """``data`` as a tensor, without a copy where it is a tensor, or an array on the device, already."""
+    if isinstance(data, Tensor):
+        return data.to(dtype=dtype, device=device)
+    result = from_numpy(data) if isinstance(data, np.ndarray) else tensor(data)
+    return result.to(dtype=dtype, device=get_default_device() if device is None else device)
 
 
 def from_numpy(ndarray: np.ndarray) -> Tensor:
@@ -93,9 +99,10 @@ def from_dlpack(ext_tensor: Any, /, *, device: Any = None, copy: bool | None = N
     """
     if not hasattr(ext_tensor, "__dlpack__"):
         raise TypeError(f"from_dlpack expects an object with __dlpack__, got {type(ext_tensor).__name__}")
-    array = np.from_dlpack(ext_tensor, copy=copy)
+    on_host = ext_tensor.__dlpack_device__()[0] == _DLPACK_CPU
+    array = np.from_dlpack(ext_tensor, copy=copy) if on_host else cupy().from_dlpack(ext_tensor)
     dtypes.as_dtype(array.dtype)
-    return _finish(array, device, False)
+    return _finish(array, device_of(array) if device is None else device, False)
 
 
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -202,7 +209,7 @@ def full_like(
 ) -> Tensor:
     """One value in the shape, and unless given the dtype and device, of ``input``."""
     chosen = None if dtype is None else dtypes.as_dtype(dtype)
-    return _finish(np.full_like(input.array, fill_value, dtype=chosen), device, requires_grad)
+    return _finish(np.full_like(input.array, fill_value, dtype=chosen), device or input.device, requires_grad)
 
 
 def rand_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:

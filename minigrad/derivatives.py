@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.autograd import grad
+from minigrad.device import zeros
 from minigrad.function import TensorBase, wrap
 from minigrad.grad_mode import enable_grad
 from minigrad.ops import stack
@@ -97,7 +98,7 @@ def _rows(y: Any, xs: Sequence[Any], create_graph: bool, strict: bool) -> list[A
     for x, column in zip(xs, columns, strict=True):
         shape = (*y.array.shape, *x.array.shape)
         if not column:
-            results.append(wrap(np.zeros_like(x.array, shape=shape)))
+            results.append(wrap(zeros(x.array, shape)))
         else:
             results.append(stack(column).reshape(*shape))
     return results

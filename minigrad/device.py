@@ -17,6 +17,8 @@ import numpy as np
 class device:  # noqa: N801  (torch's name for it)
     """``device("cpu")``, ``device("gpu:1")`` or ``device("gpu", 1)``.
 
+    ``with device("gpu"):`` makes new tensors there, as :func:`set_default_device` does for good.
+
     Raises:
         RuntimeError: if the name is of no known kind of device.
 
@@ -24,7 +26,7 @@ class device:  # noqa: N801  (torch's name for it)
     device(type='cpu')
     """
 
-    __slots__ = ("index", "type")
+    __slots__ = ("_before", "index", "type")
 
     type: str
     index: int | None
@@ -56,6 +58,14 @@ class device:  # noqa: N801  (torch's name for it)
         index = "" if self.index is None else f", index={self.index}"
         return f"device(type={self.type!r}{index})"
 
+    def __enter__(self) -> device:
+        self._before = get_default_device()
+        set_default_device(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        set_default_device(self._before)
+
 
 @dataclass(frozen=True)
 class Backend:
@@ -69,6 +79,29 @@ class Backend:
     from_host: Callable[[np.ndarray, int | None, bool], Any]
     to_host: Callable[[Any], np.ndarray]
     index_of: Callable[[Any], int | None] = lambda array: None
+
+
+_default: device | None = None
+
+
+def set_default_device(where: Any) -> None:
+    """Makes ``tensor``, ``zeros``, ``randn`` … and new modules' parameters there from now on; None: on the CPU.
+
+    ``from_numpy`` stays where its array is, as in torch.
+
+    Raises:
+        RuntimeError: if the device is unknown, or needs something that is not there.
+    """
+    global _default
+    chosen = None if where is None else where if isinstance(where, device) else device(where)
+    if chosen is not None:
+        backend_of(chosen)
+    _default = None if chosen == CPU else chosen
+
+
+def get_default_device() -> device:
+    """Where new tensors are made unless told otherwise."""
+    return CPU if _default is None else _default
 
 
 _backends: dict[str, Backend] = {"cpu": Backend(np.ndarray, lambda host, index, late: np.asarray(host), np.asarray)}
@@ -127,6 +160,11 @@ def to_host(array: Any) -> np.ndarray:
     if isinstance(array, np.ndarray | np.generic):
         return np.asarray(array)
     return backend_of(device_of(array)).to_host(array)
+
+
+def zeros(like: Any, shape: tuple[int, ...], dtype: Any = None) -> Any:
+    """An array of zeros beside ``like``. (CuPy's ``zeros_like`` takes the shape () for no shape at all.)"""
+    return np.zeros_like(like, shape=shape or (1,), dtype=dtype).reshape(shape)
 
 
 # --- GPUs, through CuPy ---

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import autograd, dtypes, ops
-from minigrad.device import device, device_of, is_on, pinned, to_device, to_host
+from minigrad.device import device, device_of, get_default_device, is_on, pinned, to_device, to_host
 from minigrad.function import TensorBase, tensor_class, wrap
 from minigrad.grad_mode import is_grad_enabled
 from minigrad.random import default_generator
@@ -46,7 +46,8 @@ class Tensor(TensorBase):
     __array_ufunc__ = None  # so that ``ndarray * tensor`` asks the tensor, which says what to do
 
     def __init__(self, data: Any = (), *, dtype: Any = None, requires_grad: bool = False) -> None:
-        self.array = as_array(data, dtype if dtype is not None else _legacy_dtype(data))
+        where = data.device if isinstance(data, Tensor) else get_default_device()
+        self.array = to_device(as_array(data, dtype if dtype is not None else _legacy_dtype(data)), where)
         self.requires_grad = requires_grad
 
     # --- What it is ---

@@ -1,11 +1,17 @@
-"""Settings for the parity tests: the same examples every time, unless asked for more."""
+"""Settings for the parity tests: the same examples every time, unless asked for more; and where they run."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from typing import Any
 
+import pytest
 import torch
 from hypothesis import HealthCheck, settings
+
+import minigrad
+from minigrad.testing import register_stand_in_device
 
 torch.set_num_threads(1)  # the tests run in as many processes as there are cores
 
@@ -15,4 +21,27 @@ _common = {
 }
 settings.register_profile("default", max_examples=30, derandomize=True, **_common)
 settings.register_profile("thorough", max_examples=300, **_common)
+settings.register_profile("device", max_examples=8, derandomize=True, **_common)  # a GPU takes longer for little arrays
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_configure(config: Any) -> None:
+    if config.getoption("--device") is not None and "HYPOTHESIS_PROFILE" not in os.environ:
+        settings.load_profile("device")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _default_devices(request: Any) -> Iterator[None]:
+    """With ``--device``, both libraries make their tensors there; torch on the same GPU if it was built for it."""
+    chosen = request.config.getoption("--device")
+    if chosen is None:
+        yield
+        return
+    register_stand_in_device()
+    minigrad.set_default_device(chosen)
+    where = minigrad.device(chosen)
+    if where.type == "gpu" and torch.cuda.is_available():
+        torch.set_default_device(f"cuda:{where.index or 0}")
+    yield
+    minigrad.set_default_device(None)
+    torch.set_default_device(None)

@@ -10,6 +10,8 @@ import torch
 
 import minigrad
 
+pytestmark = pytest.mark.device
+
 
 def run(library: Any, scaler: Any, overflow_at: set[int]) -> list[tuple[float, list[float]]]:
     """The scale and the weights after each of some steps, some of which overflow."""

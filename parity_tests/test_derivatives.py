@@ -13,9 +13,12 @@ import torch.utils.checkpoint
 import minigrad
 from minigrad import nn
 from minigrad.recompute import checkpoint
+from minigrad.testing.close import as_numpy
 from minigrad.testing.parity import flat_outputs
 from parity_tests.compare import assert_close
 from parity_tests.tolerances import FLOAT64
+
+pytestmark = pytest.mark.device
 
 RANDOM = np.random.default_rng(0)
 X, Y = RANDOM.standard_normal((3, 2)), RANDOM.standard_normal(2)
@@ -40,8 +43,8 @@ CALLS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
 @pytest.mark.parametrize("name", CALLS)
 def test_derivatives_of_functions_equal_torchs(name: str) -> None:
     call = CALLS[name]
-    ours = call(minigrad, minigrad.autograd.functional, minigrad.from_numpy(X), minigrad.from_numpy(Y))
-    theirs = call(torch, torch.autograd.functional, torch.from_numpy(X), torch.from_numpy(Y))
+    ours = call(minigrad, minigrad.autograd.functional, minigrad.as_tensor(X), minigrad.as_tensor(Y))
+    theirs = call(torch, torch.autograd.functional, torch.as_tensor(X), torch.as_tensor(Y))
     assert _structure(ours) == _structure(theirs)
     for i, (a, b) in enumerate(zip(flat_outputs(ours), flat_outputs(theirs), strict=True)):
         assert_close(a, b, FLOAT64, f"result {i}")
@@ -87,9 +90,9 @@ ERRORS: dict[str, Callable[[Any, Any, Any], Any]] = {
 @pytest.mark.parametrize("call", ERRORS.values(), ids=ERRORS)
 def test_bad_calls_raise_torchs_type_of_error(call: Any) -> None:
     with pytest.raises(Exception) as theirs:
-        call(torch.autograd.functional, torch.from_numpy(X), torch.from_numpy(Y))
+        call(torch.autograd.functional, torch.as_tensor(X), torch.as_tensor(Y))
     with pytest.raises(type(theirs.value)):
-        call(minigrad.autograd.functional, minigrad.from_numpy(X), minigrad.from_numpy(Y))
+        call(minigrad.autograd.functional, minigrad.as_tensor(X), minigrad.as_tensor(Y))
 
 
 # --- Hooks on modules ---
@@ -100,7 +103,7 @@ def _twins() -> tuple[Any, Any]:
         return m.Sequential(m.Linear(3, 4), m.Tanh(), m.Linear(4, 2)).double()
 
     theirs, ours = make(torch.nn), make(nn)
-    ours.load_state_dict({key: value.numpy() for key, value in theirs.state_dict().items()})
+    ours.load_state_dict({key: as_numpy(value) for key, value in theirs.state_dict().items()})
     return ours, theirs
 
 
@@ -224,6 +227,7 @@ def test_checkpointed_parts_have_torchs_gradients() -> None:
 # --- Memory shared with torch ---
 
 
+@pytest.mark.skipif("config.getoption('--device') is not None", reason="this is about host memory")
 def test_dlpack_shares_memory_with_torch_both_ways() -> None:
     theirs = torch.arange(6.0).reshape(2, 3)
     ours = minigrad.from_dlpack(theirs)

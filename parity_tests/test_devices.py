@@ -1,7 +1,7 @@
 """Every operation on another device: the same results as on the CPU, and never through the host.
 
-Without options this is the stand-in device, which needs no GPU; ``pytest --device gpu parity_tests/test_devices.py
-parity_tests/test_gpu_beside_torch.py`` runs everything on a GPU, and compares it with torch on the same GPU too.
+Without options this is the stand-in device, which needs no GPU; ``pytest --device gpu`` runs it on a GPU, beside the
+other parity tests, which then compare with torch on the same GPU.
 """
 
 from __future__ import annotations
@@ -22,25 +22,14 @@ from parity_tests.compare import assert_close
 from parity_tests.records import RECORDS
 from parity_tests.tolerances import FLOAT64
 
+pytestmark = pytest.mark.device
+
 
 @pytest.fixture(scope="module")
 def device(request: Any) -> str:
     """Where to run: what ``--device`` says, or the stand-in."""
     chosen = request.config.getoption("--device")
     return chosen if chosen is not None else register_stand_in_device()
-
-
-class OnDevice:
-    """minigrad, but ``tensor``, ``zeros`` and ``arange`` make tensors on a device."""
-
-    def __init__(self, where: str) -> None:
-        self._where = where
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(minigrad, name)
-        if name in ("tensor", "zeros", "arange"):
-            return lambda *args, **options: found(*args, **options, device=self._where)
-        return found
 
 
 def run(record: OpRecord, sample: Any, where: str) -> list[Tensor]:
@@ -50,8 +39,8 @@ def run(record: OpRecord, sample: Any, where: str) -> list[Tensor]:
     for i, array in enumerate(sample.arrays):
         x = minigrad.from_numpy(array.copy(order="K")).to(where)
         inputs.append(x.detach().requires_grad_(sample.differentiable(i)))
-    module = minigrad if where == "cpu" else OnDevice(where)
-    outputs = list(flat_outputs(record.call(module, F, *inputs, **sample.options)))
+    with minigrad.device(where):
+        outputs = list(flat_outputs(record.call(minigrad, F, *inputs, **sample.options)))
     results = [o.detach().cpu() for o in outputs]
     roots, wanted = [o for o in outputs if o.requires_grad], [x for x in inputs if x.requires_grad]
     for _ in range(2 if record.second else 1):

@@ -12,9 +12,12 @@ import minigrad
 from inception import inception_v3
 from inception.model import InceptionOutputs, loss_with_aux
 from minigrad import optim
+from minigrad.testing.close import as_numpy
 from parity_tests import torchvision_models
 from parity_tests.compare import Worst, assert_close
 from parity_tests.tolerances import MODEL, TRAJECTORY
+
+pytestmark = pytest.mark.device
 
 CLASSES = 10
 
@@ -32,7 +35,7 @@ def _pair(aux: bool, **options: Any) -> tuple[Any, Any]:
             elif name.endswith("bn.bias"):
                 parameter.normal_(0, 0.1)
     ours = inception_v3(init_weights=False, aux_logits=aux, num_classes=CLASSES, dropout=0.0, **options).double()
-    ours.load_state_dict({name: value.numpy() for name, value in theirs.state_dict().items()})
+    ours.load_state_dict({name: as_numpy(value) for name, value in theirs.state_dict().items()})
     return ours, theirs
 
 
@@ -59,8 +62,8 @@ def compare_models(size: int, n: int, aux: bool) -> Worst:
     """Logits, loss, every gradient and every running statistic; the largest relative difference of each kind."""
     ours, theirs = _pair(aux)
     images, labels = _batch(size, n)
-    our_outputs = ours(minigrad.from_numpy(images))
-    their_outputs = theirs(torch.from_numpy(images))
+    our_outputs = ours(minigrad.as_tensor(images))
+    their_outputs = theirs(torch.as_tensor(images))
     worst: Worst = {}
     if aux:
         assert isinstance(our_outputs, InceptionOutputs)
@@ -68,8 +71,8 @@ def compare_models(size: int, n: int, aux: bool) -> Worst:
         worst["aux logits"] = assert_close(our_outputs.aux_logits, their_outputs.aux_logits, MODEL, "aux logits")
     else:
         worst["logits"] = assert_close(our_outputs, their_outputs, MODEL, "logits")
-    our_loss = loss_with_aux(our_outputs, minigrad.from_numpy(labels), label_smoothing=0.1)
-    their_loss = _their_loss(their_outputs, torch.from_numpy(labels))
+    our_loss = loss_with_aux(our_outputs, minigrad.as_tensor(labels), label_smoothing=0.1)
+    their_loss = _their_loss(their_outputs, torch.as_tensor(labels))
     worst["loss"] = assert_close(our_loss, their_loss, MODEL, "loss")
     our_loss.backward()
     their_loss.backward()
@@ -85,7 +88,7 @@ def compare_models(size: int, n: int, aux: bool) -> Worst:
     ours.eval()
     theirs.eval()
     with minigrad.no_grad(), torch.no_grad():
-        our_logits, their_logits = ours(minigrad.from_numpy(images)), theirs(torch.from_numpy(images))
+        our_logits, their_logits = ours(minigrad.as_tensor(images)), theirs(torch.as_tensor(images))
     worst["logits in evaluation"] = assert_close(our_logits, their_logits, MODEL, "logits in evaluation")
     return worst
 
@@ -112,19 +115,19 @@ OPTIMIZERS = {
 def test_every_parameter_equals_torchvisions_after_ten_steps(make: Any) -> None:
     ours, theirs = _pair(aux=False)
     our_optimizer, their_optimizer = make(optim, ours.parameters()), make(torch.optim, theirs.parameters())
-    before = {name: parameter.numpy().copy() for name, parameter in ours.state_dict().items()}
+    before = {name: as_numpy(parameter).copy() for name, parameter in ours.state_dict().items()}
     for step in range(10):
         images, labels = _batch(75, 8, seed=step)
         our_optimizer.zero_grad()
         their_optimizer.zero_grad()
-        loss_with_aux(ours(minigrad.from_numpy(images)), minigrad.from_numpy(labels), label_smoothing=0.1).backward()
-        _their_loss(theirs(torch.from_numpy(images)), torch.from_numpy(labels)).backward()
+        loss_with_aux(ours(minigrad.as_tensor(images)), minigrad.as_tensor(labels), label_smoothing=0.1).backward()
+        _their_loss(theirs(torch.as_tensor(images)), torch.as_tensor(labels)).backward()
         our_optimizer.step()
         their_optimizer.step()
     their_state, moved = theirs.state_dict(), []
     for name, value in ours.state_dict().items():
         assert_close(value, their_state[name], TRAJECTORY, f"{name} after ten steps")
-        moved.append(np.abs(value.numpy() - before[name]).max() / np.abs(value.numpy()).max())
+        moved.append(np.abs(as_numpy(value) - before[name]).max() / np.abs(as_numpy(value)).max())
     assert np.median(moved) > 10 * TRAJECTORY.rtol, f"the weights moved by {np.median(moved):.1e} only"
 
 
@@ -134,11 +137,11 @@ def test_a_state_dict_goes_both_ways() -> None:
         torchvision_models.inception_v3(weights=None, init_weights=False, num_classes=CLASSES),
     )
     assert list(ours.state_dict()) == list(theirs.state_dict())
-    theirs.load_state_dict({name: torch.from_numpy(value.numpy()) for name, value in ours.state_dict().items()})
+    theirs.load_state_dict({name: torch.as_tensor(as_numpy(value)) for name, value in ours.state_dict().items()})
     again = inception_v3(num_classes=CLASSES, init_weights=False)
-    again.load_state_dict({name: value.numpy() for name, value in theirs.state_dict().items()})
+    again.load_state_dict({name: as_numpy(value) for name, value in theirs.state_dict().items()})
     for name, value in again.state_dict().items():
-        assert np.array_equal(value.numpy(), ours.state_dict()[name].numpy()), name
+        assert np.array_equal(as_numpy(value), as_numpy(ours.state_dict()[name])), name
 
 
 def test_transform_input_equals_torchvisions() -> None:
@@ -147,7 +150,7 @@ def test_transform_input_equals_torchvisions() -> None:
     theirs.eval()
     images, _ = _batch(75, 1)
     with minigrad.no_grad(), torch.no_grad():
-        assert_close(ours(minigrad.from_numpy(images)), theirs(torch.from_numpy(images)), MODEL, "logits")
+        assert_close(ours(minigrad.as_tensor(images)), theirs(torch.as_tensor(images)), MODEL, "logits")
 
 
 def test_parameter_counts_are_the_published_ones() -> None:

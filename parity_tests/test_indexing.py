@@ -14,6 +14,8 @@ import minigrad
 from parity_tests.compare import assert_close
 from parity_tests.tolerances import FLOAT64
 
+pytestmark = pytest.mark.device
+
 SHAPE = (4, 3, 5)
 BASE = np.random.default_rng(0).standard_normal(SHAPE)
 

@@ -13,6 +13,7 @@ import torch
 
 import minigrad
 from minigrad import autograd, nn
+from minigrad.testing.close import as_numpy
 from minigrad.testing.parity import flat_outputs
 from parity_tests.compare import assert_close
 from parity_tests.tolerances import FLOAT64
@@ -37,7 +38,7 @@ class _Twins:
 
     def of(self, tensor: torch.Tensor) -> Any:
         if id(tensor) not in self.known:
-            copy = minigrad.from_numpy(tensor.detach().numpy().copy()).requires_grad_(tensor.requires_grad)
+            copy = minigrad.as_tensor(as_numpy(tensor).copy()).requires_grad_(tensor.requires_grad)
             self.known[id(tensor)] = copy
         return self.known[id(tensor)]
 
@@ -58,6 +59,7 @@ def _samples(name: str, function: str, training: bool) -> Any:
         return make(info, device="cpu", dtype=torch.float64, requires_grad=grad, training=training)
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.filterwarnings("ignore")
@@ -70,7 +72,7 @@ def test_every_sample_of_torchs_own_has_torchs_output_and_gradients(name: str, t
         twins = _Twins()
         args, kwargs = twins.arguments(made)
         ours = getattr(nn, name)(*args, **kwargs).double().train(training)
-        ours.load_state_dict({key: value.numpy() for key, value in theirs.state_dict().items()})
+        ours.load_state_dict({key: as_numpy(value) for key, value in theirs.state_dict().items()})
         args, kwargs = twins.arguments(called)
         outputs, expected = flat_outputs(ours(*args, **kwargs)), flat_outputs(theirs(*called.args, **called.kwargs))
         where = f"sample {i}: {made}, {sample.desc}"
@@ -85,14 +87,14 @@ def test_every_sample_of_torchs_own_has_torchs_output_and_gradients(name: str, t
         our_gradients = autograd.grad(
             [outputs[j] for j in roots],
             [*(twins.of(t) for t in inputs), *ours.parameters()],
-            [minigrad.from_numpy(np.asarray(v)) for v in cotangents],
+            [minigrad.as_tensor(np.asarray(v)) for v in cotangents],
             allow_unused=True,
             materialize_grads=True,
         )
         their_gradients = torch.autograd.grad(
             [expected[j] for j in roots],
             wanted,
-            [torch.from_numpy(np.asarray(v)) for v in cotangents],
+            [torch.as_tensor(np.asarray(v)) for v in cotangents],
             allow_unused=True,
             materialize_grads=True,
         )

@@ -11,8 +11,11 @@ import torch
 
 import minigrad
 from minigrad import nn
+from minigrad.testing.close import as_numpy
 from parity_tests.compare import assert_close
 from parity_tests.tolerances import FLOAT64
+
+pytestmark = pytest.mark.device
 
 #: One line makes the layer in both libraries; beside it the shape of its input.
 MODULES: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
@@ -96,7 +99,7 @@ def test_module_equals_torchs_over_several_steps(name: str) -> None:
     ours = make(nn).double()
     assert [n for n, _ in ours.named_parameters()] == [n for n, _ in theirs.named_parameters()]
     assert list(ours.state_dict()) == list(theirs.state_dict())
-    ours.load_state_dict({key: value.numpy() for key, value in theirs.state_dict().items()})
+    ours.load_state_dict({key: as_numpy(value) for key, value in theirs.state_dict().items()})
     random = np.random.default_rng(0)
     for step in range(4):
         if step == 3:
@@ -109,14 +112,16 @@ def test_module_equals_torchs_over_several_steps(name: str) -> None:
         v = random.standard_normal(their_y.shape)
         ours.zero_grad()
         theirs.zero_grad()
-        our_y.backward(minigrad.from_numpy(v))
-        their_y.backward(torch.from_numpy(v))
+        our_y.backward(minigrad.as_tensor(v))
+        their_y.backward(torch.as_tensor(v))
         assert_close(our_x.grad, their_x.grad, FLOAT64, "gradient of the input")
         for (key, a), (_, b) in zip(ours.named_parameters(), theirs.named_parameters(), strict=True):
             assert_close(a.grad, b.grad, FLOAT64, f"gradient of {key}")
         for (key, a), (_, b) in zip(ours.named_buffers(), theirs.named_buffers(), strict=True):
             assert_close(a, b, FLOAT64, f"{key} after step {step}")
-    theirs.load_state_dict({key: torch.from_numpy(np.array(value.numpy())) for key, value in ours.state_dict().items()})
+    theirs.load_state_dict(
+        {key: torch.as_tensor(np.array(as_numpy(value))) for key, value in ours.state_dict().items()}
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name != "Identity"])
@@ -152,10 +157,10 @@ def test_embedding_equals_torchs() -> None:
         theirs = torch.nn.Embedding(6, 3, dtype=torch.float64, **options)
         ours = nn.Embedding(6, 3, dtype=minigrad.float64, **options)
         if "padding_idx" in options:
-            assert not ours.weight[5].detach().numpy().any(), "the padding row starts as zeros"
-        ours.load_state_dict({key: value.numpy() for key, value in theirs.state_dict().items()})
+            assert not as_numpy(ours.weight[5]).any(), "the padding row starts as zeros"
+        ours.load_state_dict({key: as_numpy(value) for key, value in theirs.state_dict().items()})
         index = np.array([[0, 5, 1], [5, 5, 2]])
-        our_y, their_y = ours(minigrad.from_numpy(index)), theirs(torch.from_numpy(index))
+        our_y, their_y = ours(minigrad.as_tensor(index)), theirs(torch.as_tensor(index))
         assert_close(our_y, their_y, FLOAT64, "output")
         (our_y * our_y).sum().backward()
         (their_y * their_y).sum().backward()
@@ -163,7 +168,7 @@ def test_embedding_equals_torchs() -> None:
         assert_close(ours.weight, theirs.weight, FLOAT64, "table")
         assert repr(theirs).startswith(repr(ours).rstrip(")"))
     table = np.arange(6.0).reshape(3, 2)
-    frozen = nn.Embedding.from_pretrained(minigrad.from_numpy(table))
+    frozen = nn.Embedding.from_pretrained(minigrad.as_tensor(table))
     assert not frozen.weight.requires_grad
     assert frozen(minigrad.tensor([2])).tolist() == [[4.0, 5.0]]
 
@@ -172,8 +177,8 @@ def test_bilinear_and_cosine_similarity_equal_torchs() -> None:
     x, y = np.random.default_rng(0).standard_normal((2, 4, 3))
     theirs = torch.nn.Bilinear(3, 3, 5, dtype=torch.float64)
     ours = nn.Bilinear(3, 3, 5, dtype=minigrad.float64)
-    ours.load_state_dict({key: value.numpy() for key, value in theirs.state_dict().items()})
-    our_inputs, their_inputs = [minigrad.from_numpy(a) for a in (x, y)], [torch.from_numpy(a) for a in (x, y)]
+    ours.load_state_dict({key: as_numpy(value) for key, value in theirs.state_dict().items()})
+    our_inputs, their_inputs = [minigrad.as_tensor(a) for a in (x, y)], [torch.as_tensor(a) for a in (x, y)]
     assert_close(ours(*our_inputs), theirs(*their_inputs), FLOAT64, "bilinear")
     assert repr(ours) == repr(theirs)
     similar = nn.CosineSimilarity(dim=1)(*our_inputs)
@@ -193,8 +198,8 @@ def test_ctc_loss_module_equals_torchs() -> None:
     x = np.random.default_rng(0).standard_normal((6, 2, 4))
     targets, lengths = np.array([[1, 2], [3, 3]]), ((6, 5), (2, 1))
     ours, theirs = nn.CTCLoss(reduction="sum"), torch.nn.CTCLoss(reduction="sum")
-    our_loss = ours(minigrad.from_numpy(x).log_softmax(2), minigrad.from_numpy(targets), *lengths)
-    their_loss = theirs(torch.from_numpy(x).log_softmax(2), torch.from_numpy(targets), *lengths)
+    our_loss = ours(minigrad.as_tensor(x).log_softmax(2), minigrad.as_tensor(targets), *lengths)
+    their_loss = theirs(torch.as_tensor(x).log_softmax(2), torch.as_tensor(targets), *lengths)
     assert_close(our_loss, their_loss, FLOAT64, "loss")
 
 
@@ -224,7 +229,7 @@ def test_bad_module_options_raise_torchs_type_of_error(make: Any) -> None:
 
 def test_dropout2d_drops_whole_channels_and_keeps_the_mean() -> None:
     minigrad.manual_seed(0)
-    y = nn.Dropout2d(0.25)(minigrad.ones(50, 40, 3, 3)).numpy()
+    y = as_numpy(nn.Dropout2d(0.25)(minigrad.ones(50, 40, 3, 3)))
     assert set(np.unique(y)) == {0.0, np.float32(1 / 0.75)}
     assert (y == y[:, :, :1, :1]).all()
     assert y.mean() == pytest.approx(1.0, abs=0.05)
@@ -247,16 +252,16 @@ def test_loss_modules_equal_torchs(name: str) -> None:
     assert_close(ours(*map(minigrad.from_numpy, arrays)), theirs(*map(torch.from_numpy, arrays)), FLOAT64, name)
     if name == "BCELoss":
         p, t = 1 / (1 + np.exp(-x)), 1 / (1 + np.exp(-y))
-        loss = nn.BCELoss(reduction="sum")(minigrad.from_numpy(p), minigrad.from_numpy(t))
-        assert_close(loss, torch.nn.BCELoss(reduction="sum")(torch.from_numpy(p), torch.from_numpy(t)), FLOAT64, name)
+        loss = nn.BCELoss(reduction="sum")(minigrad.as_tensor(p), minigrad.as_tensor(t))
+        assert_close(loss, torch.nn.BCELoss(reduction="sum")(torch.as_tensor(p), torch.as_tensor(t)), FLOAT64, name)
 
 
 @pytest.mark.parametrize("bound", [(-2, 2), (-0.1, 0.3), (3, 4), (-0.05, 0.0)], ids=str)
 def test_trunc_normal_has_torchs_distribution_and_bounds(bound: tuple[float, float]) -> None:
     minigrad.manual_seed(0)
     torch.manual_seed(0)
-    ours = nn.init.trunc_normal_(minigrad.empty(40_000, dtype=minigrad.float64), 0.0, 1.0, *bound).numpy()
-    theirs = torch.nn.init.trunc_normal_(torch.empty(40_000, dtype=torch.float64), 0.0, 1.0, *bound).numpy()
+    ours = as_numpy(nn.init.trunc_normal_(minigrad.empty(40_000, dtype=minigrad.float64), 0.0, 1.0, *bound))
+    theirs = as_numpy(torch.nn.init.trunc_normal_(torch.empty(40_000, dtype=torch.float64), 0.0, 1.0, *bound))
     assert bound[0] <= ours.min()
     assert ours.max() <= bound[1]
     for q in (0.05, 0.25, 0.5, 0.75, 0.95):
@@ -276,7 +281,7 @@ INITIALIZERS: dict[str, Callable[[Any, Any], Any]] = {
 
 @pytest.mark.parametrize("name", INITIALIZERS)
 def test_initializers_have_torchs_mean_spread_and_bounds(name: str) -> None:
-    ours = INITIALIZERS[name](nn.init, minigrad.empty(64, 32, 3, 3)).numpy()
-    theirs = INITIALIZERS[name](torch.nn.init, torch.empty(64, 32, 3, 3)).numpy()
+    ours = as_numpy(INITIALIZERS[name](nn.init, minigrad.empty(64, 32, 3, 3)))
+    theirs = as_numpy(INITIALIZERS[name](torch.nn.init, torch.empty(64, 32, 3, 3)))
     for measure in (np.mean, np.std, lambda a: np.quantile(a, 0.999)):
         assert measure(ours) == pytest.approx(measure(theirs), abs=0.15 * max(float(theirs.std()), 1e-6))

@@ -13,15 +13,18 @@ from minigrad.testing import OpRecord
 from parity_tests.records import RECORDS
 from parity_tests.tolerances import FLOAT32, FLOAT32_SUMS, FLOAT64
 
+on_device = pytest.mark.device
 each_op = pytest.mark.parametrize("record", RECORDS, ids=repr)
 
 
+@on_device
 @each_op
 @given(data=st.data())
 def test_float64_value_gradient_and_second_gradient_equal_torchs(record: OpRecord, data: Any) -> None:
     record.compare(data.draw(record.samples), np.float64, second=True, **FLOAT64._asdict())
 
 
+@on_device
 @each_op
 @given(data=st.data())
 def test_float32_value_and_gradient_equal_torchs(record: OpRecord, data: Any) -> None:

@@ -11,6 +11,7 @@ import torch
 
 import minigrad
 from minigrad import optim
+from minigrad.testing.close import as_numpy
 from parity_tests.compare import assert_close
 from parity_tests.tolerances import OPTIMIZER
 
@@ -106,6 +107,7 @@ def _step(optimizer: Any, parameters: list[Any], step: int, schedule: Any = None
         schedule.step()
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_optimizer_follows_torchs_trajectory(make: Any) -> None:
     ours, theirs = _parameters()
@@ -117,6 +119,7 @@ def test_optimizer_follows_torchs_trajectory(make: Any) -> None:
             assert_close(a, b, OPTIMIZER, f"parameter {i} after step {step}")
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
 @pytest.mark.parametrize("make", [OPTIMIZERS["SGD momentum"], OPTIMIZERS["Adam"]], ids=["SGD", "Adam"])
 def test_schedule_sets_torchs_learning_rates_and_momenta(make: Any, schedule: Any) -> None:
@@ -135,6 +138,7 @@ def test_schedule_sets_torchs_learning_rates_and_momenta(make: Any, schedule: An
         assert_close(a, b, OPTIMIZER, f"parameter {i}")
 
 
+@pytest.mark.device
 def test_parameter_groups_have_options_of_their_own() -> None:
     ours, theirs = _parameters()
 
@@ -150,6 +154,7 @@ def test_parameter_groups_have_options_of_their_own() -> None:
         assert_close(a, b, OPTIMIZER, f"parameter {i}")
 
 
+@pytest.mark.device
 def test_named_parameters_and_a_tensor_as_learning_rate_are_taken() -> None:
     ours, theirs = _parameters()
     our_optimizer = optim.Adam(zip("abc", ours, strict=True), lr=minigrad.tensor(0.1))
@@ -158,12 +163,14 @@ def test_named_parameters_and_a_tensor_as_learning_rate_are_taken() -> None:
     assert our_optimizer.param_groups[0]["lr"] == pytest.approx(0.1)
 
 
+@pytest.mark.device
 def test_a_parameter_twice_in_a_group_is_warned_about() -> None:
     x = minigrad.zeros(2, requires_grad=True)
     with pytest.warns(UserWarning, match="duplicate"):
         optim.SGD([x, x], lr=1)
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_a_resumed_optimizer_goes_on_as_if_never_stopped(make: Any) -> None:
     straight, stopped = _parameters()[0], _parameters()[0]
@@ -180,6 +187,7 @@ def test_a_resumed_optimizer_goes_on_as_if_never_stopped(make: Any) -> None:
         assert a.tolist() == b.tolist()
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_torchs_state_dict_is_taken_up(make: Any) -> None:
     ours, theirs = _parameters()
@@ -187,10 +195,10 @@ def test_torchs_state_dict_is_taken_up(make: Any) -> None:
     for step in range(10):
         _step(their_optimizer, theirs, step)
     for a, b in zip(ours, theirs, strict=True):
-        a.data = minigrad.tensor(b.detach().numpy())
+        a.data = minigrad.tensor(as_numpy(b))
     state = their_optimizer.state_dict()
     state["state"] = {
-        number: {name: value.numpy() if isinstance(value, torch.Tensor) else value for name, value in values.items()}
+        number: {name: as_numpy(value) if isinstance(value, torch.Tensor) else value for name, value in values.items()}
         for number, values in state["state"].items()
     }
     our_optimizer = make(optim, ours)
@@ -237,6 +245,7 @@ def test_torch_takes_up_our_state_dict(make: Any) -> None:
         {"patience": 0, "min_lr": [0.001], "eps": 0.002},
     ],
 )
+@pytest.mark.device
 def test_reduce_on_plateau_sets_torchs_learning_rates(options: dict[str, Any]) -> None:
     ours, theirs = _parameters()
     our_optimizer, their_optimizer = optim.SGD(ours, lr=0.1), torch.optim.SGD(theirs, lr=0.1)
@@ -250,6 +259,7 @@ def test_reduce_on_plateau_sets_torchs_learning_rates(options: dict[str, Any]) -
         assert our_schedule.get_last_lr() == pytest.approx(their_schedule.get_last_lr(), rel=1e-12), step
 
 
+@pytest.mark.device
 def test_schedules_of_one_optimizer_multiply_as_torchs_do() -> None:
     ours, theirs = _parameters()
     rates = []
@@ -269,6 +279,7 @@ def test_schedules_of_one_optimizer_multiply_as_torchs_do() -> None:
     assert rates[0] == pytest.approx(rates[1], rel=1e-12)
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
 def test_a_resumed_schedule_goes_on_as_if_never_stopped(schedule: Any) -> None:
     optimizers = [optim.SGD(_parameters()[0], lr=0.1, momentum=0.9) for _ in range(2)]
@@ -286,6 +297,7 @@ def test_a_resumed_schedule_goes_on_as_if_never_stopped(schedule: Any) -> None:
         assert resumed.get_last_lr() == straight.get_last_lr()
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("options", [{}, {"weight_decay": 0.1, "betas": (0.8, 0.95)}, {"maximize": True}])
 def test_lion_follows_its_paper(options: dict[str, Any]) -> None:
     ours, theirs = _parameters()
@@ -304,6 +316,7 @@ def test_lion_follows_its_paper(options: dict[str, Any]) -> None:
         assert_close(a, b, OPTIMIZER, f"parameter {i}")
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("option", ["foreach", "fused", "capturable", "differentiable"])
 def test_torchs_own_ways_of_computing_are_refused_by_name(option: str) -> None:
     with pytest.raises(NotImplementedError, match=option):
@@ -338,6 +351,7 @@ ERRORS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("make", ERRORS.values(), ids=ERRORS)
 def test_bad_options_raise_torchs_type_of_error(make: Any) -> None:
     with pytest.raises(Exception) as theirs:

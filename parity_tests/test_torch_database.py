@@ -30,6 +30,7 @@ def _samples(name: str, dtype: torch.dtype) -> Iterator[Any]:
             yield sample
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("name", db.NAMES)
 def test_every_sample_of_torchs_own_has_torchs_values_and_gradients(name: str) -> None:
     for dtype in (torch.float64, torch.float32, torch.int64, torch.bool):
@@ -55,6 +56,7 @@ def _in_place_names() -> list[str]:
     return found
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("name", _in_place_names())
 def test_every_sample_in_place_has_torchs_values_and_gradients(name: str) -> None:
     method = f"{name.split('.')[0]}_"
@@ -83,7 +85,7 @@ def test_every_sample_in_place_has_torchs_values_and_gradients(name: str) -> Non
 
 
 def _call_ours(mine: Any, tensors: list[torch.Tensor], arguments: Any) -> None:
-    given = iter([minigrad.from_numpy(t.detach().clone().numpy()) for t in tensors])
+    given = iter([minigrad.as_tensor(t.detach().clone().numpy()) for t in tensors])
     first, args, kwargs = (db.rebuilt(part, given, db.convert) for part in arguments)
     mine(first, *args, **kwargs)
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.autograd import sum_to_shape
-from minigrad.device import device_of, to_device, to_host
+from minigrad.device import device_of, to_device, to_host, zeros
 from minigrad.function import Function, TensorBase, wrap
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, number
 
@@ -63,7 +63,7 @@ class ScatterAt(Function):
 
     def forward(self, g: Any, shape: tuple[int, ...], index: Index) -> Any:
         self.index = index
-        y = np.zeros_like(g, shape=shape)
+        y = zeros(g, shape)
         if index.advanced is None:
             index.write(y, g)  # no element twice, so nothing to add up
         else:
@@ -116,7 +116,7 @@ class ScatterAddAlongDim(Function):
     def forward(self, g: Any, indices: Any, shape: tuple[int, ...], dim: int) -> Any:
         self.dim = dim
         self.save_for_backward(indices)
-        y = np.zeros_like(g, shape=shape)
+        y = zeros(g, shape)
         np.add.at(y, _positions(indices, dim), g)
         return y
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import kernels
-from minigrad.device import device_of, to_device
+from minigrad.device import device_of, to_device, zeros
 from minigrad.function import Function, wrap
 from minigrad.kernels.geometry import Window
 from minigrad.ops.conv import pair
@@ -211,7 +211,7 @@ def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = Fal
     cells = x[:, :, rows[:, :, None, None], columns]  # N C H W -> N C high h wide w
     flat = cells.permute(0, 1, 2, 4, 3, 5).reshape(*x.array.shape[:2], high, wide, rows.shape[1] * columns.shape[1])
     if 0 in flat.array.shape:
-        y, within = flat.sum(-1), wrap(np.zeros_like(flat.array, shape=flat.array.shape[:-1], dtype=np.int64))
+        y, within = flat.sum(-1), wrap(zeros(flat.array, flat.array.shape[:-1], np.int64))
     else:
         y, within = flat.max(-1)
     if not return_indices:

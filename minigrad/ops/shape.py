@@ -301,7 +301,7 @@ def narrow(input: Any, dim: int, start: int, length: int) -> Any:
 
 
 def _integer(start: Any) -> int:
-    array = getattr(start, "array", np.asarray(start))
+    array = start.array if hasattr(start, "array") else np.asarray(start)
     if array.ndim or array.dtype.kind not in "iu":
         raise RuntimeError(f"start must be an 0-dim integral Tensor, got {array.dtype} of shape {list(array.shape)}")
     return int(to_host(array))

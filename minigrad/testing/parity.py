@@ -15,6 +15,7 @@ import torch
 
 from minigrad import autograd
 from minigrad.creation import from_numpy
+from minigrad.device import get_default_device
 from minigrad.tensor import Tensor
 from minigrad.testing.close import as_numpy, difference_report
 
@@ -43,7 +44,8 @@ def assert_parity(
 ) -> ParityReport:
     """Asserts that ``ours(*inputs)`` in minigrad is ``theirs(*inputs)`` in torch, with all derivatives.
 
-    Both get tensors with the same values and the same memory order. Gradients are taken of every floating
+    Each library computes on its default device (``set_default_device``). Both get tensors with the same values and
+    the same memory order. Gradients are taken of every floating
     output with respect to every floating input, for random cotangents; then gradients of those gradients,
     with respect to inputs and cotangents. (With ``.sum().backward()`` the cotangents would be ones, for which
     many wrong gradients are right.)
@@ -67,10 +69,11 @@ def assert_parity(
     True
     """
     random = np.random.default_rng(seed)
+    ours_on, theirs_on = get_default_device(), torch.get_default_device()
     arrays = [as_numpy(x) if _is_tensor(x) else x for x in inputs]
     track = [_differentiated(x) for x in inputs]
-    mine = _Side(from_numpy, autograd.grad, Tensor)
-    other = _Side(torch.from_numpy, torch.autograd.grad, torch.Tensor)
+    mine = _Side(lambda a: from_numpy(a).to(ours_on), autograd.grad, Tensor)
+    other = _Side(lambda a: torch.from_numpy(a).to(theirs_on), torch.autograd.grad, torch.Tensor)
     mine.inputs = [mine.tensor(a, t) for a, t in zip(arrays, track, strict=True)]
     other.inputs = [other.tensor(a, t) for a, t in zip(arrays, track, strict=True)]
     check = _Comparison(rtol, atol)

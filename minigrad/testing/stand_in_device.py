@@ -7,7 +7,9 @@ be mixed with host arrays, and to run functions that CuPy does not have.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,41 +19,58 @@ from minigrad.device import Backend, register_backend
 
 NAME = "stand_in"
 
-#: What ops and reference kernels may call beside ufuncs. CuPy has every one of them under the same name.
-ALLOWED_FUNCTIONS = frozenset(
-    [
-        "all",
-        "any",
-        "arange",
-        "argmax",
-        "argmin",
-        "argsort",
-        "broadcast_to",
-        "clip",
-        "concatenate",
-        "copy",
-        "copyto",
-        "cumsum",
-        "empty_like",
-        "expand_dims",
-        "full_like",
-        "max",
-        "may_share_memory",
-        "mean",
-        "min",
-        "ones_like",
-        "prod",
-        "reshape",
-        "squeeze",
-        "sum",
-        "swapaxes",
-        "take_along_axis",
-        "transpose",
-        "where",
-        "zeros_like",
-    ]
-)
+#: What ops and reference kernels may call beside ufuncs, and with which of NumPy's parameters. CuPy has all of them.
+ALLOWED_FUNCTIONS = {
+    "all": "a axis keepdims",
+    "any": "a axis keepdims",
+    "arange": "start_or_stop stop step dtype like",
+    "argmax": "a axis keepdims",
+    "argmin": "a axis keepdims",
+    "argsort": "a axis kind",
+    "broadcast_to": "array shape",
+    "clip": "a a_min a_max out",
+    "concatenate": "arrays axis out dtype casting",
+    "copy": "a order",
+    "copyto": "dst src casting where",
+    "cumsum": "a axis dtype out",
+    "empty_like": "prototype dtype order shape",
+    "expand_dims": "a axis",
+    "full_like": "a fill_value dtype order shape",
+    "max": "a axis out keepdims",
+    "may_share_memory": "a b",
+    "mean": "a axis dtype out keepdims",
+    "nonzero": "a",
+    "stack": "arrays axis",
+    "min": "a axis out keepdims",
+    "ones_like": "a dtype order shape",
+    "prod": "a axis dtype out keepdims",
+    "reshape": "a shape order",
+    "squeeze": "a axis",
+    "sum": "a axis dtype out keepdims",
+    "swapaxes": "a axis1 axis2",
+    "take_along_axis": "arr indices axis",
+    "transpose": "a axes",
+    "where": "condition x y",
+    "zeros_like": "a dtype order shape",
+}
 _ALLOWED_UFUNC_METHODS = ("__call__", "at")
+_ALLOWED_UFUNC_OPTIONS = {"out", "dtype", "casting"}
+
+
+@cache
+def _signature(func: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(func)
+
+
+def _refuse_what_cupy_lacks(func: Callable[..., Any], args: Any, kwargs: Any) -> None:
+    name = func.__name__
+    if name not in ALLOWED_FUNCTIONS:
+        raise TypeError(f"the device has no function {name}")
+    given = _signature(func).bind(*args, **kwargs).arguments
+    if unknown := set(given) - set(ALLOWED_FUNCTIONS[name].split()):
+        raise TypeError(f"the device's {name} has no parameter {', '.join(sorted(unknown))}")
+    if name.endswith("_like") and given.get("shape", 1) == ():
+        raise TypeError(f"the device's {name} takes the shape () for none; use minigrad.device.zeros")
 
 
 class StandInArray(NDArrayOperatorsMixin):
@@ -66,13 +85,14 @@ class StandInArray(NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method not in _ALLOWED_UFUNC_METHODS:
             raise TypeError(f"the device has no {ufunc.__name__}.{method}")
+        if unknown := set(kwargs) - _ALLOWED_UFUNC_OPTIONS:
+            raise TypeError(f"the device's {ufunc.__name__} has no option {', '.join(sorted(unknown))}")
         result = getattr(ufunc, method)(*_unwrap(inputs), **_unwrap(kwargs))
         out = kwargs.get("out")
         return self._wrap(result) if out is None else out[0]
 
     def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
-        if func.__name__ not in ALLOWED_FUNCTIONS:
-            raise TypeError(f"the device has no function {func.__name__}")
+        _refuse_what_cupy_lacks(func, args, kwargs)
         return self._wrap(func(*_unwrap(args), **_unwrap(kwargs)))
 
     def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
