@@ -23,7 +23,7 @@ class BasicConv2d(nn.Module):
         self.bn = nn.BatchNorm2d(out_channels, eps=0.001)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)), inplace=True)
+        return self.bn(self.conv(x), relu=True)
 
 
 class InceptionA(nn.Module):

@@ -173,7 +173,8 @@ def _scale_channels(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
     x, factor, offset = arrays
     shape = (-1, *(1,) * (x.ndim - 2))
     product = graph.emit("Mul", [graph.name(x), graph.name(np.reshape(factor, shape), x)])
-    return graph.emit("Add", [product, graph.name(np.reshape(offset, shape), x)])
+    y = graph.emit("Add", [product, graph.name(np.reshape(offset, shape), x)])
+    return graph.emit("Relu", [y]) if node.relu else y
 
 
 def _max_pool(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:

@@ -20,6 +20,14 @@ from minigrad.kernels import reference
 from minigrad.kernels.conv_cpu import conv2d, conv2d_backward, conv2d_input, conv2d_weight
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.layout import channel_blocks, channels_first, flat_alike, logical, rows_of
+from minigrad.kernels.reference import (
+    add,
+    blend,
+    concatenate,
+    scale_channels,
+    softmax_cross_entropy,
+    softmax_cross_entropy_backward,
+)
 from minigrad.kernels.threads import evenly, parallel, workers
 
 __all__ = [
@@ -28,6 +36,7 @@ __all__ = [
     "avg_pool2d_backward",
     "batch_norm",
     "batch_norm_backward",
+    "blend",
     "concatenate",
     "conv2d",
     "conv2d_backward",
@@ -41,6 +50,8 @@ __all__ = [
     "pass_where_positive",
     "relu",
     "scale_channels",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy_backward",
     "update",
 ]
 
@@ -63,7 +74,6 @@ def _shared_out(work: Callable[..., None], flats: Sequence[np.ndarray]) -> None:
     parallel(run, jobs)
 
 
-add, concatenate, scale_channels = reference.add, reference.concatenate, reference.scale_channels
 linear, linear_backward = reference.linear, reference.linear_backward
 
 
@@ -109,10 +119,12 @@ def update(updates: Sequence[tuple[Callable[..., None], Sequence[Any]]]) -> None
 # --- Batch normalisation: each thread takes a few channels through every pass while they are in the cache ---
 
 
-def batch_norm(x: np.ndarray, weight: Any, bias: Any, eps: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def batch_norm(
+    x: np.ndarray, weight: Any, bias: Any, eps: float, relu: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """As reference.batch_norm."""
     if x.ndim != 4:
-        return reference.batch_norm(x, weight, bias, eps)
+        return reference.batch_norm(x, weight, bias, eps, relu)
     rows = rows_of(x)  # N C H W -> C, N·H·W
     channels, count = rows.shape
     y = np.empty_like(rows)
@@ -129,6 +141,8 @@ def batch_norm(x: np.ndarray, weight: Any, bias: Any, eps: float) -> tuple[np.nd
             block *= (rstd if weight is None else rstd * weight[c])[:, None]
             if bias is not None:
                 block += bias[c, None]
+            if relu:
+                np.maximum(block, 0, out=block)
 
     parallel(run, channel_blocks(channels, count, _BLOCK))
     return logical(y, x.shape), mean, var

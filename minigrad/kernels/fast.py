@@ -22,6 +22,7 @@ from minigrad.kernels.compiled import compiled
 from minigrad.kernels.conv_cpu import single_gradients
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.layout import empty, empty_like, flat_alike
+from minigrad.kernels.reference import blend, softmax_cross_entropy, softmax_cross_entropy_backward
 from minigrad.kernels.threads import single_threaded_blas, workers
 from minigrad.kernels.updates import FORMULAS, address_table, blocks, gathered
 
@@ -31,6 +32,7 @@ __all__ = [
     "avg_pool2d_backward",
     "batch_norm",
     "batch_norm_backward",
+    "blend",
     "concatenate",
     "conv2d",
     "conv2d_backward",
@@ -44,6 +46,8 @@ __all__ = [
     "pass_where_positive",
     "relu",
     "scale_channels",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy_backward",
     "update",
 ]
 
@@ -355,10 +359,12 @@ def _before(window: Window) -> tuple[int, int]:
 # --- Batch normalisation ---
 
 
-def batch_norm(x: np.ndarray, weight: Any, bias: Any, eps: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def batch_norm(
+    x: np.ndarray, weight: Any, bias: Any, eps: float, relu: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """As reference.batch_norm."""
     if not _suits(x):
-        return cpu.batch_norm(x, weight, bias, eps)
+        return cpu.batch_norm(x, weight, bias, eps, relu)
     rows = in_order(x)
     channels = len(rows)
     y, mean, var = empty(rows.shape, x.dtype), np.empty(channels, x.dtype), np.empty(channels, x.dtype)
@@ -366,7 +372,7 @@ def batch_norm(x: np.ndarray, weight: Any, bias: Any, eps: float) -> tuple[np.nd
     offset = np.zeros(channels, x.dtype) if bias is None else bias
     loops, call = _modules()
     matrices = rows.reshape(channels, -1), y.reshape(channels, -1)
-    call(loops.batch_norm, matrices[0], factor, offset, eps, matrices[1], mean, var)
+    call(loops.batch_norm, matrices[0], factor, offset, eps, relu, matrices[1], mean, var)
     return _from_order(y), mean, var
 
 
@@ -386,13 +392,13 @@ def batch_norm_backward(
     return _from_order(dx), grad_weight, grad_bias
 
 
-def scale_channels(x: np.ndarray, factor: np.ndarray, offset: np.ndarray) -> np.ndarray:
+def scale_channels(x: np.ndarray, factor: np.ndarray, offset: np.ndarray, relu: bool = False) -> np.ndarray:
     """As reference.scale_channels."""
     if not _suits(x) or factor.dtype != x.dtype or offset.dtype != x.dtype:
-        return reference.scale_channels(x, factor, offset)
+        return reference.scale_channels(x, factor, offset, relu)
     rows = _rows(x)
     y = empty(rows.shape, x.dtype)
     loops, call = _modules()
-    call(loops.scale, rows, np.ascontiguousarray(factor), np.ascontiguousarray(offset), y)
+    call(loops.scale, rows, np.ascontiguousarray(factor), np.ascontiguousarray(offset), relu, y)
     n, channels, height, width = x.shape
     return _from_order(y.reshape(channels, height, width, n))

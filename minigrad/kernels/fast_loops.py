@@ -100,7 +100,9 @@ def pass_where_positive(team: Any, g: Any, y: Any, z: Any) -> None:
 
 
 @_reordering
-def _batch_norm_part(c: int, x: Any, weight: Any, bias: Any, eps: float, y: Any, mean: Any, var: Any) -> None:
+def _batch_norm_part(
+    c: int, x: Any, weight: Any, bias: Any, eps: float, relu: bool, y: Any, mean: Any, var: Any
+) -> None:
     count = x.shape[1]
     zero = x.dtype.type(0)
     total = 0.0
@@ -122,12 +124,14 @@ def _batch_norm_part(c: int, x: Any, weight: Any, bias: Any, eps: float, y: Any,
     offset = x.dtype.type(bias[c])
     for i in range(count):
         y[c, i] = (x[c, i] - m) * scale + offset
+        if relu and y[c, i] < zero:
+            y[c, i] = zero
 
 
 @compiled
-def batch_norm(team: Any, x: Any, weight: Any, bias: Any, eps: float, y: Any, mean: Any, var: Any) -> None:
+def batch_norm(team: Any, x: Any, weight: Any, bias: Any, eps: float, relu: bool, y: Any, mean: Any, var: Any) -> None:
     """As reference.batch_norm; x and y are (channels, H·W·N)."""
-    share_out(team, x.shape[0], as_job(_batch_norm_part, (x, weight, bias, eps, y, mean, var)))
+    share_out(team, x.shape[0], as_job(_batch_norm_part, (x, weight, bias, eps, relu, y, mean, var)))
 
 
 @_reordering
@@ -173,15 +177,17 @@ def batch_norm_backward(
 
 
 @compiled
-def _scale_part(c: int, x: Any, scale: Any, offset: Any, y: Any) -> None:
+def _scale_part(c: int, x: Any, scale: Any, offset: Any, relu: bool, y: Any) -> None:
+    zero = x.dtype.type(0)
     for i in range(x.shape[1]):
-        y[c, i] = x[c, i] * scale[c] + offset[c]
+        value = x[c, i] * scale[c] + offset[c]
+        y[c, i] = zero if relu and value < zero else value
 
 
 @compiled
-def scale(team: Any, x: Any, factor: Any, offset: Any, y: Any) -> None:
-    """y = x · factor + offset by channel; x and y are (channels, H·W·N)."""
-    share_out(team, x.shape[0], as_job(_scale_part, (x, factor, offset, y)))
+def scale(team: Any, x: Any, factor: Any, offset: Any, relu: bool, y: Any) -> None:
+    """As reference.scale_channels; x and y are (channels, H·W·N)."""
+    share_out(team, x.shape[0], as_job(_scale_part, (x, factor, offset, relu, y)))
 
 
 # --- Pooling: a part is one channel, taken row by row ---

@@ -2,8 +2,8 @@
 
 Activations made here are N C H W to their user but lie as C N H W in memory: a 1×1 convolution is then one matrix
 product, a channel is a row, and a join of channels copies blocks. Any other order is copied on entry. Other
-convolutions copy what their taps see into the columns of a matrix, as many pictures at a time as there is memory for,
-and multiply once.
+convolutions copy what their taps see into the columns of a matrix, as many at a time as there is memory for, and
+multiply once; those of few outputs, for which that copy costs more than the product, go without.
 
 What is written here calls NumPy's functions, which CuPy's arrays answer; ``launch`` is the only line that needs a GPU.
 So the tests run all of it on the CPU too, with the kernels compiled as C++.
@@ -21,15 +21,7 @@ import numpy as np
 from minigrad.kernels import reference
 from minigrad.kernels.conv_cpu import single_gradients
 from minigrad.kernels.geometry import Window
-from minigrad.kernels.reference import (
-    add,
-    concatenate,
-    linear,
-    linear_backward,
-    max_pool2d_gather,
-    pass_where_positive,
-    relu,
-)
+from minigrad.kernels.reference import linear, linear_backward, max_pool2d_gather
 from minigrad.kernels.updates import FORMULAS, address_table, blocks, gathered
 
 __all__ = [
@@ -38,6 +30,7 @@ __all__ = [
     "avg_pool2d_backward",
     "batch_norm",
     "batch_norm_backward",
+    "blend",
     "concatenate",
     "conv2d",
     "conv2d_backward",
@@ -51,28 +44,40 @@ __all__ = [
     "pass_where_positive",
     "relu",
     "scale_channels",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy_backward",
     "update",
 ]
 
 SOURCE = Path(__file__).with_name("gpu_kernels.cu")
 TYPES = {"float32": ("float", "float"), "float64": ("double", "double"), "float16": ("half", "float")}  # REAL, ACC
-_THREADS = 256  # of a block
-_MOST_BLOCKS = 65_535
+THREADS = 256  # of a block
+_MOST_BLOCKS = 65_535  # in each direction
+_MANY_BLOCKS = 2_048  # enough to keep a large GPU busy
 _COLUMN_BYTES = 2**30  # of the columns of a convolution at a time
-_BUSY = 2**18  # threads that keep a large GPU busy
 _UPDATE_BLOCK = 2**14  # elements of a parameter that a block of threads updates
+_TILE = 64, 128  # outputs and places of a block of ``convolve``
+_NONE = np.uint64(0)  # the address of an array that is not there
+
+#: Up to how many outputs a convolution goes without columns. To write and read a column's element takes a GPU as long
+#: as some sixty multiplications, or fewer where matrix products have units of their own. An estimate:
+#: ``python -m benchmarks gpu`` measures both ways for every convolution of Inception.
+few_outputs = {"float32": 64, "float64": 64, "float16": 16}
 
 
-def launch(kernel: str, dtype: Any, threads: int, *arguments: Any, blocks: int | None = None) -> None:
+def launch(kernel: str, dtype: Any, grid: tuple[int, int], *arguments: Any) -> None:
     """Runs a kernel of gpu_kernels.cu, compiled for arrays of this dtype, on the current stream."""
-    if blocks is None:
-        blocks = min(_MOST_BLOCKS, -(-threads // _THREADS))
-    if blocks:
-        _compiled(np.dtype(dtype).name).get_function(kernel)((blocks,), (_THREADS,), arguments)
+    wide = any(a.size >= 2**31 for a in arguments)  # places in memory then need more than 32 bits
+    _function(kernel, np.dtype(dtype).name, wide)(grid, (THREADS,), arguments)
 
 
 @cache
-def _compiled(dtype: str) -> Any:
+def _function(kernel: str, dtype: str, wide: bool) -> Any:
+    return _compiled(dtype, wide).get_function(kernel)
+
+
+@cache
+def _compiled(dtype: str, wide: bool) -> Any:
     """The kernels for one dtype, by NVRTC or HIPRTC; CuPy keeps what it has compiled on disk."""
     import cupy
 
@@ -80,13 +85,23 @@ def _compiled(dtype: str) -> Any:
     header = ""
     if real == "half":
         header = "#include <hip/hip_fp16.h>\n" if cupy.cuda.runtime.is_hip else "#include <cuda_fp16.h>\n"
-    source = header + SOURCE.read_text(encoding="utf-8")
-    options = (f"-DREAL={real}", f"-DACC={accumulator}")
-    return cupy.RawModule(code=source, options=options)
+    index = "long long" if wide else "unsigned int"
+    definitions = f"#define REAL {real}\n#define ACC {accumulator}\n#define INDEX {index}\n#define THREADS {THREADS}\n"
+    return cupy.RawModule(code=header + definitions + SOURCE.read_text(encoding="utf-8"))
+
+
+def _over(count: int, by: int = 1) -> tuple[int, int]:
+    """A grid with a thread for each of ``count`` elements, ``by`` times."""
+    return min(_MOST_BLOCKS, -(-count // THREADS)), min(_MOST_BLOCKS, by)
 
 
 def _accumulator(dtype: Any) -> Any:
     return np.dtype({"float": "float32", "double": "float64"}[TYPES[np.dtype(dtype).name][1]])
+
+
+def _as(array: Any, dtype: Any) -> Any:
+    """``array``, without gaps, in a dtype; _NONE for None."""
+    return _NONE if array is None else _plain(array if array.dtype == dtype else array.astype(dtype))
 
 
 def _suits(*arrays: Any) -> bool:
@@ -116,8 +131,48 @@ def _numbers(window: Window, height: int, width: int) -> tuple[Any, ...]:
     """What a kernel is told of a window."""
     rows, columns = window.output_size(height, width)
     (top, _), (left, _) = window.padding
-    numbers = height, width, rows, columns, *window.kernel, *window.stride, top, left, *window.dilation
+    return _ints(height, width, rows, columns, *window.kernel, *window.stride, top, left, *window.dilation)
+
+
+def _ints(*numbers: int) -> tuple[Any, ...]:
     return tuple(np.int32(number) for number in numbers)
+
+
+# --- Elementwise, on memory in order: CuPy's own results would lie as N C H W ---
+
+
+def _lie_alike(*arrays: Any) -> bool:
+    first = arrays[0]
+    return all(a.ndim == 4 and a.shape == first.shape and _from_order(a).flags.c_contiguous for a in arrays)
+
+
+def add(x: Any, y: Any, out: Any = None) -> Any:
+    """As reference.add."""
+    if not _lie_alike(x, y, *(() if out is None else (out,))):
+        return reference.add(x, y, out)
+    return _from_order(np.add(_in_order(x), _in_order(y), out=None if out is None else _from_order(out)))
+
+
+def relu(x: Any, out: Any = None) -> Any:
+    """As reference.relu."""
+    if not _lie_alike(x, *(() if out is None else (out,))):
+        return reference.relu(x, out)
+    y = np.maximum(_in_order(x), 0, out=None if out is None else _from_order(out))
+    return _from_order(y) if out is None else out
+
+
+def pass_where_positive(g: Any, y: Any) -> Any:
+    """As reference.pass_where_positive."""
+    if not _lie_alike(g, y):
+        return reference.pass_where_positive(g, y)
+    return _from_order(reference.pass_where_positive(_in_order(g), _in_order(y)))
+
+
+def concatenate(xs: Sequence[Any], axis: int) -> Any:
+    """As reference.concatenate."""
+    if axis != 1 or not all(x.ndim == 4 for x in xs):
+        return reference.concatenate(xs, axis)
+    return _from_order(np.concatenate([_in_order(x) for x in xs], axis=0))
 
 
 # --- Convolution ---
@@ -127,65 +182,105 @@ def conv2d(x: Any, w: Any, window: Window, groups: int) -> Any:
     """As reference.conv2d: y = W · columns(x)."""
     if not _suits(x, w) or groups != 1:
         return reference.conv2d(x, w, window, groups)
-    xc, matrix = _in_order(x), w.reshape(w.shape[0], -1)
+    xc, outputs = _in_order(x), w.shape[0]
     channels, n, height, width = xc.shape
     rows, columns = window.output_size(height, width)
-    y = np.empty_like(xc, shape=(w.shape[0], n, rows * columns))
+    y = np.empty_like(xc, shape=(outputs, n * rows * columns))
     if window.is_pointwise:
-        np.matmul(matrix, xc.reshape(channels, -1), out=y.reshape(w.shape[0], -1))
+        np.matmul(w.reshape(outputs, channels), xc.reshape(channels, -1), out=y)
+    elif _goes_without_columns(outputs, x.dtype):
+        _convolve(xc, w, y, window, (rows, columns), transposed=False)
     else:
-        for first, last in _chunks(matrix.shape[1], rows * columns, n, x.dtype):
-            found = np.matmul(matrix, _patches(xc, window, first, last))
-            y[:, first:last] = found.reshape(w.shape[0], last - first, -1)
-    return _from_order(y.reshape(w.shape[0], n, rows, columns))
+        matrix = w.reshape(outputs, -1)
+        stretches = _stretches(y.shape[1], matrix.shape[1] * x.dtype.itemsize)
+        for first, last in stretches:
+            if len(stretches) == 1:
+                np.matmul(matrix, _patches(xc, window, first, last), out=y)
+            else:
+                y[:, first:last] = np.matmul(matrix, _patches(xc, window, first, last))
+    return _from_order(y.reshape(outputs, n, rows, columns))
 
 
 def conv2d_backward(x: Any, w: Any, g: Any, window: Window, groups: int, need_x: bool, need_w: bool) -> tuple[Any, Any]:
     """As reference.conv2d_backward: dW = dY · columns(x)ᵀ, and dX = columns⁻¹(Wᵀ · dY)."""
     if not _suits(g, w) or groups != 1 or (need_w and not _suits(x, g)):
         return reference.conv2d_backward(x, w, g, window, groups, need_x, need_w)
-    n, channels, height, width = x.shape
-    gc, matrix = _in_order(g), w.reshape(w.shape[0], -1)
-    positions = gc.shape[2] * gc.shape[3]
-    xc = _in_order(x) if need_w else None
-    if window.is_pointwise:
-        g_rows = gc.reshape(w.shape[0], -1)
-        dx = np.matmul(np.transpose(matrix), g_rows) if need_x else None
-        dw = np.matmul(g_rows, np.transpose(xc.reshape(channels, -1))).reshape(w.shape) if xc is not None else None
-        return None if dx is None else _from_order(dx.reshape(channels, n, height, width)), dw
-    dx = np.empty_like(gc, shape=(channels, n, height, width)) if need_x else None
-    dw = None
-    for first, last in _chunks(matrix.shape[1], positions, n, g.dtype):
-        part = _plain(gc[:, first:last]).reshape(w.shape[0], -1)
-        if xc is not None:
-            share = np.matmul(part, np.transpose(_patches(xc, window, first, last)))
-            dw = share if dw is None else dw + share
-        if dx is not None:
-            back = np.matmul(np.transpose(matrix), part)
-            count = channels * (last - first) * height * width
-            where = np.int32(n), np.int32(first), np.int32(last - first)
-            launch("patches_back", g.dtype, count, back, dx, np.int64(count), *where, *_numbers(window, height, width))
-    return None if dx is None else _from_order(dx), None if dw is None else dw.reshape(w.shape)
+    gc = _in_order(g)
+    dx = _from_order(_conv2d_input(gc, w, x.shape, window)) if need_x else None
+    return dx, _conv2d_weight(_in_order(x), gc, window).reshape(w.shape) if need_w else None
 
 
 conv2d_input, conv2d_weight = single_gradients(conv2d_backward)
 
 
-def _chunks(column: int, positions: int, n: int, dtype: Any) -> list[tuple[int, int]]:
-    """Stretches of pictures whose columns fit in the memory for them."""
-    step = max(1, min(n, _COLUMN_BYTES // max(1, column * positions * dtype.itemsize)))
-    return [(first, min(n, first + step)) for first in range(0, n, step)]
+def _conv2d_weight(xc: Any, gc: Any, window: Window) -> Any:
+    g_rows = gc.reshape(gc.shape[0], -1)
+    if window.is_pointwise:
+        return np.matmul(g_rows, np.transpose(xc.reshape(xc.shape[0], -1)))
+    dw = None
+    column = xc.shape[0] * window.kernel[0] * window.kernel[1] * xc.dtype.itemsize
+    for first, last in _stretches(g_rows.shape[1], column):
+        share = np.matmul(g_rows[:, first:last], np.transpose(_patches(xc, window, first, last)))
+        dw = share if dw is None else dw + share
+    return dw
+
+
+def _conv2d_input(gc: Any, w: Any, x_shape: tuple[int, ...], window: Window) -> Any:
+    n, channels, height, width = x_shape
+    matrix = w.reshape(w.shape[0], -1)
+    g_rows, positions = gc.reshape(gc.shape[0], -1), gc.shape[2] * gc.shape[3]
+    dx = np.empty_like(gc, shape=(channels, n, height, width))
+    if window.is_pointwise:
+        np.matmul(np.transpose(matrix), g_rows, out=dx.reshape(channels, -1))
+        return dx
+    column = matrix.shape[1] * gc.dtype.itemsize
+    dense = window.stride == (1, 1)  # else most of what ``convolve`` would look at is not there
+    if (dense and _goes_without_columns(channels, gc.dtype)) or positions * column > _COLUMN_BYTES:
+        _convolve(gc, w, dx, window, (height, width), transposed=True)
+        return dx
+    for first, last in _stretches(n, positions * column):
+        back = np.matmul(np.transpose(matrix), g_rows[:, first * positions : last * positions])
+        count = (last - first) * height * width
+        grid = _over(count, channels)
+        numbers = np.int64(count), *_ints(channels, n, first), *_numbers(window, height, width)
+        launch("patches_back", gc.dtype, grid, back, dx, *numbers)
+    return dx
+
+
+def _goes_without_columns(outputs: int, dtype: Any) -> bool:
+    return outputs <= few_outputs[dtype.name]
+
+
+def _stretches(count: int, bytes_each: int) -> list[tuple[int, int]]:
+    """Stretches of 0 … count−1 that fit in the memory for columns."""
+    step = max(1, min(count, _COLUMN_BYTES // max(1, bytes_each)))
+    return [(first, min(count, first + step)) for first in range(0, count, step)]
 
 
 def _patches(xc: Any, window: Window, first: int, last: int) -> Any:
-    """What the taps see in some pictures, as a matrix (C·kh·kw, positions)."""
+    """What the taps see from some positions (of all pictures), as a matrix (C·kh·kw, positions)."""
     channels, n, height, width = xc.shape
-    rows, columns = window.output_size(height, width)
-    taps = window.kernel[0] * window.kernel[1]
-    out = np.empty_like(xc, shape=(channels * taps, (last - first) * rows * columns))
-    where = np.int32(n), np.int32(first), np.int32(last - first)
-    launch("patches", xc.dtype, out.size, xc, out, np.int64(out.size), *where, *_numbers(window, height, width))
+    count = last - first
+    out = np.empty_like(xc, shape=(channels * window.kernel[0] * window.kernel[1], count))
+    each = max(1, min(channels, _MANY_BLOCKS // max(1, -(-count // THREADS))))  # a thread takes several channels
+    numbers = np.int64(count), np.int64(first), *_ints(channels, n), *_numbers(window, height, width)
+    launch("patches", xc.dtype, _over(count, each), xc, out, *numbers)
     return out
+
+
+def _convolve(x: Any, w: Any, y: Any, window: Window, size: tuple[int, int], transposed: bool) -> None:
+    """y = the convolution of x (C, N, H, W), or what sends its gradient back, for outputs of this size."""
+    outputs, channels, taps = y.shape[0], x.shape[0], window.kernel[0] * window.kernel[1]
+    steps = (taps, outputs * taps) if transposed else (channels * taps, taps)
+    before = [pair[0] for pair in window.padding]
+    if transposed:
+        looks = 1, 1, *before, *(-d for d in window.dilation), *window.stride
+    else:
+        looks = *window.stride, *(-p for p in before), *window.dilation, 1, 1
+    count = y.size // outputs
+    numbers = _ints(outputs, channels, x.shape[1], *steps, *x.shape[2:], *size, *window.kernel, *looks)
+    grid = -(-count // _TILE[1]), -(-outputs // _TILE[0])
+    launch("convolve", x.dtype, grid, x, _plain(w), y, np.int64(count), *numbers)
 
 
 # --- Pooling ---
@@ -198,7 +293,7 @@ def max_pool2d(x: Any, window: Window) -> tuple[Any, Any]:
     xc = _in_order(x)
     y = np.empty_like(xc, shape=(*xc.shape[:2], *window.output_size(*x.shape[2:])))
     taps = np.empty_like(y, dtype=np.uint8)
-    launch("max_pool", x.dtype, y.size, xc, y, taps, np.int64(y.size), *_numbers(window, *x.shape[2:]))
+    launch("max_pool", x.dtype, _over(y.size), xc, y, taps, np.int64(y.size), *_numbers(window, *x.shape[2:]))
     return _from_order(y), _from_order(taps)
 
 
@@ -208,8 +303,8 @@ def max_pool2d_scatter(g: Any, taps: Any, input_shape: tuple[int, ...], window: 
         return reference.max_pool2d_scatter(g, taps, input_shape, window)
     n, channels, height, width = input_shape
     dx = np.empty_like(g, shape=(channels, n, height, width), order="C")
-    numbers = _numbers(window, height, width)
-    launch("max_pool_back", g.dtype, dx.size, _in_order(g), _in_order(taps), dx, np.int64(dx.size), *numbers)
+    numbers = np.int64(dx.size), *_numbers(window, height, width)
+    launch("max_pool_back", g.dtype, _over(dx.size), _in_order(g), _in_order(taps), dx, *numbers)
     return _from_order(dx)
 
 
@@ -220,7 +315,7 @@ def avg_pool2d(x: Any, window: Window, scale: Any) -> Any:
     xc = _in_order(x)
     y = np.empty_like(xc, shape=(*xc.shape[:2], *window.output_size(*x.shape[2:])))
     numbers = np.float64(scale), np.int64(y.size), *_numbers(window, *x.shape[2:])
-    launch("window_sums", x.dtype, y.size, xc, y, *numbers)
+    launch("window_sums", x.dtype, _over(y.size), xc, y, *numbers)
     return _from_order(y)
 
 
@@ -231,73 +326,112 @@ def avg_pool2d_backward(g: Any, input_shape: tuple[int, ...], window: Window, sc
     n, channels, height, width = input_shape
     dx = np.empty_like(g, shape=(channels, n, height, width), order="C")
     numbers = np.float64(scale), np.int64(dx.size), *_numbers(window, height, width)
-    launch("window_sums_back", g.dtype, dx.size, _in_order(g), dx, *numbers)
+    launch("window_sums_back", g.dtype, _over(dx.size), _in_order(g), dx, *numbers)
     return _from_order(dx)
 
 
-# --- Batch normalisation ---
+# --- Batch normalisation, with the ReLU that may follow: three launches forward, three back ---
 
 
-def batch_norm(x: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
+def batch_norm(x: Any, weight: Any, bias: Any, eps: float, relu: bool = False) -> tuple[Any, Any, Any]:
     """As reference.batch_norm."""
-    if not _suits(x):
-        return reference.batch_norm(x, weight, bias, eps)
-    xc = _in_order(x)
-    kind, (channels, length) = _accumulator(x.dtype), (xc.shape[0], xc[0].size)
+    if not _suits(x) or x.shape[1] > _MOST_BLOCKS:
+        return reference.batch_norm(x, weight, bias, eps, relu)
+    xc, kind = _in_order(x), _accumulator(x.dtype)
+    channels, length = xc.shape[0], xc[0].size
     parts = _parts(channels, length)
-    sums = np.empty_like(xc, shape=(channels, parts), dtype=kind)
-    sizes = np.int64(length), np.int32(parts), np.int64(sums.size)
-    launch("row_sums", x.dtype, sums.size, xc, sums, *sizes)
-    mean = np.sum(sums, axis=1) / kind.type(length)
-    launch("row_squares", x.dtype, sums.size, xc, mean, sums, *sizes)
-    var = np.sum(sums, axis=1) / kind.type(length)
-    factor = 1 / np.sqrt(var + kind.type(eps))
-    if weight is not None:
-        factor = factor * weight.astype(kind)
-    offset = np.zeros_like(mean) if bias is None else bias.astype(kind)
+    found = np.empty_like(xc, shape=(channels, parts, 3), dtype=kind)
+    launch("row_moments", x.dtype, (parts, channels), xc, found, np.int64(length))
+    mean, var, factor = np.empty_like(xc, shape=(3, channels), dtype=kind)
+    sizes = *_ints(parts, channels), _as(weight, kind), np.float64(eps)
+    launch("finish_moments", x.dtype, _over(channels), found, *sizes, mean, var, factor)
+    y = _normalized(xc, mean, factor, _as(bias, kind), relu)
+    return y, mean, var
+
+
+def _normalized(xc: Any, mean: Any, factor: Any, offset: Any, relu: bool) -> Any:
     y = np.empty_like(xc)
-    launch("normalize", x.dtype, y.size, xc, mean, factor, offset, y, np.int64(length), np.int64(y.size))
-    return _from_order(y), mean.astype(x.dtype), var.astype(x.dtype)
+    sizes = np.int32(relu), np.int64(xc[0].size), np.int64(y.size)
+    launch("normalize", xc.dtype, _over(y.size), xc, mean, factor, offset, y, *sizes)
+    return _from_order(y)
 
 
 def batch_norm_backward(
     g: Any, x: Any, weight: Any, mean: Any, var: Any, eps: float, y: Any = None
 ) -> tuple[Any, Any, Any]:
     """As reference.batch_norm_backward."""
-    if not _suits(g, x):
+    if not _suits(g, x) or x.shape[1] > _MOST_BLOCKS:
         return reference.batch_norm_backward(g, x, weight, mean, var, eps, y)
-    gc, xc, masked = _in_order(g), _in_order(x), np.int32(y is not None)
-    yc = xc if y is None else _in_order(y)
-    kind, (channels, length) = _accumulator(x.dtype), (xc.shape[0], xc[0].size)
-    parts = _parts(channels, length)
-    middle, rstd = mean.astype(kind), 1 / np.sqrt(var.astype(kind) + kind.type(eps))
-    sums = np.empty_like(xc, shape=(channels, parts), dtype=kind)
-    products = np.empty_like(sums)
-    sizes = np.int64(length), np.int32(parts), np.int64(sums.size)
-    launch("gradient_sums", x.dtype, sums.size, gc, xc, yc, masked, middle, rstd, sums, products, *sizes)
-    grad_bias, grad_weight = np.sum(sums, axis=1), np.sum(products, axis=1)
-    factor = rstd if weight is None else rstd * weight.astype(kind)
-    of_g, of_product = grad_bias / kind.type(length), grad_weight / kind.type(length)
+    xc, kind = _in_order(x), _accumulator(x.dtype)
+    arrays = _in_order(g), xc, _NONE if y is None else _in_order(y)
+    channels, length = xc.shape[0], xc[0].size
+    parts, middle = _parts(channels, length), _as(mean, kind)
+    found = np.empty_like(xc, shape=(channels, parts, 2), dtype=kind)
+    launch("gradient_sums", x.dtype, (parts, channels), *arrays, middle, found, np.int64(length))
+    grad_weight, grad_bias, scale, centre, slope = np.empty_like(xc, shape=(5, channels), dtype=kind)
+    options = *_ints(parts, channels), _as(weight, kind), _as(var, kind), np.float64(eps), np.float64(length)
+    results = grad_weight, grad_bias, scale, centre, slope
+    launch("finish_gradients", x.dtype, _over(channels), found, *options, *results)
     dx = np.empty_like(xc)
-    means = middle, rstd, of_g, of_product, factor
-    launch("normalize_back", x.dtype, dx.size, gc, xc, yc, masked, *means, dx, np.int64(length), np.int64(dx.size))
-    return _from_order(dx), grad_weight.astype(x.dtype), grad_bias.astype(x.dtype)
+    sizes = np.int64(length), np.int64(dx.size)
+    launch("normalize_back", x.dtype, _over(dx.size), *arrays, middle, scale, centre, slope, dx, *sizes)
+    kept = x.dtype if weight is None else weight.dtype
+    return _from_order(dx), _as(grad_weight, kept), _as(grad_bias, kept)
 
 
 def _parts(channels: int, length: int) -> int:
-    """How many threads share a channel's row: enough to keep the GPU busy, each with some elements."""
-    return max(1, min(_BUSY // channels, length // 8))
+    """How many blocks share a channel's row: enough to keep the GPU busy, each with some elements a thread."""
+    return max(1, min(_MANY_BLOCKS // channels, length // (4 * THREADS)))
 
 
-def scale_channels(x: Any, factor: Any, offset: Any) -> Any:
+def scale_channels(x: Any, factor: Any, offset: Any, relu: bool = False) -> Any:
     """As reference.scale_channels."""
     if not _suits(x) or factor.dtype != x.dtype or offset.dtype != x.dtype:
-        return reference.scale_channels(x, factor, offset)
-    xc, kind = _in_order(x), _accumulator(x.dtype)
-    y = np.empty_like(xc)
-    by_channel = np.zeros_like(factor, dtype=kind), factor.astype(kind), offset.astype(kind)
-    launch("normalize", x.dtype, y.size, xc, *by_channel, y, np.int64(xc[0].size), np.int64(y.size))
-    return _from_order(y)
+        return reference.scale_channels(x, factor, offset, relu)
+    kind = _accumulator(x.dtype)
+    return _normalized(_in_order(x), _NONE, _as(factor, kind), _as(offset, kind), relu)
+
+
+def blend(running: Any, batch: Any, keep: float, share: float) -> None:
+    """As reference.blend."""
+    if running.dtype.name not in TYPES or batch.dtype != running.dtype or not running.flags.c_contiguous:
+        return reference.blend(running, batch, keep, share)
+    numbers = np.float64(keep), np.float64(share), np.int64(running.size)
+    return launch("blend", running.dtype, _over(running.size), running, _plain(batch), *numbers)
+
+
+# --- Loss ---
+
+
+def softmax_cross_entropy(x: Any, labels: Any, weight: Any, smoothing: float, ignore: int) -> tuple[Any, Any, Any]:
+    """As reference.softmax_cross_entropy."""
+    if x.dtype.name not in TYPES or not x.size:
+        return reference.softmax_cross_entropy(x, labels, weight, smoothing, ignore)
+    count, classes = x.shape
+    losses, factors = np.empty_like(x, shape=(2, count))
+    log_sums = np.empty_like(x, shape=(count,), dtype=_accumulator(x.dtype))
+    given = _plain(x), *_labels(labels, weight, smoothing, ignore)
+    grid = min(count, _MOST_BLOCKS), 1
+    launch("softmax_cross_entropy", x.dtype, grid, *given, losses, factors, log_sums, *_ints(classes, count))
+    return losses, factors, log_sums
+
+
+def softmax_cross_entropy_backward(
+    g: Any, x: Any, labels: Any, weight: Any, smoothing: float, ignore: int, factors: Any, log_sums: Any
+) -> Any:
+    """As reference.softmax_cross_entropy_backward."""
+    if x.dtype.name not in TYPES or not x.size:
+        return reference.softmax_cross_entropy_backward(g, x, labels, weight, smoothing, ignore, factors, log_sums)
+    count, classes = x.shape
+    dx = np.empty_like(x, order="C")
+    given = _plain(g), _plain(x), *_labels(labels, weight, smoothing, ignore), factors, log_sums, dx
+    launch("softmax_cross_entropy_back", x.dtype, (min(count, _MOST_BLOCKS), 1), *given, *_ints(classes, count))
+    return dx
+
+
+def _labels(labels: Any, weight: Any, smoothing: float, ignore: int) -> tuple[Any, ...]:
+    weights = _NONE if weight is None else _plain(weight)
+    return _as(labels, np.int64), weights, np.float64(smoothing), np.int64(ignore)
 
 
 # --- Optimisers ---
@@ -313,7 +447,8 @@ def update(updates: Sequence[tuple[Callable[..., None], Sequence[Any]]]) -> None
         columns = FORMULAS[name][1]
         parts, table = _table(rows, columns)
         numbers = [np.int32(o) if isinstance(o, bool) else np.float64(o) for o in options]
-        launch(name, dtype, 0, parts, table, np.int32(columns), *numbers, blocks=parts.shape[0])
+        if parts.shape[0]:
+            launch(name, dtype, (parts.shape[0], 1), parts, table, np.int32(columns), *numbers)
     reference.update(rest)
 
 

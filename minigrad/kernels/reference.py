@@ -173,14 +173,18 @@ def avg_pool2d_backward(g: Any, input_shape: tuple[int, ...], window: Window, sc
 # --- Batch normalisation over every dimension but the second ---
 
 
-def batch_norm(x: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
-    """y = (x − mean) / √(var + eps) · weight + bias by channel; also the mean and the (biased) variance."""
+def batch_norm(x: Any, weight: Any, bias: Any, eps: float, relu: bool = False) -> tuple[Any, Any, Any]:
+    """y = (x − mean) / √(var + eps) · weight + bias by channel; also the mean and the (biased) variance.
+
+    With ``relu``, y is its ReLU.
+    """
     axes = (0, *range(2, x.ndim))
     mean = np.mean(x, axis=axes)
     deviation = x - _by_channel(mean, x)
     var = np.mean(deviation * deviation, axis=axes)
     y = deviation * _by_channel(1 / np.sqrt(var + eps) * (1 if weight is None else weight), x)
-    return (y if bias is None else y + _by_channel(bias, x)), mean, var
+    y = y if bias is None else y + _by_channel(bias, x)
+    return (np.maximum(y, 0) if relu else y), mean, var
 
 
 def batch_norm_backward(
@@ -201,13 +205,68 @@ def batch_norm_backward(
     return centred * _by_channel(rstd if weight is None else rstd * weight, x), grad_weight, grad_bias
 
 
-def scale_channels(x: Any, factor: Any, offset: Any) -> Any:
-    """x · factor + offset, by channel."""
-    return x * _by_channel(factor, x) + _by_channel(offset, x)
+def scale_channels(x: Any, factor: Any, offset: Any, relu: bool = False) -> Any:
+    """x · factor + offset, by channel; with ``relu``, the ReLU of that."""
+    y = x * _by_channel(factor, x) + _by_channel(offset, x)
+    return np.maximum(y, 0) if relu else y
+
+
+def blend(running: Any, batch: Any, keep: float, share: float) -> None:
+    """running ← keep · running + share · batch, in place."""
+    running *= keep
+    running += (batch * share).astype(running.dtype)
 
 
 def _by_channel(v: Any, x: Any) -> Any:
     return v.reshape(1, -1, *(1,) * (x.ndim - 2))  # C -> 1 C 1 1, to broadcast against x
+
+
+# --- Softmax cross entropy. x (N, C), labels (N), weight (C) or None ---
+
+
+def softmax_cross_entropy(x: Any, labels: Any, weight: Any, smoothing: float, ignore: int) -> tuple[Any, Any, Any]:
+    """Of each row: −Σ q_c · log softmax(x)_c, the factor weight[label], and log Σ exp x_c.
+
+    q is (1 − smoothing) · weight at the label, and smoothing / C · weight everywhere; it and the factor are 0 where the
+    label is ``ignore``. For a label out of range the loss is NaN.
+    """
+    largest = np.max(x, axis=1, keepdims=True)
+    log_sum = np.log(np.sum(np.exp(x - largest), axis=1)) + np.squeeze(largest, 1)
+    label, factor = _known(x, labels, weight, ignore)
+    loss = (log_sum - np.squeeze(np.take_along_axis(x, np.expand_dims(label, 1), 1), 1)) * ((1 - smoothing) * factor)
+    if smoothing:
+        spread = np.expand_dims(log_sum, 1) - x
+        everywhere = np.sum(spread if weight is None else spread * weight, axis=1) * (smoothing / x.shape[1])
+        loss = loss + everywhere
+    return np.where(labels == ignore, x.dtype.type(0), loss), factor, log_sum
+
+
+def softmax_cross_entropy_backward(
+    g: Any, x: Any, labels: Any, weight: Any, smoothing: float, ignore: int, factors: Any, log_sums: Any
+) -> Any:
+    """∂L/∂x_c = g · (softmax(x)_c · Σq − q_c), where g is ∂L/∂loss of each row."""
+    q = target_distribution(x, labels, weight, smoothing, ignore)
+    p = np.exp(x - np.expand_dims(log_sums, 1))
+    return (p * np.sum(q, axis=1, keepdims=True) - q) * np.expand_dims(g, 1)
+
+
+def target_distribution(x: Any, labels: Any, weight: Any, smoothing: float, ignore: int) -> Any:
+    """q of softmax_cross_entropy, (N, C)."""
+    label, factor = _known(x, labels, weight, ignore)
+    classes = np.expand_dims(np.arange(x.shape[1], like=x), 0)
+    q = (classes == np.expand_dims(label, 1)) * np.expand_dims((1 - smoothing) * factor, 1)
+    if smoothing:
+        counted = np.expand_dims(labels != ignore, 1).astype(x.dtype)
+        q = q + counted * (smoothing / x.shape[1] * (np.ones_like(x) if weight is None else np.expand_dims(weight, 0)))
+    return q
+
+
+def _known(x: Any, labels: Any, weight: Any, ignore: int) -> tuple[Any, Any]:
+    """Labels that are all in range, and the factor of each: 0 where it is ignored, NaN where it is none."""
+    counted, inside = labels != ignore, (labels >= 0) & (labels < x.shape[1])
+    label = np.where(counted & inside, labels, 0).astype(np.int64)
+    factor = counted.astype(x.dtype) if weight is None else counted * weight[label]
+    return label, np.where(counted & ~inside, x.dtype.type("nan"), factor)
 
 
 # --- Optimisers ---

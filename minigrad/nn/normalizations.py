@@ -62,9 +62,9 @@ class _NormByChannel(Module):
 
 
 class _BatchNorm(_NormByChannel):
-    """Batch normalisation: each channel over the whole batch."""
+    """Batch normalisation: each channel over the whole batch; called with ``relu=True``, the ReLU of that."""
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor, *, relu: bool = False) -> Tensor:
         self._check_dimensions(input)
         momentum = self.momentum
         if self.training and self.track_running_stats:
@@ -72,9 +72,8 @@ class _BatchNorm(_NormByChannel):
             if momentum is None:  # a cumulative average: every batch counts the same
                 momentum = 1.0 / float(self.num_batches_tracked)
         by_batch = self.training or not self.track_running_stats
-        return F.batch_norm(
-            input, self.running_mean, self.running_var, self.weight, self.bias, by_batch, momentum or 0.0, self.eps
-        )
+        running, affine = (self.running_mean, self.running_var), (self.weight, self.bias)
+        return F.batch_norm(input, *running, *affine, by_batch, momentum or 0.0, self.eps, relu=relu)
 
 
 class BatchNorm1d(_BatchNorm):

@@ -1,4 +1,4 @@
-"""Losses: one number that says how wrong a prediction is. All are composed of other operations."""
+"""Losses: one number that says how wrong a prediction is. All but cross entropy are composed of other operations."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from minigrad import kernels
 from minigrad.device import to_host
-from minigrad.function import wrap
-from minigrad.ops.activation import log_softmax
+from minigrad.function import Function, wrap
+from minigrad.grad_mode import is_grad_enabled
+from minigrad.kernels.reference import target_distribution
+from minigrad.ops.activation import log_softmax, softmax
 from minigrad.ops.indexing import TakeAlongDim
-from minigrad.ops.promotion import as_tensor_operand
+from minigrad.ops.promotion import as_tensor_operand, raised
 from minigrad.ops.reduce import mean, sum
 from minigrad.ops.selection import where
 
@@ -118,18 +121,24 @@ def _class_count(x: Any) -> int:
     return x.array.shape[1 if x.array.ndim > 1 else 0]
 
 
+def _check_range(t: Any, classes: int, ignore_index: int) -> None:
+    """Labels must be classes. To ask a device would mean to wait for it: there another label makes the loss NaN."""
+    if isinstance(t.array, np.ndarray):
+        wrong = (t.array != ignore_index) & ((t.array < 0) | (t.array >= classes))
+        if wrong.any():
+            raise IndexError(f"Target {int(t.array[wrong][0])} is out of bounds: classes are 0 to {classes - 1}")
+
+
 def _nll_elements(x: Any, t: Any, weight: Any, ignore_index: int) -> tuple[Any, Any]:
     """The loss and the factor of every target of (N, C, …); both are 0 where it is ignored."""
     counted = t.array != ignore_index
     classes = x.array.shape[1]
     out_of_range = counted & ((t.array < 0) | (t.array >= classes))
-    on_host = isinstance(t.array, np.ndarray)
-    if on_host and out_of_range.any():
-        raise IndexError(f"Target {int(t.array[out_of_range][0])} is out of bounds: classes are 0 to {classes - 1}")
+    _check_range(t, classes, ignore_index)
     safe = np.where(counted & ~out_of_range, t.array, 0).astype(np.int64)
     factors = counted.astype(x.array.dtype) if weight is None else counted * weight.array[safe]
     picked = TakeAlongDim.apply(x, wrap(np.expand_dims(safe, 1)), 1).squeeze(1)  # N 1 … -> N …
-    if not on_host:  # to ask the device would mean to wait for it: a label out of range makes the loss NaN
+    if not isinstance(t.array, np.ndarray):
         factors = np.where(out_of_range, factors.dtype.type("nan"), factors)
     return -picked * wrap(factors.astype(x.array.dtype)), wrap(factors.astype(x.array.dtype))
 
@@ -158,28 +167,60 @@ def cross_entropy(
         RuntimeError, ValueError: if shapes, dtypes or ε do not fit.
     """
     refuse_legacy_reduction(size_average, reduce)
-    x, t = as_tensor_operand("cross_entropy", input), as_tensor_operand("cross_entropy", target, "target")
+    x = raised(as_tensor_operand("cross_entropy", input))
+    t = as_tensor_operand("cross_entropy", target, "target")
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     if x.array.ndim and t.array.shape == x.array.shape and t.array.dtype.kind == "f":
         if ignore_index >= 0:
             raise RuntimeError("ignore_index is not supported for floating point target")
         return _soft_cross_entropy(x, t, weight, reduction, label_smoothing)
-    log_p = log_softmax(x, 1 if x.array.ndim > 1 else 0)
-    if label_smoothing == 0.0:
-        return nll_loss(log_p, t, weight, ignore_index=ignore_index, reduction=reduction)
+    if x.array.dtype.kind != "f":
+        raise NotImplementedError(f"cross_entropy is not implemented for {x.array.dtype} scores; use x.float()")
     _check_classes(x, t, weight)
-    if x.array.ndim == 1:
-        log_p, t = log_p.unsqueeze(0), t.reshape(1)
-    nll, factors = _nll_elements(log_p, t, weight, ignore_index)
-    classes = log_p.array.shape[1]
-    weighted = log_p if weight is None else log_p * _along_classes(weight, log_p)
-    counted = wrap((t.array != ignore_index).astype(log_p.array.dtype))
-    smooth = -sum(weighted, 1) * counted
-    loss = (1 - label_smoothing) * nll + (label_smoothing / classes) * smooth
-    if x.array.ndim == 1:
-        loss, factors = loss.squeeze(0), factors.squeeze(0)
-    return _weighted_reduced(loss, factors, reduction)
+    _check_range(t, _class_count(x), ignore_index)
+    rows = x if x.array.ndim <= 2 else x.permute(0, *range(2, x.array.ndim), 1)  # N C … -> N … C
+    rows = rows.reshape(t.array.size, _class_count(x))
+    loss, factors, _ = SoftmaxCrossEntropy.apply(rows, t.reshape(-1), weight, label_smoothing, ignore_index)
+    return _weighted_reduced(loss.reshape(*t.array.shape), factors.reshape(*t.array.shape), reduction)
+
+
+class SoftmaxCrossEntropy(Function):
+    """ℓ = −Σ_c q_c · log p_c of each row, with p = softmax x        ∂ℓ/∂x_c = p_c · Σq − q_c
+
+    The logarithm undoes the softmax's exponential: log p_c = x_c − log Σ exp x. So ∂ log p_c / ∂x_k = [c = k] − p_k,
+    and what is left of all of them is the difference between what was predicted and what was wanted. q is 1 at the
+    label and 0 elsewhere, but for class factors and label smoothing.
+    """
+
+    def forward(self, x: Any, labels: Any, weight: Any, smoothing: float, ignore: int) -> Any:
+        loss, factors, log_sums = kernels.of(x).softmax_cross_entropy(x, labels, weight, smoothing, ignore)
+        self.options = smoothing, ignore
+        self.save_for_backward(x, labels, weight, factors, log_sums)
+        self.mark_non_differentiable(factors, log_sums)
+        return loss, factors, log_sums
+
+    def backward(self, grad: Any, *_: Any) -> Any:
+        x, *rest = self.saved_tensors
+        if is_grad_enabled():
+            return self.formula(grad, x), None, None, None, None
+        dx = SoftmaxCrossEntropyBackward.apply(grad, x, *rest, *self.options)
+        return dx, None, None, None, None
+
+    def formula(self, grad: Any, x: Any) -> Any:
+        """The gradient in differentiable operations."""
+        _, labels, weight, *_ = self.saved_tensors
+        weights = None if weight is None else weight.array
+        q = wrap(target_distribution(x.array, labels.array, weights, *self.options))
+        return (softmax(x, 1) * q.sum(1, keepdim=True) - q) * grad.unsqueeze(1)
+
+
+class SoftmaxCrossEntropyBackward(Function):
+    """∂ℓ/∂x in one pass over memory. Only for when no graph is recorded."""
+
+    def forward(self, g: Any, x: Any, labels: Any, weight: Any, *rest: Any) -> Any:
+        factors, log_sums, smoothing, ignore = rest
+        return kernels.of(x).softmax_cross_entropy_backward(g, x, labels, weight, smoothing, ignore, factors, log_sums)
 
 
 def _soft_cross_entropy(x: Any, q: Any, weight: Any, reduction: str, smoothing: float) -> Any:

@@ -26,15 +26,16 @@ class BatchNorm(Function):
     so the gradient keeps no part that only shifts or scales x, which y does not see.
     ∂L/∂w = Σ ∂L/∂y · x̂,  ∂L/∂b = Σ ∂L/∂y.   μ and σ² are returned too, for the running statistics.
 
-    If a ReLU follows in place, ∂L/∂y is that of the ReLU's output, and passes where it is positive.
+    If a ReLU follows (``relu``, or one in place later), ∂L/∂y is that of the ReLU's output, and passes where it is
+    positive.
     """
 
     takes_relu = True
 
-    def forward(self, x: Any, weight: Any, bias: Any, eps: float) -> Any:
-        self.eps = eps
-        y, mean, var = kernels.of(x).batch_norm(x, weight, bias, eps)
-        self.save_for_backward(x, weight, mean, var)
+    def forward(self, x: Any, weight: Any, bias: Any, eps: float, relu: bool = False) -> Any:
+        self.eps, self.takes_relu = eps, not relu
+        y, mean, var = kernels.of(x).batch_norm(x, weight, bias, eps, relu)
+        self.save_for_backward(x, weight, mean, var, *((y,) if relu else ()))
         self.mark_non_differentiable(mean, var)
         return y, mean, var
 
@@ -64,14 +65,20 @@ class BatchNormBackward(Function):
 
 
 class ScaleChannels(Function):
-    """y = x · a + b by channel        ∂L/∂x = ∂L/∂y · a,  ∂L/∂a = Σ ∂L/∂y · x,  ∂L/∂b = Σ ∂L/∂y"""
+    """y = x · a + b by channel        ∂L/∂x = ∂L/∂y · a,  ∂L/∂a = Σ ∂L/∂y · x,  ∂L/∂b = Σ ∂L/∂y
 
-    def forward(self, x: Any, a: Any, b: Any) -> Any:
-        self.save_for_backward(x, a)
-        return kernels.of(x).scale_channels(x, a, b)
+    With ``relu``, y is its ReLU, and ∂L/∂y passes where that is positive.
+    """
+
+    def forward(self, x: Any, a: Any, b: Any, relu: bool = False) -> Any:
+        self.relu = relu
+        y = kernels.of(x).scale_channels(x, a, b, relu)
+        self.save_for_backward(x, a, *((y,) if relu else ()))
+        return y
 
     def backward(self, grad: Any) -> Any:
-        x, a = self.saved_tensors
+        x, a, *relu = self.saved_tensors
+        grad = PassWherePositive.apply(grad, *relu) if relu else grad
         dims = (0, *range(2, grad.ndim))
         need_x, need_a, need_b = self.needs_input_grad
         dx = grad * a.reshape(1, -1, *(1,) * (grad.ndim - 2)) if need_x else None
@@ -87,12 +94,15 @@ def batch_norm(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
+    *,
+    relu: bool = False,
 ) -> Any:
     """Normalises every channel (dimension 1) of (N, C, …), in training by the batch's own statistics.
 
     In training the running statistics, where given, move towards the batch's:
     running ← (1 − momentum) · running + momentum · batch, with the *unbiased* variance, although the
-    normalisation uses the biased one. Otherwise the running statistics normalise.
+    normalisation uses the biased one. Otherwise the running statistics normalise. With ``relu`` (which torch has
+    not) the result is its ReLU, in the same pass over memory.
 
     Raises:
         ValueError: in training, if there is only one value per channel (its variance says nothing); if eps is not
@@ -118,11 +128,11 @@ def batch_norm(
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
-        return _normalize_by_running(x, running_mean, running_var, weight, bias, eps)
+        return _normalize_by_running(x, running_mean, running_var, weight, bias, eps, relu)
     count = x.array.size // max(channels, 1)
     if count == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(x.array.shape)}")
-    y, mean, var = BatchNorm.apply(x, weight, bias, eps)
+    y, mean, var = BatchNorm.apply(x, weight, bias, eps, relu=relu)
     if running_mean is not None:
         _move(running_mean, mean, 1 - momentum, momentum)
     if running_var is not None:
@@ -132,18 +142,17 @@ def batch_norm(
 
 def _move(running: Any, batch: Any, keep: float, share: float) -> None:
     """running ← keep · running + share · batch, in place and not recorded."""
-    running.array *= keep
-    running.array += (batch.array * share).astype(running.array.dtype)
+    kernels.of(running.array).blend(running.array, batch.array, keep, share)
     running._written_in_place()
 
 
-def _normalize_by_running(x: Any, mean: Any, var: Any, weight: Any, bias: Any, eps: float) -> Any:
+def _normalize_by_running(x: Any, mean: Any, var: Any, weight: Any, bias: Any, eps: float, relu: bool) -> Any:
     """(x − mean) / √(var + eps) · weight + bias, as one factor and one offset a channel."""
     scale = 1 / (var.to(x.dtype) + eps).sqrt()
     scale = scale if weight is None else scale * weight
     offset = -mean.to(x.dtype) * scale
     offset = offset if bias is None else offset + bias
-    return ScaleChannels.apply(x, scale, offset)
+    return ScaleChannels.apply(x, scale, offset, relu=relu)
 
 
 def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
