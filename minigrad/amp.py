@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.autocast import autocast, is_autocast_enabled
-from minigrad.device import to_host
+from minigrad.device import compute_beside, in_use, to_host
 from minigrad.optim import Optimizer
 
 __all__ = ["GradScaler", "autocast", "is_autocast_enabled"]
@@ -81,6 +81,8 @@ class GradScaler:
             for parameter in group["params"]:
                 if parameter.grad is not None:
                     grad = parameter.grad.array
+                    if in_use.several:
+                        compute_beside(grad)
                     grad *= grad.dtype.type(1 / self._scale)
                     with np.errstate(invalid="ignore"):  # 0 · ∞ is NaN: one number to ask the device for, at the end
                         check = check + np.sum(grad * 0)

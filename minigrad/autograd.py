@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import function, kernels
-from minigrad.device import zeros
+from minigrad.device import compute_beside, in_use, zeros
 from minigrad.function import Edge, Function, Node, TensorBase, gradient_edge, refuse_stale_views, wrap
 from minigrad.grad_mode import (
     detect_anomaly,
@@ -254,6 +254,8 @@ def _run_hooks(hooks: dict[int, Callable[..., Any]] | None, gradient: Any) -> An
 
 def _run_node(node: Function, gradients: list[Any], pending: _GradientSums) -> None:
     """Calls ``node.backward`` and sends its results along the node's edges."""
+    if in_use.several:
+        compute_beside(*(g.array for g in gradients if g is not None))
     if node.num_outputs > 1:  # an output that nobody used has gradient zero
         gradients = [
             wrap(zeros(*p)) if g is None and p is not None else g
@@ -304,6 +306,8 @@ class _GradientSums:
         self._create_graph = create_graph
 
     def add(self, edge: Edge, gradient: Any) -> None:
+        if in_use.several:
+            compute_beside(gradient.array)
         total = self._sums.get(edge)
         if total is None:
             self._sums[edge] = gradient
@@ -321,6 +325,8 @@ class _GradientSums:
 
 def _accumulate_into_leaf(leaf: TensorBase, gradient: Any, create_graph: bool) -> None:
     """``leaf.grad += gradient``: gradients add up over calls until the user clears them."""
+    if in_use.several:
+        compute_beside(gradient.array)
     if gradient.array.dtype != leaf.array.dtype:
         gradient = gradient.to(leaf.array.dtype)
     if create_graph:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.device import cupy
+from minigrad.device import cupy, in_use
 
 
 def is_available() -> bool:
@@ -32,13 +32,14 @@ def is_hip() -> bool:
 
 
 def current_device() -> int:
-    """The number of the GPU on which new arrays are made."""
-    return int(cupy().cuda.runtime.getDevice())
+    """The number of the GPU that "gpu" means."""
+    return in_use.chosen.get("gpu", 0)
 
 
 def set_device(index: int) -> None:
-    """Makes a GPU the current one."""
+    """Makes "gpu" mean the GPU of this number."""
     cupy().cuda.Device(index).use()
+    in_use.chosen["gpu"] = index
 
 
 def get_device_name(index: int | None = None) -> str:

@@ -71,14 +71,15 @@ class device:  # noqa: N801  (torch's name for it)
 class Backend:
     """How arrays of one kind of device are recognised, made from host memory, and copied back to it.
 
-    ``from_host(array, index, non_blocking)`` makes one on the device of this number (None: the current one);
-    ``index_of(array)`` says on which it is, where there can be several.
+    ``from_host(array, non_blocking)`` makes one on the device of its kind that computes. Where
+    there can be several, ``index_of(array)`` says on which it is, and ``use(index)`` makes one compute from then on.
     """
 
     array_type: type
-    from_host: Callable[[np.ndarray, int | None, bool], Any]
+    from_host: Callable[[np.ndarray, bool], Any]
     to_host: Callable[[Any], np.ndarray]
     index_of: Callable[[Any], int | None] = lambda array: None
+    use: Callable[[int], None] = lambda index: None
 
 
 _default: device | None = None
@@ -104,7 +105,7 @@ def get_default_device() -> device:
     return CPU if _default is None else _default
 
 
-_backends: dict[str, Backend] = {"cpu": Backend(np.ndarray, lambda host, index, late: np.asarray(host), np.asarray)}
+_backends: dict[str, Backend] = {"cpu": Backend(np.ndarray, lambda host, late: np.asarray(host), np.asarray)}
 CPU = device("cpu")
 
 
@@ -152,7 +153,43 @@ def to_device(array: Any, where: device, non_blocking: bool = False) -> Any:
     """
     if is_on(array, where):
         return array
-    return backend_of(where).from_host(to_host(array), where.index, non_blocking)
+    backend = backend_of(where)
+    host = to_host(array)
+    backend.use(in_use.chosen.get(where.type, 0) if where.index is None else where.index)
+    result = backend.from_host(host, non_blocking)
+    if (made_on := backend.index_of(result)) is not None:
+        in_use.note(where.type, made_on)
+    return result
+
+
+class _InUse:
+    """Which devices of a kind have been used. A GPU only computes with what is in its own memory."""
+
+    def __init__(self) -> None:
+        self.several = False  #: whether more than one of a kind
+        self.chosen: dict[str, int] = {}  # where a device without a number is, by its kind; if not here, 0
+        self._seen: set[tuple[str, int]] = set()
+
+    def note(self, kind: str, index: int) -> None:
+        self._seen.add((kind, index))
+        self.several = len(self._seen) > len({kind for kind, _ in self._seen})
+
+
+in_use = _InUse()
+
+
+def compute_beside(*arrays: Any) -> None:
+    """Makes the device of the first array that is on one compute. Where several are in use, whoever computes asks this.
+
+    It stays so: as long as each is used for a while, nothing is switched to and fro.
+    """
+    for array in arrays:
+        if not isinstance(array, np.ndarray | np.generic) and hasattr(array, "__array_function__"):
+            backend = backend_of(device_of(array))
+            index = backend.index_of(array)
+            if index is not None:
+                backend.use(index)
+            return
 
 
 def to_host(array: Any) -> np.ndarray:
@@ -193,16 +230,20 @@ def cupy() -> Any:
 
 
 def _gpu_backend(module: Any) -> Backend:
-    def from_host(host: np.ndarray, index: int | None, non_blocking: bool) -> Any:
-        number = module.cuda.runtime.getDevice() if index is None else index
-        with module.cuda.Device(number):
-            if non_blocking:
-                array = module.empty_like(host)
-                array.set(host, stream=module.cuda.get_current_stream())
-                return array
-            return module.asarray(host)
+    def from_host(host: np.ndarray, non_blocking: bool) -> Any:
+        if non_blocking:
+            array = module.empty_like(host)
+            array.set(host, stream=module.cuda.get_current_stream())
+            return array
+        return module.asarray(host)
 
-    return Backend(module.ndarray, from_host, lambda array: array.get(order="A"), lambda array: array.device.id)
+    return Backend(
+        module.ndarray,
+        from_host,
+        lambda array: array.get(order="A"),
+        lambda array: array.device.id,
+        module.cuda.runtime.setDevice,
+    )
 
 
 def pinned(host: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad import dtypes
-from minigrad.device import device_of
+from minigrad.device import compute_beside, device_of, in_use
 from minigrad.grad_mode import anomaly_enabled, grad_enabled
 
 
@@ -233,6 +233,9 @@ class Function:
 
         start = time.perf_counter() if observer is not None else 0.0
         try:
+            if in_use.several:
+                compute_beside(*arrays)
+                refuse_mixed_devices(arrays)
             results = node.forward(*arrays, **options)
         except ValueError as error:
             if cls.broadcasts and "broadcast" in str(error):

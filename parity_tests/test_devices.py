@@ -32,13 +32,14 @@ def device(request: Any) -> str:
     return chosen if chosen is not None else register_stand_in_device()
 
 
-def run(record: OpRecord, sample: Any, where: str) -> list[Tensor]:
-    """Outputs, gradients and second gradients on a device, back on the CPU."""
+def run(record: OpRecord, sample: Any, where: str, elsewhere: str | None = None) -> list[Tensor]:
+    """Outputs, gradients and second gradients on a device, back on the CPU; before each step ``elsewhere`` computes."""
     random = np.random.default_rng(2)
     inputs = []
     for i, array in enumerate(sample.arrays):
         x = minigrad.from_numpy(array.copy(order="K")).to(where)
         inputs.append(x.detach().requires_grad_(sample.differentiable(i)))
+    minigrad.zeros(1, device=elsewhere)
     with minigrad.device(where):
         outputs = list(flat_outputs(record.call(minigrad, F, *inputs, **sample.options)))
     results = [o.detach().cpu() for o in outputs]
@@ -47,6 +48,7 @@ def run(record: OpRecord, sample: Any, where: str) -> list[Tensor]:
         if not roots or not wanted:
             break
         cotangents = [minigrad.from_numpy(np.asarray(random.standard_normal(o.shape))).to(where) for o in roots]
+        minigrad.zeros(1, device=elsewhere)
         grads = autograd.grad(roots, wanted, cotangents, create_graph=True, allow_unused=True)
         results += [g.detach().cpu() for g in grads if g is not None]
         roots = [g for g in grads if g is not None and g.requires_grad]
@@ -62,3 +64,14 @@ def test_op_runs_on_the_device_as_on_the_cpu(record: OpRecord, device: str, data
     assert len(here) == len(there)
     for i, (a, b) in enumerate(zip(there, here, strict=True)):
         assert_close(a, b.numpy(), FLOAT64, f"result {i}")
+
+
+@pytest.mark.skipif("config.getoption('--device')", reason="there is one GPU, probably")
+@pytest.mark.parametrize("record", RECORDS, ids=repr)
+@settings(max_examples=4)
+@given(data=st.data())
+def test_op_computes_where_its_inputs_are_although_another_device_computed_before(record: OpRecord, data: Any) -> None:
+    register_stand_in_device()
+    sample = data.draw(record.samples)
+    for result in run(record, sample, "stand_in:1", elsewhere="stand_in:0"):
+        assert result.device == minigrad.device("cpu")

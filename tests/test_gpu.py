@@ -79,10 +79,12 @@ def test_devices_have_names_and_numbers() -> None:
 
 def test_tensors_on_two_devices_are_refused_in_torchs_words() -> None:
     there = minigrad.ones(3).to(register_stand_in_device())
-    message = r"on the same device, but found at least two devices, (cpu and stand_in|stand_in and cpu)!"
+    message = r"on the same device, but found at least two devices, (cpu and stand_in:0|stand_in:0 and cpu)!"
     for use in (lambda a, b: a + b, lambda a, b: b * a, lambda a, b: a @ b, lambda a, b: minigrad.cat([a, b])):
         with pytest.raises(RuntimeError, match=message):
             use(there, minigrad.ones(3))
+    with pytest.raises(RuntimeError, match="at least two devices, stand_in:0 and stand_in:2!"):
+        there + minigrad.ones(3, device="stand_in:2")
 
 
 def test_pinning_needs_a_gpu() -> None:
@@ -120,6 +122,24 @@ def test_optimizers_run_on_the_device_as_on_the_cpu(make: Any) -> None:
             model(minigrad.ones(5, 3, dtype=minigrad.float64).to(where)).square().sum().backward()
             optimizer.step()
         results.append([p.detach().cpu().numpy() for p in model.parameters()])
+    assert all(np.allclose(a, b, rtol=1e-12) for a, b in zip(*results, strict=True))
+
+
+def test_a_model_in_two_halves_on_two_devices_trains_as_on_one() -> None:
+    name = register_stand_in_device()
+    results = []
+    for first, second in (("cpu", "cpu"), (f"{name}:0", f"{name}:1")):
+        minigrad.manual_seed(0)
+        halves = [nn.Linear(3, 4).double().to(first), nn.Sequential(nn.ReLU(), nn.Linear(4, 2)).double().to(second)]
+        parameters = [p for half in halves for p in half.parameters()]
+        optimizer = optim.SGD(parameters, lr=0.1, momentum=0.9)
+        x, labels = minigrad.randn(5, 3, dtype=minigrad.float64).to(first), minigrad.tensor([0, 1, 1, 0, 1]).to(second)
+        for _ in range(3):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(halves[1](halves[0](x).to(second)), labels).backward()
+            optimizer.step()
+        assert [str(p.device) for p in parameters] == [first] * 2 + [second] * 2
+        results.append([p.detach().cpu().numpy() for p in parameters])
     assert all(np.allclose(a, b, rtol=1e-12) for a, b in zip(*results, strict=True))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from minigrad import dtypes
 from minigrad.autocast import half_type
+from minigrad.device import compute_beside, in_use
 from minigrad.function import Function, TensorBase
 
 
@@ -99,6 +100,8 @@ def as_tensor_operand(function: str, x: Any, argument: str = "input") -> Any:
     """
     if not isinstance(x, TensorBase):
         raise TypeError(f"{function}(): argument '{argument}' must be Tensor, not {type(x).__name__}")
+    if in_use.several:
+        compute_beside(x.array)
     return x
 
 

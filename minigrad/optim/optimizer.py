@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.device import to_device
+from minigrad.device import compute_beside, in_use, to_device
 from minigrad.grad_mode import enable_grad, no_grad
 from minigrad.kernels import of as kernels_of
 from minigrad.profiler import record_function
@@ -104,12 +104,21 @@ class Optimizer:
                 loss = closure()
         with no_grad(), record_function(f"{type(self).__name__}.step"):
             moved = [(p, group) for group in self.param_groups for p in group["params"] if p.grad is not None]
-            updates = [self.update(p, p.grad, self.state.setdefault(p, {}), group) for p, group in moved]
-            if updates:
-                kernels_of(moved[0][0].array).update([update.as_arrays() for update in updates])
-            for p, _ in moved:
-                p._written_in_place()
+            for where in dict.fromkeys(p.device for p, _ in moved) if in_use.several else [None]:
+                here = [(p, group) for p, group in moved if where is None or p.device == where]
+                self._move(here)
         return loss
+
+    def _move(self, moved: list[tuple[Tensor, dict[str, Any]]]) -> None:
+        """Updates parameters of one device."""
+        if not moved:
+            return
+        if in_use.several:
+            compute_beside(moved[0][0].array)
+        updates = [self.update(p, p.grad, self.state.setdefault(p, {}), group) for p, group in moved]
+        kernels_of(moved[0][0].array).update([update.as_arrays() for update in updates])
+        for p, _ in moved:
+            p._written_in_place()
 
     def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Update:
         """How one parameter moves by its gradient, and its state with it; ``step`` does all of them together."""

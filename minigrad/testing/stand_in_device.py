@@ -79,6 +79,7 @@ class StandInArray(NDArrayOperatorsMixin):
     def __init__(self, host: np.ndarray, base: StandInArray | None = None) -> None:
         self._host = host
         self.base = base
+        self.index = _current
 
     # --- NumPy's functions ---
 
@@ -93,6 +94,8 @@ class StandInArray(NDArrayOperatorsMixin):
 
     def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
         _refuse_what_cupy_lacks(func, args, kwargs)
+        if func is np.may_share_memory:  # a question about addresses: nothing is computed
+            return np.may_share_memory(args[0]._host, args[1]._host)
         return self._wrap(func(*_unwrap(args), **_unwrap(kwargs)))
 
     def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
@@ -145,6 +148,8 @@ class StandInArray(NDArrayOperatorsMixin):
 def _unwrap(value: Any) -> Any:
     """Host memory in place of stand-in arrays, at any depth; host arrays are refused, as a GPU would."""
     if isinstance(value, StandInArray):
+        if value.index != _current:
+            raise TypeError(f"an array of device {value.index} is used while device {_current} is the current one")
         return value._host
     if isinstance(value, np.ndarray) and value.size:
         raise TypeError(f"a host array of shape {list(value.shape)} is mixed with arrays of the device")
@@ -157,14 +162,22 @@ def _unwrap(value: Any) -> Any:
     return value
 
 
+_current = 0  # the number of the device that computes
+
+
+def _use(index: int) -> None:
+    global _current
+    _current = index
+
+
 def register_stand_in_device() -> str:
-    """Makes ``device("stand_in")`` known, and returns its name."""
-    register_backend(
-        NAME,
-        Backend(
-            StandInArray,
-            lambda host, index, late: StandInArray(np.array(host, order="K")),
-            lambda array: array._host.copy(),
-        ),
+    """Makes ``device("stand_in")`` known, with as many numbers as one likes, and returns its name."""
+    backend = Backend(
+        StandInArray,
+        lambda host, non_blocking: StandInArray(np.array(host, order="K")),
+        lambda array: array._host.copy(),
+        lambda array: array.index,
+        _use,
     )
+    register_backend(NAME, backend)
     return NAME
