@@ -9,7 +9,7 @@ PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 help:
 	@echo "make train     trains Inception V3 on the pictures that ship with minigrad, into runs/"
 	@echo "make test      installs the reference (torch) and runs the tests"
-	@echo "make test-all  ten times the random examples, and all tests on the reference kernels"
+	@echo "make test-all  ten times the random examples, all tests on the reference kernels, and on the stand-in device"
 	@echo "make lint      ruff, mypy, and the floors of the architecture"
 	@echo "make report    measures the parity figures anew, into docs/parity.md and README.md"
 	@echo "make bench     steps, layers, overhead, scaling beside torch, into benchmarks/results.json and plots"
@@ -22,11 +22,13 @@ help:
 	$(BIN)/python -m minigrad compile
 	@touch $@
 
-# torchvision is only read for its model definitions; with its dependencies it would bring another torch.
+# torchvision is only read for its model definitions; with its dependencies it would bring another torch. CuPy is only
+# asked what functions it has; where there is none for the machine, the tests that ask are skipped.
 .venv/test.stamp: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet torch==2.13.0
 	$(BIN)/python -m pip install --quiet --editable '.[lint]'
 	$(BIN)/python -m pip install --quiet --no-deps torchvision==0.28.0
+	-$(BIN)/python -m pip install --quiet --editable '.[cupy]'
 	@touch $@
 
 train: .venv/train.stamp
@@ -38,6 +40,7 @@ test: .venv/test.stamp
 test-all: .venv/test.stamp
 	HYPOTHESIS_PROFILE=thorough $(PYTEST) -m ''
 	MINIGRAD_KERNELS=reference $(PYTEST) -m ''
+	$(PYTEST) --device stand_in
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .

@@ -11,9 +11,9 @@ import numpy as np
 import minigrad
 from inception import figures
 from inception.data import load_data, test_transform
+from inception.evaluation import evaluate as evaluate_model
 from inception.model import InceptionV3
 from inception.recipes import CHOICES, Recipe
-from inception.training import evaluate as evaluate_model
 from inception.weights import Description, class_names, load_into, read_description, read_weights, save_weights
 from minigrad import nn, onnx
 from minigrad.data import DataLoader

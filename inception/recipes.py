@@ -59,6 +59,7 @@ class Recipe:
     ema: float | None = None
     seed: int = 0
     dtype: str = "float32"
+    amp: bool = False
     device: str = "cpu"
 
     def __post_init__(self) -> None:
@@ -103,6 +104,8 @@ class Recipe:
             raise ValueError("give either head only or freeze: head only already freezes everything before the head")
         if self.dtype not in ("float32", "float64"):
             raise ValueError(f"dtype {self.dtype!r} cannot be trained in; choose float32 or float64")
+        if self.amp and self.dtype != "float32":
+            raise ValueError("mixed precision (amp) mixes float16 with float32: give no other dtype")
 
     def as_dict(self) -> dict[str, Any]:
         """The recipe as plain values, for a checkpoint."""

@@ -17,18 +17,17 @@ from tqdm import tqdm
 import minigrad
 from inception import figures
 from inception.data import load_data
+from inception.evaluation import Evaluation, evaluate
 from inception.lr_finder import find_learning_rate, suggestion
 from inception.monitor import Board, Watch, dead_channels, gradient_norms, memory_megabytes, weight_norm
 from inception.recipes import CHOICES, FIELDS, RECIPE_DATA, RECIPES, Recipe
 from inception.run_folder import RunFolder
 from inception.training import (
-    Evaluation,
     NonFiniteLossError,
     PhaseClock,
     StepResult,
     Training,
     build,
-    evaluate,
     load_checkpoint,
     prepare,
     train_epoch,
@@ -79,6 +78,7 @@ OPTIONS: dict[str, tuple[str, Any]] = {
     "ema": ("test and keep an exponential moving average of the weights, with this decay", float),
     "seed": ("fixes initial weights, order of the pictures, and every random change", int),
     "dtype": ("float32 or float64", str),
+    "amp": ("mixed precision: products in float16, for GPUs", bool),
     "device": ("where to compute: cpu, gpu or gpu:1", str),
 }  # fmt: skip
 

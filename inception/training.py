@@ -17,13 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import minigrad
 from inception.model import InceptionOutputs, InceptionV3, loss_with_aux
 from inception.recipes import Recipe
 from inception.weights import load_into, load_pretrained
 from minigrad import Tensor, checkpoint, nn, optim
+from minigrad.amp import GradScaler, autocast
 from minigrad.data import DataLoader
 from minigrad.nn.averaging import AveragedModel, get_ema_avg_fn
 
@@ -68,9 +67,16 @@ def backward_pass(optimizer: optim.Optimizer, loss: Tensor, accumulate: bool = F
     loss.backward()
 
 
-def optimization_pass(optimizer: optim.Optimizer, scheduler: Any = None) -> None:
-    """Phase 4: every weight takes one small step against its gradient; the schedule sets the next step's size."""
-    optimizer.step()
+def optimization_pass(optimizer: optim.Optimizer, scheduler: Any = None, scaler: GradScaler | None = None) -> None:
+    """Phase 4: every weight takes one small step against its gradient; the schedule sets the next step's size.
+
+    In mixed precision the scaler first divides the gradients by what it multiplied the loss with.
+    """
+    if scaler is None:
+        optimizer.step()
+    else:
+        scaler.step(optimizer)
+        scaler.update()
     if scheduler is not None:
         scheduler.step()
 
@@ -107,14 +113,11 @@ class Progress:
     correct: int = 0
     loss_sum: float = 0.0
 
-    def add(self, loss: float, scores: Tensor, labels: Tensor) -> float:
-        """Counts one batch; returns its accuracy."""
-        count = labels.shape[0]
-        correct = int((scores.argmax(1) == labels).sum())
+    def add(self, loss: float, correct: int, count: int) -> None:
+        """Counts one batch."""
         self.seen += count
         self.loss_sum += loss * count
         self.correct += correct
-        return correct / count
 
     @property
     def loss(self) -> float:
@@ -161,6 +164,7 @@ class Training:
     scheduler: Any
     steps_per_epoch: int
     ema: AveragedModel | None = None
+    scaler: GradScaler = field(default_factory=lambda: GradScaler(enabled=False))  # for mixed precision
     epoch: int = 0  # epochs finished
     step: int = 0  # steps finished in the epoch that is under way
     progress: Progress = field(default_factory=Progress)
@@ -208,6 +212,7 @@ class Training:
             "optimizer": self.optimizer.state_dict(),
             "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
             "ema": None if self.ema is None else self.ema.state_dict(),
+            "scaler": self.scaler.state_dict(),
             "random": minigrad.get_rng_state(),
             "position": {"epoch": self.epoch, "step": self.step, "steps_per_epoch": self.steps_per_epoch},
             "progress": vars(self.progress),
@@ -238,6 +243,8 @@ class Training:
             self.scheduler.load_state_dict(tree["scheduler"])
         if self.ema is not None:
             self.ema.load_state_dict(tree["ema"])
+        if self.scaler.is_enabled():
+            self.scaler.load_state_dict(tree["scaler"])
         minigrad.set_rng_state(tree["random"])
         self.progress = Progress(**tree["progress"])
         best = tree["best"]
@@ -269,10 +276,10 @@ def build(recipe: Recipe, num_classes: int, steps_per_epoch: int) -> Training:
     if recipe.weights is not None:
         load_pretrained(model, recipe.weights)
     freeze(model, recipe)
-    model.to(recipe.device)
-    model.to(minigrad.tensor([], dtype=recipe.dtype).dtype)
+    model.to(recipe.device, dtype=recipe.dtype)
     ema = None if recipe.ema is None else AveragedModel(model, _warm_average(recipe.ema), use_buffers=True)
-    return Training(recipe, model, *_optimizer_and_schedule(recipe, model, steps_per_epoch), steps_per_epoch, ema)
+    parts = _optimizer_and_schedule(recipe, model, steps_per_epoch)
+    return Training(recipe, model, *parts, steps_per_epoch, ema, GradScaler(enabled=recipe.amp))
 
 
 def freeze(model: InceptionV3, recipe: Recipe) -> None:
@@ -398,7 +405,7 @@ def train_epoch(
         after_step: called after every step with its result; if it returns true, the epoch stops there.
 
     Raises:
-        NonFiniteLossError: if the loss is NaN or infinite; the weights are then still those before the step.
+        NonFiniteLossError: if the loss is NaN or infinite. On a CPU the weights are then still those before the step.
         ValueError: for a label that the model has no class for.
     """
     recipe = training.recipe
@@ -418,40 +425,56 @@ def train_epoch(
 
 
 def _step(training: Training, batches: list[Any], clock: PhaseClock) -> StepResult:
-    """The four phases, for one batch, or for several whose gradients are averaged."""
-    recipe, model = training.recipe, training.model
-    losses, accuracies = [], []
+    """The four phases, for one batch, or for several whose gradients are averaged.
+
+    A GPU is asked for nothing until all of the step has been issued: to ask means to wait.
+    """
+    recipe, model, scaler = training.recipe, training.model, training.scaler
+    found = []
     for number, batch in enumerate(batches):
         images, labels = prepare(batch, recipe)
         targets = labels
         if recipe.mixup > 0:
             images, targets = mix(images, labels, model.fc.out_features, recipe.mixup)
-        with clock("forward pass"):
-            outputs = forward_pass(model, images)
-        with clock("loss computation"):
-            loss = loss_computation(outputs, targets, recipe.label_smoothing)
-            value = loss.item()
-        if not math.isfinite(value):
-            raise NonFiniteLossError(
-                f"the loss is {value} at step {training.step + 1} of epoch {training.epoch + 1} "
-                f"(learning rate {training.lr:.3g}); lower the learning rate or look at the data"
-            )
+        with autocast(enabled=recipe.amp):
+            with clock("forward pass"):
+                outputs = forward_pass(model, images)
+            with clock("loss computation"):
+                loss = loss_computation(outputs, targets, recipe.label_smoothing)
+                if images.device.type == "cpu":
+                    _refuse_non_finite(loss.item(), training)
         with clock("backward pass"):
-            share = loss if len(batches) == 1 else loss / len(batches)
+            share = scaler.scale(loss if len(batches) == 1 else loss / len(batches))
             backward_pass(training.optimizer, share, accumulate=number > 0)
         scores = outputs.logits if isinstance(outputs, InceptionOutputs) else outputs
-        accuracies.append(training.progress.add(value, scores.detach(), labels))
-        losses.append(value)
+        found.append((loss.detach(), (scores.detach().argmax(1) == labels).sum(), len(labels)))
         del outputs, loss, share, scores  # the graph, before the next one grows
     norm = None
     with clock("optimization pass"):
         if recipe.clip is not None:
-            norm = float(nn.utils.clip_grad_norm_(model.parameters(), recipe.clip))
-        optimization_pass(training.optimizer, training.scheduler)
+            scaler.unscale_(training.optimizer)
+            norm = nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
+        optimization_pass(training.optimizer, training.scheduler, scaler)
         if training.ema is not None:
             training.ema.update_parameters(model)
+        losses, accuracies = [], []
+        for loss, correct, count in found:
+            losses.append(loss.item())
+            _refuse_non_finite(losses[-1], training)
+            training.progress.add(losses[-1], int(correct), count)
+            accuracies.append(int(correct) / count)
     training.step += 1
-    return StepResult(sum(losses) / len(losses), sum(accuracies) / len(accuracies), norm)
+    return StepResult(
+        sum(losses) / len(losses), sum(accuracies) / len(accuracies), None if norm is None else float(norm)
+    )
+
+
+def _refuse_non_finite(loss: float, training: Training) -> None:
+    if not math.isfinite(loss):
+        raise NonFiniteLossError(
+            f"the loss is {loss} at step {training.step + 1} of epoch {training.epoch + 1} "
+            f"(learning rate {training.lr:.3g}); lower the learning rate or look at the data"
+        )
 
 
 def prepare(batch: Any, recipe: Recipe) -> tuple[Tensor, Tensor]:
@@ -459,73 +482,3 @@ def prepare(batch: Any, recipe: Recipe) -> tuple[Tensor, Tensor]:
     images, labels = batch
     images = images.to(device=recipe.device, dtype=recipe.dtype, non_blocking=True)
     return images, labels.to(device=recipe.device, non_blocking=True)
-
-
-@dataclass
-class Evaluation:
-    """How a model did on a data set."""
-
-    loss: float
-    predictions: np.ndarray  # the predicted class of every picture
-    labels: np.ndarray
-    in_top5: float  # share of the pictures whose class was among the five highest scores
-    num_classes: int
-
-    @property
-    def seen(self) -> int:
-        """How many pictures there were."""
-        return len(self.labels)
-
-    @property
-    def correct(self) -> int:
-        """How many were classified correctly."""
-        return int((self.predictions == self.labels).sum())
-
-    @property
-    def accuracy(self) -> float:
-        """Share that was classified correctly (top 1)."""
-        return self.correct / max(self.seen, 1)
-
-    @property
-    def shares(self) -> str:
-        """Top 1, and top 5 where that is saying something."""
-        return f"accuracy {self.accuracy:.1%}" + (f", top 5 {self.in_top5:.1%}" if self.num_classes > 5 else "")
-
-    @property
-    def confusion(self) -> np.ndarray:
-        """How many pictures of class i were taken for class j, at [i, j]."""
-        matrix = np.zeros((self.num_classes, self.num_classes), np.int64)
-        np.add.at(matrix, (self.labels, self.predictions), 1)
-        return matrix
-
-    @property
-    def per_class(self) -> list[float | None]:
-        """The accuracy on each class's pictures; None for a class without any."""
-        counts = self.confusion.sum(1)
-        right = self.confusion.diagonal()
-        return [int(r) / int(n) if n else None for r, n in zip(right, counts, strict=True)]
-
-
-def evaluate(model: Any, loader: DataLoader, recipe: Recipe) -> Evaluation:
-    """Loss, accuracy and predictions on a data set."""
-    model.eval()
-    losses, predictions, truths, among_five, count = 0.0, [], [], 0, 0
-    with minigrad.no_grad():
-        for batch in loader:
-            images, labels = prepare(batch, recipe)
-            scores = forward_pass(model, images)
-            losses += loss_computation(scores, labels).item() * len(labels)
-            best = scores.topk(min(5, scores.shape[1]), 1)[1].cpu().numpy()
-            truth = labels.cpu().numpy()
-            predictions.append(best[:, 0])
-            truths.append(truth)
-            among_five += int((best == truth[:, None]).any(1).sum())
-            count += len(truth)
-    classes = model.fc.out_features
-    return Evaluation(
-        losses / max(count, 1),
-        np.concatenate(predictions),
-        np.concatenate(truths),
-        among_five / max(count, 1),
-        classes,
-    )

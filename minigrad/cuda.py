@@ -97,4 +97,5 @@ def set_tf32(allowed: bool) -> None:
     """Whether matrix products of float32 may round their inputs to 10 bits (TF32), on GPUs that can; off at first."""
     core = cupy()._core
     products = core._routines_linalg
+    in_use.tf32 = allowed
     core.set_compute_type(np.float32, products.COMPUTE_TYPE_TF32 if allowed else products.COMPUTE_TYPE_DEFAULT)

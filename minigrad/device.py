@@ -7,6 +7,7 @@ from host memory and copying it back, goes through the :class:`Backend` register
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -168,6 +169,7 @@ class _InUse:
     def __init__(self) -> None:
         self.several = False  #: whether more than one of a kind
         self.chosen: dict[str, int] = {}  # where a device without a number is, by its kind; if not here, 0
+        self.tf32 = False  #: whether matrix products of float32 may round their inputs (``cuda.set_tf32``)
         self._seen: set[tuple[str, int]] = set()
 
     def note(self, kind: str, index: int) -> None:
@@ -230,12 +232,19 @@ def cupy() -> Any:
 
 
 def _gpu_backend(module: Any) -> Backend:
+    in_flight: deque[tuple[Any, np.ndarray]] = deque()  # host memory that copies may still read
+
     def from_host(host: np.ndarray, non_blocking: bool) -> Any:
-        if non_blocking:
-            array = module.empty_like(host)
-            array.set(host, stream=module.cuda.get_current_stream())
-            return array
-        return module.asarray(host)
+        if not non_blocking:
+            return module.asarray(host)
+        while in_flight and in_flight[0][0].done:
+            in_flight.popleft()
+        stream = module.cuda.get_current_stream()
+        host = host if host.flags.c_contiguous else np.copy(host, order="C")
+        array = module.empty(host.shape, host.dtype)
+        array.set(host, stream=stream)
+        in_flight.append((stream.record(), host))
+        return array
 
     return Backend(
         module.ndarray,

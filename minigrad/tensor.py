@@ -221,16 +221,7 @@ class Tensor(TensorBase):
             NotImplementedError: for a memory format; the memory order is minigrad's own affair.
         """
         _refuse_memory_format(memory_format)
-        flags = []
-        for argument in args:
-            if isinstance(argument, bool):
-                flags.append(argument)
-            elif isinstance(argument, Tensor):
-                dtype, device = argument.dtype, argument.device
-            elif _names_device(argument):
-                device = argument
-            elif argument is not None:
-                dtype = argument
+        dtype, device, flags = target_of_to(args, dtype, device)
         copy = copy or flags[1:2] == [True]  # positional flags are non_blocking, copy
         result = self
         if device is not None and not is_on(self.array, as_device(device)):
@@ -553,6 +544,21 @@ class ToDevice(autograd.Function):
 def as_device(value: Any) -> device:
     """``value`` as a device: one already, or its name."""
     return value if isinstance(value, device) else device(value)
+
+
+def target_of_to(args: tuple[Any, ...], dtype: Any, device: Any) -> tuple[Any, Any, list[bool]]:
+    """The dtype and device (or None) and the flags that the positional arguments of ``to`` mean."""
+    flags = []
+    for argument in args:
+        if isinstance(argument, bool):
+            flags.append(argument)
+        elif isinstance(argument, Tensor):
+            dtype, device = argument.dtype, argument.device
+        elif _names_device(argument):
+            device = argument
+        elif argument is not None:
+            dtype = argument
+    return dtype, device, flags
 
 
 def _names_device(value: Any) -> bool:

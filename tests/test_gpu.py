@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import re
 import subprocess
 import sys
+import weakref
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,11 +18,14 @@ import pytest
 
 import minigrad
 from inception import training
+from inception.data import load_data
 from inception.model import inception_v3
+from inception.recipes import Recipe
 from minigrad import nn, optim
 from minigrad.amp import GradScaler, autocast
+from minigrad.data import DataLoader
 from minigrad.testing import register_stand_in_device
-from minigrad.testing.stand_in_device import ALLOWED_FUNCTIONS
+from minigrad.testing.stand_in_device import ALLOWED_FUNCTIONS, ONLY_BY_PLACE
 
 devices = importlib.import_module("minigrad.device")  # minigrad.device is the class of that name
 
@@ -50,9 +58,82 @@ def test_with_cupy_and_no_gpu_one_line_says_so() -> None:
 
 def test_cupy_has_every_function_that_ops_may_call() -> None:
     cupy = pytest.importorskip("cupy", reason="CuPy is an optional extra (cuda12, cuda13, rocm)")
-    missing = [name for name in ALLOWED_FUNCTIONS if not hasattr(cupy, name)]
-    assert not missing
-    assert hasattr(cupy._core, "set_compute_type")
+    for name, parameters in ALLOWED_FUNCTIONS.items():
+        has = inspect.signature(getattr(cupy, name)).parameters
+        wanted = [ONLY_BY_PLACE.get((name, p), p) for p in parameters.split() if p != "like"]  # NumPy takes "like" off
+        assert not set(wanted) - set(has), f"CuPy's {name} has the parameters {list(has)}"
+    assert cupy._core._routines_linalg.COMPUTE_TYPE_TF32
+    for attribute in ("set_compute_type", "_routines_linalg"):
+        assert hasattr(cupy._core, attribute)
+    for attribute in (
+        "setDevice",
+        "getDeviceCount",
+        "memGetInfo",
+        "deviceSynchronize",
+        "is_hip",
+        "getDeviceProperties",
+    ):
+        assert hasattr(cupy.cuda.runtime, attribute)
+    for attribute in ("RawModule", "get_default_memory_pool", "asarray", "from_dlpack", "empty_like"):
+        assert hasattr(cupy, attribute)
+
+
+def test_cupy_has_every_ufunc_in_ops_and_kernels() -> None:
+    cupy = pytest.importorskip("cupy", reason="CuPy is an optional extra (cuda12, cuda13, rocm)")
+    root = Path(minigrad.__file__).parent
+    sources = [
+        *root.glob("ops/*.py"),
+        *root.glob("optim/*.py"),
+        *(root / "kernels" / f for f in ("reference.py", "gpu.py")),
+    ]
+    called = {name for path in sources for name in re.findall(r"\bnp\.(\w+)\(", path.read_text(encoding="utf-8"))}
+    ufuncs = {name for name in called if isinstance(getattr(np, name), np.ufunc)}
+    assert len(ufuncs) > 15
+    assert not {name for name in ufuncs if not hasattr(cupy, name)}
+    assert hasattr(importlib.import_module("cupyx"), "empty_pinned")
+
+
+def test_host_memory_is_kept_until_a_copy_from_it_has_ended() -> None:
+    """Otherwise the next batch could be written where the device still reads the last one."""
+    ended: list[bool] = []
+
+    class Event:
+        def __init__(self) -> None:
+            self.number = len(ended)
+            ended.append(False)
+
+        done = property(lambda self: ended[self.number])
+
+    class Array:
+        def set(self, host: np.ndarray, stream: Any) -> None:
+            assert host.flags.c_contiguous
+
+    module = SimpleNamespace(
+        ndarray=Array, empty=lambda shape, dtype: Array(), asarray=None,
+        cuda=SimpleNamespace(
+            get_current_stream=lambda: SimpleNamespace(record=Event), runtime=SimpleNamespace(setDevice=None)
+        ),
+    )  # fmt: skip
+    backend = devices._gpu_backend(module)
+    batches = [np.zeros((3, 2)).T for _ in range(3)]
+    copies = []
+    for batch in batches:
+        batch = np.ascontiguousarray(batch)
+        copies.append(weakref.ref(batch))
+        backend.from_host(batch, True)
+        del batch
+    assert all(copy() is not None for copy in copies)
+    ended[0] = ended[1] = True
+    backend.from_host(batches[0], True)
+    assert [copy() is None for copy in copies] == [True, True, False]
+
+
+def test_cupy_knows_no_shape_to_be_an_empty_one() -> None:
+    """The trap for which ``device.zeros`` is there: ``cupy.zeros_like(x, shape=())`` has the shape of x."""
+    with pytest.raises(TypeError, match=r"takes the shape \(\) for none"):
+        np.zeros_like(minigrad.ones(3).to(register_stand_in_device()).array, shape=())
+    zeros = devices.zeros(minigrad.ones(3).to(register_stand_in_device()).array, ())
+    assert (zeros.shape, zeros.ndim) == ((), 0)
 
 
 def test_importing_minigrad_does_not_import_cupy() -> None:
@@ -203,3 +284,98 @@ def test_a_training_step_never_waits_for_the_device(monkeypatch: Any) -> None:
     assert copied == []
     assert all(np.isfinite(loss.item()) for loss in losses)
     assert len(copied) == 2  # what was just asked for
+
+
+def test_a_model_moves_with_dtypes_and_gradients() -> None:
+    where = register_stand_in_device()
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    model(minigrad.ones(4, 2)).sum().backward()
+    model.to(where).to(minigrad.float64)
+    assert {str(t.device) for t in (*model.parameters(), *model.buffers())} == {f"{where}:0"}
+    assert {str(p.grad.device) for p in model.parameters()} == {f"{where}:0"}
+    assert {t.dtype for t in model.parameters()} == {minigrad.float64}
+    assert model[1].num_batches_tracked.dtype == minigrad.int64
+    assert model.to("cpu", dtype=minigrad.float32)[0].weight.device == minigrad.device("cpu")
+    with pytest.raises(TypeError, match="only accepts floating point dtypes"):
+        model.to(minigrad.int64)
+
+
+@pytest.mark.parametrize("clip", [None, 1.0])
+def test_training_asks_the_device_only_after_the_whole_step_has_been_issued(clip: Any, monkeypatch: Any) -> None:
+    where = register_stand_in_device()
+    recipe = Recipe(data="synthetic", batch_size=2, limit=4, classes=3, epochs=1, device=where, clip=clip)
+    run = training.build(recipe, 3, 2)
+    data = load_data(recipe)
+    seen: list[str] = []
+    backend, move = devices._backends[where], type(run.optimizer)._move
+    watched = replace(backend, to_host=lambda array: seen.append("asked") or backend.to_host(array))
+    monkeypatch.setitem(devices._backends, where, watched)
+    monkeypatch.setattr(type(run.optimizer), "_move", lambda *given: seen.append("moved") or move(*given))
+    training.train_epoch(run, DataLoader(data.train, 2, drop_last=True), training.PhaseClock())
+    step = ["moved", "asked", "asked", "asked", *(["asked"] if clip else [])]  # loss, and twice how many were right
+    assert seen == step * 2
+
+
+def test_mixed_precision_trains_as_float32_does_and_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"data": "synthetic", "batch_size": 4, "limit": 16, "classes": 2, "epochs": 2}
+    options |= {"optimizer": "sgd", "lr": 0.005, "schedule": "constant", "dropout": 0.0}
+    losses: dict[bool, list[float]] = {True: [], False: []}
+    for amp, found in losses.items():
+        recipe = Recipe(amp=amp, **options)
+        loader = DataLoader(load_data(recipe).train, 4, shuffle=True, seed=0, drop_last=True)
+        run = training.build(recipe, 2, 4)
+        run.scaler = GradScaler(init_scale=2.0, growth_interval=3, enabled=amp)
+        training.train_epoch(
+            run, loader, training.PhaseClock(), lambda _, result, found=found: found.append(result.loss)
+        )
+        if amp:
+            assert run.model.Mixed_5b.branch1x1.conv.weight.dtype == minigrad.float32
+            run.save(tmp_path / "c.safetensors")
+            again = training.build(recipe, 2, 4)
+            again.restore(tmp_path / "c.safetensors", training.load_checkpoint(tmp_path / "c.safetensors"))
+            assert again.scaler.state_dict() == run.scaler.state_dict()
+            assert again.scaler.get_scale() == 4.0  # it doubled after three steps
+    assert losses[True] == pytest.approx(losses[False], rel=0.25)  # batch norms of four values are sensitive
+    assert losses[True] != losses[False]
+    with pytest.raises(ValueError, match="mixed precision"):
+        Recipe(amp=True, dtype="float64")
+
+
+SPIN = """extern "C" __global__ void spin(long long cycles) {
+    long long start = clock64();
+    while (clock64() - start < cycles) {}
+}"""
+
+
+@pytest.mark.device
+def test_a_step_is_issued_while_the_gpu_is_still_busy_with_something_else(request: Any) -> None:
+    """Were there one synchronisation in it, it would last as long as the something else."""
+    chosen = request.config.getoption("--device")
+    if chosen is None or not chosen.startswith(("gpu", "cuda")):
+        pytest.skip("this needs a GPU: pytest --device gpu")
+    import cupy
+
+    minigrad.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.ReLU(inplace=True), nn.MaxPool2d(2),
+        nn.Conv2d(16, 80, 3, padding=1), nn.AvgPool2d(2), nn.Flatten(), nn.Dropout(0.5), nn.Linear(80 * 49, 10),
+    ).to(chosen)  # fmt: skip
+    optimizer = optim.Adam(model.parameters())
+    images, labels = minigrad.randn(8, 3, 32, 32).to(chosen), minigrad.arange(8).to(chosen)
+
+    def step() -> Any:
+        loss = nn.functional.cross_entropy(model(images), labels, label_smoothing=0.1)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    for _ in range(3):
+        step()
+    minigrad.cuda.synchronize()
+    cupy.RawKernel(SPIN, "spin")((1,), (1,), (np.int64(5_000_000_000),))  # some seconds
+    end = cupy.cuda.get_current_stream().record()
+    loss = step()
+    assert not end.done, "the step waited for the GPU"
+    assert np.isfinite(loss.item())
+    assert end.done

@@ -197,7 +197,7 @@ def test_ctrl_c_saves_a_checkpoint_and_says_how_to_go_on(tmp_path: Path) -> None
     assert process.returncode == 130, stderr
     assert f"--resume {out}" in stdout
     position = t.load_checkpoint(out / "checkpoint.safetensors")["position"]
-    assert 2 <= position["step"] < 10
+    assert 1 <= position["step"] < 10
     refused = script("--resume", out, "--lr", 0.5)
     assert "lr: 0.001 there, 0.5 here" in refused.stderr
     done = script("--resume", out)
@@ -213,8 +213,8 @@ def test_the_last_good_checkpoint_survives_a_nan(broken_by: str, tmp_path: Path,
     out = tmp_path / "run"
     real = t.optimization_pass
 
-    def break_weights(optimizer: optim.Optimizer, scheduler: Any = None) -> None:
-        real(optimizer, scheduler)
+    def break_weights(optimizer: optim.Optimizer, *rest: Any) -> None:
+        real(optimizer, *rest)
         if break_weights.steps == (1 if broken_by == "the loss" else 2):
             optimizer.param_groups[0]["params"][-1].array[...] = np.nan
         break_weights.steps += 1

@@ -16,10 +16,11 @@ import minigrad
 from inception import train_command
 from inception import training as t
 from inception.data import load_data
+from inception.evaluation import Evaluation, evaluate
 from inception.lr_finder import find_learning_rate, suggestion
 from inception.monitor import Watch, dead_channels, gradient_norms
 from inception.recipes import RECIPES, Recipe
-from inception.training import Best, PhaseClock, Training, build, evaluate, train_epoch
+from inception.training import Best, PhaseClock, Training, build, train_epoch
 from minigrad import nn
 from minigrad.checkpoint import CheckpointError
 from minigrad.data import DataLoader
@@ -151,7 +152,7 @@ def test_with_everything_switched_on_a_resumed_run_ends_with_the_same_bits(stop_
 
 def test_training_stops_early_and_goes_back_to_the_best_weights(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
     losses = iter([1.0, 0.5, 0.7, 0.6, 0.9])
-    real = t.evaluate
+    real = evaluate
 
     def evaluate_as_told(model: Any, loader: Any, recipe: Any) -> Any:
         found = real(model, loader, recipe)
@@ -246,7 +247,7 @@ def test_dead_relus_are_counted_by_layer() -> None:
 
 
 def test_an_evaluation_counts_by_class() -> None:
-    found = t.Evaluation(1.0, np.array([0, 1, 1, 2]), np.array([0, 0, 1, 1]), 1.0, 4)
+    found = Evaluation(1.0, np.array([0, 1, 1, 2]), np.array([0, 0, 1, 1]), 1.0, 4)
     assert found.confusion.tolist() == [[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
     assert found.per_class == [0.5, 0.5, None, None]
     assert (found.accuracy, found.shares) == (0.5, "accuracy 50.0%")

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.device import in_use
 from minigrad.kernels import reference
 from minigrad.kernels.conv_cpu import single_gradients
 from minigrad.kernels.geometry import Window
@@ -62,7 +63,7 @@ _NONE = np.uint64(0)  # the address of an array that is not there
 #: Up to how many outputs a convolution goes without columns. To write and read a column's element takes a GPU as long
 #: as some sixty multiplications, or fewer where matrix products have units of their own. An estimate:
 #: ``python -m benchmarks gpu`` measures both ways for every convolution of Inception.
-few_outputs = {"float32": 64, "float64": 64, "float16": 16}
+few_outputs = {"float32": 64, "float64": 64, "float16": 16, "tf32": 32}
 
 
 def launch(kernel: str, dtype: Any, grid: tuple[int, int], *arguments: Any) -> None:
@@ -248,7 +249,7 @@ def _conv2d_input(gc: Any, w: Any, x_shape: tuple[int, ...], window: Window) -> 
 
 
 def _goes_without_columns(outputs: int, dtype: Any) -> bool:
-    return outputs <= few_outputs[dtype.name]
+    return outputs <= few_outputs["tf32" if in_use.tf32 and dtype == np.float32 else dtype.name]
 
 
 def _stretches(count: int, bytes_each: int) -> list[tuple[int, int]]:

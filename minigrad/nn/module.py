@@ -12,7 +12,7 @@ from minigrad.device import device_of, to_device
 from minigrad.function import RemovableHandle
 from minigrad.grad_mode import no_grad
 from minigrad.nn.hooks import Hooks
-from minigrad.tensor import Tensor
+from minigrad.tensor import Tensor, target_of_to
 
 
 class Parameter(Tensor):
@@ -234,14 +234,33 @@ class Module:
             elif parameter.grad is not None:
                 parameter.grad = parameter.grad.detach().zero_()
 
-    def to(self, target: Any) -> Self:
-        """Moves parameters and buffers to a device, or floating ones to a dtype, in place."""
-        moved = Tensor([]).to(target)
+    def to(self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False) -> Self:
+        """``to(device)``, ``to(dtype)``, ``to(device, dtype)``, ``to(tensor)``: parameters and buffers, in place.
+
+        Raises:
+            TypeError: if the dtype is not floating; what is not floating keeps its own.
+        """
+        dtype, device, flags = target_of_to(args, dtype, device)
+        if dtype is not None and not dtypes.is_floating(dtypes.as_dtype(dtype)):
+            raise TypeError(f"nn.Module.to only accepts floating point dtypes, but got desired dtype={dtype}")
+
+        def moved(tensor: Tensor) -> Tensor:
+            wanted = dtype if dtypes.is_floating(tensor.dtype) else None
+            return tensor.detach().to(device=device, dtype=wanted, non_blocking=non_blocking or flags[:1] == [True])
+
         for tensor in (*self.parameters(), *self.buffers()):
-            tensor.array = to_device(tensor.array, moved.device)
-            if isinstance(target, np.dtype | type) and dtypes.is_floating(tensor.dtype):
-                tensor.array = tensor.array.astype(moved.dtype)
+            tensor.array = moved(tensor).array
+            if tensor.grad is not None:
+                tensor.grad = moved(tensor.grad)
         return self
+
+    def cpu(self) -> Self:
+        """``to("cpu")``."""
+        return self.to("cpu")
+
+    def cuda(self, device: int | None = None) -> Self:
+        """``to("gpu")``, or the GPU of this number."""
+        return self.to("gpu" if device is None else f"gpu:{device}")
 
     def float(self) -> Self:
         """Floating parameters and buffers as float32."""

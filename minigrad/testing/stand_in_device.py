@@ -53,6 +53,14 @@ ALLOWED_FUNCTIONS = {
     "where": "condition x y",
     "zeros_like": "a dtype order shape",
 }
+#: Parameters to which CuPy gives other names, so that they may only be given by their place.
+ONLY_BY_PLACE = {
+    ("arange", "start_or_stop"): "start",
+    ("concatenate", "arrays"): "tup",
+    ("reshape", "shape"): "newshape",
+    ("stack", "arrays"): "tup",
+    ("take_along_axis", "arr"): "a",
+}
 _ALLOWED_UFUNC_METHODS = ("__call__", "at")
 _ALLOWED_UFUNC_OPTIONS = {"out", "dtype", "casting"}
 
@@ -69,6 +77,8 @@ def _refuse_what_cupy_lacks(func: Callable[..., Any], args: Any, kwargs: Any) ->
     given = _signature(func).bind(*args, **kwargs).arguments
     if unknown := set(given) - set(ALLOWED_FUNCTIONS[name].split()):
         raise TypeError(f"the device's {name} has no parameter {', '.join(sorted(unknown))}")
+    if other := [key for key in kwargs if (name, key) in ONLY_BY_PLACE]:
+        raise TypeError(f"the device's {name} has another name for {', '.join(other)}; give it by its place")
     if name.endswith("_like") and given.get("shape", 1) == ():
         raise TypeError(f"the device's {name} takes the shape () for none; use minigrad.device.zeros")
 
@@ -102,8 +112,8 @@ class StandInArray(NDArrayOperatorsMixin):
         raise TypeError("implicit conversion to a host array is not allowed; use minigrad.device.to_host")
 
     def _wrap(self, result: Any) -> Any:
-        if isinstance(result, bool):  # may_share_memory
-            return result
+        if isinstance(result, tuple):
+            return tuple(self._wrap(item) for item in result)
         if not isinstance(result, np.ndarray | np.generic):
             return result
         host = np.asarray(result)
