@@ -354,10 +354,10 @@ def _seconds(value: float) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    if sys.argv[1:] == ["gpu"]:
+    if sys.argv[1:2] == ["gpu"]:
         from benchmarks import gpu
 
-        gpu.main()
+        gpu.main(sys.argv[2:])
         return
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help=f"which (all): {', '.join(PARTS)}")
     parser.add_argument("--rounds", type=int, default=3, help="times that both engines run")

@@ -16,11 +16,11 @@ from minigrad.data.datasets import SyntheticPictures
 PICTURES, SIZE, BATCH = 1024, 256, 32
 
 
-def write_pictures(folder: Path) -> None:
+def write_pictures(folder: Path, count: int = PICTURES, size: int = SIZE) -> None:
     """A folder for each of four classes, of made-up photographs with noise in them (about 30 kB each)."""
-    pictures = SyntheticPictures(PICTURES, SIZE, 4)
-    for split, count in (("train", PICTURES), ("val", 8)):
-        for i in range(count):
+    pictures = SyntheticPictures(count, size, 4)
+    for split, wanted in (("train", count), ("val", 8)):
+        for i in range(wanted):
             picture, label = pictures[i]
             target = folder / split / str(label) / f"{i}.jpg"
             target.parent.mkdir(parents=True, exist_ok=True)

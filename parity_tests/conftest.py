@@ -42,6 +42,7 @@ def _default_devices(request: Any) -> Iterator[None]:
     where = minigrad.device(chosen)
     if where.type == "gpu" and torch.cuda.is_available():
         torch.set_default_device(f"cuda:{where.index or 0}")
+        torch.backends.cudnn.allow_tf32 = False  # torch's convolutions round their float32 inputs unless told not to
     yield
     minigrad.set_default_device(None)
     torch.set_default_device(None)

@@ -22,7 +22,7 @@ NO_SECOND_GRADIENT = {"nn.functional.ctc_loss"}
 
 def _samples(name: str, dtype: torch.dtype) -> Iterator[Any]:
     op = db.database()[name]
-    if not op.supports_dtype(dtype, "cpu"):
+    if not op.supports_dtype(dtype, torch.get_default_device().type):
         return
     differentiable = dtype.is_floating_point and op.supports_autograd
     for sample in op.sample_inputs("cpu", dtype, requires_grad=differentiable):

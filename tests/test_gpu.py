@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 
 import minigrad
+from benchmarks.gpu import summary
 from inception import training
 from inception.data import load_data
 from inception.model import inception_v3
@@ -316,6 +318,7 @@ def test_training_asks_the_device_only_after_the_whole_step_has_been_issued(clip
     assert seen == step * 2
 
 
+@pytest.mark.slow
 def test_mixed_precision_trains_as_float32_does_and_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
     options: dict[str, Any] = {"data": "synthetic", "batch_size": 4, "limit": 16, "classes": 2, "epochs": 2}
     options |= {"optimizer": "sgd", "lr": 0.005, "schedule": "constant", "dropout": 0.0}
@@ -379,3 +382,42 @@ def test_a_step_is_issued_while_the_gpu_is_still_busy_with_something_else(reques
     assert not end.done, "the step waited for the GPU"
     assert np.isfinite(loss.item())
     assert end.done
+
+
+# --- The benchmark, rehearsed ---
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_gpus_runs_unattended_and_names_what_it_had_no_time_for(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks", "gpu", "--device", "cpu", "--size", "75", "--batch", "2"]
+    for minutes, complete in (("5", True), ("0", False)):
+        output = tmp_path / f"{minutes}.json"
+        done = subprocess.run([*command, "--minutes", minutes, "--output", str(output)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        found = json.loads(output.read_text())
+        parts = [*found["steps"]["75 × 75, batch 2, float32"].values(), found["profile"], found["loading"]]
+        failed = [part["failed"] for part in parts if isinstance(part, dict) and "failed" in part]
+        assert failed == [] if complete else set(failed) == {"there was no time left (--minutes)"}
+        if complete:
+            case = found["steps"]["75 × 75, batch 2, float32"]
+            assert case["minigrad"]["first_loss"] == pytest.approx(case["torch"]["first_loss"], rel=1e-2)
+            assert len(found["convolutions"]) > 10
+
+
+def test_a_profile_tells_waits_inside_the_steps_from_others() -> None:
+    def event(name: str, category: str, start: float, length: float) -> dict[str, Any]:
+        return {"ph": "X", "name": name, "cat": category, "ts": start, "dur": length}
+
+    events = [
+        event("the steps", "user_annotation", 100, 1000), event("cudaLaunchKernel", "cuda_runtime", 110, 5),
+        event("cuLaunchKernel", "cuda_driver", 120, 5), event("cudaMemcpyAsync", "cuda_runtime", 130, 5),
+        event("cudaStreamSynchronize", "cuda_runtime", 90, 5), event("cudaDeviceSynchronize", "cuda_runtime", 1200, 50),
+        event("patches", "kernel", 200, 300), event("gemm", "kernel", 400, 200), event("gemm", "kernel", 900, 100),
+    ]  # fmt: skip
+    found = summary(events, 2)
+    assert found["waits"] == {}
+    assert found["launches_a_step"] == 1
+    assert found["device_computes"] == pytest.approx(500 / 800)
+    assert found["longest_ms_a_step"] == {"patches": 0.15, "gemm": 0.15}
+    events.append(event("cudaStreamSynchronize", "cuda_runtime", 150, 5))
+    assert summary(events, 2)["waits"] == {"cudaStreamSynchronize": 1}
