@@ -142,7 +142,7 @@ INDEX = {"of kernels on the host": "unsigned int"}
 
 def launch_on_host(kernel: str, dtype: Any, grid: tuple[int, int], *arguments: Any) -> None:
     """As gpu.launch, one thread after the other; arrays must be as a kernel may expect them."""
-    library = host_library(gpu.TYPES[np.dtype(dtype).name][0], INDEX["of kernels on the host"])
+    library = host_library(gpu.TYPES[dtype][0], INDEX["of kernels on the host"])
     kinds = {"int32": ctypes.c_int, "int64": ctypes.c_longlong, "float64": ctypes.c_double, "uint64": ctypes.c_void_p}
     converted: list[Any] = []
     for argument in arguments:

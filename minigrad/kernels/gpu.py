@@ -12,7 +12,7 @@ So the tests run all of it on the CPU too, with the kernels compiled as C++.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,9 @@ __all__ = [
 ]
 
 SOURCE = Path(__file__).with_name("gpu_kernels.cu")
-TYPES = {"float32": ("float", "float"), "float64": ("double", "double"), "float16": ("half", "float")}  # REAL, ACC
+_FLOAT32, _FLOAT64, _FLOAT16 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.float16)
+TYPES = {_FLOAT32: ("float", "float"), _FLOAT64: ("double", "double"), _FLOAT16: ("half", "float")}  # REAL, ACC
+_ACCUMULATORS: dict[Any, Any] = {_FLOAT32: _FLOAT32, _FLOAT64: _FLOAT64, _FLOAT16: _FLOAT32}  # of arithmetic: ACC
 THREADS = 256  # of a block
 _MOST_BLOCKS = 65_535  # in each direction
 _MANY_BLOCKS = 2_048  # enough to keep a large GPU busy
@@ -63,22 +65,25 @@ _NONE = np.uint64(0)  # the address of an array that is not there
 #: Up to how many outputs a convolution goes without columns. To write and read a column's element takes a GPU as long
 #: as some sixty multiplications, or fewer where matrix products have units of their own. An estimate:
 #: ``python -m benchmarks gpu`` measures both ways for every convolution of Inception.
-few_outputs = {"float32": 64, "float64": 64, "float16": 16, "tf32": 32}
+few_outputs = {_FLOAT32: 64, _FLOAT64: 64, _FLOAT16: 16, "tf32": 32}
 
 
 def launch(kernel: str, dtype: Any, grid: tuple[int, int], *arguments: Any) -> None:
     """Runs a kernel of gpu_kernels.cu, compiled for arrays of this dtype, on the current stream."""
-    wide = any(a.size >= 2**31 for a in arguments)  # places in memory then need more than 32 bits
-    _function(kernel, np.dtype(dtype).name, wide)(grid, (THREADS,), arguments)
+    wide = False
+    for argument in arguments:
+        if argument.size >= 2**31:
+            wide = True  # places in memory then need more than 32 bits
+    _function(kernel, dtype, wide)(grid, (THREADS,), arguments)
 
 
 @cache
-def _function(kernel: str, dtype: str, wide: bool) -> Any:
+def _function(kernel: str, dtype: Any, wide: bool) -> Any:
     return _compiled(dtype, wide).get_function(kernel)
 
 
 @cache
-def _compiled(dtype: str, wide: bool) -> Any:
+def _compiled(dtype: Any, wide: bool) -> Any:
     """The kernels for one dtype, by NVRTC or HIPRTC; CuPy keeps what it has compiled on disk."""
     import cupy
 
@@ -96,10 +101,6 @@ def _over(count: int, by: int = 1) -> tuple[int, int]:
     return min(_MOST_BLOCKS, -(-count // THREADS)), min(_MOST_BLOCKS, by)
 
 
-def _accumulator(dtype: Any) -> Any:
-    return np.dtype({"float": "float32", "double": "float64"}[TYPES[np.dtype(dtype).name][1]])
-
-
 def _as(array: Any, dtype: Any) -> Any:
     """``array``, without gaps, in a dtype; _NONE for None."""
     return _NONE if array is None else _plain(array if array.dtype == dtype else array.astype(dtype))
@@ -107,8 +108,8 @@ def _as(array: Any, dtype: Any) -> Any:
 
 def _suits(*arrays: Any) -> bool:
     """Whether there are kernels for such arrays: pictures, of one floating dtype, that are not empty."""
-    first = arrays[0]
-    return first.ndim == 4 and first.dtype.name in TYPES and all(a.size and a.dtype == first.dtype for a in arrays)
+    dtype = arrays[0].dtype
+    return dtype in TYPES and all(a.ndim == 4 and a.dtype == dtype and a.size for a in arrays)
 
 
 # --- Memory order ---
@@ -128,6 +129,7 @@ def _plain(x: Any) -> Any:
     return x if x.flags.c_contiguous else np.copy(x, order="C")
 
 
+@lru_cache(maxsize=1024)
 def _numbers(window: Window, height: int, width: int) -> tuple[Any, ...]:
     """What a kernel is told of a window."""
     rows, columns = window.output_size(height, width)
@@ -249,7 +251,7 @@ def _conv2d_input(gc: Any, w: Any, x_shape: tuple[int, ...], window: Window) -> 
 
 
 def _goes_without_columns(outputs: int, dtype: Any) -> bool:
-    return outputs <= few_outputs["tf32" if in_use.tf32 and dtype == np.float32 else dtype.name]
+    return outputs <= few_outputs["tf32" if in_use.tf32 and dtype == _FLOAT32 else dtype]
 
 
 def _stretches(count: int, bytes_each: int) -> list[tuple[int, int]]:
@@ -338,7 +340,7 @@ def batch_norm(x: Any, weight: Any, bias: Any, eps: float, relu: bool = False) -
     """As reference.batch_norm."""
     if not _suits(x) or x.shape[1] > _MOST_BLOCKS:
         return reference.batch_norm(x, weight, bias, eps, relu)
-    xc, kind = _in_order(x), _accumulator(x.dtype)
+    xc, kind = _in_order(x), _ACCUMULATORS[x.dtype]
     channels, length = xc.shape[0], xc[0].size
     parts = _parts(channels, length)
     found = np.empty_like(xc, shape=(channels, parts, 3), dtype=kind)
@@ -363,7 +365,7 @@ def batch_norm_backward(
     """As reference.batch_norm_backward."""
     if not _suits(g, x) or x.shape[1] > _MOST_BLOCKS:
         return reference.batch_norm_backward(g, x, weight, mean, var, eps, y)
-    xc, kind = _in_order(x), _accumulator(x.dtype)
+    xc, kind = _in_order(x), _ACCUMULATORS[x.dtype]
     arrays = _in_order(g), xc, _NONE if y is None else _in_order(y)
     channels, length = xc.shape[0], xc[0].size
     parts, middle = _parts(channels, length), _as(mean, kind)
@@ -389,13 +391,13 @@ def scale_channels(x: Any, factor: Any, offset: Any, relu: bool = False) -> Any:
     """As reference.scale_channels."""
     if not _suits(x) or factor.dtype != x.dtype or offset.dtype != x.dtype:
         return reference.scale_channels(x, factor, offset, relu)
-    kind = _accumulator(x.dtype)
+    kind = _ACCUMULATORS[x.dtype]
     return _normalized(_in_order(x), _NONE, _as(factor, kind), _as(offset, kind), relu)
 
 
 def blend(running: Any, batch: Any, keep: float, share: float) -> None:
     """As reference.blend."""
-    if running.dtype.name not in TYPES or batch.dtype != running.dtype or not running.flags.c_contiguous:
+    if running.dtype not in TYPES or batch.dtype != running.dtype or not running.flags.c_contiguous:
         return reference.blend(running, batch, keep, share)
     numbers = np.float64(keep), np.float64(share), np.int64(running.size)
     return launch("blend", running.dtype, _over(running.size), running, _plain(batch), *numbers)
@@ -406,11 +408,11 @@ def blend(running: Any, batch: Any, keep: float, share: float) -> None:
 
 def softmax_cross_entropy(x: Any, labels: Any, weight: Any, smoothing: float, ignore: int) -> tuple[Any, Any, Any]:
     """As reference.softmax_cross_entropy."""
-    if x.dtype.name not in TYPES or not x.size:
+    if x.dtype not in TYPES or not x.size:
         return reference.softmax_cross_entropy(x, labels, weight, smoothing, ignore)
     count, classes = x.shape
     losses, factors = np.empty_like(x, shape=(2, count))
-    log_sums = np.empty_like(x, shape=(count,), dtype=_accumulator(x.dtype))
+    log_sums = np.empty_like(x, shape=(count,), dtype=_ACCUMULATORS[x.dtype])
     given = _plain(x), *_labels(labels, weight, smoothing, ignore)
     grid = min(count, _MOST_BLOCKS), 1
     launch("softmax_cross_entropy", x.dtype, grid, *given, losses, factors, log_sums, *_ints(classes, count))
@@ -421,7 +423,7 @@ def softmax_cross_entropy_backward(
     g: Any, x: Any, labels: Any, weight: Any, smoothing: float, ignore: int, factors: Any, log_sums: Any
 ) -> Any:
     """As reference.softmax_cross_entropy_backward."""
-    if x.dtype.name not in TYPES or not x.size:
+    if x.dtype not in TYPES or not x.size:
         return reference.softmax_cross_entropy_backward(g, x, labels, weight, smoothing, ignore, factors, log_sums)
     count, classes = x.shape
     dx = np.empty_like(x, order="C")
@@ -443,7 +445,7 @@ _MOST_TABLES = 16
 
 def update(updates: Sequence[tuple[Callable[..., None], Sequence[Any]]]) -> None:
     """As reference.update: formulas that have a kernel in one launch for all their parameters."""
-    together, rest = gathered(updates, [np.dtype(name) for name in TYPES])
+    together, rest = gathered(updates, TYPES)
     for (name, options, dtype), rows in together.items():
         columns = FORMULAS[name][1]
         parts, table = _table(rows, columns)
