@@ -1,7 +1,9 @@
 """Seeded random numbers. Every random choice in minigrad draws from a :class:`Generator`.
 
-The numbers are NumPy's (PCG64), drawn on the host and then moved, so that a seed gives the same numbers
-on every device. They are not torch's numbers: two libraries' generators cannot agree bit by bit.
+The numbers of ``randn``, initialisers and the like are NumPy's (PCG64), drawn on the host and then moved, so that a
+seed gives the same on every device. Where drawing belongs to computing, as in dropout, a device draws its own (Philox
+4×32, ``kernels.reference.uniform``), which are not those of the CPU. None are torch's numbers: two libraries' generators
+cannot agree bit by bit.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ class Generator:
         if not isinstance(seed, int | np.integer) or seed < 0:
             raise ValueError(f"a seed is a non-negative integer, got {seed!r}")
         self._seed = int(seed)
+        self._drawn_on_devices = 0
         self.numpy = np.random.Generator(np.random.PCG64(self._seed))
         return self
 
@@ -37,15 +40,22 @@ class Generator:
         """The seed that the stream was last started from."""
         return self._seed
 
+    def on_device(self, count: int) -> tuple[int, int]:
+        """For a device to draw ``count`` numbers by: the seed, and where in its stream they begin."""
+        start = self._drawn_on_devices
+        self._drawn_on_devices += -(-count // 4)  # it draws four at a time
+        return self._seed, start
+
     def get_state(self) -> dict[str, Any]:
         """The state as plain values (it goes into JSON), to be given to :meth:`set_state`."""
         state = self.numpy.bit_generator.state
-        return {**state, "seed": self._seed}
+        return {**state, "seed": self._seed, "drawn_on_devices": self._drawn_on_devices}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continues the stream from where :meth:`get_state` was called."""
-        self._seed = state["seed"]
-        self.numpy.bit_generator.state = {key: value for key, value in state.items() if key != "seed"}
+        own = ("seed", "drawn_on_devices")
+        self._seed, self._drawn_on_devices = state["seed"], state.get("drawn_on_devices", 0)
+        self.numpy.bit_generator.state = {key: value for key, value in state.items() if key not in own}
 
 
 default_generator = Generator()

@@ -198,7 +198,7 @@ def test_optimizers_run_on_the_device_as_on_the_cpu(make: Any) -> None:
     results = []
     for where in ("cpu", register_stand_in_device()):
         minigrad.manual_seed(0)
-        model = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Linear(4, 2)).double().to(where)
+        model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)).double().to(where)
         optimizer = make(model.parameters())
         for _ in range(3):
             optimizer.zero_grad()
@@ -286,6 +286,28 @@ def test_a_training_step_never_waits_for_the_device(monkeypatch: Any) -> None:
     assert copied == []
     assert all(np.isfinite(loss.item()) for loss in losses)
     assert len(copied) == 2  # what was just asked for
+
+
+def test_dropout_on_a_device_draws_there_and_again_the_same_from_a_seed_or_a_state() -> None:
+    where = register_stand_in_device()
+    x = minigrad.ones(50, 41).to(where)
+    minigrad.manual_seed(3)
+    first, state = nn.functional.dropout(x, 0.25).cpu(), minigrad.get_rng_state()
+    second = nn.functional.dropout(x, 0.25).cpu()
+    assert set(np.unique(first.numpy())) == {0.0, np.float32(1 / 0.75)}
+    assert (first == 0).float().mean().item() == pytest.approx(0.25, abs=0.03)
+    assert not np.array_equal(first.numpy(), second.numpy())
+    minigrad.set_rng_state(state)
+    assert np.array_equal(nn.functional.dropout(x, 0.25).cpu().numpy(), second.numpy())
+    minigrad.manual_seed(3)
+    assert np.array_equal(nn.functional.dropout(x, 0.25).cpu().numpy(), first.numpy())
+    minigrad.manual_seed(4)
+    assert not np.array_equal(nn.functional.dropout(x, 0.25).cpu().numpy(), first.numpy())
+    numbers = []
+    for device in ("cpu", where):  # what is not drawn while computing is the same everywhere
+        minigrad.manual_seed(3)
+        numbers.append(minigrad.randn(2, 3, device=device).cpu().tolist())
+    assert numbers[0] == numbers[1]
 
 
 def test_a_model_moves_with_dtypes_and_gradients() -> None:

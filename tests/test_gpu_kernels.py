@@ -332,6 +332,27 @@ def test_softmax_cross_entropy_equals_the_reference(
     assert np.allclose(dx, expected, rtol=1e-12, atol=1e-12, equal_nan=True)
 
 
+@pytest.mark.parametrize(("counter", "key", "expected"), [
+    ((0, 0, 0, 0), 0, (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
+    ((2**32 - 1,) * 4, 2**64 - 1, (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
+    ((0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344), 0x299F31D0A4093822,
+     (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1)),
+])  # fmt: skip
+def test_philox_gives_its_authors_known_answers(counter: Any, key: int, expected: Any) -> None:
+    assert tuple(reference.philox([np.uint64(word) for word in counter], key)) == expected
+
+
+@pytest.mark.parametrize(("seed", "start", "count"), [(0, 0, 1), (7, 3, 1000), (2**63 + 5, 2**32 - 3, 22), (1, 9, 0)])
+def test_random_numbers_equal_the_reference(seed: int, start: int, count: int) -> None:
+    like = np.zeros(3)
+    ours, theirs = (k.uniform(like, count, seed, start) for k in (gpu, reference))
+    assert ours.dtype == theirs.dtype == np.float32
+    assert np.array_equal(ours, theirs)
+    if count > 500:
+        assert (ours.min(), ours.max(), ours.mean()) == pytest.approx((0, 1, 0.5), abs=0.05)
+        assert np.array_equal(gpu.uniform(like, count - 400, seed, start + 100), ours[400:])
+
+
 def test_running_statistics_move_as_in_the_reference() -> None:
     running, batch = _random((300,), 0, False), _random((300,), 1, False)
     ours, theirs = running.copy(), running.copy()

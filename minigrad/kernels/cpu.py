@@ -27,6 +27,7 @@ from minigrad.kernels.reference import (
     scale_channels,
     softmax_cross_entropy,
     softmax_cross_entropy_backward,
+    uniform,
 )
 from minigrad.kernels.threads import evenly, parallel, workers
 
@@ -52,6 +53,7 @@ __all__ = [
     "scale_channels",
     "softmax_cross_entropy",
     "softmax_cross_entropy_backward",
+    "uniform",
     "update",
 ]
 

@@ -22,7 +22,7 @@ from minigrad.kernels.compiled import compiled
 from minigrad.kernels.conv_cpu import single_gradients
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.layout import empty, empty_like, flat_alike
-from minigrad.kernels.reference import blend, softmax_cross_entropy, softmax_cross_entropy_backward
+from minigrad.kernels.reference import blend, softmax_cross_entropy, softmax_cross_entropy_backward, uniform
 from minigrad.kernels.threads import single_threaded_blas, workers
 from minigrad.kernels.updates import FORMULAS, address_table, blocks, gathered
 
@@ -48,6 +48,7 @@ __all__ = [
     "scale_channels",
     "softmax_cross_entropy",
     "softmax_cross_entropy_backward",
+    "uniform",
     "update",
 ]
 

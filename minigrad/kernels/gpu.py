@@ -47,6 +47,7 @@ __all__ = [
     "scale_channels",
     "softmax_cross_entropy",
     "softmax_cross_entropy_backward",
+    "uniform",
     "update",
 ]
 
@@ -435,6 +436,18 @@ def softmax_cross_entropy_backward(
 def _labels(labels: Any, weight: Any, smoothing: float, ignore: int) -> tuple[Any, ...]:
     weights = _NONE if weight is None else _plain(weight)
     return _as(labels, np.int64), weights, np.float64(smoothing), np.int64(ignore)
+
+
+# --- Random numbers ---
+
+
+def uniform(like: Any, count: int, seed: int, start: int) -> Any:
+    """As reference.uniform."""
+    y = np.empty_like(like, shape=(count,), dtype=np.float32)
+    if count:
+        numbers = np.uint64(seed % 2**64), np.int64(start), np.int64(count)
+        launch("uniform", _FLOAT32, _over(-(-count // 4)), y, *numbers)
+    return y
 
 
 # --- Optimisers ---

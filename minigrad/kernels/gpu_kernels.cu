@@ -369,6 +369,25 @@ extern "C" __global__ void blend(REAL* running, const REAL* batch, double keep, 
     EACH(at, count) running[at] = (REAL)((ACC)keep * (ACC)running[at] + (ACC)share * (ACC)batch[at]);
 }
 
+// --- Random numbers: uniform. Philox 4×32 with 10 rounds; a thread makes the four words of a counter. ---
+
+extern "C" __global__ void uniform(float* y, unsigned long long seed, long long start, long long count) {
+    EACH(at, (count + 3) / 4) {
+        unsigned long long counter = start + (long long)at;
+        unsigned int low = seed, high = seed >> 32, words[4] = {(unsigned int)counter, (unsigned int)(counter >> 32), 0, 0};
+        for (int round = 0; round < 10; round++) {
+            unsigned long long first = 0xD2511F53ull * words[0], second = 0xCD9E8D57ull * words[2];
+            words[0] = (unsigned int)(second >> 32) ^ words[1] ^ low;
+            words[1] = (unsigned int)second;
+            words[2] = (unsigned int)(first >> 32) ^ words[3] ^ high;
+            words[3] = (unsigned int)first;
+            low += 0x9E3779B9u, high += 0xBB67AE85u;
+        }
+        for (int j = 0; j < 4; j++)
+            if (4 * (long long)at + j < count) y[4 * (long long)at + j] = (words[j] >> 8) * (1.0f / 16777216);
+    }
+}
+
 // --- Softmax cross entropy: softmax_cross_entropy, softmax_cross_entropy_backward. A block takes a row. ---
 
 extern "C" __global__ void softmax_cross_entropy(const REAL* x, const long long* labels, const REAL* weight,

@@ -269,6 +269,33 @@ def _known(x: Any, labels: Any, weight: Any, ignore: int) -> tuple[Any, Any]:
     return label, np.where(counted & ~inside, x.dtype.type("nan"), factor)
 
 
+# --- Random numbers, drawn where they are used: Philox 4×32 with 10 rounds (Salmon et al. 2011), as torch's and CUDA's.
+# --- Number 4·i + j is word j of what the rounds make of the counter i; no number depends on another. ---
+
+
+def uniform(like: Any, count: int, seed: int, start: int) -> Any:
+    """``count`` numbers of [0, 1), float32, beside ``like``, from counter ``start`` on."""
+    counters = np.arange(start, start + -(-count // 4), like=like).astype(np.uint64)
+    words = philox([counters & _WORD, counters >> _HALF, counters & 0, counters & 0], seed)
+    four = np.stack(words, axis=-1).reshape(4 * counters.size)[:count]
+    return (four >> np.uint64(8)).astype(np.float32) * np.float32(2**-24)
+
+
+_WORD, _HALF = np.uint64(2**32 - 1), np.uint64(32)
+
+
+def philox(counter: Sequence[Any], seed: int) -> list[Any]:
+    """Four random words of 32 bits (in arrays of 64) for each counter of four words."""
+    a, b, c, d = counter
+    keys = [seed % 2**32, seed // 2**32 % 2**32]
+    for _ in range(10):
+        first, second = a * np.uint64(0xD2511F53), c * np.uint64(0xCD9E8D57)
+        a, b = (second >> _HALF) ^ b ^ np.uint64(keys[0]), second & _WORD
+        c, d = (first >> _HALF) ^ d ^ np.uint64(keys[1]), first & _WORD
+        keys = [(keys[0] + 0x9E3779B9) % 2**32, (keys[1] + 0xBB67AE85) % 2**32]
+    return [a, b, c, d]
+
+
 # --- Optimisers ---
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.device import to_device, to_host
+from minigrad import kernels
+from minigrad.device import to_host
 from minigrad.function import wrap
 from minigrad.ops import (
     adaptive_avg_pool2d,
@@ -126,9 +127,13 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     if not training or p == 0.0:
         return input
-    keep = np.asarray(default_generator.numpy.random(input.shape, dtype=np.float32)) >= p
+    if isinstance(input.array, np.ndarray):
+        numbers = np.asarray(default_generator.numpy.random(input.shape, dtype=np.float32))
+    else:
+        seed, start = default_generator.on_device(input.numel())
+        numbers = kernels.of(input.array).uniform(input.array, input.numel(), seed, start).reshape(input.shape)
     scale = 0.0 if p == 1.0 else 1.0 / (1.0 - p)
-    mask = wrap(to_device(np.asarray(keep.astype(input.dtype) * input.dtype.type(scale)), input.device))
+    mask = wrap((numbers >= p).astype(input.dtype) * input.dtype.type(scale))
     return input.mul_(mask) if inplace else input * mask
 
 
