@@ -123,9 +123,8 @@ def _batch_norm_part(
     scale = x.dtype.type(weight[c] / np.sqrt(total / count + eps))
     offset = x.dtype.type(bias[c])
     for i in range(count):
-        y[c, i] = (x[c, i] - m) * scale + offset
-        if relu and y[c, i] < zero:
-            y[c, i] = zero
+        value = (x[c, i] - m) * scale + offset
+        y[c, i] = zero if relu and value < zero else value
 
 
 @compiled
