@@ -33,7 +33,7 @@ def run(library: Any, scaler: Any, overflow_at: set[int]) -> list[tuple[float, l
 def test_scale_and_weights_follow_torchs(overflow_at: set[int], interval: int) -> None:
     options = {"init_scale": 8.0, "growth_factor": 4.0, "backoff_factor": 0.25, "growth_interval": interval}
     ours = run(minigrad, minigrad.amp.GradScaler(**options), overflow_at)
-    theirs = run(torch, torch.amp.GradScaler("cpu", **options), overflow_at)
+    theirs = run(torch, torch.amp.GradScaler(torch.get_default_device().type, **options), overflow_at)
     for (scale, weights), (their_scale, their_weights) in zip(ours, theirs, strict=True):
         assert scale == their_scale
         assert np.allclose(weights, their_weights, rtol=1e-6)

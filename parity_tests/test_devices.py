@@ -22,8 +22,6 @@ from parity_tests.compare import assert_close
 from parity_tests.records import RECORDS
 from parity_tests.tolerances import FLOAT64
 
-pytestmark = pytest.mark.device
-
 
 @pytest.fixture(scope="module")
 def device(request: Any) -> str:
@@ -55,6 +53,7 @@ def run(record: OpRecord, sample: Any, where: str, elsewhere: str | None = None)
     return results
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("record", RECORDS, ids=repr)
 @settings(max_examples=8)
 @given(data=st.data())
@@ -66,7 +65,6 @@ def test_op_runs_on_the_device_as_on_the_cpu(record: OpRecord, device: str, data
         assert_close(a, b.numpy(), FLOAT64, f"result {i}")
 
 
-@pytest.mark.skipif("config.getoption('--device')", reason="there is one GPU, probably")
 @pytest.mark.parametrize("record", RECORDS, ids=repr)
 @settings(max_examples=4)
 @given(data=st.data())

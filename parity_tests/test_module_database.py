@@ -56,7 +56,8 @@ def _samples(name: str, function: str, training: bool) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         grad = function == "module_inputs_func"
-        return make(info, device="cpu", dtype=torch.float64, requires_grad=grad, training=training)
+        with torch.device("cpu"):
+            return make(info, device="cpu", dtype=torch.float64, requires_grad=grad, training=training)
 
 
 @pytest.mark.device
@@ -69,12 +70,16 @@ def test_every_sample_of_torchs_own_has_torchs_output_and_gradients(name: str, t
         if called is None:
             continue
         theirs = _database()[name].module_cls(*made.args, **made.kwargs).double().train(training)
+        where = torch.get_default_device()
+        theirs.to(where)
         twins = _Twins()
         args, kwargs = twins.arguments(made)
         ours = getattr(nn, name)(*args, **kwargs).double().train(training)
         ours.load_state_dict({key: as_numpy(value) for key, value in theirs.state_dict().items()})
         args, kwargs = twins.arguments(called)
-        outputs, expected = flat_outputs(ours(*args, **kwargs)), flat_outputs(theirs(*called.args, **called.kwargs))
+        moved = iter([t.to(where) for t in tensors_in((called.args, called.kwargs))])
+        their_args, their_kwargs = rebuilt(called.args, moved), rebuilt(called.kwargs, moved)
+        outputs, expected = flat_outputs(ours(*args, **kwargs)), flat_outputs(theirs(*their_args, **their_kwargs))
         where = f"sample {i}: {made}, {sample.desc}"
         for a, b in zip(outputs, expected, strict=True):
             assert_close(a, b, FLOAT64, where)

@@ -25,7 +25,9 @@ def _samples(name: str, dtype: torch.dtype) -> Iterator[Any]:
     if not op.supports_dtype(dtype, torch.get_default_device().type):
         return
     differentiable = dtype.is_floating_point and op.supports_autograd
-    for sample in op.sample_inputs("cpu", dtype, requires_grad=differentiable):
+    with torch.device("cpu"):  # from where assert_parity moves them
+        samples = list(op.sample_inputs("cpu", dtype, requires_grad=differentiable))
+    for sample in samples:
         if "memory_format" not in sample.kwargs:  # the memory order is minigrad's own affair; NotImplementedError
             yield sample
 
