@@ -57,14 +57,20 @@ def mem_get_info(index: int | None = None) -> tuple[int, int]:
     return int(free), int(total)
 
 
-def memory_allocated() -> int:
-    """Bytes that arrays hold now, on the current GPU."""
-    return int(cupy().get_default_memory_pool().used_bytes())
+def memory_allocated(device: int | None = None) -> int:
+    """Bytes that arrays hold now, on a GPU (the current one)."""
+    return _pool("used_bytes", device)
 
 
-def memory_reserved() -> int:
-    """Bytes that the memory pool holds, whether arrays use them or not."""
-    return int(cupy().get_default_memory_pool().total_bytes())
+def memory_reserved(device: int | None = None) -> int:
+    """Bytes that a GPU's memory pool holds, whether arrays use them or not; it only grows until ``empty_cache``."""
+    return _pool("total_bytes", device)
+
+
+def _pool(statistic: str, device: int | None) -> int:
+    module = cupy()
+    with module.cuda.Device(current_device() if device is None else device):
+        return int(getattr(module.get_default_memory_pool(), statistic)())
 
 
 def empty_cache() -> None:

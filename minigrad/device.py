@@ -142,9 +142,9 @@ def device_of(array: Any) -> device:
 
 
 def is_on(array: Any, where: device) -> bool:
-    """Whether ``array`` lives on ``where``; a device without a number is any of its kind."""
+    """Whether ``array`` lives on ``where``; a device without a number is the chosen one of its kind."""
     here = device_of(array)
-    return here.type == where.type and where.index in (None, here.index)
+    return here.type == where.type and here.index in (None, _number(where))
 
 
 def to_device(array: Any, where: device, non_blocking: bool = False) -> Any:
@@ -156,7 +156,7 @@ def to_device(array: Any, where: device, non_blocking: bool = False) -> Any:
         return array
     backend = backend_of(where)
     host = to_host(array)
-    backend.use(in_use.chosen.get(where.type, 0) if where.index is None else where.index)
+    backend.use(_number(where))
     result = backend.from_host(host, non_blocking)
     if (made_on := backend.index_of(result)) is not None:
         in_use.note(where.type, made_on)
@@ -178,6 +178,10 @@ class _InUse:
 
 
 in_use = _InUse()
+
+
+def _number(where: device) -> int:
+    return in_use.chosen.get(where.type, 0) if where.index is None else where.index
 
 
 def compute_beside(*arrays: Any) -> None:

@@ -168,6 +168,7 @@ def test_tensors_on_two_devices_are_refused_in_torchs_words() -> None:
             use(there, minigrad.ones(3))
     with pytest.raises(RuntimeError, match="at least two devices, stand_in:0 and stand_in:2!"):
         there + minigrad.ones(3, device="stand_in:2")
+    assert str(minigrad.ones(3, device="stand_in:2").to("stand_in").device) == "stand_in:0"
 
 
 def test_pinning_needs_a_gpu() -> None:
