@@ -24,6 +24,20 @@ def pytest_addoption(parser: Any) -> None:
     )
 
 
+def pytest_configure(config: Any) -> None:
+    chosen = config.getoption("--device")
+    if chosen is None:
+        return
+    import minigrad
+    from minigrad.testing import register_stand_in_device
+
+    register_stand_in_device()
+    try:
+        minigrad.zeros(1, device=chosen)
+    except RuntimeError as error:
+        raise pytest.UsageError(f"--device {chosen}: {error}") from None
+
+
 def pytest_collection_modifyitems(config: Any, items: list[Any]) -> None:
     """With ``--device`` only tests marked ``device`` run: the others say nothing about one."""
     if config.getoption("--device") is None:

@@ -352,7 +352,11 @@ def main(arguments: Sequence[str] = ()) -> None:
     parser.add_argument("--output", type=Path, default=RESULTS, help="the file of results")
     options = parser.parse_args(arguments)
     end = time.monotonic() + 60 * options.minutes
-    where = machine(options.device) | {"command": " ".join(["python -m benchmarks gpu", *arguments])}
+    try:
+        where = machine(options.device)
+    except RuntimeError as error:
+        raise SystemExit(f"{error} (--device cpu rehearses)") from None
+    where |= {"command": " ".join(["python -m benchmarks gpu", *arguments])}
 
     def keep(results: dict[str, Any]) -> None:
         tree = {"machine": where, **results}
