@@ -95,7 +95,7 @@ def set_default_device(where: Any) -> None:
         RuntimeError: if the device is unknown, or needs something that is not there.
     """
     global _default
-    chosen = None if where is None else where if isinstance(where, device) else device(where)
+    chosen = None if where is None else device(where)
     if chosen is not None:
         backend_of(chosen)
     _default = None if chosen == CPU else chosen

@@ -11,7 +11,6 @@ import torch
 from hypothesis import HealthCheck, settings
 
 import minigrad
-from minigrad.testing import register_stand_in_device
 
 torch.set_num_threads(1)  # the tests run in as many processes as there are cores
 
@@ -37,7 +36,6 @@ def _default_devices(request: Any) -> Iterator[None]:
     if chosen is None:
         yield
         return
-    register_stand_in_device()
     minigrad.set_default_device(chosen)
     where = minigrad.device(chosen)
     if where.type == "gpu" and torch.cuda.is_available():

@@ -34,6 +34,13 @@ static __device__ int position_that_saw(int distance, int stride, int positions)
     return distance >= 0 && distance < positions ? distance : -1;
 }
 
+// For each tap (i, j) by which a window saw the element (h, w): the position (r, q) of that window.
+#define EACH_TAP_THAT_SAW(h, w)                                                                                        \
+    for (int i = 0, r; i < kh; i++)                                                                                    \
+        if ((r = position_that_saw(h + ph - i * dh, sh, rows)) >= 0)                                                   \
+            for (int j = 0, q; j < kw; j++)                                                                            \
+                if ((q = position_that_saw(w + pw - j * dw, sw, columns)) >= 0)
+
 // The sum of all threads' values, for all threads; ``shared`` has room for one of each.
 static __device__ ACC sum_of_block(ACC value, ACC* shared) {
     shared[threadIdx.x] = value;
@@ -90,15 +97,9 @@ extern "C" __global__ void patches_back(const REAL* in, REAL* dx, long long coun
         int w = at % width, h = at / width % height, n = at / width / height;
         EACH_CHANNEL(c) {
             ACC sum = 0;
-            for (int i = 0; i < kh; i++) {
-                int r = position_that_saw(h + ph - i * dh, sh, rows);
-                if (r < 0) continue;
-                for (int j = 0; j < kw; j++) {
-                    int q = position_that_saw(w + pw - j * dw, sw, columns);
-                    if (q < 0) continue;
-                    INDEX column = ((INDEX)c * kh + i) * kw + j;
-                    sum += (ACC)in[column * positions + ((INDEX)n * rows + r) * columns + q];
-                }
+            EACH_TAP_THAT_SAW(h, w) {
+                INDEX column = ((INDEX)c * kh + i) * kw + j;
+                sum += (ACC)in[column * positions + ((INDEX)n * rows + r) * columns + q];
             }
             dx[(((INDEX)c * pictures + first + n) * height + h) * width + w] = (REAL)sum;
         }
@@ -108,7 +109,7 @@ extern "C" __global__ void patches_back(const REAL* in, REAL* dx, long long coun
 // --- Convolution without columns, where they would not fit or cost more than the product: conv2d, conv2d_input ---
 //
 // y[o, (n, r, q)] = Σ over c, i, j of w[o, c, i, j] · x[c, n, h, w]: a block makes a tile of y, from tiles of w and of what
-// the taps see, which its threads load together, _DEPTH channels of one tap at a time. Where tap (i, j) of place (r, q)
+// the taps see, which its threads load together, DEPTH channels of one tap at a time. Where tap (i, j) of place (r, q)
 // looks is h = (r · mul + off + i · step) / div, if that is whole and inside. For y, mul and step are the stride and the
 // dilation; for dx, whose "w" is read with o and c exchanged, div and −step are.
 
@@ -200,15 +201,9 @@ extern "C" __global__ void max_pool_back(const REAL* g, const unsigned char* tap
         int w = at % width, h = at / width % height;
         INDEX map = at / width / height * rows * columns;
         ACC sum = 0;
-        for (int i = 0; i < kh; i++) {
-            int r = position_that_saw(h + ph - i * dh, sh, rows);
-            if (r < 0) continue;
-            for (int j = 0; j < kw; j++) {
-                int q = position_that_saw(w + pw - j * dw, sw, columns);
-                if (q < 0) continue;
-                INDEX place = map + (INDEX)r * columns + q;
-                if (taps[place] == i * kw + j) sum += (ACC)g[place];
-            }
+        EACH_TAP_THAT_SAW(h, w) {
+            INDEX place = map + (INDEX)r * columns + q;
+            if (taps[place] == i * kw + j) sum += (ACC)g[place];
         }
         dx[at] = (REAL)sum;
     }
@@ -233,15 +228,7 @@ extern "C" __global__ void window_sums_back(const REAL* g, REAL* dx, double scal
         int w = at % width, h = at / width % height;
         INDEX map = at / width / height * rows * columns;
         ACC sum = 0;
-        for (int i = 0; i < kh; i++) {
-            int r = position_that_saw(h + ph - i * dh, sh, rows);
-            if (r < 0) continue;
-            for (int j = 0; j < kw; j++) {
-                int q = position_that_saw(w + pw - j * dw, sw, columns);
-                if (q < 0) continue;
-                sum += (ACC)g[map + (INDEX)r * columns + q];
-            }
-        }
+        EACH_TAP_THAT_SAW(h, w) sum += (ACC)g[map + (INDEX)r * columns + q];
         dx[at] = (REAL)(sum * (ACC)scale);
     }
 }

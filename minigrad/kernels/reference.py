@@ -232,7 +232,7 @@ def softmax_cross_entropy(x: Any, labels: Any, weight: Any, smoothing: float, ig
     """
     largest = np.max(x, axis=1, keepdims=True)
     log_sum = np.log(np.sum(np.exp(x - largest), axis=1)) + np.squeeze(largest, 1)
-    label, factor = _known(x, labels, weight, ignore)
+    label, factor = known_labels(x, labels, weight, ignore)
     loss = (log_sum - np.squeeze(np.take_along_axis(x, np.expand_dims(label, 1), 1), 1)) * ((1 - smoothing) * factor)
     if smoothing:
         spread = np.expand_dims(log_sum, 1) - x
@@ -252,7 +252,7 @@ def softmax_cross_entropy_backward(
 
 def target_distribution(x: Any, labels: Any, weight: Any, smoothing: float, ignore: int) -> Any:
     """q of softmax_cross_entropy, (N, C)."""
-    label, factor = _known(x, labels, weight, ignore)
+    label, factor = known_labels(x, labels, weight, ignore)
     classes = np.expand_dims(np.arange(x.shape[1], like=x), 0)
     q = (classes == np.expand_dims(label, 1)) * np.expand_dims((1 - smoothing) * factor, 1)
     if smoothing:
@@ -261,12 +261,15 @@ def target_distribution(x: Any, labels: Any, weight: Any, smoothing: float, igno
     return q
 
 
-def _known(x: Any, labels: Any, weight: Any, ignore: int) -> tuple[Any, Any]:
-    """Labels that are all in range, and the factor of each: 0 where it is ignored, NaN where it is none."""
+def known_labels(x: Any, labels: Any, weight: Any, ignore: int) -> tuple[Any, Any]:
+    """Labels that are all in range, and the factor of each: 0 where it is ignored, NaN where it is none.
+
+    x is (N, C, …), the labels (N, …).
+    """
     counted, inside = labels != ignore, (labels >= 0) & (labels < x.shape[1])
     label = np.where(counted & inside, labels, 0).astype(np.int64)
     factor = counted.astype(x.dtype) if weight is None else counted * weight[label]
-    return label, np.where(counted & ~inside, x.dtype.type("nan"), factor)
+    return label, np.where(counted & ~inside, np.nan, factor)
 
 
 # --- Random numbers, drawn where they are used: Philox 4×32 with 10 rounds (Salmon et al. 2011), as torch's and CUDA's.

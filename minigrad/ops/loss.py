@@ -10,7 +10,7 @@ from minigrad import kernels
 from minigrad.device import to_host
 from minigrad.function import Function, wrap
 from minigrad.grad_mode import is_grad_enabled
-from minigrad.kernels.reference import target_distribution
+from minigrad.kernels.reference import known_labels, target_distribution
 from minigrad.ops.activation import log_softmax, softmax
 from minigrad.ops.indexing import TakeAlongDim
 from minigrad.ops.promotion import as_tensor_operand, raised
@@ -131,16 +131,11 @@ def _check_range(t: Any, classes: int, ignore_index: int) -> None:
 
 def _nll_elements(x: Any, t: Any, weight: Any, ignore_index: int) -> tuple[Any, Any]:
     """The loss and the factor of every target of (N, C, …); both are 0 where it is ignored."""
-    counted = t.array != ignore_index
-    classes = x.array.shape[1]
-    out_of_range = counted & ((t.array < 0) | (t.array >= classes))
-    _check_range(t, classes, ignore_index)
-    safe = np.where(counted & ~out_of_range, t.array, 0).astype(np.int64)
-    factors = counted.astype(x.array.dtype) if weight is None else counted * weight.array[safe]
-    picked = TakeAlongDim.apply(x, wrap(np.expand_dims(safe, 1)), 1).squeeze(1)  # N 1 … -> N …
-    if not isinstance(t.array, np.ndarray):
-        factors = np.where(out_of_range, factors.dtype.type("nan"), factors)
-    return -picked * wrap(factors.astype(x.array.dtype)), wrap(factors.astype(x.array.dtype))
+    _check_range(t, x.array.shape[1], ignore_index)
+    labels, factors = known_labels(x.array, t.array, None if weight is None else weight.array, ignore_index)
+    factors = wrap(factors.astype(x.array.dtype))
+    picked = TakeAlongDim.apply(x, wrap(np.expand_dims(labels, 1)), 1).squeeze(1)  # N 1 … -> N …
+    return -picked * factors, factors
 
 
 def cross_entropy(

@@ -104,15 +104,15 @@ class Optimizer:
                 loss = closure()
         with no_grad(), record_function(f"{type(self).__name__}.step"):
             moved = [(p, group) for group in self.param_groups for p in group["params"] if p.grad is not None]
-            for where in dict.fromkeys(p.device for p, _ in moved) if in_use.several else [None]:
-                here = [(p, group) for p, group in moved if where is None or p.device == where]
+            by_device: dict[Any, list[Any]] = {}
+            for p, group in moved:
+                by_device.setdefault(p.device, []).append((p, group))
+            for here in by_device.values():
                 self._move(here)
         return loss
 
     def _move(self, moved: list[tuple[Tensor, dict[str, Any]]]) -> None:
         """Updates parameters of one device."""
-        if not moved:
-            return
         if in_use.several:
             compute_beside(moved[0][0].array)
         updates = [self.update(p, p.grad, self.state.setdefault(p, {}), group) for p, group in moved]
