@@ -31,7 +31,7 @@ import numpy as np
 from benchmarks import figures
 from benchmarks import loading as loading_case
 from inception.training import PHASES
-from minigrad.checkpoint import write_atomically
+from minigrad.files import write_atomically
 from minigrad.kernels.threads import get_num_threads
 from minigrad.testing.report import replace_section
 

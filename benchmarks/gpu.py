@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import cases
-from minigrad.checkpoint import write_atomically
+from minigrad.files import write_atomically
 
 RESULTS = Path(__file__).parent / "results-gpu.json"
 SIZE, BATCHES, KINDS = 299, (128, 32, 256), ("float32", "tf32", "float16")

@@ -15,9 +15,9 @@ from pathlib import Path
 import minigrad
 from inception.figures import draw_predictions
 from minigrad import nn, optim
-from minigrad.checkpoint import write_atomically
 from minigrad.data import DataLoader, Subset, transforms
 from minigrad.data.datasets import FashionMNIST, embedded_clothing
+from minigrad.files import write_atomically
 
 
 def network() -> nn.Module:

@@ -10,7 +10,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 
-from minigrad.checkpoint import write_atomically
+from minigrad.files import write_atomically
 
 mpl.use("Agg")  # files only; no screen is needed
 from matplotlib.figure import Figure

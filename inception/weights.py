@@ -15,6 +15,7 @@ import safetensors.numpy
 
 from minigrad import Tensor, checkpoint, from_numpy, nn
 from minigrad.device import to_host
+from minigrad.files import write_atomically
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def save_weights(model: nn.Module, path: str | os.PathLike[str], description: De
     """Writes the model's state dict; ``safetensors.torch.load_file`` reads it for torchvision's model too."""
     arrays = {name: np.asarray(to_host(t.array), order="C") for name, t in model.state_dict().items()}
     metadata = {} if description is None else {"inception": json.dumps(asdict(description))}
-    checkpoint.write_atomically(path, safetensors.numpy.save(arrays, metadata))
+    write_atomically(path, safetensors.numpy.save(arrays, metadata))
 
 
 def read_description(path: str | os.PathLike[str]) -> Description:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from minigrad import function
-from minigrad.checkpoint import write_atomically
 from minigrad.device import to_host
+from minigrad.files import write_atomically
 from minigrad.grad_mode import no_grad
 from minigrad.tensor import Tensor
 

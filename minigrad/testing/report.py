@@ -16,7 +16,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from minigrad.checkpoint import write_atomically
+from minigrad.files import write_atomically
 from minigrad.testing.records import OpRecord
 
 KINDS = ("value", "gradient", "second_gradient")
