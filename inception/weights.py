@@ -7,14 +7,20 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 
 from minigrad import Tensor, checkpoint, from_numpy, nn
 from minigrad.device import to_host
+from minigrad.extras import Later
+
+if TYPE_CHECKING:
+    import safetensors
+    from safetensors import numpy as safetensors_numpy
+else:
+    safetensors = Later("safetensors", "a file of weights")
+    safetensors_numpy = Later("safetensors.numpy", "a file of weights")
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ def save_weights(model: nn.Module, path: str | os.PathLike[str], description: De
     """Writes the model's state dict; ``safetensors.torch.load_file`` reads it for torchvision's model too."""
     arrays = {name: np.asarray(to_host(t.array), order="C") for name, t in model.state_dict().items()}
     metadata = {} if description is None else {"inception": json.dumps(asdict(description))}
-    checkpoint.write_atomically(path, safetensors.numpy.save(arrays, metadata))
+    checkpoint.write_atomically(path, safetensors_numpy.save(arrays, metadata))
 
 
 def read_description(path: str | os.PathLike[str]) -> Description:

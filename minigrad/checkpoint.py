@@ -9,15 +9,21 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 
 from minigrad.device import to_host
+from minigrad.extras import Later
 from minigrad.function import wrap
 from minigrad.tensor import Tensor
+
+if TYPE_CHECKING:
+    import safetensors
+    from safetensors import numpy as safetensors_numpy
+else:
+    safetensors = Later("safetensors", "a checkpoint")
+    safetensors_numpy = Later("safetensors.numpy", "a checkpoint")
 
 
 class CheckpointError(RuntimeError):
@@ -35,7 +41,7 @@ def save(path: str | os.PathLike[str], tree: Any, **metadata: str) -> None:
     """
     tensors: dict[str, np.ndarray] = {}
     skeleton = _take_apart(tree, "", tensors)
-    content = safetensors.numpy.save(tensors, {**metadata, "tree": json.dumps(skeleton)})
+    content = safetensors_numpy.save(tensors, {**metadata, "tree": json.dumps(skeleton)})
     write_atomically(path, content)
 
 
@@ -53,11 +59,12 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
         raise OSError(error.errno, f"{error.strerror}; what was there before is unchanged", str(path)) from None
     finally:
         temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)  # the rename itself must reach the disk too
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    if hasattr(os, "O_DIRECTORY"):  # the rename itself must reach the disk too; Windows opens no folders
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def load(path: str | os.PathLike[str]) -> Any:

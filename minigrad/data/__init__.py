@@ -1,4 +1,4 @@
-"""Data: datasets, the loader, and (imported by name, since they need Pillow) ``transforms`` and ``datasets``."""
+"""Data: datasets, the loader, and (imported by name) ``transforms`` and ``datasets``, most of which need Pillow."""
 
 from minigrad.data.dataset import ConcatDataset, Dataset, Subset, TensorDataset, random_split
 from minigrad.data.loader import DataLoader, default_collate

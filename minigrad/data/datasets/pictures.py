@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from minigrad.data.dataset import Dataset
+from minigrad.extras import Later
+
+if TYPE_CHECKING:
+    from PIL import Image
+else:
+    Image = Later("PIL.Image", "an image")
 
 
 class CorruptPictureError(ValueError):
@@ -30,7 +35,7 @@ def open_picture(path: str | os.PathLike[str]) -> Image.Image:
     except FileNotFoundError:
         raise FileNotFoundError(f"no picture at {path}") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        what = "not a picture that Pillow knows" if isinstance(error, UnidentifiedImageError) else str(error)
+        what = "not a picture that Pillow knows" if isinstance(error, Image.UnidentifiedImageError) else str(error)
         raise CorruptPictureError(f"cannot read the picture {path}: {what}") from None
 
 
