@@ -7,15 +7,15 @@ The operation is Mish (Misra 2019), which minigrad does not have: mish(x) = x ·
 
 from __future__ import annotations
 
+import argparse
+
 import numpy as np
-import torch
-from hypothesis import given, settings
 
 import minigrad
 from minigrad.autograd import Function
+from minigrad.extras import ensure_installed
 from minigrad.nn import functional as F
-from minigrad.testing import assert_parity, gradcheck, gradgradcheck
-from minigrad.testing.strategies import unary
+from minigrad.testing import gradcheck, gradgradcheck
 
 
 class Mish(Function):
@@ -40,7 +40,17 @@ class ForgetfulMish(Mish):
         return grad * (t + x * (1 - t) * x.sigmoid())  # 1 − t where 1 − t² belongs
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(
+        arguments
+    )
+    ensure_installed("torch", "hypothesis")
+    import torch
+    from hypothesis import given, settings
+
+    from minigrad.testing import assert_parity
+    from minigrad.testing.strategies import unary
+
     # 1. Without any reference: backward against difference quotients of forward.
     x = minigrad.randn(2, 3, dtype=minigrad.float64, requires_grad=True)
     print("gradcheck:", gradcheck(Mish.apply, x), " gradgradcheck:", gradgradcheck(Mish.apply, x))

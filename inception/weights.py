@@ -13,7 +13,7 @@ import numpy as np
 
 from minigrad import Tensor, checkpoint, from_numpy, nn
 from minigrad.device import to_host
-from minigrad.extras import Later
+from minigrad.extras import Later, require
 
 if TYPE_CHECKING:
     import safetensors
@@ -95,10 +95,9 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     if path.suffix not in (".pth", ".pt"):
         tree = checkpoint.load(path)
         return tree["model"] if isinstance(tree.get("model"), dict) else tree
-    try:
-        import torch
-    except ImportError:
-        raise ImportError(f"{path}: to read a .pth takes torch, once; or convert it to safetensors") from None
+    require(f"{path}: reading a .pth (once; it can be converted to safetensors)", "torch")
+    import torch
+
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)  # which runs no program in the file
     except Exception as error:  # whatever is wrong with a zip archive and a pickle in it

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
+from pathlib import Path
 from typing import Any
 
 #: By the name to import: the name people know, and what to install.
@@ -43,6 +45,15 @@ def require(what: str, *packages: str) -> None:
     missing = [package for package in packages if not installed(package)]
     if missing:
         raise MissingPackageError(_sentence(what, missing), name=missing[0])
+
+
+def ensure_installed(*packages: str) -> None:
+    """End the program, a script, with one sentence unless all ``packages`` are installed."""
+    name = Path(sys.argv[0]).name
+    try:
+        require("this command" if name == "__main__.py" else name, *packages)
+    except MissingPackageError as error:
+        raise SystemExit(f"error: {error}") from None
 
 
 def _sentence(what: str, missing: list[str]) -> str:

@@ -101,6 +101,12 @@ def memory_in_use() -> int | None:
     return int(rest.split()[0]) * 1024 if found else None
 
 
+def started_as(package: str) -> str:
+    """Return how a package's command line was started: ``python -m package``, or the name of its script."""
+    script = Path(sys.argv[0])
+    return f"python -m {package}" if script.name == "__main__.py" else script.stem
+
+
 def never_fail_to_print() -> None:
     """Let the terminal show what it can: a character that its encoding lacks comes out as ``\\u2026``, not as an error.
 

@@ -3,22 +3,25 @@
 import importlib
 from typing import Any
 
+from minigrad.extras import require
 from minigrad.testing.close import assert_close
 from minigrad.testing.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minigrad.testing.stand_in_device import StandInArray, register_stand_in_device
 
-#: What needs torch or hypothesis, which the rest does not: loaded when it is first used.
+#: What needs torch or hypothesis, which the rest does not: in which file it is, and what that needs. Loaded when used.
 _LATER = {
-    "assert_parity": "parity",
-    "ParityReport": "parity",
-    "OpRecord": "records",
-    "Sample": "strategies",
-    "strategies": "",
+    "assert_parity": ("parity", "torch"),
+    "ParityReport": ("parity", "torch"),
+    "OpRecord": ("records", "torch", "hypothesis"),
+    "Sample": ("strategies", "hypothesis"),
+    "strategies": ("", "hypothesis"),
 }
 
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
-        module = importlib.import_module(f"minigrad.testing.{_LATER[name] or name}")
-        return getattr(module, name) if _LATER[name] else module
+        where, *packages = _LATER[name]
+        require(f"minigrad.testing.{name}", *packages)
+        module = importlib.import_module(f"minigrad.testing.{where or name}")
+        return getattr(module, name) if where else module
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
