@@ -40,10 +40,7 @@ class ForgetfulMish(Mish):
         return grad * (t + x * (1 - t) * x.sigmoid())  # 1 − t where 1 − t² belongs
 
 
-def main(arguments: list[str] | None = None) -> None:
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(
-        arguments
-    )
+def main() -> None:
     ensure_installed("torch", "hypothesis")
     import torch
     from hypothesis import given, settings
@@ -79,4 +76,5 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     main()

@@ -44,7 +44,7 @@ class TinyImageNet(Dataset):
         if split not in ("train", "val"):
             raise ValueError(f"split {split!r} is unknown; it may be 'train' or 'val'")
         self.root, self.split, self.transform = _folder(Path(root)), split, transform
-        self.wnids = tuple(sorted((self.root / "wnids.txt").read_text().split()))
+        self.wnids = tuple(sorted((self.root / "wnids.txt").read_text(encoding="utf-8").split()))
         words = _words(self.root / "words.txt")
         self.classes = tuple(words.get(wnid, wnid) for wnid in self.wnids)
         number = {wnid: i for i, wnid in enumerate(self.wnids)}
