@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import os
 import shutil
 import subprocess
@@ -138,6 +140,30 @@ def test_the_command_to_go_on_with_a_run_is_the_one_that_started_it(monkeypatch:
         assert how_to_go_on(folder) == f"{command} --resume {folder.path}"
 
 
+@pytest.mark.parametrize(
+    "package",
+    [
+        "inception",
+        "minigrad",
+        "minigrad.data",
+        "minigrad.data.datasets",
+        "minigrad.nn",
+        "minigrad.optim",
+        "minigrad.testing",
+    ],
+)
+def test_what_a_package_imports_for_its_users_is_what_it_calls_public(package: str) -> None:
+    module = importlib.import_module(package)
+    assert module.__file__ is not None
+    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
+    imported = {
+        alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    public = {name for name in imported if not name.startswith("_")} - {"Any", "TYPE_CHECKING", "require"}
+    assert set(module.__all__) == public, "type checkers hold what is not in __all__ to be private"
+    assert all(hasattr(module, name) for name in module.__all__)
+
+
 @pytest.mark.slow
 def test_a_type_checker_follows_an_editable_install(tmp_path: Path) -> None:
     sources = copy_of_the_sources(tmp_path / "sources")
@@ -147,7 +173,17 @@ def test_a_type_checker_follows_an_editable_install(tmp_path: Path) -> None:
     pip("--python", python, "install", *options, "--editable", sources, folder=tmp_path)
     (tmp_path / "program.py").write_text(TYPED, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--python-executable", str(python), "--cache-dir", os.devnull, "program.py"],
+        [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--python-executable",
+            str(python),
+            "--strict",
+            "--cache-dir",
+            os.devnull,
+            "program.py",
+        ],
         cwd=tmp_path,
         env=environment(),
         capture_output=True,
