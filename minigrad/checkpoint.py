@@ -9,16 +9,22 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 
 from minigrad.device import to_host
+from minigrad.extras import Later
 from minigrad.files import write_atomically
 from minigrad.function import wrap
 from minigrad.tensor import Tensor
+
+if TYPE_CHECKING:
+    import safetensors
+    from safetensors import numpy as safetensors_numpy
+else:
+    safetensors = Later("safetensors", "a checkpoint")
+    safetensors_numpy = Later("safetensors.numpy", "a checkpoint")
 
 
 class CheckpointError(RuntimeError):
@@ -34,7 +40,7 @@ def save(path: str | os.PathLike[str], tree: Any, **metadata: str) -> None:
     """
     tensors: dict[str, np.ndarray] = {}
     skeleton = _take_apart(tree, "", tensors)
-    content = safetensors.numpy.save(tensors, {**metadata, "tree": json.dumps(skeleton)})
+    content = safetensors_numpy.save(tensors, {**metadata, "tree": json.dumps(skeleton)})
     write_atomically(path, content)
 
 

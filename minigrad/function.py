@@ -14,7 +14,7 @@ import time
 import traceback
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -118,10 +118,11 @@ class TensorBase:
 
 
 observer: Any = None  # who is told of every operation, if anyone is: a profile (profiler.py), an export (onnx.py)
+Class = TypeVar("Class", bound=TensorBase)
 _tensor_class: type[TensorBase] = TensorBase
 
 
-def tensor_class(cls: type) -> type:
+def tensor_class(cls: type[Class]) -> type[Class]:
     """Class decorator: names the class of the tensors that ``apply`` returns (a floor above this one)."""
     global _tensor_class
     _tensor_class = cls

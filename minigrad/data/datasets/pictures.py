@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from minigrad.data.dataset import Dataset
+from minigrad.extras import Later
+
+if TYPE_CHECKING:
+    from PIL import Image
+else:
+    Image = Later("PIL.Image", "an image")
 
 #: Pillow's names of the formats that are read. It knows forty more, some of which start other programs.
 FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP")
@@ -45,7 +50,7 @@ def open_picture(path: str | os.PathLike[str]) -> Image.Image:
         raise FileNotFoundError(f"no picture at {path}") from None
     except Exception as error:  # of a damaged file Pillow's plugins raise anything
         known = "JPEG, PNG, PPM, BMP, TIFF or WebP"
-        what = f"not a picture in {known}" if isinstance(error, UnidentifiedImageError) else str(error)
+        what = f"not a picture in {known}" if isinstance(error, Image.UnidentifiedImageError) else str(error)
         raise CorruptPictureError(f"cannot read the picture {path}: {what or type(error).__name__}") from None
 
 
