@@ -285,3 +285,77 @@ def test_initializers_have_torchs_mean_spread_and_bounds(name: str) -> None:
     theirs = as_numpy(INITIALIZERS[name](torch.nn.init, torch.empty(64, 32, 3, 3)))
     for measure in (np.mean, np.std, lambda a: np.quantile(a, 0.999)):
         assert measure(ours) == pytest.approx(measure(theirs), abs=0.15 * max(float(theirs.std()), 1e-6))
+
+
+#: (library, tensor) to the tensor after an activation in its own memory.
+IN_PLACE: dict[str, Callable[[Any, Any], Any]] = {
+    "relu": lambda m, x: m.nn.functional.relu(x, inplace=True),
+    "relu6": lambda m, x: m.nn.functional.relu6(x, inplace=True),
+    "leaky_relu": lambda m, x: m.nn.functional.leaky_relu(x, 0.2, inplace=True),
+    "elu": lambda m, x: m.nn.functional.elu(x, 0.7, inplace=True),
+    "silu": lambda m, x: m.nn.functional.silu(x, inplace=True),
+    "hardswish": lambda m, x: m.nn.functional.hardswish(x, inplace=True),
+    "dropout of nothing": lambda m, x: m.nn.functional.dropout(x, 1e-12, True, inplace=True),
+    "dropout of everything": lambda m, x: m.nn.functional.dropout(x, 1.0, True, inplace=True),
+    "nn.SiLU": lambda m, x: m.nn.SiLU(inplace=True)(x),
+    "nn.Hardswish": lambda m, x: m.nn.Hardswish(inplace=True)(x),
+}
+
+#: What made the tensor, and what uses it: of some of these the derivative needs the old or the new values.
+BEFORE: dict[str, Callable[[Any], Any]] = {
+    "w * 2": lambda w: w * 2,
+    "exp": lambda w: w.exp(),  # needs its output, which is overwritten
+    "w * w": lambda w: w * w,
+    "matmul": lambda w: w.reshape(1, -1) @ w.reshape(-1, 1) * w,
+}
+AFTER: dict[str, Callable[[Any], Any]] = {
+    "sum": lambda y: y.sum(),
+    "square": lambda y: (y * y).sum(),
+    "written to again": lambda y: (y.add_(1) * 2).sum(),
+    "add": lambda y: (y + y.detach() * 3).exp().sum(),
+}
+
+
+@pytest.mark.parametrize("after", AFTER.values(), ids=AFTER)
+@pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE)
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_activations_in_place_have_torchs_values_and_gradients(name: str, before: Any, after: Any) -> None:
+    values = [-2.0, -1.5, -0.7, 0.0, 0.3, 1.5, 3.0, 3.5]  # times 2: at the kinks too
+
+    def run(m: Any, guarded: bool) -> tuple[Any, ...]:
+        w = m.tensor(values, dtype=m.float64, requires_grad=True)
+        x = before(w).clone() if guarded else before(w)
+        y = IN_PLACE[name](m, x)
+        kept = y.detach().clone().flatten().tolist()
+        after(y.clone() if guarded else y).backward()
+        return y is x, kept, w.grad.tolist()
+
+    expected = run(torch, guarded=True)  # clones, so that nothing is overwritten that a derivative needs
+    try:
+        found = run(minigrad, guarded=False)
+    except RuntimeError:
+        for m in (minigrad, torch):
+            with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+                run(m, guarded=False)
+        return
+    assert found[0] == expected[0]
+    assert found[1] == pytest.approx(expected[1], rel=1e-12, abs=1e-14)
+    assert found[2] == pytest.approx(expected[2], rel=1e-12, abs=1e-14)
+
+
+@pytest.mark.parametrize("name", ["leaky_relu", "elu", "silu", "hardswish", "nn.SiLU", "nn.Hardswish"])
+def test_integers_are_not_overwritten_with_what_is_left_of_a_fraction(name: str) -> None:
+    for m in (minigrad, torch):
+        with pytest.raises(NotImplementedError):
+            IN_PLACE[name](m, m.tensor([1, 2, -3]))
+
+
+@pytest.mark.parametrize("p", [0.0, 0.5, 1.0])
+def test_dropout_of_integers_is_refused_where_torch_refuses_it(p: float) -> None:
+    def call(m: Any) -> Any:
+        try:
+            return m.nn.functional.dropout(m.tensor([1, 2, -3]), p).tolist()
+        except RuntimeError:
+            return "refused"
+
+    assert call(minigrad) == call(torch)

@@ -135,6 +135,19 @@ def test_a_deep_copy_leaves_the_gradients_behind() -> None:
     assert net.weight.grad.tolist() == [[1, 1]]
 
 
+@pytest.mark.parametrize("layer", [nn.SiLU, nn.Hardswish, nn.ReLU, nn.ReLU6, nn.ELU, nn.LeakyReLU])
+def test_an_activation_in_place_trains_as_one_out_of_place(layer: type[nn.Module]) -> None:
+    gradients = []
+    for in_place in (False, True):
+        x = minigrad.tensor([[-4.0, -1.0, 0.5, 2.0, 7.0]], requires_grad=True)
+        hidden = x * x * x
+        y = layer(inplace=in_place)(hidden)  # type: ignore[call-arg]
+        assert (y is hidden) == in_place
+        (y * y).sum().backward()
+        gradients.append(x.grad.tolist())
+    assert gradients[0] == gradients[1]
+
+
 def test_attributes_are_checked() -> None:
     net = Net()
     with pytest.raises(TypeError, match=r"nn\.Parameter or None expected"):
