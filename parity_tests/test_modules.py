@@ -359,3 +359,85 @@ def test_dropout_of_integers_is_refused_where_torch_refuses_it(p: float) -> None
             return "refused"
 
     assert call(minigrad) == call(torch)
+
+
+NORMS = {
+    "BatchNorm1d": (lambda m: m.nn.BatchNorm1d(3), [(0, 3), (0, 3, 4), (2, 3, 0)]),
+    "BatchNorm1d cumulative": (lambda m: m.nn.BatchNorm1d(3, momentum=None), [(0, 3)]),
+    "BatchNorm1d plain": (lambda m: m.nn.BatchNorm1d(3, affine=False, track_running_stats=False), [(0, 3)]),
+    "BatchNorm2d": (lambda m: m.nn.BatchNorm2d(3), [(0, 3, 4, 4), (2, 3, 0, 4), (2, 3, 4, 0)]),
+    "InstanceNorm1d": (lambda m: m.nn.InstanceNorm1d(3), [(0, 3, 4), (2, 3, 0), (0, 3, 0)]),
+    "InstanceNorm1d tracking": (
+        lambda m: m.nn.InstanceNorm1d(3, affine=True, track_running_stats=True),
+        [(2, 3, 0)],
+    ),
+    "InstanceNorm2d": (lambda m: m.nn.InstanceNorm2d(3), [(0, 3, 4, 4), (2, 3, 0, 4)]),
+    "GroupNorm": (lambda m: m.nn.GroupNorm(3, 6), [(0, 6), (0, 6, 2, 2)]),
+    "LayerNorm": (lambda m: m.nn.LayerNorm(4), [(0, 4), (2, 0, 4)]),
+}
+
+#: Layers, and shapes with a dimension of size 0.
+EMPTY: dict[str, tuple[Callable[[Any], Any], list[tuple[int, ...]]]] = NORMS | {
+    "Linear": (lambda m: m.nn.Linear(4, 3), [(0, 4), (2, 0, 4), (0,)]),
+    "Linear of nothing": (lambda m: m.nn.Linear(0, 3), [(2, 0), (0, 0)]),
+    "Linear to nothing": (lambda m: m.nn.Linear(3, 0), [(2, 3)]),
+    "Conv1d": (lambda m: m.nn.Conv1d(4, 2, 3, padding=1), [(0, 4, 7), (2, 4, 0)]),
+    "Conv2d": (lambda m: m.nn.Conv2d(4, 2, 3, stride=2, groups=2), [(0, 4, 7, 7), (2, 4, 0, 7), (4, 0, 7)]),
+    "Conv2d circular": (lambda m: m.nn.Conv2d(4, 2, 3, padding=1, padding_mode="circular"), [(0, 4, 7, 7)]),
+    "ConvTranspose2d": (lambda m: m.nn.ConvTranspose2d(4, 2, 3, 2), [(0, 4, 7, 7), (2, 4, 0, 7)]),
+    "MaxPool2d": (lambda m: m.nn.MaxPool2d(3, 2, 1), [(0, 4, 7, 7), (2, 4, 0, 7)]),
+    "AvgPool2d": (lambda m: m.nn.AvgPool2d(3, 2, 1), [(0, 4, 7, 7), (2, 4, 0, 7)]),
+    "AdaptiveAvgPool2d": (lambda m: m.nn.AdaptiveAvgPool2d(3), [(0, 4, 7, 7), (0, 7, 7), (2, 4, 0, 7)]),
+    "AdaptiveAvgPool2d to one": (lambda m: m.nn.AdaptiveAvgPool2d(1), [(0, 4, 7, 7), (2, 4, 0, 7)]),
+    "AdaptiveMaxPool2d": (lambda m: m.nn.AdaptiveMaxPool2d(3), [(0, 4, 7, 7), (0, 7, 7), (2, 4, 0, 7)]),
+    "Upsample": (lambda m: m.nn.Upsample(scale_factor=2, mode="bilinear"), [(0, 4, 7, 7), (2, 4, 0, 7)]),
+    "Unfold": (lambda m: m.nn.Unfold(2), [(0, 4, 7, 7), (2, 4, 0, 7)]),
+    "Flatten": (lambda m: m.nn.Flatten(), [(0, 4, 7), (2, 0, 7)]),
+    "Softmax": (lambda m: m.nn.Softmax(1), [(0, 3), (2, 0)]),
+    "LogSoftmax": (lambda m: m.nn.LogSoftmax(0), [(0, 3), (2, 0)]),
+    "SiLU": (lambda m: m.nn.SiLU(), [(0, 3)]),
+    "MSELoss": (lambda m: lambda x: m.nn.MSELoss()(x, x * 2), [(0, 3)]),
+    "BCEWithLogitsLoss": (lambda m: lambda x: m.nn.BCEWithLogitsLoss()(x, x * 2), [(0, 3)]),
+    "CrossEntropyLoss": (lambda m: lambda x: m.nn.CrossEntropyLoss()(x, m.zeros(0, dtype=m.int64)), [(0, 3)]),
+    "CrossEntropyLoss of shares": (lambda m: lambda x: m.nn.CrossEntropyLoss()(x, m.zeros(0, 3)), [(0, 3)]),
+    "CrossEntropyLoss summed": (
+        lambda m: lambda x: m.nn.CrossEntropyLoss(reduction="sum")(x, m.zeros(0, dtype=m.int64)),
+        [(0, 3)],
+    ),
+    "Embedding": (lambda m: lambda x: m.nn.Embedding(5, 3)(m.zeros(*x.shape, dtype=m.int64)) * x.sum(), [(0,), (0, 3)]),
+}
+
+
+@pytest.mark.filterwarnings("ignore")  # of initial values for no elements
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("name", EMPTY)
+def test_layers_of_nothing_give_torchs_shapes_gradients_and_statistics(name: str, training: bool) -> None:
+    make, shapes = EMPTY[name]
+
+    def run(m: Any, shape: tuple[int, ...]) -> Any:
+        layer = make(m)
+        own = isinstance(layer, m.nn.Module)
+        parameters, buffers = ([*layer.train(training).parameters()], [*layer.buffers()]) if own else ([], [])
+        x = m.zeros(*shape, requires_grad=True)
+        try:
+            y = layer(x)
+        except (RuntimeError, ValueError) as error:
+            return type(error)
+        y.sum().backward()
+        # The values of parameters are random; a bias is seen in no output without elements.
+        shown = [y if 0 in y.shape or y.ndim == 0 else None, x.grad, *(p.grad for p in parameters), *buffers]
+        return [None if t is None else (tuple(t.shape), str(t.detach().flatten().tolist())) for t in shown]
+
+    for shape in shapes:
+        assert run(minigrad, shape) == run(torch, shape), shape
+
+
+@pytest.mark.parametrize("dims", [1, 2])
+def test_instance_norm_of_no_pictures_leaves_its_statistics_alone(dims: int) -> None:
+    layer = (nn.InstanceNorm1d, nn.InstanceNorm2d)[dims - 1](3, affine=True, track_running_stats=True)
+    x = minigrad.zeros(0, 3, *(4,) * dims, requires_grad=True)
+    y = layer(x)  # torch 2.13 raises an IndexError
+    y.sum().backward()
+    assert y.shape == x.grad.shape == x.shape
+    assert (layer.running_mean.tolist(), layer.running_var.tolist()) == ([0, 0, 0], [1, 1, 1])
+    assert layer.weight.grad.tolist() == layer.bias.grad.tolist() == [0, 0, 0]

@@ -148,6 +148,17 @@ def test_an_activation_in_place_trains_as_one_out_of_place(layer: type[nn.Module
     assert gradients[0] == gradients[1]
 
 
+@pytest.mark.parametrize(("layer", "shape"), [(nn.BatchNorm1d, (0, 2)), (nn.BatchNorm2d, (0, 2, 3, 3))])
+def test_a_batch_of_nothing_leaves_the_running_statistics_alone(layer: type, shape: tuple[int, ...]) -> None:
+    norm = layer(2)
+    y = norm(minigrad.ones(*shape, requires_grad=True))
+    y.sum().backward()
+    assert y.shape == shape
+    assert (norm.running_mean.tolist(), norm.running_var.tolist()) == ([0, 0], [1, 1])
+    assert norm.num_batches_tracked.item() == 1
+    assert norm.weight.grad.tolist() == [0, 0]
+
+
 def test_attributes_are_checked() -> None:
     net = Net()
     with pytest.raises(TypeError, match=r"nn\.Parameter or None expected"):

@@ -161,7 +161,7 @@ def _over_dim(name: str, function: type[Function], input: Any, dim: int | None, 
     dim = normalize_dim(dim, x.array.ndim)
     if x.array.ndim == 0:
         return function.apply(x.reshape(1), 0).reshape(())
-    return x if x.array.size == 0 else function.apply(x, dim)
+    return x.clone() if x.array.size == 0 else function.apply(x, dim)
 
 
 # --- Composed of the above ---
