@@ -122,11 +122,14 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
 
     Raises:
         ValueError: if p is not in [0, 1].
+        RuntimeError: for integers, which the scale would leave.
     """
     if not 0.0 <= p <= 1.0:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     if not training or p == 0.0:
         return input
+    if p < 1.0 and input.dtype.kind != "f":
+        raise RuntimeError(f"dropout scales what it keeps, and the result can't be cast to {input.dtype}")
     if isinstance(input.array, np.ndarray):
         numbers = np.asarray(default_generator.numpy.random(input.shape, dtype=np.float32))
     else:

@@ -161,7 +161,7 @@ def _over_dim(name: str, function: type[Function], input: Any, dim: int | None, 
     dim = normalize_dim(dim, x.array.ndim)
     if x.array.ndim == 0:
         return function.apply(x.reshape(1), 0).reshape(())
-    return x if x.array.size == 0 else function.apply(x, dim)
+    return x.clone() if x.array.size == 0 else function.apply(x, dim)
 
 
 # --- Composed of the above ---
@@ -186,14 +186,16 @@ def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
 
 def silu(input: Any, inplace: bool = False) -> Any:
     """x · sigmoid(x) (Elfwing et al. 2017)."""
-    return _in_place_if(inplace, input, input * sigmoid(input))
+    x = _kept(input) if inplace else input
+    return _in_place_if(inplace, input, x * sigmoid(x))
 
 
 def hardswish(input: Any, inplace: bool = False) -> Any:
     """x · min(max(x + 3, 0), 6) / 6 (Howard et al. 2019)."""
-    inside = logical_and(input > -3, input < 3)
-    ramp = where(inside, input * (input + 3) / 6, 0.0)
-    return _in_place_if(inplace, input, where(input >= 3, input, ramp))
+    x = _kept(input) if inplace else input
+    inside = logical_and(x > -3, x < 3)
+    ramp = where(inside, x * (x + 3) / 6, 0.0)
+    return _in_place_if(inplace, input, where(x >= 3, x, ramp))
 
 
 def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
@@ -263,5 +265,14 @@ def _quotient(coefficients: Any, x: Any) -> Any:
     return above / below
 
 
+def _kept(input: Any) -> Any:
+    """A copy for formulas whose derivative needs the input, since what is written over it is not that any more."""
+    return input.clone() if is_grad_enabled() and input.requires_grad else input
+
+
 def _in_place_if(inplace: bool, input: Any, result: Any) -> Any:
-    return input.copy_(result) if inplace else result
+    if not inplace:
+        return result
+    if input.dtype.kind != result.dtype.kind:
+        raise NotImplementedError(f"the result, {result.dtype}, can't be written in place into {input.dtype}")
+    return input.copy_(result)

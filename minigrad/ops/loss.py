@@ -228,7 +228,7 @@ def _soft_cross_entropy(x: Any, q: Any, weight: Any, reduction: str, smoothing: 
         terms = terms * _along_classes(weight, x)
     loss = -sum(terms, dim)
     if reduction == "mean":  # over targets, whatever the class factors: torch does so too
-        return sum(loss) / max(loss.array.size, 1)
+        return mean(loss)
     return reduced(loss, reduction)
 
 

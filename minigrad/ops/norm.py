@@ -129,14 +129,16 @@ def batch_norm(
         if running_mean is None or running_var is None:
             raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
         return _normalize_by_running(x, running_mean, running_var, weight, bias, eps, relu)
-    count = x.array.size // max(channels, 1)
+    if x.array.size == 0:  # no values to take statistics of, and none to normalise
+        return _scaled_by_channel(x.clone(), weight, bias)
+    count = x.array.size // channels
     if count == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(x.array.shape)}")
     y, mean, var = BatchNorm.apply(x, weight, bias, eps, relu=relu)
     if running_mean is not None:
         _move(running_mean, mean, 1 - momentum, momentum)
     if running_var is not None:
-        _move(running_var, var, 1 - momentum, momentum * count / max(count - 1, 1))
+        _move(running_var, var, 1 - momentum, momentum * count / (count - 1))
     return y
 
 
@@ -219,13 +221,15 @@ def instance_norm(
     if not use_input_stats:
         return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
     n, channels, *spatial = x.array.shape
-    if n and x.array.size == n * channels:
+    if x.array.size and x.array.size == n * channels:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {list(x.array.shape)}")
+    if x.array.size == 0:
+        return batch_norm(x, running_mean, running_var, weight, bias, True, momentum, eps)
     mean, var = (None if value is None else value.detach().repeat(n) for value in (running_mean, running_var))
     y = batch_norm(x.reshape(1, n * channels, *spatial), mean, var, None, None, True, momentum, eps)
     with no_grad():
         for running, moved in ((running_mean, mean), (running_var, var)):
-            if moved is not None and n:
+            if moved is not None:
                 running.copy_(moved.reshape(n, channels).mean(0))
     return _scaled_by_channel(y.reshape(*x.array.shape), weight, bias)
 

@@ -190,6 +190,10 @@ def adaptive_avg_pool2d(input: Any, output_size: Any) -> Any:
     if (high, wide) == (1, 1):
         y = x.mean((-2, -1), keepdim=True)
     else:
+        if 0 in x.array.shape[-2:]:
+            raise RuntimeError(
+                f"adaptive_avg_pool2d(): expected pictures of a size, got shape {list(input.array.shape)}"
+            )
         y = _averaging(high, x.array.shape[-2], x.array) @ x @ _averaging(wide, x.array.shape[-1], x.array).t()
     return y if batched else y.squeeze(0)
 
@@ -202,7 +206,7 @@ def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = Fal
     """
     x, batched, high, wide = _adaptive("adaptive_max_pool2d", input, output_size)
     height, width = x.array.shape[-2:]
-    if 0 in (x.array.shape[1:]):
+    if 0 in input.array.shape[1:]:
         raise RuntimeError(
             f"adaptive_max_pool2d(): Expected input to have non-zero size for non-batch dimensions, "
             f"but input has sizes {list(input.array.shape)}"
