@@ -11,7 +11,9 @@ import numpy as np
 from minigrad import kernels
 from minigrad.function import Function, only_made
 from minigrad.grad_mode import is_grad_enabled, no_grad
-from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, raised, to_floating
+from minigrad.kernels import sums
+from minigrad.kernels.precision import rounded, widened
+from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, raised, rounded_once, to_floating
 from minigrad.ops.selection import logical_and, where
 
 
@@ -50,13 +52,19 @@ class Sigmoid(Function):
     """y = 1 / (1 + e⁻ˣ)        ∂L/∂x = ∂L/∂y · y·(1 − y)"""
 
     def forward(self, x: Any) -> Any:
-        z = np.exp(-np.abs(x))  # at most 1, so nothing overflows for any x
-        y = np.where(x >= 0, 1 / (1 + z), z / (1 + z))
+        z = np.exp(-np.abs(widened(x)))  # at most 1, so nothing overflows for any x
+        y = rounded(np.where(x >= 0, 1 / (1 + z), z / (1 + z)), x.dtype)
         self.save_for_backward(y)
         return y
 
     def backward(self, grad: Any) -> Any:
         (y,) = self.saved_tensors
+        return self.formula(grad, y)
+
+    @staticmethod
+    @rounded_once
+    def formula(grad: Any, y: Any) -> Any:
+        """The gradient of x."""
         return grad * (y * (1 - y))
 
 
@@ -70,6 +78,12 @@ class Tanh(Function):
 
     def backward(self, grad: Any) -> Any:
         (y,) = self.saved_tensors
+        return self.formula(grad, y)
+
+    @staticmethod
+    @rounded_once
+    def formula(grad: Any, y: Any) -> Any:
+        """The gradient of x."""
         return grad * (1 - y * y)
 
 
@@ -78,14 +92,21 @@ class Softmax(Function):
 
     def forward(self, x: Any, dim: int) -> Any:
         self.dim = dim
-        e = np.exp(x - np.max(x, axis=dim, keepdims=True))  # shifted: the same quotient, no overflow
-        y = e / np.sum(e, axis=dim, keepdims=True)
+        wide = widened(x)
+        e = np.exp(wide - np.max(wide, axis=dim, keepdims=True))  # shifted: the same quotient, no overflow
+        y = rounded(e / sums.total(e, (dim,), keepdims=True), x.dtype)
         self.save_for_backward(y)
         return y
 
     def backward(self, grad: Any) -> Any:
         (y,) = self.saved_tensors
-        return y * (grad - (grad * y).sum(self.dim, keepdim=True)), None
+        return self.formula(grad, y, self.dim), None
+
+    @staticmethod
+    @rounded_once
+    def formula(grad: Any, y: Any, dim: int) -> Any:
+        """The gradient of x."""
+        return y * (grad - (grad * y).sum(dim, keepdim=True))
 
 
 class LogSoftmax(Function):
@@ -93,14 +114,21 @@ class LogSoftmax(Function):
 
     def forward(self, x: Any, dim: int) -> Any:
         self.dim = dim
-        shifted = x - np.max(x, axis=dim, keepdims=True)
-        y = shifted - np.log(np.sum(np.exp(shifted), axis=dim, keepdims=True))
+        wide = widened(x)
+        shifted = wide - np.max(wide, axis=dim, keepdims=True)
+        y = rounded(shifted - np.log(sums.total(np.exp(shifted), (dim,), keepdims=True)), x.dtype)
         self.save_for_backward(y)
         return y
 
     def backward(self, grad: Any) -> Any:
         (y,) = self.saved_tensors
-        return grad - y.exp() * grad.sum(self.dim, keepdim=True), None
+        return self.formula(grad, y, self.dim), None
+
+    @staticmethod
+    @rounded_once
+    def formula(grad: Any, y: Any, dim: int) -> Any:
+        """The gradient of x."""
+        return grad - y.exp() * grad.sum(dim, keepdim=True)
 
 
 def relu(input: Any, inplace: bool = False) -> Any:
@@ -161,7 +189,7 @@ def _over_dim(name: str, function: type[Function], input: Any, dim: int | None, 
     dim = normalize_dim(dim, x.array.ndim)
     if x.array.ndim == 0:
         return function.apply(x.reshape(1), 0).reshape(())
-    return x if x.array.size == 0 else function.apply(x, dim)
+    return x.clone() if x.array.size == 0 else function.apply(x, dim)
 
 
 # --- Composed of the above ---
@@ -180,22 +208,38 @@ def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) 
 
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """x above 0, α · (eˣ − 1) below (Clevert et al. 2015)."""
-    below = where(input > 0, 0.0, input)  # eˣ of a large x would overflow, and its gradient with it
-    return _in_place_if(inplace, input, where(input > 0, input, alpha * below.expm1()))
+    return _in_place_if(inplace, input, _elu(input, alpha))
+
+
+@rounded_once
+def _elu(x: Any, alpha: float) -> Any:
+    below = where(x > 0, 0.0, x)  # eˣ of a large x would overflow, and its gradient with it
+    return where(x > 0, x, alpha * below.expm1())
 
 
 def silu(input: Any, inplace: bool = False) -> Any:
     """x · sigmoid(x) (Elfwing et al. 2017)."""
-    return _in_place_if(inplace, input, input * sigmoid(input))
+    return _in_place_if(inplace, input, _silu(input))
+
+
+@rounded_once
+def _silu(x: Any) -> Any:
+    return x * sigmoid(x)
 
 
 def hardswish(input: Any, inplace: bool = False) -> Any:
     """x · min(max(x + 3, 0), 6) / 6 (Howard et al. 2019)."""
-    inside = logical_and(input > -3, input < 3)
-    ramp = where(inside, input * (input + 3) / 6, 0.0)
-    return _in_place_if(inplace, input, where(input >= 3, input, ramp))
+    return _in_place_if(inplace, input, _hardswish(input))
 
 
+@rounded_once
+def _hardswish(x: Any) -> Any:
+    inside = logical_and(x > -3, x < 3)
+    ramp = where(inside, x * (x + 3) / 6, 0.0)
+    return where(x >= 3, x, ramp)
+
+
+@rounded_once
 def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """ln(1 + e^(β·x)) / β; x itself where β·x is above the threshold."""
     scaled = input * beta
@@ -203,6 +247,7 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     return where(scaled > threshold, input, small.exp().log1p() / beta)
 
 
+@rounded_once
 def gelu(input: Any, approximate: str = "none") -> Any:
     """x · Φ(x), with Φ the normal distribution function (Hendrycks & Gimpel 2016), or its tanh approximation.
 
@@ -222,7 +267,7 @@ class Erf(Function):
 
     def forward(self, x: Any) -> Any:
         self.save_for_backward(x)
-        return _erf(x)
+        return rounded(_erf(widened(x)), x.dtype)
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved_tensors

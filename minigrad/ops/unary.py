@@ -120,7 +120,12 @@ class Abs(Function):
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved_tensors
-        return grad * wrap(np.sign(x.array))
+        return grad * wrap(_sign(x.array))
+
+
+def _sign(x: Any) -> Any:
+    """−1, 0 or 1; 0 of a NaN."""
+    return (x > 0).astype(x.dtype) - (x < 0).astype(x.dtype)
 
 
 # --- Public functions (torch's names, argument orders and defaults) ---
@@ -188,10 +193,10 @@ def cos(input: Any) -> Any:
 
 
 def sign(input: Any) -> Any:
-    """−1, 0 or 1 by the sign of every element; its gradient is 0."""
+    """−1, 0 or 1 by the sign of every element, 0 of a NaN; its gradient is 0."""
     if as_tensor_operand("sign", input).array.dtype.kind == "b":
         return input.clone()
-    return Step.apply(input, np.sign)
+    return Step.apply(input, _sign)
 
 
 def _round_each(name: str, function: Any, input: Any) -> Any:
