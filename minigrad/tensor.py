@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterator
 from copy import deepcopy
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -334,11 +335,26 @@ class Tensor(TensorBase):
         return self
 
     def uniform_(self, a: builtins.float = 0.0, b: builtins.float = 1.0, *, generator: Any = None) -> Tensor:
-        """Random numbers from the uniform distribution on [a, b)."""
-        return self._fill_with((generator or default_generator).numpy.uniform(a, b, self.shape))
+        """Random numbers from the uniform distribution on [a, b).
+
+        Raises:
+            RuntimeError: if a > b.
+            NotImplementedError: for an integer tensor.
+        """
+        if self.dtype.kind != "f":
+            raise NotImplementedError(f"uniform_ is not implemented for {self.dtype}; use minigrad.randint")
+        if a > b:
+            raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={a} > to={b}")
+        return self._fill_with((generator or default_generator).uniform(self.shape, self.dtype, a, b))
 
     def normal_(self, mean: builtins.float = 0.0, std: builtins.float = 1.0, *, generator: Any = None) -> Tensor:
-        """Random numbers from the normal distribution."""
+        """Random numbers from the normal distribution.
+
+        Raises:
+            RuntimeError: if the standard deviation is negative.
+        """
+        if std < 0:
+            raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
         return self._fill_with((generator or default_generator).numpy.normal(mean, std, self.shape))
 
     def _fill_with(self, values: Any) -> Tensor:
@@ -574,18 +590,61 @@ def _names_device(value: Any) -> bool:
 
 
 def as_array(data: Any, dtype: Any = None) -> np.ndarray:
-    """A new NumPy array of ``data`` (numbers, nested lists, arrays, tensors) with torch's choice of dtype."""
+    """A new NumPy array of ``data`` (numbers, nested lists, arrays, tensors) with torch's choice of dtype.
+
+    Raises:
+        RuntimeError: if a number does not fit the dtype, or there is something that is no number.
+        TypeError, ValueError: for text, and arrays of objects.
+    """
     if isinstance(data, Tensor):
         return np.array(to_host(data.array), dtype=None if dtype is None else dtypes.as_dtype(dtype))
-    if isinstance(data, list | tuple) and any(isinstance(item, Tensor) for item in data):
-        data = [item.detach().cpu().numpy() if isinstance(item, Tensor) else item for item in data]
-    array = np.array(data)
-    if dtype is not None:
-        return array.astype(dtypes.as_dtype(dtype))
-    if array.dtype == np.float64 and not isinstance(data, np.ndarray | np.generic):
-        return array.astype(dtypes.get_default_dtype())  # Python floats mean the default dtype
-    dtypes.as_dtype(array.dtype)  # raises for strings, complex, ragged lists of objects
-    return array
+    array = np.array(data if isinstance(data, np.ndarray | np.generic) else _without_tensors(data))
+    _refuse_no_numbers(data, array)
+    if isinstance(data, np.ndarray | np.generic):
+        return array.astype(dtypes.as_dtype(array.dtype if dtype is None else dtype))
+    chosen = _dtype_of_nested(data, array) if dtype is None else dtypes.as_dtype(dtype)
+    if chosen.kind in "iu" and array.dtype.kind in "iuf" and not dtypes.in_range(array, chosen):
+        raise RuntimeError(f"a value cannot be converted to type {chosen} without overflow")
+    return array.astype(chosen)
+
+
+def _refuse_no_numbers(data: Any, array: np.ndarray) -> None:
+    if array.dtype.kind in "SU":
+        text = TypeError if isinstance(data, str | bytes | np.ndarray) else ValueError
+        raise text(f"a tensor is made of numbers, not of text: {array.reshape(-1)[0]!r}")
+    if array.dtype.kind == "O":
+        other = TypeError if isinstance(data, np.ndarray) else RuntimeError
+        raise other(f"Could not infer dtype of {type(array.reshape(-1)[0] if array.size else data).__name__}")
+
+
+def _without_tensors(data: Any) -> Any:
+    """Nested lists with arrays in place of tensors."""
+    if isinstance(data, list | tuple) and not set(map(type, data)) <= _NUMBERS:
+        return [_without_tensors(item) for item in data]
+    return to_host(data.array) if isinstance(data, Tensor) else data
+
+
+def _dtype_of_nested(data: Any, array: np.ndarray) -> dtypes.DType:
+    """The dtype that holds all of ``data``, which is ``array`` by NumPy's choice.
+
+    That differs from torch's in one case: to NumPy a Python float is a float64.
+    """
+    if array.dtype != np.float64:
+        return dtypes.as_dtype(array.dtype)  # raises for complex numbers
+    found: set[dtypes.DType] = set()
+    level = [data]
+    while level:
+        for kind in set(map(type, level)):
+            if kind in _NUMBERS:
+                found.add(dtypes.dtype_of_scalar(kind()))
+        if set(map(type, level)) <= _NUMBERS:
+            break
+        found.update(item.dtype for item in level if isinstance(item, Tensor | np.ndarray | np.generic))
+        level = [item for items in level if isinstance(items, list | tuple) for item in items]
+    return reduce(dtypes.promote_types, found, dtypes.bool) if found else dtypes.get_default_dtype()
+
+
+_NUMBERS = {float, int, bool}
 
 
 def _legacy_dtype(data: Any) -> Any:

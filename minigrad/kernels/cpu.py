@@ -20,6 +20,7 @@ from minigrad.kernels import reference
 from minigrad.kernels.conv_cpu import conv2d, conv2d_backward, conv2d_input, conv2d_weight
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.layout import channel_blocks, channels_first, flat_alike, logical, rows_of
+from minigrad.kernels.precision import in_float32
 from minigrad.kernels.reference import (
     add,
     blend,
@@ -136,7 +137,7 @@ def batch_norm(
     x: np.ndarray, weight: Any, bias: Any, eps: float, relu: bool = False
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """As reference.batch_norm."""
-    if x.ndim != 4:
+    if x.ndim != 4 or x.dtype == np.float16:
         return reference.batch_norm(x, weight, bias, eps, relu)
     rows = rows_of(x)  # N C H W -> C, N·H·W
     channels, count = rows.shape
@@ -165,7 +166,7 @@ def batch_norm_backward(
     g: np.ndarray, x: np.ndarray, weight: Any, mean: np.ndarray, var: np.ndarray, eps: float, y: Any = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """As reference.batch_norm_backward."""
-    if x.ndim != 4:
+    if x.ndim != 4 or x.dtype == np.float16:
         return reference.batch_norm_backward(g, x, weight, mean, var, eps, y)
     x_rows, g_rows = rows_of(x), rows_of(g if y is None else pass_where_positive(g, y))
     channels, count = x_rows.shape
@@ -265,6 +266,7 @@ def max_pool2d_gather(x: np.ndarray, taps: np.ndarray, window: Window) -> np.nda
     return reference.max_pool2d_gather(x, taps, window)
 
 
+@in_float32
 def avg_pool2d(x: np.ndarray, window: Window, scale: Any) -> np.ndarray:
     """As reference.avg_pool2d; the sum over a window is a sum of row sums."""
     xc = channels_first(x)
@@ -279,6 +281,7 @@ def avg_pool2d(x: np.ndarray, window: Window, scale: Any) -> np.ndarray:
     return y.transpose(1, 0, 2, 3)  # C N H W -> N C H W
 
 
+@in_float32
 def avg_pool2d_backward(g: np.ndarray, input_shape: tuple[int, ...], window: Window, scale: Any) -> np.ndarray:
     """As reference.avg_pool2d_backward. With stride 1 it is itself a sum over windows, of the padded g."""
     gc = channels_first(g)

@@ -11,7 +11,9 @@ import numpy as np
 from minigrad import kernels
 from minigrad.function import Function, only_made
 from minigrad.grad_mode import is_grad_enabled, no_grad
-from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, raised, to_floating
+from minigrad.kernels import sums
+from minigrad.kernels.precision import rounded, widened
+from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, raised, rounded_once, to_floating
 from minigrad.ops.selection import logical_and, where
 
 
@@ -50,12 +52,18 @@ class Sigmoid(Function):
     """y = 1 / (1 + e⁻ˣ)        ∂L/∂x = ∂L/∂y · y·(1 − y)"""
 
     def forward(self, x: Any) -> Any:
-        y = _sigmoid(x)
+        y = rounded(_sigmoid(widened(x)), x.dtype)
         self.save_for_backward(y)
         return y
 
     def backward(self, grad: Any) -> Any:
         (y,) = self.saved_tensors
+        return self.formula(grad, y)
+
+    @staticmethod
+    @rounded_once
+    def formula(grad: Any, y: Any) -> Any:
+        """The gradient of x."""
         return grad * (y * (1 - y))
 
 
@@ -74,6 +82,12 @@ class Tanh(Function):
 
     def backward(self, grad: Any) -> Any:
         (y,) = self.saved_tensors
+        return self.formula(grad, y)
+
+    @staticmethod
+    @rounded_once
+    def formula(grad: Any, y: Any) -> Any:
+        """The gradient of x."""
         return grad * (1 - y * y)
 
 
@@ -82,14 +96,21 @@ class Softmax(Function):
 
     def forward(self, x: Any, dim: int) -> Any:
         self.dim = dim
-        e = np.exp(x - np.max(x, axis=dim, keepdims=True))  # shifted: the same quotient, no overflow
-        y = e / np.sum(e, axis=dim, keepdims=True)
+        wide = widened(x)
+        e = np.exp(wide - np.max(wide, axis=dim, keepdims=True))  # shifted: the same quotient, no overflow
+        y = rounded(e / sums.total(e, (dim,), keepdims=True), x.dtype)
         self.save_for_backward(y)
         return y
 
     def backward(self, grad: Any) -> Any:
         (y,) = self.saved_tensors
-        return y * (grad - (grad * y).sum(self.dim, keepdim=True)), None
+        return self.formula(grad, y, self.dim), None
+
+    @staticmethod
+    @rounded_once
+    def formula(grad: Any, y: Any, dim: int) -> Any:
+        """The gradient of x."""
+        return y * (grad - (grad * y).sum(dim, keepdim=True))
 
 
 class LogSoftmax(Function):
@@ -97,14 +118,21 @@ class LogSoftmax(Function):
 
     def forward(self, x: Any, dim: int) -> Any:
         self.dim = dim
-        shifted = x - np.max(x, axis=dim, keepdims=True)
-        y = shifted - np.log(np.sum(np.exp(shifted), axis=dim, keepdims=True))
+        wide = widened(x)
+        shifted = wide - np.max(wide, axis=dim, keepdims=True)
+        y = rounded(shifted - np.log(sums.total(np.exp(shifted), (dim,), keepdims=True)), x.dtype)
         self.save_for_backward(y)
         return y
 
     def backward(self, grad: Any) -> Any:
         (y,) = self.saved_tensors
-        return grad - y.exp() * grad.sum(self.dim, keepdim=True), None
+        return self.formula(grad, y, self.dim), None
+
+    @staticmethod
+    @rounded_once
+    def formula(grad: Any, y: Any, dim: int) -> Any:
+        """The gradient of x."""
+        return grad - y.exp() * grad.sum(dim, keepdim=True)
 
 
 def relu(input: Any, inplace: bool = False) -> Any:
@@ -258,11 +286,13 @@ class Softplus(Function):
         return where(z > self.threshold, grad, grad * sigmoid(z)), None, None
 
 
+@rounded_once
 def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """ln(1 + e^(β·x)) / β; x itself where β·x is above the threshold."""
     return Softplus.apply(_floating("softplus", input), beta, threshold)
 
 
+@rounded_once
 def gelu(input: Any, approximate: str = "none") -> Any:
     """x · Φ(x), with Φ the normal distribution function (Hendrycks & Gimpel 2016), or its tanh approximation.
 
@@ -308,7 +338,7 @@ class Erf(Function):
 
     def forward(self, x: Any) -> Any:
         self.save_for_backward(x)
-        return _erf(x)
+        return rounded(_erf(widened(x)), x.dtype)
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved_tensors
@@ -355,9 +385,10 @@ def _kept(input: Any) -> Any:
 
 
 def _apply(function: type[Function], input: Any, inplace: bool, *options: Any) -> Any:
+    compute = rounded_once(function.apply)
     if not inplace:
-        return function.apply(input, *options)
-    return input.copy_(function.apply(_kept(input), *options))
+        return compute(input, *options)
+    return input.copy_(compute(_kept(input), *options))
 
 
 def _in_place_if(inplace: bool, input: Any, result: Any) -> Any:

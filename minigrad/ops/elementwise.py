@@ -12,6 +12,7 @@ import numpy as np
 
 from minigrad.device import to_host
 from minigrad.function import Function, TensorBase, wrap
+from minigrad.kernels.precision import FLOAT16, FLOAT32, rounded, widened
 from minigrad.ops.promotion import as_tensor_operand, cast, promote, to_floating
 from minigrad.ops.selection import eq, logical_and, where
 from minigrad.ops.unary import log
@@ -49,7 +50,7 @@ class Mul(Function):
     def forward(self, x: Any, y: Any) -> Any:
         need_x, need_y = self.needs_input_grad
         self.save_for_backward(x if need_y else None, y if need_x else None)
-        return x * y
+        return _half_with_number(np.multiply, x, y) if _is_half_with_number(x, y) else x * y
 
     def backward(self, grad: Any) -> Any:
         x, y = self.saved_tensors
@@ -64,7 +65,7 @@ class Div(Function):
     def forward(self, x: Any, y: Any) -> Any:
         self.save_for_backward(x if self.needs_input_grad[1] else None, y)
         with np.errstate(divide="ignore", invalid="ignore"):  # 1/0 = ∞ and 0/0 = NaN, as in torch
-            return x / y
+            return _half_with_number(np.divide, x, y) if _is_half_with_number(x, y) else x / y
 
     def backward(self, grad: Any) -> Any:
         x, y = self.saved_tensors
@@ -182,6 +183,19 @@ def _integer_power(x: Any, y: Any) -> Any:
     """x^y of integers, where x^−y is 1/x^y rounded towards 0: ±1 for ±1, else 0."""
     power = x ** np.abs(y)
     return np.where(y < 0, power * (np.abs(power) == 1), power)
+
+
+def _is_half_with_number(x: Any, y: Any) -> bool:
+    """Whether one is a float16 array and the other a number."""
+    if isinstance(y, int | float):
+        return bool(x.dtype == FLOAT16)
+    return isinstance(x, int | float) and bool(y.dtype == FLOAT16)
+
+
+def _half_with_number(function: Any, x: Any, y: Any) -> Any:
+    """A product or quotient of a float16 array and a number, which need not be a float16: 1e5 is none."""
+    x, y = (FLOAT32.type(v) if isinstance(v, int | float) else widened(v) for v in (x, y))
+    return rounded(function(x, y), FLOAT16)
 
 
 class Clone(Function):

@@ -13,6 +13,7 @@ import numpy as np
 
 from minigrad.autograd import sum_to_shape
 from minigrad.device import device_of, to_device, to_host, zeros
+from minigrad.dtypes import element_of
 from minigrad.function import Function, TensorBase, wrap
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, number
 
@@ -216,7 +217,8 @@ def setitem(input: Any, index: Any, value: Any) -> None:
         IndexError: if the index does not fit.
         RuntimeError: if the value cannot be broadcast to the place, or autograd cannot track the write.
     """
-    value = cast(value, input.array.dtype) if isinstance(value, TensorBase) else number(value)
+    dtype = input.array.dtype
+    value = cast(value, dtype) if isinstance(value, TensorBase) else element_of(number(value), dtype)
     try:
         SetItem.apply(input, value, as_index(index, input.array))
     except ValueError as error:

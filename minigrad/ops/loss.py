@@ -10,10 +10,11 @@ from minigrad import kernels
 from minigrad.device import to_host
 from minigrad.function import Function, wrap
 from minigrad.grad_mode import is_grad_enabled
+from minigrad.kernels import sums
 from minigrad.kernels.reference import known_labels, target_distribution
 from minigrad.ops.activation import log_softmax, sigmoid, softmax
 from minigrad.ops.indexing import TakeAlongDim
-from minigrad.ops.promotion import as_tensor_operand, cast, promote, raised
+from minigrad.ops.promotion import as_tensor_operand, cast, promote, raised, rounded_once
 from minigrad.ops.reduce import mean, sum
 from minigrad.ops.selection import where
 
@@ -50,8 +51,13 @@ def mse_loss(
     x, y = as_tensor_operand("mse_loss", input), as_tensor_operand("mse_loss", target, "target")
     if weight is not None:
         raise NotImplementedError("mse_loss: weight is not supported; multiply the loss of reduction='none' by it")
+    return reduced(_squared_error(x, y), reduction)
+
+
+@rounded_once
+def _squared_error(x: Any, y: Any) -> Any:
     difference = x - y
-    return reduced(difference * difference, reduction)
+    return difference * difference
 
 
 def nll_loss(
@@ -86,10 +92,11 @@ def nll_loss(
     return _weighted_reduced(loss, factors, reduction)
 
 
+@rounded_once
 def _weighted_reduced(loss: Any, factors: Any, reduction: str) -> Any:
     if reduction != "mean":
         return reduced(loss, reduction)
-    total = np.sum(factors.array)
+    total = sums.total(factors.array, tuple(range(factors.array.ndim)))
     nothing = total == 0  # then the mean is 0/0, and its gradient 0; no device is asked, which would mean to wait
     divisor = np.where(nothing, total.dtype.type(1), total)
     return sum(loss) / wrap(divisor) + wrap(np.where(nothing, total.dtype.type("nan"), total.dtype.type(0)))
@@ -219,6 +226,7 @@ class SoftmaxCrossEntropyBackward(Function):
         return kernels.of(x).softmax_cross_entropy_backward(g, x, labels, weight, smoothing, ignore, factors, log_sums)
 
 
+@rounded_once
 def _soft_cross_entropy(x: Any, q: Any, weight: Any, reduction: str, smoothing: float) -> Any:
     dim = 1 if x.array.ndim > 1 else 0
     classes = x.array.shape[dim]
@@ -264,6 +272,7 @@ def smooth_l1_loss(
     return reduced(_smooth_l1(input, target, beta), reduction)
 
 
+@rounded_once
 def _smooth_l1(x: Any, y: Any, beta: float) -> Any:
     difference = x - y
     size = difference.abs()
@@ -283,6 +292,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     return reduced(_huber(input, target, delta), reduction)
 
 
+@rounded_once
 def _huber(x: Any, y: Any, delta: float) -> Any:
     difference = x - y
     size = difference.abs()

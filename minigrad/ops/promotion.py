@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from minigrad import dtypes
 from minigrad.autocast import half_type
 from minigrad.device import compute_beside, in_use
 from minigrad.function import Function, TensorBase
+from minigrad.kernels.precision import FLOAT16, FLOAT32, rounded
 
 
 class Cast(Function):
@@ -17,7 +20,7 @@ class Cast(Function):
 
     def forward(self, x: Any, dtype: Any) -> Any:
         self.dtype = x.dtype
-        return x.astype(dtype)
+        return rounded(x, dtype)
 
     def backward(self, grad: Any) -> Any:
         return cast(grad, self.dtype), None
@@ -41,6 +44,28 @@ def raised(x: Any) -> Any:
     if half_type.get() is not None and x.array.dtype == np.float16:
         return cast(x, np.dtype(np.float32))
     return x
+
+
+def rounded_once(formula: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes a formula of several steps compute with float16 tensors in float32, and round its result once.
+
+    Each step alone would lose digits, or overflow: eˣ of a float16 does above 11. Beside tensors of other floating
+    dtypes, promotion does the same.
+    """
+
+    @wraps(formula)
+    def compute(*operands: Any, **options: Any) -> Any:
+        given = [x.array.dtype for x in (*operands, *options.values()) if isinstance(x, TensorBase)]
+        if FLOAT16 not in given or any(dtype.kind == "f" and dtype != FLOAT16 for dtype in given):
+            return formula(*operands, **options)
+        wide = {name: _wide(x) for name, x in options.items()}
+        return cast(formula(*map(_wide, operands), **wide), FLOAT16)
+
+    return compute
+
+
+def _wide(x: Any) -> Any:
+    return cast(x, FLOAT32) if isinstance(x, TensorBase) and x.array.dtype == FLOAT16 else x
 
 
 def number(value: Any) -> Any:
