@@ -13,6 +13,7 @@ from minigrad import autograd, dtypes, ops
 from minigrad.device import device, device_of, get_default_device, is_on, pinned, to_device, to_host
 from minigrad.function import TensorBase, tensor_class, wrap
 from minigrad.grad_mode import is_grad_enabled
+from minigrad.inplace import history_changed, is_view
 from minigrad.random import default_generator
 
 
@@ -83,6 +84,7 @@ class Tensor(TensorBase):
     @data.setter
     def data(self, value: Tensor) -> None:
         self.array = value.array
+        self._version_cell = self._views = None  # they were the other memory's
 
     def size(self, dim: int | None = None) -> Any:
         return self.shape if dim is None else self.shape[ops.promotion.normalize_dim(dim, self.ndim)]
@@ -197,6 +199,14 @@ class Tensor(TensorBase):
         return alias
 
     def detach_(self) -> Tensor:
+        """Takes this tensor out of the graph.
+
+        Raises:
+            RuntimeError: if it is a view, whose base would stay inside.
+        """
+        if is_view(self):
+            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+        history_changed(self)
         self.grad_fn, self._output_index, self._requires_grad = None, 0, False
         return self
 
@@ -310,7 +320,7 @@ class Tensor(TensorBase):
         Raises:
             BufferError: if it requires a gradient, which the other library would not see.
         """
-        if self._requires_grad:
+        if self.requires_grad:
             raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
         return self.array.__dlpack__(**options)
 

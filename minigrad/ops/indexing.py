@@ -14,6 +14,7 @@ import numpy as np
 from minigrad.autograd import sum_to_shape
 from minigrad.device import device_of, to_device, to_host, zeros
 from minigrad.function import Function, TensorBase, wrap
+from minigrad.inplace import allow_writing, refuse_overlapping_write
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, number
 
 
@@ -35,7 +36,11 @@ class Index(NamedTuple):
 
     def write(self, x: Any, value: Any) -> None:
         """x[index] = value"""
-        x[self.basic][... if self.advanced is None else self.advanced] = value
+        place = x[self.basic]
+        refuse_overlapping_write(place)
+        if isinstance(place, np.ndarray) and not place.flags.writeable:
+            allow_writing(place, x)
+        place[... if self.advanced is None else self.advanced] = value
 
     def add(self, x: Any, value: Any) -> None:
         """x[index] += value, where a position that the index names more than once gets each of its values."""
