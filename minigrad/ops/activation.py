@@ -11,6 +11,7 @@ import numpy as np
 from minigrad import kernels
 from minigrad.function import Function, only_made
 from minigrad.grad_mode import is_grad_enabled, no_grad
+from minigrad.inplace import refuse_overlapping_write
 from minigrad.kernels import sums
 from minigrad.kernels.precision import rounded, widened
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, raised, rounded_once, to_floating
@@ -34,6 +35,10 @@ class ReluInPlace(Relu):
     """x ← max(x, 0), in x's own memory"""
 
     in_place = True
+
+    def forward(self, x: Any) -> Any:
+        refuse_overlapping_write(x)
+        return super().forward(x)
 
 
 class PassWherePositive(Function):

@@ -366,8 +366,7 @@ def repeat(input: Any, *repeats: Any) -> Any:
     shape = (1,) * (len(counts) - x.array.ndim) + x.array.shape
     interleaved = x.reshape(*(n for size in shape for n in (1, size)))
     expanded = interleaved.expand(*(n for count, size in zip(counts, shape, strict=True) for n in (count, size)))
-    result = expanded.reshape(*(count * size for count, size in zip(counts, shape, strict=True)))
-    return result if max(counts, default=1) > 1 else result.clone()  # repeated once, it is still a view
+    return expanded.clone().reshape(*(count * size for count, size in zip(counts, shape, strict=True)))
 
 
 def flip(input: Any, dims: Any) -> Any:
