@@ -30,6 +30,7 @@ from minigrad.kernels.reference import (
     uniform,
 )
 from minigrad.kernels.threads import evenly, parallel, workers
+from minigrad.kernels.updates import share_memory
 
 __all__ = [
     "add",
@@ -101,6 +102,9 @@ def pass_where_positive(g: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def update(updates: Sequence[tuple[Callable[..., None], Sequence[Any]]]) -> None:
     """As reference.update, block by block, all updates shared out among the threads together."""
+    if share_memory(updates):
+        reference.update(updates)
+        return
     jobs: list[tuple[Callable[..., None], list[Any]]] = []
     for formula, arrays in updates:
         flats = flat_alike(*[array for array in arrays if array is not None])
