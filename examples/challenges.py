@@ -21,6 +21,7 @@ from minigrad.nn.utils import clip_grad_norm_
 import minigrad
 from minigrad import nn, optim
 from minigrad.data.datasets import Digits
+from minigrad.files import writing
 
 mpl.use("Agg")
 from matplotlib.figure import Figure
@@ -123,7 +124,8 @@ def main(arguments: list[str] | None = None) -> tuple[dict[str, list[float]], ..
         axes.legend(fontsize=8)
         axes.grid(alpha=0.3)
     options.output.mkdir(parents=True, exist_ok=True)
-    figure.savefig(options.output / "challenges.png", dpi=100)
+    with writing(options.output / "challenges.png") as file:
+        figure.savefig(file, dpi=100)
     print(f"  {options.output / 'challenges.png'}")
     return results
 

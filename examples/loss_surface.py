@@ -21,6 +21,7 @@ from minigrad.nn.utils import parameters_to_vector, vector_to_parameters
 import minigrad
 from minigrad import nn, optim
 from minigrad.data.datasets import Digits
+from minigrad.files import writing
 
 mpl.use("Agg")
 from matplotlib.figure import Figure
@@ -113,7 +114,8 @@ def main(arguments: list[str] | None = None) -> list[float]:
     )
     right.set_ylabel(f"{shares[1]:.0%} of the walk")
     options.output.mkdir(parents=True, exist_ok=True)
-    figure.savefig(options.output / "surface.png", dpi=100, bbox_inches="tight")
+    with writing(options.output / "surface.png") as file:
+        figure.savefig(file, dpi=100, bbox_inches="tight")
     print(f"  {options.output / 'surface.png'}")
     return [loss(walk[0]), loss(walk[-1]), deep(path[0]), deep(path[-1])]
 

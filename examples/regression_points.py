@@ -19,6 +19,7 @@ import minigrad
 from minigrad import nn, optim
 from minigrad.data import DataLoader, Dataset
 from minigrad.data.datasets import embedded_clothing
+from minigrad.files import writing
 
 mpl.use("Agg")
 from matplotlib.figure import Figure
@@ -95,7 +96,8 @@ def main(arguments: list[str] | None = None) -> float:
             x, y = ((point[i].numpy() + 1) * SIZE / 2).tolist()
             axes.plot(x, y, mark, color=colour, markersize=10, markeredgewidth=2)
         axes.axis("off")
-    figure.savefig(options.output / "points.png", dpi=100)
+    with writing(options.output / "points.png") as file:
+        figure.savefig(file, dpi=100)
     print(f"  {options.output / 'points.png'}")
     return pixels
 

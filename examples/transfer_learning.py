@@ -23,6 +23,7 @@ import minigrad
 from minigrad import nn, optim
 from minigrad.data import DataLoader, TensorDataset
 from minigrad.data.datasets import embedded_clothing
+from minigrad.files import writing
 
 mpl.use("Agg")
 from matplotlib.figure import Figure
@@ -123,7 +124,8 @@ def main(arguments: list[str] | None = None) -> tuple[float, float]:
         title=f"T-shirt, dress or shirt, from {options.pictures} pictures of each",
     )
     axes.legend()
-    figure.savefig(options.output / "curves.png", dpi=100)
+    with writing(options.output / "curves.png") as file:
+        figure.savefig(file, dpi=100)
     print(f"  {options.output / 'curves.png'}")
     return curves["frozen features, new head"][-1], curves["from scratch"][-1]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 
-from minigrad.files import write_atomically
+from minigrad.files import writing
 
 mpl.use("Agg")  # files only; no screen is needed
 from matplotlib.figure import Figure
@@ -21,9 +20,8 @@ MOST_CLASSES = 60  # in a confusion matrix that can still be read
 
 
 def _save(figure: Figure, path: Path) -> None:
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=110)
-    write_atomically(path, content.getvalue())
+    with writing(path) as file:
+        figure.savefig(file, format="png", dpi=110)
 
 
 def draw_curves(records: Sequence[dict[str, Any]], path: Path) -> None:

@@ -102,7 +102,8 @@ def _adam_part(
         square = kept_square * v[i] + new_square * gradient * gradient
         m[i], v[i] = mean, square
         if largest.size:
-            square = square if square > largest[i] or square != square else largest[i]  # NaN stays
+            most = square if square > largest[i] else largest[i]
+            square = most if square == square else square  # NaN stays, in either
             largest[i] = square
         p[i] = x - size * (mean / (np.sqrt(square) / correction + epsilon))
 

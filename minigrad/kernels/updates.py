@@ -15,19 +15,25 @@ from minigrad.kernels.layout import flat_alike
 class Formula(NamedTuple):
     """What the kernels of a formula take."""
 
-    options: tuple[str, ...]  # in the order of the kernels
+    options: dict[str, Callable[[Any], float]]  # in the order of the kernels, each with its type
     needed: int  # arrays that must be there: the parameter, its gradient, and state
     most: int  # arrays with those that may be None
 
 
+def _numbers(*names: str) -> dict[str, Callable[[Any], float]]:
+    return dict.fromkeys(names, float)
+
+
 FORMULAS: dict[str, Formula] = {
-    "sgd": Formula(("lr", "momentum", "decay", "fresh", "nesterov", "maximize"), 2, 3),
+    "sgd": Formula(_numbers("lr", "momentum", "decay", "fresh") | {"nesterov": bool, "maximize": bool}, 2, 3),
     "adam": Formula(
-        ("lr", "step_size", "root_correction", "beta1", "beta2", "eps", "decay", "decoupled", "maximize"), 4, 5
+        _numbers("lr", "step_size", "root_correction", "beta1", "beta2", "eps", "decay")
+        | {"decoupled": bool, "maximize": bool},
+        4,
+        5,
     ),
-    "rmsprop": Formula(("lr", "alpha", "eps", "decay", "momentum", "maximize"), 3, 5),
+    "rmsprop": Formula(_numbers("lr", "alpha", "eps", "decay", "momentum") | {"maximize": bool}, 3, 5),
 }
-_FLAGS = {"nesterov", "decoupled", "maximize"}  # options that are true or false; the others are numbers
 
 Update = tuple[Callable[..., None], Sequence[Any]]
 Gathered = dict[tuple[Any, ...], list[list[Any]]]  # rows of flat arrays, by (formula, its options, dtype)
@@ -47,7 +53,7 @@ def gathered(updates: Sequence[Update], dtypes: Collection[Any]) -> tuple[Gather
             rest.append((formula, arrays))
         else:
             given = formula.keywords  # type: ignore[attr-defined]
-            options = tuple([(bool if o in _FLAGS else float)(given[o]) for o in FORMULAS[name].options])
+            options = tuple([kind(given[option]) for option, kind in FORMULAS[name].options.items()])
             together.setdefault((name, options, row[0].dtype), []).append(row)
     return together, rest
 
@@ -55,12 +61,15 @@ def gathered(updates: Sequence[Update], dtypes: Collection[Any]) -> tuple[Gather
 def _flat_row(formula: Formula, arrays: Sequence[Any], dtypes: Collection[Any]) -> list[Any] | None:
     """The arrays of one update as flat memory, or None if a kernel cannot take them."""
     p, g, *state = arrays
-    kept = [a for a in state if a is not None]
-    if p.dtype not in dtypes or any(a is None for a in state[: formula.needed - 2]):
+    if p.dtype not in dtypes or g.dtype != p.dtype or not writable(p):
         return None
-    if g.dtype != p.dtype or not writable(p) or not all(a.dtype == p.dtype and writable(a) for a in kept):
-        return None
-    flats = flat_alike(p, g, *kept)
+    for i, a in enumerate(state, 2):
+        if a is None:
+            if i < formula.needed:
+                return None
+        elif a.dtype != p.dtype or not writable(a):
+            return None
+    flats = flat_alike(*[a for a in arrays if a is not None])
     if flats is None:
         return None
     found = iter(flats)
