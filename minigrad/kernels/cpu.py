@@ -31,6 +31,7 @@ from minigrad.kernels.reference import (
     uniform,
 )
 from minigrad.kernels.threads import evenly, parallel, workers
+from minigrad.kernels.updates import share_memory
 
 __all__ = [
     "add",
@@ -113,6 +114,9 @@ def _choose(x: np.ndarray, mask: np.ndarray, out: np.ndarray | None = None) -> n
 
 def update(updates: Sequence[tuple[Callable[..., None], Sequence[Any]]]) -> None:
     """As reference.update, block by block, all updates shared out among the threads together."""
+    if share_memory(updates):
+        reference.update(updates)
+        return
     jobs: list[tuple[Callable[..., None], list[Any]]] = []
     for formula, arrays in updates:
         flats = flat_alike(*[array for array in arrays if array is not None])

@@ -53,11 +53,13 @@ class Adam(Optimizer):
             },
         )
 
+    def initial_state(self, parameter: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        state = {"step": 0.0, "exp_avg": zeros_state(parameter), "exp_avg_sq": zeros_state(parameter)}
+        if group["amsgrad"]:
+            state["max_exp_avg_sq"] = zeros_state(parameter)
+        return state
+
     def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Update:
-        if not state:
-            state.update(step=0.0, exp_avg=zeros_state(parameter), exp_avg_sq=zeros_state(parameter))
-            if group["amsgrad"]:
-                state["max_exp_avg_sq"] = zeros_state(parameter)
         state["step"] += 1
         lr, (beta1, beta2) = group["lr"], group["betas"]
         return Update(
