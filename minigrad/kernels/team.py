@@ -247,8 +247,11 @@ def call(function: Any, *arguments: Any, alone: bool = False) -> Any:
     try:
         wanted = get_num_threads() - 1
         if _team[HELPERS] != wanted:
-            while len(_helpers) < wanted:
-                _helpers.append(_Helper(_team, len(_helpers)))
+            try:
+                while len(_helpers) < wanted:
+                    _helpers.append(_Helper(_team, len(_helpers)))
+            except RuntimeError:  # no more threads can be started: those that there are do the work
+                wanted = len(_helpers)
             _team[HELPERS] = wanted
         for helper in _helpers[:wanted]:
             if helper.asleep:
