@@ -6,7 +6,7 @@ import copy
 import pickle
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -14,6 +14,13 @@ import torch
 import minigrad
 
 LIBRARIES = (minigrad, torch)
+
+
+class Pair(NamedTuple):
+    """Two tensors."""
+
+    first: Any
+    second: Any
 
 
 def outcome(call: Callable[[Any], Any], library: Any) -> Any:
@@ -370,7 +377,65 @@ def _shown_over_several_lines(m: Any) -> Any:
     return str(net), str(Shown())
 
 
+def _hooks_removed_twice(m: Any) -> Any:
+    module, x, seen = m.nn.ReLU(), m.ones(2, requires_grad=True), []
+    for register in (module.register_forward_hook, x.register_hook):
+        first = register(lambda *_: seen.append("first"))
+        first.remove()
+        register(lambda *_: seen.append("second"))
+        first.remove()  # must not take off the second
+    module(x).sum().backward()
+    with module.register_forward_hook(lambda *_: seen.append("inside")):
+        module(x)
+    module(x)
+    return seen
+
+
+def _hooks_changed_while_they_run(m: Any) -> Any:
+    module, seen, handles = m.nn.ReLU(), [], []
+
+    def first(*_: Any) -> None:
+        seen.append(1)
+        handles[0].remove()
+        handles[1].remove()
+        module.register_forward_hook(lambda *_: seen.append(3))
+
+    handles.append(module.register_forward_hook(first))
+    handles.append(module.register_forward_hook(lambda *_: seen.append(2)))
+    module(m.ones(1))
+    module(m.ones(1))
+    return seen
+
+
+def _backward_hook_of_a_named_tuple(m: Any) -> Any:
+    class Two(m.nn.Module):  # type: ignore[misc]
+        def forward(self, x: Any) -> Any:
+            return Pair(x * 2, x * 3)
+
+    module, seen, x = Two(), [], m.ones(2, requires_grad=True)
+    module.register_full_backward_hook(lambda _, given, taken: seen.append([g.tolist() for g in (*given, *taken)]))
+    y = module(x)
+    (y.first + y.second).sum().backward()
+    return type(y).__name__, seen, x.grad.tolist()
+
+
+def _pre_hook_with_keywords(m: Any, result: Any) -> Any:
+    class Scaled(m.nn.Module):  # type: ignore[misc]
+        def forward(self, x: Any, by: float = 2.0) -> Any:
+            return x * by
+
+    module = Scaled()
+    module.register_forward_pre_hook(lambda _, args, kwargs: result(args, kwargs), with_kwargs=True)
+    return module(m.ones(1)).tolist()
+
+
 SITUATIONS: dict[str, Callable[[Any], Any]] = {
+    "hooks removed twice": _hooks_removed_twice,
+    "hooks changed while they run": _hooks_changed_while_they_run,
+    "backward hook of a named tuple": _backward_hook_of_a_named_tuple,
+    "pre-hook that gives keywords": lambda m: _pre_hook_with_keywords(m, lambda args, kwargs: (args, {"by": 5.0})),
+    "pre-hook that gives arguments only": lambda m: _pre_hook_with_keywords(m, lambda args, kwargs: args),
+    "pre-hook that gives a list": lambda m: _pre_hook_with_keywords(m, lambda args, kwargs: [args, kwargs]),
     "a layer called forward": _clash,
     "repeated layers are shown once": _repeated,
     "a module with a train of its own": _with_a_train_of_its_own,
