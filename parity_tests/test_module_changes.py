@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import minigrad
+from minigrad.nn import averaging
 
 LIBRARIES = (minigrad, torch)
 
@@ -429,7 +430,67 @@ def _pre_hook_with_keywords(m: Any, result: Any) -> Any:
     return module(m.ones(1)).tolist()
 
 
+def _batch_norm(m: Any, change: Callable[[Any], Any], training: bool) -> Any:
+    norm, x = m.nn.BatchNorm1d(2), m.tensor([[1.0, 2.0], [5.0, 6.0]])
+    norm.running_mean.add_(3)
+    change(norm)
+    y = norm.train(training)(x)
+    return [None if t is None else [round(v, 4) for v in t.flatten().tolist()] for t in (y, *norm.buffers())]
+
+
+def _reset(m: Any, make: Callable[[Any], Any]) -> Any:
+    module = make(m.nn)
+    for tensor in (*module.parameters(), *module.buffers()):
+        tensor.detach().fill_(7)
+    module.reset_parameters()
+    return [tensor.flatten().tolist() for tensor in (*module.parameters(), *module.buffers())]
+
+
+def _averaged_buffers(m: Any) -> Any:
+    swa = torch.optim.swa_utils if m is torch else averaging
+    model = m.nn.BatchNorm1d(1)
+    average = swa.AveragedModel(model, use_buffers=True)
+    for step in range(4):
+        model.running_mean.add_(step)
+        model.num_batches_tracked.add_(step * step)
+        average.update_parameters(model)
+    return [buffer.tolist() for buffer in average.buffers()], list(average.state_dict())
+
+
+def _leave_out_the_statistics(norm: Any) -> None:
+    norm.running_mean = norm.running_var = None
+
+
+def _stop_tracking(norm: Any) -> None:
+    norm.track_running_stats = False
+
+
+def _stop_counting(norm: Any) -> None:
+    norm.num_batches_tracked = None
+
+
+def _filled(m: Any, *shape: int, **options: Any) -> Any:
+    return tuple(m.nn.init.kaiming_uniform_(m.zeros(*shape), **options).shape)
+
+
 SITUATIONS: dict[str, Callable[[Any], Any]] = {
+    "batch norm that stops tracking": lambda m: _batch_norm(m, _stop_tracking, True),
+    "batch norm that stopped tracking, evaluated": lambda m: _batch_norm(m, _stop_tracking, False),
+    "batch norm without statistics": lambda m: _batch_norm(m, _leave_out_the_statistics, True),
+    "batch norm without statistics, evaluated": lambda m: _batch_norm(m, _leave_out_the_statistics, False),
+    "batch norm without a count": lambda m: _batch_norm(m, _stop_counting, True),
+    "batch norm with new statistics": lambda m: _batch_norm(m, lambda norm: norm.reset_running_stats(), False),
+    "reset BatchNorm2d": lambda m: _reset(m, lambda nn: nn.BatchNorm2d(2)),
+    "reset LayerNorm": lambda m: _reset(m, lambda nn: nn.LayerNorm(2)),
+    "reset GroupNorm": lambda m: _reset(m, lambda nn: nn.GroupNorm(1, 2)),
+    "reset InstanceNorm2d": lambda m: _reset(m, lambda nn: nn.InstanceNorm2d(2, affine=True)),
+    "averaged buffers": _averaged_buffers,
+    "embedding with every option": lambda m: str(m.nn.Embedding(3, 2, 1, 2.0, 1.0, True)),
+    "gains": lambda m: [m.nn.init.calculate_gain(name) for name in ("selu", "conv1d", "conv_transpose2d", "tanh")],
+    "gain of no number": lambda m: m.nn.init.calculate_gain("leaky_relu", "steep"),
+    "initial values for nothing": lambda m: (_filled(m, 3, 0), _filled(m, 0, 3), _filled(m, 0)),
+    "initial values for integers": lambda m: m.nn.init.normal_(m.zeros(2, dtype=m.int64)),
+    "a negative deviation": lambda m: m.nn.init.normal_(m.zeros(2), 0.0, -1.0),
     "hooks removed twice": _hooks_removed_twice,
     "hooks changed while they run": _hooks_changed_while_they_run,
     "backward hook of a named tuple": _backward_hook_of_a_named_tuple,
@@ -492,6 +553,7 @@ SITUATIONS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Initializing zero-element")
 @pytest.mark.parametrize("call", SITUATIONS.values(), ids=SITUATIONS)
 def test_changed_modules_behave_as_torchs_do(call: Any) -> None:
     ours, theirs = (outcome(call, library) for library in LIBRARIES)
