@@ -46,6 +46,10 @@ class Hooks:
         for hook, with_kwargs in list(self.forward_pre.values()):
             changed = hook(module, args, kwargs) if with_kwargs else hook(module, args)
             if changed is not None and with_kwargs:
+                if not isinstance(changed, tuple) or len(changed) != 2:
+                    raise RuntimeError(
+                        f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {changed}."
+                    )
                 args, kwargs = changed
             elif changed is not None:
                 args = changed if isinstance(changed, tuple) else (changed,)
@@ -85,7 +89,9 @@ class _Watch:
         passed = Passage.apply(*[outputs[i] for i in self.places], watch=self._at_the_output)
         for i, y in zip(self.places, passed, strict=True):
             outputs[i] = y
-        return type(output)(outputs) if several else outputs[0]
+        if not several:
+            return outputs[0]
+        return type(output)(*outputs) if hasattr(output, "_fields") else type(output)(outputs)
 
     def _at_the_output(self, grads: tuple[Any, ...]) -> tuple[Any, ...]:
         found = dict(zip(self.places, grads, strict=True))

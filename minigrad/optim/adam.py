@@ -24,7 +24,7 @@ class Adam(Optimizer):
     Source: Kingma & Ba 2014, arXiv 1412.6980; torch documentation, "Adam", for the place of ε.
 
     Raises:
-        ValueError: for a negative option or a β outside [0, 1).
+        ValueError: for a negative option, a β outside [0, 1), or only one β that is a tensor.
     """
 
     def __init__(
@@ -40,6 +40,8 @@ class Adam(Optimizer):
         decoupled_weight_decay: bool = False,
     ) -> None:
         check_non_negative(lr=lr, eps=eps, weight_decay=weight_decay)
+        if isinstance(betas[0], Tensor) != isinstance(betas[1], Tensor):
+            raise ValueError("betas must be either both floats or both Tensors")
         super().__init__(
             params,
             {

@@ -53,7 +53,7 @@ class Optimizer:
             cls.__init__ = _refusing_torchs_machinery(cls.__init__)  # type: ignore[method-assign]
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
-        if isinstance(params, Tensor):
+        if isinstance(params, Tensor | dict):
             raise TypeError("params argument given to the optimizer should be an iterable of Tensors or dicts")
         self.defaults = defaults
         self.state: dict[Tensor, dict[str, Any]] = {}
@@ -66,12 +66,20 @@ class Optimizer:
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Adds parameters with options of their own."""
+        if not isinstance(param_group, dict):
+            raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
         given = param_group["params"]
+        if isinstance(given, set | frozenset):
+            raise TypeError(
+                "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets "
+                "will change between runs. Please use a list instead."
+            )
         params = [given] if isinstance(given, Tensor) else list(given)
         named = [isinstance(p, tuple) for p in params]
-        if any(named) != all(named) or any(("param_names" in group) != any(named) for group in self.param_groups):
+        mixed = any(named) and not all(named)
+        if mixed or any(group["params"] and ("param_names" in group) != any(named) for group in self.param_groups):
             raise ValueError("all optimizer params should be with/without names. Some param names are missing")
-        group = {**self.defaults, **param_group}
+        group = {**param_group, **{name: param_group.get(name, value) for name, value in self.defaults.items()}}
         if any(named):
             group["param_names"] = [name for name, _ in params]
             params = [p for _, p in params]
@@ -96,7 +104,7 @@ class Optimizer:
                 if set_to_none:
                     p.grad = None
                 elif p.grad is not None:
-                    p.grad = p.grad.detach().zero_()
+                    p.grad.detach_().zero_()
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Moves every parameter that has a gradient. A ``closure`` recomputes the loss first."""
@@ -146,7 +154,8 @@ class Optimizer:
             {**{k: v for k, v in group.items() if k != "params"}, "params": [numbers[id(p)] for p in group["params"]]}
             for group in self.param_groups
         ]
-        return {"state": {numbers[id(p)]: dict(state) for p, state in self.state.items()}, "param_groups": groups}
+        state = {numbers[id(p)]: dict(state) for p, state in self.state.items() if state}
+        return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continues from a ``state_dict`` (also torch's, with its tensors as arrays).
@@ -231,7 +240,7 @@ def check_betas(betas: tuple[float, float]) -> tuple[float, float]:
     for i, beta in enumerate(betas):
         if not 0.0 <= beta < 1.0:
             raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
-    return (betas[0], betas[1])
+    return (float(betas[0]), float(betas[1]))
 
 
 def check_non_negative(**options: float) -> None:
