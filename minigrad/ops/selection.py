@@ -9,7 +9,7 @@ import numpy as np
 from minigrad.device import to_host
 from minigrad.dtypes import element_of
 from minigrad.function import Function, TensorBase, why_not_broadcast, wrap
-from minigrad.ops.promotion import as_tensor_operand, cast, number, promote, raw
+from minigrad.ops.promotion import as_tensor_operand, cast, number, promote, raw, unchanged
 
 
 class Maximum(Function):
@@ -114,7 +114,7 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     if min is None and max is None:
         raise RuntimeError("clamp: At least one of 'min' or 'max' must not be None")
     for limit in (min, max):
-        x = x if limit is None else promote(x, limit, lambda value, dtype: value)[0]
+        x = x if limit is None else promote(x, limit, unchanged)[0]
     low, high = (limit if limit is None else promote(x, limit, element_of)[1] for limit in (min, max))
     return Clamp.apply(x, low, high)
 
@@ -159,7 +159,9 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
                 "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
                 f"{value.array.ndim} dimension(s)."
             )
-        return where(mask, cast(value, input.array.dtype), input)
+        if input.array.dtype.kind == "f":
+            return where(mask, cast(value, input.array.dtype), input)
+        value = to_host(value.array).item()
     return Where.apply(mask, element_of(number(value), input.array.dtype), input)
 
 
@@ -186,6 +188,18 @@ ge = _comparison("ge", np.greater_equal)
 logical_and = _comparison("logical_and", np.logical_and, numbers=False)
 logical_or = _comparison("logical_or", np.logical_or, numbers=False)
 logical_xor = _comparison("logical_xor", np.logical_xor, numbers=False)
+
+
+def bitwise(ufunc: Any, input: Any, other: Any) -> Any:
+    """A bitwise operation of integers or bools, element by element: what ``&``, ``|`` and ``^`` do.
+
+    Raises:
+        NotImplementedError: for floating operands.
+    """
+    x, y = promote(input, other)
+    if (x if isinstance(x, TensorBase) else y).array.dtype.kind == "f":
+        raise NotImplementedError(f"{ufunc.__name__} is not implemented for floating tensors")
+    return wrap(ufunc(raw(x), raw(y)))
 
 
 def logical_not(input: Any) -> Any:
