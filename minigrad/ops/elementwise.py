@@ -92,7 +92,7 @@ class TruncDiv(Function):
 
     def forward(self, x: Any, y: Any) -> Any:
         with np.errstate(divide="ignore", invalid="ignore"):
-            if np.result_type(x, y).kind == "f":
+            if (x if hasattr(x, "dtype") else y).dtype.kind == "f":
                 return np.trunc(x / y)
             rest = np.remainder(x, y)  # has y's sign, so a quotient below 0 was rounded away from 0
             return np.floor_divide(x, y) + ((rest != 0) & ((x < 0) != (y < 0)))
