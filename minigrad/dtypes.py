@@ -113,6 +113,8 @@ def element_of(value: Any, dtype: DType) -> Any:
     """
     if dtype.kind == "b":
         return dtype.type(builtins.bool(value))
+    if dtype.kind == "f" and not 65504 < abs(value) < np.inf:  # fits any floating dtype
+        return dtype.type(value)
     if not in_range(np.asarray(value), dtype):
         raise RuntimeError(f"value cannot be converted to type {dtype} without overflow: {value}")
     if dtype.kind == "f":

@@ -27,7 +27,7 @@ import signal
 import tempfile
 import traceback
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import DupFd

@@ -15,7 +15,7 @@ from minigrad.inplace import refuse_overlapping_write
 from minigrad.kernels import sums
 from minigrad.kernels.precision import rounded, widened
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, raised, rounded_once, to_floating
-from minigrad.ops.selection import logical_and, where
+from minigrad.ops.selection import logical_or, where
 
 
 class Relu(Function):
@@ -212,8 +212,8 @@ def _floating(name: str, input: Any) -> Any:
 
 def relu6(input: Any, inplace: bool = False) -> Any:
     """min(max(x, 0), 6); the gradient at both kinks is 0."""
-    inside = logical_and(input > 0, input < 6)
-    return _in_place_if(inplace, input, where(inside, input, input.detach().clamp(0, 6)))
+    outside = logical_or(input <= 0, input >= 6)  # NaN is not: its gradient passes, as in relu
+    return _in_place_if(inplace, input, where(outside, input.detach().clamp(0, 6), input))
 
 
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:

@@ -112,6 +112,11 @@ def wrapped(value: Any, dtype: dtypes.DType) -> Any:
     return (value - int(limits.min)) % 2**limits.bits + int(limits.min)
 
 
+def unchanged(value: Any, dtype: dtypes.DType) -> Any:
+    """A Python number as it is, for what is not computed in ``dtype`` (true division, limits still to be compared)."""
+    return value
+
+
 def promote(x: Any, y: Any, fit: Any = wrapped) -> tuple[Any, Any]:
     """Both operands in the dtype of their result. A number stays a number, made to ``fit`` beside integers."""
     if isinstance(x, TensorBase) and isinstance(y, TensorBase):

@@ -62,6 +62,8 @@ class Prod(Function):
         (x,) = self.saved_tensors
         if not self.keepdim:
             grad = grad.unsqueeze(self.dim)
+        if x.array.shape[self.dim] == 1:
+            return grad, None, None
         if not to_host(np.any(x.array == 0)):
             return grad * (Prod.apply(x, self.dim, True) / x), None, None
         last = x.transpose(self.dim, -1)
