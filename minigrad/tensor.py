@@ -14,6 +14,7 @@ from minigrad import autograd, dtypes, ops
 from minigrad.device import device, device_of, get_default_device, is_on, pinned, to_device, to_host
 from minigrad.function import TensorBase, tensor_class, wrap
 from minigrad.grad_mode import is_grad_enabled
+from minigrad.kernels.precision import rounded
 from minigrad.random import default_generator
 
 
@@ -601,11 +602,11 @@ def as_array(data: Any, dtype: Any = None) -> np.ndarray:
     array = np.array(data if isinstance(data, np.ndarray | np.generic) else _without_tensors(data))
     _refuse_no_numbers(data, array)
     if isinstance(data, np.ndarray | np.generic):
-        return array.astype(dtypes.as_dtype(array.dtype if dtype is None else dtype))
+        return rounded(array, dtypes.as_dtype(array.dtype if dtype is None else dtype))
     chosen = _dtype_of_nested(data, array) if dtype is None else dtypes.as_dtype(dtype)
     if chosen.kind in "iu" and array.dtype.kind in "iuf" and not dtypes.in_range(array, chosen):
         raise RuntimeError(f"a value cannot be converted to type {chosen} without overflow")
-    return array.astype(chosen)
+    return rounded(array, chosen)
 
 
 def _refuse_no_numbers(data: Any, array: np.ndarray) -> None:

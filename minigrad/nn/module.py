@@ -262,6 +262,10 @@ class Module:
         """``to("gpu")``, or the GPU of this number."""
         return self.to("gpu" if device is None else f"gpu:{device}")
 
+    def half(self) -> Self:
+        """Floating parameters and buffers as float16."""
+        return self.to(dtypes.float16)
+
     def float(self) -> Self:
         """Floating parameters and buffers as float32."""
         return self.to(dtypes.float32)

@@ -13,8 +13,16 @@ from minigrad.function import Function, only_made
 from minigrad.grad_mode import is_grad_enabled, no_grad
 from minigrad.kernels import sums
 from minigrad.kernels.precision import rounded, widened
-from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, raised, rounded_once, to_floating
-from minigrad.ops.selection import logical_and, where
+from minigrad.ops.promotion import (
+    as_tensor_operand,
+    cast,
+    normalize_dim,
+    numpy_names,
+    raised,
+    rounded_once,
+    to_floating,
+)
+from minigrad.ops.selection import logical_and, logical_not, logical_or, where
 
 
 class Relu(Function):
@@ -157,6 +165,7 @@ def tanh(input: Any) -> Any:
     return Tanh.apply(to_floating(as_tensor_operand("tanh", input)))
 
 
+@numpy_names
 def softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
     """e^x over dimension ``dim``, scaled so that it sums to 1.
 
@@ -167,6 +176,7 @@ def softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
     return _over_dim("softmax", Softmax, input, dim, dtype)
 
 
+@numpy_names
 def log_softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
     """ln softmax(x), computed without leaving the logarithm.
 
@@ -197,7 +207,7 @@ def _over_dim(name: str, function: type[Function], input: Any, dim: int | None, 
 
 def relu6(input: Any, inplace: bool = False) -> Any:
     """min(max(x, 0), 6); the gradient at both kinks is 0."""
-    inside = logical_and(input > 0, input < 6)
+    inside = logical_not(logical_or(input <= 0, input >= 6))  # a NaN stays what it is
     return _in_place_if(inplace, input, where(inside, input, input.detach().clamp(0, 6)))
 
 
@@ -213,8 +223,9 @@ def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
 
 @rounded_once
 def _elu(x: Any, alpha: float) -> Any:
-    below = where(x > 0, 0.0, x)  # eˣ of a large x would overflow, and its gradient with it
-    return where(x > 0, x, alpha * below.expm1())
+    negative = x <= 0  # a NaN is not, and stays what it is
+    below = where(negative, x, 0.0)  # eˣ of a large x would overflow, and its gradient with it
+    return where(negative, alpha * below.expm1(), x)
 
 
 def silu(input: Any, inplace: bool = False) -> Any:
@@ -235,8 +246,8 @@ def hardswish(input: Any, inplace: bool = False) -> Any:
 @rounded_once
 def _hardswish(x: Any) -> Any:
     inside = logical_and(x > -3, x < 3)
-    ramp = where(inside, x * (x + 3) / 6, 0.0)
-    return where(x >= 3, x, ramp)
+    ramp = where(inside, x, 0.0)
+    return where(inside, ramp * (ramp + 3) / 6, where(x <= -3, x * 0.0, x))
 
 
 @rounded_once

@@ -123,9 +123,14 @@ def addmm(input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1
     """β · input + α · mat1 mat2. With β = 0 the input counts for nothing, not even where it is NaN or infinite.
 
     Raises:
-        RuntimeError: if one is no matrix, or the sizes do not fit.
+        RuntimeError: if one is no matrix, or the sizes or dtypes do not fit.
     """
     product = mm(mat1, mat2)
+    if input.array.dtype != mat1.array.dtype:
+        raise RuntimeError(
+            f"self and mat2 must have the same dtype, but got {input.array.dtype} and {mat2.array.dtype}; "
+            "convert one with .to(dtype)"
+        )
     x = input.expand(*product.shape)
     scaled = product if alpha == 1 else alpha * product
     if beta == 0:

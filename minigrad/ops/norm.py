@@ -110,7 +110,7 @@ def batch_norm(
 
     Raises:
         ValueError: in training, if there is only one value per channel (its variance says nothing); if eps is not
-            positive.
+            positive; if only one of the running statistics is given.
         RuntimeError: if a statistic or parameter does not have C elements, or none are given in evaluation.
     """
     x = as_tensor_operand("batch_norm", input)
@@ -133,6 +133,7 @@ def batch_norm(
         if running_mean is None or running_var is None:
             raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
         return _normalize_by_running(x, running_mean, running_var, weight, bias, eps, relu)
+    _refuse_one_statistic(running_mean, running_var)
     count = x.array.size // max(channels, 1)
     if count == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(x.array.shape)}")
@@ -142,6 +143,11 @@ def batch_norm(
     if running_var is not None:
         _move(running_var, var, 1 - momentum, momentum * count / max(count - 1, 1))
     return y
+
+
+def _refuse_one_statistic(mean: Any, var: Any) -> None:
+    if (mean is None) != (var is None):
+        raise ValueError("running_mean and running_var must either both be None or neither be None")
 
 
 def _move(running: Any, batch: Any, keep: float, share: float) -> None:
@@ -183,7 +189,7 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
 
     Raises:
         RuntimeError: if the channels do not divide into the groups.
-        ValueError: if a group has one value only.
+        ValueError: if a group has one value only, in a batch of one.
     """
     x = as_tensor_operand("group_norm", input)
     if x.array.ndim < 2:
@@ -194,7 +200,7 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
             f"Expected number of channels in input to be divisible by num_groups, but got input of shape "
             f"{list(x.array.shape)} and num_groups={num_groups}"
         )
-    if n * num_groups == x.array.size != 0:
+    if x.array.size == num_groups:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(x.array.shape)}")
     grouped = _wide(x).reshape(n, num_groups, x.array.size // max(n * num_groups, 1))  # N C … -> N G C/G·…
     y = _standardized(grouped, (2,), eps).reshape(*x.array.shape)
@@ -217,7 +223,7 @@ def instance_norm(
     move towards the mean over the batch of the pictures' own, and normalise if ``use_input_stats`` is false.
 
     Raises:
-        ValueError: if a channel has one value only.
+        ValueError: if a channel has one value only, or only one of the running statistics is given.
         RuntimeError: if a statistic or parameter does not have C elements, or none are given when they are needed.
     """
     x = as_tensor_operand("instance_norm", input)
@@ -225,6 +231,7 @@ def instance_norm(
         raise RuntimeError(f"instance_norm: expected an input of at least 3 dimensions, got {list(x.array.shape)}")
     if not use_input_stats:
         return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
+    _refuse_one_statistic(running_mean, running_var)
     n, channels, *spatial = x.array.shape
     if n and x.array.size == n * channels:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {list(x.array.shape)}")

@@ -8,10 +8,11 @@ import numpy as np
 
 from minigrad.function import wrap
 from minigrad.ops.indexing import TakeAlongDim
-from minigrad.ops.promotion import as_tensor_operand, normalize_dim
+from minigrad.ops.promotion import as_tensor_operand, normalize_dim, numpy_names
 from minigrad.ops.reduce import ValuesAndIndices
 
 
+@numpy_names
 def sort(input: Any, dim: int = -1, descending: bool = False, stable: bool = False) -> ValuesAndIndices:
     """The elements in order along ``dim``, and where each was; NaN counts as the largest.
 
@@ -32,6 +33,7 @@ def _order(x: Any, dim: int, descending: bool) -> Any:
     return (x.shape[dim] - 1 - np.argsort(x[backwards], axis=dim, kind="stable")[backwards]).astype(np.int64)
 
 
+@numpy_names
 def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesAndIndices:
     """The ``k`` largest (or smallest) elements along ``dim``, in order, and where they were.
 
@@ -49,6 +51,7 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
     return ValuesAndIndices(values.narrow(dim, 0, k), indices.narrow(dim, 0, k))
 
 
+@numpy_names
 def argsort(input: Any, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
     """Where each element of the sorted tensor was."""
     return sort(input, dim, descending, stable).indices
