@@ -385,6 +385,38 @@ def test_activations_pass_nan_on_with_its_gradient() -> None:
         assert x.grad.item() == 1
 
 
+@pytest.mark.parametrize("function", [F.silu, F.gelu, lambda x: F.gelu(x, approximate="tanh")])
+def test_an_infinite_gradient_is_multiplied_once_by_the_slope(function: Any) -> None:
+    x = minigrad.zeros(1, requires_grad=True)
+    function(x).backward(minigrad.tensor([math.inf]))
+    assert x.grad.tolist() == [math.inf]  # the slope is ½, of which no part may meet ∞ by itself
+
+
+@pytest.mark.parametrize("loss", [F.smooth_l1_loss, F.huber_loss], ids=lambda f: f.__name__)
+def test_an_infinite_distance_has_the_slope_of_a_large_one(loss: Any) -> None:
+    x = minigrad.tensor([math.inf, -math.inf, 0.5], requires_grad=True)
+    loss(x, minigrad.zeros(3), reduction="sum").backward()
+    assert x.grad.tolist() == [1, -1, 0.5]
+
+
+def test_the_gradient_of_a_weight_of_frozen_batch_norm_keeps_its_digits() -> None:
+    x = minigrad.tensor(np.random.default_rng(0).standard_normal((10_000, 2)).astype(np.float32) + 1000)
+    gradients = []
+    for dtype in (minigrad.float32, minigrad.float64):
+        w, b = minigrad.ones(2, dtype=dtype, requires_grad=True), minigrad.zeros(2, dtype=dtype, requires_grad=True)
+        mean, var = minigrad.full((2,), 1000.0, dtype=dtype), minigrad.ones(2, dtype=dtype)
+        F.batch_norm(x.to(dtype), mean, var, w, b).sum().backward()
+        gradients.append(w.grad.double().numpy())
+    np.testing.assert_allclose(gradients[0], gradients[1], rtol=1e-4)
+
+
+def test_a_sum_has_the_dtype_asked_for() -> None:
+    x = minigrad.ones(3, dtype=minigrad.int8)
+    for reduce in (minigrad.sum, minigrad.prod, lambda x, dtype: minigrad.cumsum(x, 0, dtype=dtype)):
+        assert reduce(x, dtype=minigrad.int8).dtype == minigrad.int8
+    assert minigrad.sum(x).dtype == minigrad.int64
+
+
 def test_addmm_with_beta_0_ignores_its_input() -> None:
     x = minigrad.full((2, 2), math.nan, requires_grad=True)
     y = minigrad.addmm(x, minigrad.ones(2, 3), minigrad.ones(3, 2), beta=0, alpha=2)

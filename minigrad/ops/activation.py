@@ -60,8 +60,7 @@ class Sigmoid(Function):
     """y = 1 / (1 + e⁻ˣ)        ∂L/∂x = ∂L/∂y · y·(1 − y)"""
 
     def forward(self, x: Any) -> Any:
-        z = np.exp(-np.abs(widened(x)))  # at most 1, so nothing overflows for any x
-        y = rounded(np.where(x >= 0, 1 / (1 + z), z / (1 + z)), x.dtype)
+        y = rounded(_sigmoid(widened(x)), x.dtype)
         self.save_for_backward(y)
         return y
 
@@ -74,6 +73,11 @@ class Sigmoid(Function):
     def formula(grad: Any, y: Any) -> Any:
         """The gradient of x."""
         return grad * (y * (1 - y))
+
+
+def _sigmoid(x: Any) -> Any:
+    z = np.exp(-np.abs(x))  # at most 1, so nothing overflows for any x
+    return np.where(x >= 0, 1 / (1 + z), z / (1 + z))
 
 
 class Tanh(Function):
@@ -216,26 +220,122 @@ def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) 
     return _in_place_if(inplace, input, where(input > 0, input, input * negative_slope))
 
 
+class Elu(Function):
+    """y = x above 0, α · (eˣ − 1) below        ∂L/∂x = ∂L/∂y above 0, ∂L/∂y · α · eˣ below"""
+
+    def forward(self, x: Any, alpha: float) -> Any:
+        self.alpha = alpha
+        self.save_for_backward(x)
+        below = np.expm1(np.minimum(widened(x), 0))  # eˣ of a large x would overflow
+        return rounded(np.where(x <= 0, alpha * below, x), x.dtype)  # a NaN stays what it is
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved_tensors
+        return self.formula(grad, x, self.alpha), None
+
+    @staticmethod
+    @rounded_once
+    def formula(grad: Any, x: Any, alpha: float) -> Any:
+        """The gradient of x."""
+        below = x <= 0
+        return grad * where(below, alpha * where(below, x, 0.0).exp(), 1.0)
+
+
+class Silu(Function):
+    """y = x · σ(x)        ∂L/∂x = ∂L/∂y · σ(x) · (1 + x · (1 − σ(x)))"""
+
+    def forward(self, x: Any) -> Any:
+        self.save_for_backward(x)
+        x, dtype = widened(x), x.dtype
+        return rounded(x * _sigmoid(x), dtype)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved_tensors
+        return self.formula(grad, x)
+
+    @staticmethod
+    @rounded_once
+    def formula(grad: Any, x: Any) -> Any:
+        """The gradient of x."""
+        y = sigmoid(x)
+        return grad * (y * (1 + x * (1 - y)))
+
+
+class Softplus(Function):
+    """y = ln(1 + e^(β·x)) / β        ∂L/∂x = ∂L/∂y · σ(β·x);  y = x where β·x is above the threshold"""
+
+    def forward(self, x: Any, beta: float, threshold: float) -> Any:
+        self.beta, self.threshold = beta, threshold
+        self.save_for_backward(x)
+        scaled = widened(x) * beta
+        small = np.log1p(np.exp(np.where(scaled > threshold, 0, scaled))) / beta
+        return rounded(np.where(scaled > threshold, x, small), x.dtype)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved_tensors
+        return self.formula(grad, x, self.beta, self.threshold), None, None
+
+    @staticmethod
+    @rounded_once
+    def formula(grad: Any, x: Any, beta: float, threshold: float) -> Any:
+        """The gradient of x."""
+        scaled = x * beta
+        above = scaled > threshold
+        return grad * where(above, 1.0, sigmoid(where(above, 0.0, scaled)))
+
+
+class Gelu(Function):
+    """y = x · Φ(x)        ∂L/∂x = ∂L/∂y · (Φ(x) + x · φ(x)), with φ = Φ′ the normal density"""
+
+    def forward(self, x: Any) -> Any:
+        self.save_for_backward(x)
+        x, dtype = widened(x), x.dtype
+        return rounded(0.5 * x * (1 + _erf(x / math.sqrt(2))), dtype)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved_tensors
+        return self.formula(grad, x)
+
+    @staticmethod
+    @rounded_once
+    def formula(grad: Any, x: Any) -> Any:
+        """The gradient of x."""
+        density = (x * x * -0.5).exp() / math.sqrt(2 * math.pi)
+        return grad * (0.5 * (1 + Erf.apply(x / math.sqrt(2))) + x * density)
+
+
+class GeluTanh(Function):
+    """y = x · (1 + t) / 2 with t = tanh u,  u = √(2/π) · (x + 0.044715·x³)
+
+    ∂L/∂x = ∂L/∂y · ((1 + t) / 2 + x/2 · (1 − t²) · ∂u/∂x)
+    """
+
+    def forward(self, x: Any) -> Any:
+        self.save_for_backward(x)
+        x, dtype = widened(x), x.dtype
+        return rounded(0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x))), dtype)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved_tensors
+        return self.formula(grad, x)
+
+    @staticmethod
+    @rounded_once
+    def formula(grad: Any, x: Any) -> Any:
+        """The gradient of x."""
+        t = tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x))
+        slope = math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x * x)
+        return grad * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope)
+
+
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """x above 0, α · (eˣ − 1) below (Clevert et al. 2015)."""
-    return _in_place_if(inplace, input, _elu(input, alpha))
-
-
-@rounded_once
-def _elu(x: Any, alpha: float) -> Any:
-    negative = x <= 0  # a NaN is not, and stays what it is
-    below = where(negative, x, 0.0)  # eˣ of a large x would overflow, and its gradient with it
-    return where(negative, alpha * below.expm1(), x)
+    return _in_place_if(inplace, input, Elu.apply(to_floating(as_tensor_operand("elu", input)), alpha))
 
 
 def silu(input: Any, inplace: bool = False) -> Any:
     """x · sigmoid(x) (Elfwing et al. 2017)."""
-    return _in_place_if(inplace, input, _silu(input))
-
-
-@rounded_once
-def _silu(x: Any) -> Any:
-    return x * sigmoid(x)
+    return _in_place_if(inplace, input, Silu.apply(to_floating(as_tensor_operand("silu", input))))
 
 
 def hardswish(input: Any, inplace: bool = False) -> Any:
@@ -250,27 +350,20 @@ def _hardswish(x: Any) -> Any:
     return where(inside, ramp * (ramp + 3) / 6, where(x <= -3, x * 0.0, x))
 
 
-@rounded_once
 def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """ln(1 + e^(β·x)) / β; x itself where β·x is above the threshold."""
-    scaled = input * beta
-    small = where(scaled > threshold, 0.0, scaled)
-    return where(scaled > threshold, input, small.exp().log1p() / beta)
+    return Softplus.apply(to_floating(as_tensor_operand("softplus", input)), beta, threshold)
 
 
-@rounded_once
 def gelu(input: Any, approximate: str = "none") -> Any:
     """x · Φ(x), with Φ the normal distribution function (Hendrycks & Gimpel 2016), or its tanh approximation.
 
     Raises:
         RuntimeError: for another ``approximate`` than ``"none"`` and ``"tanh"``.
     """
-    if approximate == "tanh":
-        inner = math.sqrt(2 / math.pi) * (input + 0.044715 * input * input * input)
-        return 0.5 * input * (1 + tanh(inner))
-    if approximate != "none":
+    if approximate not in ("none", "tanh"):
         raise RuntimeError("approximate argument must be either none or tanh.")
-    return 0.5 * input * (1 + Erf.apply(input / math.sqrt(2)))
+    return (Gelu if approximate == "none" else GeluTanh).apply(to_floating(as_tensor_operand("gelu", input)))
 
 
 class Erf(Function):

@@ -131,6 +131,8 @@ def addmm(input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1
             f"self and mat2 must have the same dtype, but got {input.array.dtype} and {mat2.array.dtype}; "
             "convert one with .to(dtype)"
         )
+    if product.array.dtype.kind != "f":  # torch cuts their fractions off
+        beta, alpha = int(beta), int(alpha)
     x = input.expand(*product.shape)
     scaled = product if alpha == 1 else alpha * product
     if beta == 0:
@@ -225,7 +227,7 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     lead = x.array.shape[:-1]
     rows = math.prod(lead)
     left = matmul(x.reshape(rows, first), weight.permute(1, 0, 2).reshape(first, out * second))  # rows o·j
-    result = (left.reshape(rows, out, second) * y.reshape(rows, 1, second)).sum(-1)
+    result = (left.reshape(rows, out, second) * y.reshape(rows, 1, second)).sum(-1, dtype=x.dtype)
     result = result if bias is None else result + bias
     return result.reshape(*lead, out)
 

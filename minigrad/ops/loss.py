@@ -275,7 +275,9 @@ def smooth_l1_loss(
 def _smooth_l1(x: Any, y: Any, beta: float) -> Any:
     difference = x - y
     size = difference.abs()
-    return where(size < beta, 0.5 * difference * difference / beta, size - 0.5 * beta)
+    far = size >= beta
+    near = where(far, 0.0, difference)  # the square of ∞ would have a slope of ∞, which where cannot take away
+    return where(far, size - 0.5 * beta, 0.5 * near * near / beta)
 
 
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
@@ -293,7 +295,9 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
 def _huber(x: Any, y: Any, delta: float) -> Any:
     difference = x - y
     size = difference.abs()
-    return where(size <= delta, 0.5 * difference * difference, delta * (size - 0.5 * delta))
+    far = size > delta
+    near = where(far, 0.0, difference)
+    return where(far, delta * (size - 0.5 * delta), 0.5 * near * near)
 
 
 def binary_cross_entropy(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from minigrad import kernels
-from minigrad.function import Function
+from minigrad.function import Function, wrap
 from minigrad.grad_mode import is_grad_enabled, no_grad
 from minigrad.kernels.precision import wide
 from minigrad.ops.activation import PassWherePositive
@@ -68,25 +70,26 @@ class BatchNormBackward(Function):
 
 
 class ScaleChannels(Function):
-    """y = x · a + b by channel        ∂L/∂x = ∂L/∂y · a,  ∂L/∂a = Σ ∂L/∂y · x,  ∂L/∂b = Σ ∂L/∂y
+    """y = (x − c) · a + b by channel        ∂L/∂x = ∂L/∂y · a,  ∂L/∂a = Σ ∂L/∂y · (x − c),  ∂L/∂b = Σ ∂L/∂y
 
-    With ``relu``, y is its ReLU, and ∂L/∂y passes where that is positive.
+    The centre c is a constant. With ``relu``, y is its ReLU, and ∂L/∂y passes where that is positive.
     """
 
-    def forward(self, x: Any, a: Any, b: Any, relu: bool = False) -> Any:
+    def forward(self, x: Any, centre: Any, a: Any, b: Any, relu: bool = False) -> Any:
         self.relu = relu
-        y = kernels.of(x).scale_channels(x, a, b, relu)
-        self.save_for_backward(x, a, *((y,) if relu else ()))
+        y = kernels.of(x).scale_channels(x, a, b - centre * a, relu)
+        self.save_for_backward(x, centre, a, *((y,) if relu else ()))
         return y
 
     def backward(self, grad: Any) -> Any:
-        x, a, *relu = self.saved_tensors
+        x, centre, a, *relu = self.saved_tensors
         grad = PassWherePositive.apply(grad, *relu) if relu else grad
-        dims, dtype = (0, *range(2, grad.ndim)), x.dtype
+        dims, by_channel, dtype = (0, *range(2, grad.ndim)), (1, -1, *(1,) * (grad.ndim - 2)), x.dtype
         grad = cast(grad, a.dtype)
-        need_x, need_a, need_b = self.needs_input_grad
-        dx = cast(grad * a.reshape(1, -1, *(1,) * (grad.ndim - 2)), dtype) if need_x else None
-        return dx, (grad * x).sum(dims) if need_a else None, grad.sum(dims) if need_b else None
+        need_x, _, need_a, need_b = self.needs_input_grad
+        dx = cast(grad * a.reshape(*by_channel), dtype) if need_x else None
+        da = (grad * (x - centre.reshape(*by_channel))).sum(dims) if need_a else None
+        return dx, None, da, grad.sum(dims) if need_b else None
 
 
 def batch_norm(
@@ -158,12 +161,11 @@ def _move(running: Any, batch: Any, keep: float, share: float) -> None:
 
 def _normalize_by_running(x: Any, mean: Any, var: Any, weight: Any, bias: Any, eps: float, relu: bool) -> Any:
     """(x − mean) / √(var + eps) · weight + bias, as one factor and one offset a channel."""
-    dtype = wide(x.dtype)
-    scale = 1 / (cast(var, dtype) + eps).sqrt()
+    mean, var = (cast(statistic.detach(), wide(x.dtype)) for statistic in (mean, var))
+    scale = 1 / (var + eps).sqrt()
     scale = scale if weight is None else scale * weight
-    offset = -cast(mean, dtype) * scale
-    offset = offset if bias is None else offset + bias
-    return ScaleChannels.apply(x, scale, offset, relu=relu)
+    offset = wrap(np.zeros_like(mean.array)) if bias is None else bias
+    return ScaleChannels.apply(x, mean, scale, cast(offset, scale.dtype), relu=relu)
 
 
 def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:

@@ -38,9 +38,11 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
     """The ``k`` largest (or smallest) elements along ``dim``, in order, and where they were.
 
     Raises:
-        RuntimeError: if there are fewer than ``k`` elements.
+        RuntimeError: if there are fewer than ``k`` elements, or for a bool tensor.
     """
     x = as_tensor_operand("topk", input)
+    if x.array.dtype.kind == "b":
+        raise RuntimeError("topk does not support bool tensors")
     dim = normalize_dim(dim, x.array.ndim)
     size = x.array.shape[dim] if x.array.ndim else 1
     if not 0 <= k <= size:

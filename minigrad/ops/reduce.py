@@ -176,7 +176,8 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
     x = raised(as_tensor_operand("sum", input))
     if dtype is not None:
         x = cast(x, np.dtype(dtype))
-    return Sum.apply(x, normalize_dims(dim, x.array.ndim), keepdim)
+    y = Sum.apply(x, normalize_dims(dim, x.array.ndim), keepdim)
+    return y if dtype is None else cast(y, np.dtype(dtype))
 
 
 @numpy_names
@@ -225,7 +226,8 @@ def cumsum(input: Any, dim: int, *, dtype: Any = None) -> Any:
     if dtype is not None:
         x = cast(x, np.dtype(dtype))
     dim = normalize_dim(dim, x.array.ndim)
-    return Cumsum.apply(x, dim) if x.array.ndim else Cumsum.apply(x.reshape(1), 0).reshape(())
+    y = Cumsum.apply(x, dim) if x.array.ndim else Cumsum.apply(x.reshape(1), 0).reshape(())
+    return y if dtype is None else cast(y, np.dtype(dtype))
 
 
 @numpy_names
