@@ -141,6 +141,25 @@ def to_floating(x: Any) -> Any:
     return x if x.array.dtype.kind == "f" else cast(x, dtypes.get_default_dtype())
 
 
+def numpy_names(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Lets a function take NumPy's ``axis`` and ``keepdims`` for ``dim`` and ``keepdim``, as torch's do.
+
+    Raises:
+        TypeError: if both names of one argument are given.
+    """
+
+    @wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        for theirs, ours in (("axis", "dim"), ("keepdims", "keepdim")):
+            if theirs in options:
+                if ours in options:
+                    raise TypeError(f"{function.__name__}() got both {ours} and {theirs}, which mean the same")
+                options[ours] = options.pop(theirs)
+        return function(*arguments, **options)
+
+    return call
+
+
 def as_tensor_operand(function: str, x: Any, argument: str = "input") -> Any:
     """``x``, which must be a Tensor.
 
