@@ -24,7 +24,7 @@ def _in_place(function: Any) -> Any:
     """The method that stores ``function(self, …)`` in the memory of ``self``."""
 
     def method(self: Any, *args: Any, **options: Any) -> Any:
-        recorded = self._requires_grad and is_grad_enabled()
+        recorded = is_grad_enabled() and any(isinstance(x, TensorBase) and x._requires_grad for x in (self, *args))
         # Backward may need the values that are about to be overwritten.
         return self._write(function(self.clone() if recorded else self, *args, **options))
 

@@ -10,6 +10,7 @@ import numpy as np
 from minigrad import dtypes, kernels
 from minigrad.device import to_host
 from minigrad.function import Function, TensorBase, wrap
+from minigrad.ops.elementwise import Contiguous
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, normalize_dims, numpy_names
 from minigrad.ops.selection import where
 
@@ -282,6 +283,8 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
         return Reshape.apply(input, (1,))
     if start > end:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    if start == end:
+        return input
     joined = int(np.prod(shape[start : end + 1], dtype=np.int64))
     return Reshape.apply(input, (*shape[:start], joined, *shape[end + 1 :]))
 
@@ -377,7 +380,7 @@ def repeat(input: Any, *repeats: Any) -> Any:
     shape = (1,) * (len(counts) - x.array.ndim) + x.array.shape
     interleaved = x.reshape(*(n for size in shape for n in (1, size)))
     expanded = interleaved.expand(*(n for count, size in zip(counts, shape, strict=True) for n in (count, size)))
-    return expanded.clone().reshape(*(count * size for count, size in zip(counts, shape, strict=True)))
+    return Contiguous.apply(expanded).reshape(*(count * size for count, size in zip(counts, shape, strict=True)))
 
 
 def flip(input: Any, dims: Any) -> Any:
