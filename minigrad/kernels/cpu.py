@@ -154,7 +154,7 @@ def batch_norm(
             block = y[c]
             mean[c] = rows[c].mean(axis=1)
             np.subtract(rows[c], mean[c, None], out=block)
-            var[c] = np.einsum("cm,cm->c", block, block) / count
+            var[c] = np.square(block).sum(axis=1) / count  # (einsum adds one after another, which rounds more)
             rstd = 1 / np.sqrt(var[c] + eps)
             block *= (rstd if weight is None else rstd * weight[c])[:, None]
             if bias is not None:
@@ -185,7 +185,7 @@ def batch_norm_backward(
             block = dx[c]
             np.subtract(x_rows[c], mean[c, None], out=block)  # x − mean; normalized = that · rstd
             grad_bias[c] = g_rows[c].sum(axis=1)
-            grad_weight[c] = np.einsum("cm,cm->c", g_rows[c], block) * rstd[c]
+            grad_weight[c] = (g_rows[c] * block).sum(axis=1) * rstd[c]
             block *= (-grad_weight[c] * rstd[c] / count)[:, None]
             block += g_rows[c]
             block -= (grad_bias[c] / count)[:, None]
