@@ -255,12 +255,13 @@ class Silu(Function):
     """y = x · s, s = sigmoid x        ∂L/∂x = ∂L/∂y · s · (1 + x · (1 − s))"""
 
     def forward(self, x: Any) -> Any:
-        self.save_for_backward(x)
-        return x * _sigmoid(x)
+        s = _sigmoid(x)
+        self.save_for_backward(x, s)
+        return x * s
 
     def backward(self, grad: Any) -> Any:
-        (x,) = self.saved_tensors
-        s = sigmoid(x)
+        x, s = self.saved_tensors
+        s = sigmoid(x) if is_grad_enabled() else s  # anew, as a function of x, only where that matters
         return grad * (s * (1 + x * (1 - s)))
 
 
@@ -323,13 +324,15 @@ class Gelu(Function):
     """y = x · Φ(x)        ∂L/∂x = ∂L/∂y · (Φ(x) + x · φ(x)), with φ = Φ′ the normal density"""
 
     def forward(self, x: Any) -> Any:
-        self.save_for_backward(x)
-        return 0.5 * x * (1 + _erf(x / math.sqrt(2)))
+        phi = 0.5 * (1 + _erf(x / math.sqrt(2)))
+        self.save_for_backward(x, phi)
+        return x * phi
 
     def backward(self, grad: Any) -> Any:
-        (x,) = self.saved_tensors
+        x, phi = self.saved_tensors
+        phi = 0.5 * (1 + Erf.apply(x / math.sqrt(2))) if is_grad_enabled() else phi
         density = (x * x * -0.5).exp() / math.sqrt(2 * math.pi)
-        return grad * (0.5 * (1 + Erf.apply(x / math.sqrt(2))) + x * density)
+        return grad * (phi + x * density)
 
 
 class GeluByTanh(Function):
@@ -338,12 +341,13 @@ class GeluByTanh(Function):
     scale, cubic = math.sqrt(2 / math.pi), 0.044715
 
     def forward(self, x: Any) -> Any:
-        self.save_for_backward(x)
-        return 0.5 * x * (1 + np.tanh(self.scale * (x + self.cubic * x * x * x)))
+        t = np.tanh(self.scale * (x + self.cubic * x * x * x))
+        self.save_for_backward(x, t)
+        return 0.5 * x * (1 + t)
 
     def backward(self, grad: Any) -> Any:
-        (x,) = self.saved_tensors
-        t = tanh(self.scale * (x + self.cubic * x * x * x))
+        x, t = self.saved_tensors
+        t = tanh(self.scale * (x + self.cubic * x * x * x)) if is_grad_enabled() else t
         slope = (1 - t * t) * (self.scale * (1 + 3 * self.cubic * x * x))
         return grad * (0.5 * (1 + t) + 0.5 * x * slope)
 
