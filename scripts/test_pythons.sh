@@ -42,8 +42,10 @@ for version in "${versions[@]}"; do
     echo "=== Python $version: $python, in $environment"
     extra=check tests=(tests)
     [[ -n ${TORCH:-} ]] && extra=test tests=(tests parity_tests)
-    if ! { [[ -x $environment/bin/python ]] || "$python" -m venv "$environment"; } ||
-        ! "$environment/bin/python" -m pip install --quiet --editable ".[$extra]"; then
+    installed=$environment/$extra.stamp
+    if [[ ! $installed -nt pyproject.toml ]] &&
+        ! { "$python" -m venv "$environment" &&
+            "$environment/bin/python" -m pip install --quiet --editable ".[$extra]" && touch "$installed"; }; then
         results+=("Python $version: its environment could not be installed")
         status=1
         continue
