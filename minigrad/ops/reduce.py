@@ -63,6 +63,8 @@ class Prod(Function):
         (x,) = self.saved_tensors
         if not self.keepdim:
             grad = grad.unsqueeze(self.dim)
+        if x.array.shape[self.dim] == 1:
+            return grad, None, None
         if not to_host(np.any(x.array == 0)):
             return grad * (Prod.apply(x, self.dim, True) / x), None, None
         last = x.transpose(self.dim, -1)
@@ -117,6 +119,25 @@ class ExtremeOverDims(Extreme):
     def backward(self, grad: Any) -> Any:
         (share,) = self.saved_tensors
         return expand_reduced(grad, share.shape, self.dims, self.keepdim) * share, None, None, None
+
+
+class Variance(Function):
+    """y = Σ (x − μ)² / m over some dimensions, with μ = mean x        ∂L/∂x = ∂L/∂y · 2 (x − μ) / m
+
+    What reaches x through μ adds up to 0.
+    """
+
+    def forward(self, x: Any, dims: tuple[int, ...], keepdim: bool, freedom: float) -> Any:
+        self.dims, self.keepdim, self.freedom = dims, keepdim, freedom
+        self.save_for_backward(x)
+        deviation = x - sums.mean(x, dims, keepdims=True)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.divide(sums.total(deviation * deviation, dims, keepdim), freedom)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved_tensors
+        scale = expand_reduced(grad * 2 / self.freedom, x.shape, self.dims, self.keepdim)
+        return scale * (x - mean(x, self.dims, keepdim=True)), None, None, None
 
 
 class Norm(Function):
@@ -270,12 +291,9 @@ def _wide_var_mean(x: Any, dim: Any, unbiased: bool | None, keepdim: bool, corre
     if unbiased is not None:
         correction = int(unbiased)
     x = cast(x, np.dtype(np.float32 if x.array.dtype == np.float16 else np.float64))
-    average = mean(x, dim, keepdim=True)
-    deviation = x - average
     dims = normalize_dims(dim, x.array.ndim)
-    squares = sum(deviation * deviation, dims, keepdim)
     freedom = max_scalar(_count(x, dims) - (1 if correction is None else correction), 0)
-    return squares / freedom, average if keepdim else average.squeeze(dims) if dims else average
+    return Variance.apply(x, dims, keepdim, freedom), mean(x, dims, keepdim)
 
 
 def root_with_zero_gradient_at_zero(squares: Any) -> Any:
