@@ -15,6 +15,7 @@ from minigrad.device import device, device_of, get_default_device, is_on, pinned
 from minigrad.function import TensorBase, tensor_class, wrap
 from minigrad.grad_mode import is_grad_enabled
 from minigrad.kernels.precision import rounded
+from minigrad.ops.selection import bitwise
 from minigrad.random import default_generator
 
 
@@ -446,11 +447,14 @@ class Tensor(TensorBase):
     def __invert__(self) -> Tensor:
         return wrap(~self.array)
 
-    def __and__(self, other: Tensor) -> Tensor:
-        return wrap(self.array & ops.promotion.raw(other))
+    def __and__(self, other: Any) -> Tensor:
+        return bitwise(np.bitwise_and, self, other)
 
-    def __or__(self, other: Tensor) -> Tensor:
-        return wrap(self.array | ops.promotion.raw(other))
+    def __or__(self, other: Any) -> Tensor:
+        return bitwise(np.bitwise_or, self, other)
+
+    def __xor__(self, other: Any) -> Tensor:
+        return bitwise(np.bitwise_xor, self, other)
 
     def __eq__(self, other: object) -> Any:
         return ops.eq(self, other)
@@ -472,6 +476,9 @@ class Tensor(TensorBase):
 
     __radd__ = __add__
     __rmul__ = __mul__
+    __rand__ = __and__
+    __ror__ = __or__
+    __rxor__ = __xor__
 
     # --- Operations that are functions of the same name ---
 

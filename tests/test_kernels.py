@@ -208,6 +208,107 @@ def test_relu_keeps_nan_and_writes_in_place(kernels: Any) -> None:
     assert x[0] == 0
 
 
+#: What a mask must not multiply, and what a maximum must not confuse with padding.
+SPECIAL = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, -np.inf, np.nan]
+
+
+def special_values(shape: tuple[int, ...], seed: int, dtype: Any = np.float64) -> np.ndarray:
+    return np.random.default_rng(seed).choice(SPECIAL, shape).astype(dtype)
+
+
+def assert_same(ours: Any, expected: Any) -> None:
+    """Bit for bit, but for the sign of 0 and which NaN it is."""
+    for a, b in zip(_tuple(ours), _tuple(expected), strict=True):
+        assert a.dtype == b.dtype
+        assert np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+
+
+quiet = pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # ∞ − ∞, as it should be
+half_to_double = pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+
+
+@half_to_double
+@pytest.mark.parametrize("images", [2, 300])  # compiled loops serve large arrays only
+def test_a_gradient_passes_relu_by_choice_so_infinities_where_it_is_cut_vanish(
+    kernels: Any, images: int, dtype: Any
+) -> None:
+    g, y = special_values((images, 4, 6, 6), 0, dtype), special_values((images, 4, 6, 6), 1, dtype)
+    passed = kernels.pass_where_positive(g, y)
+    assert_same(passed, np.where((y > 0) | np.isnan(y), g, dtype(0)))
+    assert_same(passed, reference.pass_where_positive(g, y))
+    assert_same(kernels.relu(y), reference.relu(y))
+
+
+@quiet
+@dtypes
+def test_the_relu_after_batch_norm_cuts_infinite_gradients_off(kernels: Any, dtype: Any) -> None:
+    x, y = _random((4, 3, 5, 5), 0, True).astype(dtype), _random((4, 3, 5, 5), 1, True).astype(dtype)
+    g = np.where(y > 0, _random(y.shape, 2, True), np.inf).astype(dtype)
+    mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3))
+    ours = kernels.batch_norm_backward(g, x, None, mean, var, 1e-3, y)
+    assert_equal(ours, reference.batch_norm_backward(np.where(y > 0, g, 0), x, None, mean, var, 1e-3), dtype)
+    y[0, 1, 2, 3] = np.nan  # there the gradient passes
+    g[0, 1, 2, 3] = np.inf
+    assert np.isnan(kernels.batch_norm_backward(g, x, None, mean, var, 1e-3, y)[0]).any(axis=(0, 2, 3)).tolist() == [
+        False,
+        True,
+        False,
+    ]
+
+
+@quiet
+@half_to_double
+@given(case=poolings(), seed=st.integers(0, 99))
+def test_pooling_of_infinities_and_nan_equals_the_reference(
+    kernels: Any, case: tuple[Any, Window], seed: int, dtype: Any
+) -> None:
+    shape, window = case[0].shape, case[1]
+    for x in (special_values(shape, seed, dtype), np.full(shape, -np.inf, dtype)):
+        y, taps = reference.max_pool2d(x, window)
+        assert_same(kernels.max_pool2d(x, window), (y, taps))
+        g = special_values(y.shape, seed + 1, dtype)
+        ours = kernels.max_pool2d_scatter(g, taps, shape, window)
+        assert_same(ours, reference.max_pool2d_scatter(g, taps, shape, window))
+        assert_same(kernels.max_pool2d_gather(x, taps, window), reference.max_pool2d_gather(x, taps, window))
+        ours, theirs = (k.avg_pool2d(x, window, 0.25) for k in (kernels, reference))
+        assert np.array_equal(np.isnan(ours), np.isnan(theirs))
+        ours, theirs = (k.avg_pool2d_backward(g, shape, window, 0.25) for k in (kernels, reference))
+        assert np.array_equal(np.isnan(ours), np.isnan(theirs))
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.int64, np.uint8, np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("backend", [fast, cpu, reference], ids=["compiled", "numpy", "reference"])
+def test_padding_never_wins_a_maximum(backend: Any, dtype: Any) -> None:
+    least = -np.inf if np.dtype(dtype).kind == "f" else np.iinfo(dtype).min
+    window = Window((3, 3), (2, 2), ((1, 1), (1, 1)))
+    y, taps = backend.max_pool2d(np.full((2, 1, 4, 4), least, dtype), window)
+    assert (y == least).all()
+    assert (taps == [[4, 3], [1, 0]]).all()  # the first element that is none of the padding
+    y, _ = backend.max_pool2d(np.arange(16).reshape(1, 1, 4, 4).astype(dtype) + np.dtype(dtype).type(least), window)
+    if np.dtype(dtype).kind != "f":
+        assert (y == np.array([[5, 7], [13, 15]]) + least).all()
+
+
+def test_the_last_nan_of_a_window_wins_as_in_torch(kernels: Any) -> None:
+    x = np.array([1.0, np.nan, np.nan, 3.0]).reshape(1, 1, 2, 2)
+    for backend in (kernels, reference):
+        y, taps = backend.max_pool2d(x, Window((2, 2)))
+        assert np.isnan(y).all()
+        assert taps.tolist() == [[[[2]]]]
+
+
+@given(case=convolutions())
+def test_inner_taps_are_the_taps_that_do_not_see_padding(case: tuple[Any, ...]) -> None:
+    x, _, _, window, _ = case
+    xp, is_input = window.pad(x, np.nan), window.pad(np.ones_like(x), 0) == 1
+    seen_by = {(i, j): (xp[seen], is_input[seen]) for i, j, seen in window.taps(*x.shape[-2:])}
+    for i, j, at, seen in window.inner_taps(*x.shape[-2:]):
+        values, inside = seen_by[i, j]
+        assert inside[at].all()
+        assert inside.sum() == inside[at].size
+        assert np.array_equal(values[at], x[seen])
+
+
 def test_memory_order_of_activations_is_channels_first(kernels: Any) -> None:
     x = _random((4, 8, 9, 9), 0, False).astype(np.float32)
     w = _random((6, 8, 3, 3), 1, False).astype(np.float32)

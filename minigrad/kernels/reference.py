@@ -40,8 +40,13 @@ def relu(x: Any, out: Any = None) -> Any:
 
 
 def pass_where_positive(g: Any, y: Any) -> Any:
-    """g where y > 0, else 0."""
-    return g * (y > 0)
+    """g where y > 0 (or NaN: g passes, as in torch), else 0."""
+    return chosen(g, ~(y <= 0))
+
+
+def chosen(x: Any, mask: Any) -> Any:
+    """x where the mask holds, else 0. Not x · mask, which is NaN where x is infinite: 0 · ∞ is."""
+    return np.where(mask, x, x.dtype.type(0))
 
 
 # --- Convolution. x (N, C, H, W), w (O, C/groups, kh, kw), y and g (N, O, H', W') ---
@@ -118,19 +123,26 @@ def linear_backward(x: Any, w: Any, g: Any) -> tuple[Any, Any]:
 
 
 def max_pool2d(x: Any, window: Window) -> tuple[Any, Any]:
-    """The largest element under each position, and which tap (in scan order) it was: the first of equals."""
+    """The largest element under each position, and which tap (in scan order) it was: the first of equals, the last NaN.
+
+    Padding takes no part: it does not win even where every element is the lowest that there is.
+    """
     rows, columns = window.output_size(*x.shape[-2:])
-    xp = window.pad(x, -np.inf)
-    y = np.full_like(x, -np.inf, shape=(*x.shape[:-2], rows, columns))
+    y = np.full_like(x, lowest(x.dtype), shape=(*x.shape[:-2], rows, columns))
     taps = np.zeros_like(y, dtype=tap_dtype(window))
-    for i, j, seen in window.taps(*x.shape[-2:]):
-        candidate = xp[seen]
-        better = (candidate > y) | np.isnan(candidate)
-        if i == j == 0:
-            better = better | True  # something must win, also where every element is −∞
-        np.copyto(y, candidate, where=better)
-        np.copyto(taps, i * window.kernel[1] + j, where=better)
+    blind = np.ones_like(y, dtype=bool)  # positions that have seen nothing yet
+    for i, j, at, seen in window.inner_taps(*x.shape[-2:]):
+        candidate = x[seen]
+        better = (candidate > y[at]) | (candidate != candidate) | blind[at]
+        np.copyto(y[at], candidate, where=better)
+        np.copyto(taps[at], i * window.kernel[1] + j, where=better)
+        blind[at] = False
     return y, taps
+
+
+def lowest(dtype: Any) -> Any:
+    """The least number of a dtype: −∞ if it has that."""
+    return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
 
 
 def tap_dtype(window: Window) -> Any:
@@ -142,18 +154,17 @@ def tap_dtype(window: Window) -> Any:
 def max_pool2d_scatter(g: Any, taps: Any, input_shape: tuple[int, ...], window: Window) -> Any:
     """Each element of g goes to the element that its tap saw; overlapping windows add up."""
     height, width = input_shape[-2:]
-    dx = np.zeros_like(g, shape=(*input_shape[:-2], *window.padded_size(height, width)))
-    for i, j, seen in window.taps(height, width):
-        dx[seen] += g * (taps == i * window.kernel[1] + j)
-    return dx[window.inside(height, width)]
+    dx = np.zeros_like(g, shape=(*input_shape[:-2], height, width))
+    for i, j, at, seen in window.inner_taps(height, width):
+        dx[seen] += chosen(g[at], taps[at] == i * window.kernel[1] + j)
+    return dx
 
 
 def max_pool2d_gather(x: Any, taps: Any, window: Window) -> Any:
     """The element of x that each position's tap sees: the transpose of the scatter."""
-    xp = window.pad(x)
     y = np.zeros_like(x, shape=taps.shape)
-    for i, j, seen in window.taps(*x.shape[-2:]):
-        np.copyto(y, xp[seen], where=taps == i * window.kernel[1] + j)
+    for i, j, at, seen in window.inner_taps(*x.shape[-2:]):
+        np.copyto(y[at], x[seen], where=taps[at] == i * window.kernel[1] + j)
     return y
 
 
@@ -161,10 +172,9 @@ def max_pool2d_gather(x: Any, taps: Any, window: Window) -> Any:
 def avg_pool2d(x: Any, window: Window, scale: Any) -> Any:
     """scale · Σ of the elements under each position; ``scale`` is a number or an (H', W') array."""
     rows, columns = window.output_size(*x.shape[-2:])
-    xp = window.pad(x)
     y = np.zeros_like(x, shape=(*x.shape[:-2], rows, columns))
-    for _, _, seen in window.taps(*x.shape[-2:]):
-        y += xp[seen]
+    for _, _, at, seen in window.inner_taps(*x.shape[-2:]):
+        y[at] += x[seen]
     return y * scale
 
 
@@ -172,11 +182,11 @@ def avg_pool2d(x: Any, window: Window, scale: Any) -> Any:
 def avg_pool2d_backward(g: Any, input_shape: tuple[int, ...], window: Window, scale: Any) -> Any:
     """scale · g, sent to every element under its position."""
     height, width = input_shape[-2:]
-    dx = np.zeros_like(g, shape=(*input_shape[:-2], *window.padded_size(height, width)))
+    dx = np.zeros_like(g, shape=(*input_shape[:-2], height, width))
     share = g * scale
-    for _, _, seen in window.taps(height, width):
-        dx[seen] += share
-    return dx[window.inside(height, width)]
+    for _, _, at, seen in window.inner_taps(height, width):
+        dx[seen] += share[at]
+    return dx
 
 
 # --- Batch normalisation over every dimension but the second ---
@@ -261,17 +271,17 @@ def softmax_cross_entropy_backward(
     """∂L/∂x_c = g · (softmax(x)_c · Σq − q_c), where g is ∂L/∂loss of each row."""
     q = target_distribution(x, labels, weight, smoothing, ignore)
     p = np.exp(x - np.expand_dims(log_sums, 1))
-    return (p * sums.total(q, (1,), keepdims=True) - q) * np.expand_dims(g, 1)
+    return (p * sums.total(q, (1,), keepdims=True) - q) * np.expand_dims(chosen(g, labels != ignore), 1)
 
 
 def target_distribution(x: Any, labels: Any, weight: Any, smoothing: float, ignore: int) -> Any:
     """q of softmax_cross_entropy, (N, C)."""
     label, factor = known_labels(x, labels, weight, ignore)
     classes = np.expand_dims(np.arange(x.shape[1], like=x), 0)
-    q = (classes == np.expand_dims(label, 1)) * np.expand_dims((1 - smoothing) * factor, 1)
+    q = chosen(np.expand_dims((1 - smoothing) * factor, 1), classes == np.expand_dims(label, 1))
     if smoothing:
-        counted = np.expand_dims(labels != ignore, 1).astype(x.dtype)
-        q = q + counted * (smoothing / x.shape[1] * (np.ones_like(x) if weight is None else np.expand_dims(weight, 0)))
+        everywhere = smoothing / x.shape[1] * (np.ones_like(x) if weight is None else np.expand_dims(weight, 0))
+        q = q + chosen(everywhere, np.expand_dims(labels != ignore, 1))
     return q
 
 
@@ -282,7 +292,7 @@ def known_labels(x: Any, labels: Any, weight: Any, ignore: int) -> tuple[Any, An
     """
     counted, inside = labels != ignore, (labels >= 0) & (labels < x.shape[1])
     label = np.where(counted & inside, labels, 0).astype(np.int64)
-    factor = counted.astype(x.dtype) if weight is None else counted * weight[label]
+    factor = counted.astype(x.dtype) if weight is None else chosen(weight[label], counted)
     return label, np.where(counted & ~inside, np.nan, factor)
 
 

@@ -22,11 +22,11 @@ from minigrad.ops.promotion import (
     rounded_once,
     to_floating,
 )
-from minigrad.ops.selection import logical_and, logical_not, logical_or, where
+from minigrad.ops.selection import logical_or, where
 
 
 class Relu(Function):
-    """y = max(x, 0)        ∂L/∂x = ∂L/∂y where y > 0, else 0 (also at the kink)"""
+    """y = max(x, 0)        ∂L/∂x = ∂L/∂y where y > 0 (or NaN), else 0 (also at the kink)"""
 
     def forward(self, x: Any) -> Any:
         y = kernels.of(x).relu(x, out=x if self.in_place else None)
@@ -45,7 +45,7 @@ class ReluInPlace(Relu):
 
 
 class PassWherePositive(Function):
-    """z = g where y > 0, else 0        ∂L/∂g = ∂L/∂z where y > 0, else 0;  y only chooses"""
+    """z = g where y > 0 (or NaN), else 0        ∂L/∂g = ∂L/∂z there, else 0;  y only chooses"""
 
     def forward(self, g: Any, y: Any) -> Any:
         self.save_for_backward(y)
@@ -209,150 +209,97 @@ def _over_dim(name: str, function: type[Function], input: Any, dim: int | None, 
 # --- Composed of the above ---
 
 
+def _floating(name: str, input: Any) -> Any:
+    if as_tensor_operand(name, input).array.dtype.kind != "f":
+        raise NotImplementedError(f"{name} is not implemented for {input.array.dtype}; use x.float()")
+    return input
+
+
 def relu6(input: Any, inplace: bool = False) -> Any:
     """min(max(x, 0), 6); the gradient at both kinks is 0."""
-    inside = logical_not(logical_or(input <= 0, input >= 6))  # a NaN stays what it is
-    return _in_place_if(inplace, input, where(inside, input, input.detach().clamp(0, 6)))
+    outside = logical_or(input <= 0, input >= 6)  # NaN is not: its gradient passes, as in relu
+    return _in_place_if(inplace, input, where(outside, input.detach().clamp(0, 6), input))
 
 
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
     """x above 0, negative_slope · x below."""
-    return _in_place_if(inplace, input, where(input > 0, input, input * negative_slope))
+    x = _floating("leaky_relu", input)
+    return _in_place_if(inplace, input, where(x > 0, x, x * negative_slope))
 
 
 class Elu(Function):
-    """y = x above 0, α · (eˣ − 1) below        ∂L/∂x = ∂L/∂y above 0, ∂L/∂y · α · eˣ below"""
+    """y = x above 0, α · (eˣ − 1) below        ∂L/∂x = ∂L/∂y above 0, ∂L/∂y · α·eˣ below and at 0"""
 
     def forward(self, x: Any, alpha: float) -> Any:
         self.alpha = alpha
         self.save_for_backward(x)
-        below = np.expm1(np.minimum(widened(x), 0))  # eˣ of a large x would overflow
-        return rounded(np.where(x <= 0, alpha * below, x), x.dtype)  # a NaN stays what it is
+        return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))  # eˣ of a large x would overflow
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved_tensors
-        return self.formula(grad, x, self.alpha), None
-
-    @staticmethod
-    @rounded_once
-    def formula(grad: Any, x: Any, alpha: float) -> Any:
-        """The gradient of x."""
-        below = x <= 0
-        return grad * where(below, alpha * where(below, x, 0.0).exp(), 1.0)
-
-
-class Silu(Function):
-    """y = x · σ(x)        ∂L/∂x = ∂L/∂y · σ(x) · (1 + x · (1 − σ(x)))"""
-
-    def forward(self, x: Any) -> Any:
-        self.save_for_backward(x)
-        x, dtype = widened(x), x.dtype
-        return rounded(x * _sigmoid(x), dtype)
-
-    def backward(self, grad: Any) -> Any:
-        (x,) = self.saved_tensors
-        return self.formula(grad, x)
-
-    @staticmethod
-    @rounded_once
-    def formula(grad: Any, x: Any) -> Any:
-        """The gradient of x."""
-        y = sigmoid(x)
-        return grad * (y * (1 + x * (1 - y)))
-
-
-class Softplus(Function):
-    """y = ln(1 + e^(β·x)) / β        ∂L/∂x = ∂L/∂y · σ(β·x);  y = x where β·x is above the threshold"""
-
-    def forward(self, x: Any, beta: float, threshold: float) -> Any:
-        self.beta, self.threshold = beta, threshold
-        self.save_for_backward(x)
-        scaled = widened(x) * beta
-        small = np.log1p(np.exp(np.where(scaled > threshold, 0, scaled))) / beta
-        return rounded(np.where(scaled > threshold, x, small), x.dtype)
-
-    def backward(self, grad: Any) -> Any:
-        (x,) = self.saved_tensors
-        return self.formula(grad, x, self.beta, self.threshold), None, None
-
-    @staticmethod
-    @rounded_once
-    def formula(grad: Any, x: Any, beta: float, threshold: float) -> Any:
-        """The gradient of x."""
-        scaled = x * beta
-        above = scaled > threshold
-        return grad * where(above, 1.0, sigmoid(where(above, 0.0, scaled)))
-
-
-class Gelu(Function):
-    """y = x · Φ(x)        ∂L/∂x = ∂L/∂y · (Φ(x) + x · φ(x)), with φ = Φ′ the normal density"""
-
-    def forward(self, x: Any) -> Any:
-        self.save_for_backward(x)
-        x, dtype = widened(x), x.dtype
-        return rounded(0.5 * x * (1 + _erf(x / math.sqrt(2))), dtype)
-
-    def backward(self, grad: Any) -> Any:
-        (x,) = self.saved_tensors
-        return self.formula(grad, x)
-
-    @staticmethod
-    @rounded_once
-    def formula(grad: Any, x: Any) -> Any:
-        """The gradient of x."""
-        density = (x * x * -0.5).exp() / math.sqrt(2 * math.pi)
-        return grad * (0.5 * (1 + Erf.apply(x / math.sqrt(2))) + x * density)
-
-
-class GeluTanh(Function):
-    """y = x · (1 + t) / 2 with t = tanh u,  u = √(2/π) · (x + 0.044715·x³)
-
-    ∂L/∂x = ∂L/∂y · ((1 + t) / 2 + x/2 · (1 − t²) · ∂u/∂x)
-    """
-
-    def forward(self, x: Any) -> Any:
-        self.save_for_backward(x)
-        x, dtype = widened(x), x.dtype
-        return rounded(0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x))), dtype)
-
-    def backward(self, grad: Any) -> Any:
-        (x,) = self.saved_tensors
-        return self.formula(grad, x)
-
-    @staticmethod
-    @rounded_once
-    def formula(grad: Any, x: Any) -> Any:
-        """The gradient of x."""
-        t = tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x))
-        slope = math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x * x)
-        return grad * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope)
+        slope = self.alpha * where(x >= 0, 0.0, x).exp()
+        return where(x > 0, grad, grad * slope), None
 
 
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """x above 0, α · (eˣ − 1) below (Clevert et al. 2015)."""
-    return _in_place_if(inplace, input, Elu.apply(to_floating(as_tensor_operand("elu", input)), alpha))
+    return _apply(Elu, _floating("elu", input), inplace, alpha)
+
+
+class Silu(Function):
+    """y = x · s, s = sigmoid x        ∂L/∂x = ∂L/∂y · s · (1 + x · (1 − s))"""
+
+    def forward(self, x: Any) -> Any:
+        s = _sigmoid(x)
+        self.save_for_backward(x, s)
+        return x * s
+
+    def backward(self, grad: Any) -> Any:
+        x, s = self.saved_tensors
+        s = sigmoid(x) if is_grad_enabled() else s  # anew, as a function of x, only where that matters
+        return grad * (s * (1 + x * (1 - s)))
 
 
 def silu(input: Any, inplace: bool = False) -> Any:
     """x · sigmoid(x) (Elfwing et al. 2017)."""
-    return _in_place_if(inplace, input, Silu.apply(to_floating(as_tensor_operand("silu", input))))
+    return _apply(Silu, _floating("silu", input), inplace)
+
+
+class Hardswish(Function):
+    """y = x · min(max(x + 3, 0), 6) / 6        ∂L/∂x = ∂L/∂y · (x / 3 + ½) between −3 and 3, 0 below, ∂L/∂y above"""
+
+    def forward(self, x: Any) -> Any:
+        self.save_for_backward(x)
+        return x * np.clip(x + 3, 0, 6) / 6
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved_tensors
+        return where(x <= -3, 0.0, where(x >= 3, grad, grad * (x / 3 + 0.5)))
 
 
 def hardswish(input: Any, inplace: bool = False) -> Any:
     """x · min(max(x + 3, 0), 6) / 6 (Howard et al. 2019)."""
-    return _in_place_if(inplace, input, _hardswish(input))
+    return _apply(Hardswish, _floating("hardswish", input), inplace)
 
 
-@rounded_once
-def _hardswish(x: Any) -> Any:
-    inside = logical_and(x > -3, x < 3)
-    ramp = where(inside, x, 0.0)
-    return where(inside, ramp * (ramp + 3) / 6, where(x <= -3, x * 0.0, x))
+class Softplus(Function):
+    """y = ln(1 + e^(β·x)) / β, or x where β·x is above the threshold        ∂L/∂x = ∂L/∂y · sigmoid(β·x), or ∂L/∂y"""
+
+    def forward(self, x: Any, beta: float, threshold: float) -> Any:
+        self.beta, self.threshold = beta, threshold
+        self.save_for_backward(x)
+        z = x * beta
+        return np.where(z > threshold, x, (np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))) / beta)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved_tensors
+        z = x * self.beta
+        return where(z > self.threshold, grad, grad * sigmoid(z)), None, None
 
 
 def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """ln(1 + e^(β·x)) / β; x itself where β·x is above the threshold."""
-    return Softplus.apply(to_floating(as_tensor_operand("softplus", input)), beta, threshold)
+    return _apply(Softplus, _floating("softplus", input), False, beta, threshold)
 
 
 def gelu(input: Any, approximate: str = "none") -> Any:
@@ -363,7 +310,39 @@ def gelu(input: Any, approximate: str = "none") -> Any:
     """
     if approximate not in ("none", "tanh"):
         raise RuntimeError("approximate argument must be either none or tanh.")
-    return (Gelu if approximate == "none" else GeluTanh).apply(to_floating(as_tensor_operand("gelu", input)))
+    return _apply(Gelu if approximate == "none" else GeluByTanh, _floating("gelu", input), False)
+
+
+class Gelu(Function):
+    """y = x · Φ(x)        ∂L/∂x = ∂L/∂y · (Φ(x) + x · φ(x)), with φ = Φ′ the normal density"""
+
+    def forward(self, x: Any) -> Any:
+        phi = 0.5 * (1 + _erf(x / math.sqrt(2)))
+        self.save_for_backward(x, phi)
+        return x * phi
+
+    def backward(self, grad: Any) -> Any:
+        x, phi = self.saved_tensors
+        phi = 0.5 * (1 + Erf.apply(x / math.sqrt(2))) if is_grad_enabled() else phi
+        density = (x * x * -0.5).exp() / math.sqrt(2 * math.pi)
+        return grad * (phi + x * density)
+
+
+class GeluByTanh(Function):
+    """y = x/2 · (1 + t), t = tanh(√(2/π) · (x + 0.044715·x³))        ∂L/∂x = ∂L/∂y · ((1 + t)/2 + x/2 · ∂t/∂x)"""
+
+    scale, cubic = math.sqrt(2 / math.pi), 0.044715
+
+    def forward(self, x: Any) -> Any:
+        t = np.tanh(self.scale * (x + self.cubic * x * x * x))
+        self.save_for_backward(x, t)
+        return 0.5 * x * (1 + t)
+
+    def backward(self, grad: Any) -> Any:
+        x, t = self.saved_tensors
+        t = tanh(self.scale * (x + self.cubic * x * x * x)) if is_grad_enabled() else t
+        slope = (1 - t * t) * (self.scale * (1 + 3 * self.cubic * x * x))
+        return grad * (0.5 * (1 + t) + 0.5 * x * slope)
 
 
 class Erf(Function):
@@ -371,7 +350,7 @@ class Erf(Function):
 
     def forward(self, x: Any) -> Any:
         self.save_for_backward(x)
-        return rounded(_erf(widened(x)), x.dtype)
+        return _erf(x)
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved_tensors
@@ -410,6 +389,17 @@ def _quotient(coefficients: Any, x: Any) -> Any:
     for c in coefficients[1]:
         below = below * x + c
     return above / below
+
+
+def _apply(function: type[Function], input: Any, inplace: bool, *options: Any) -> Any:
+    if not inplace:
+        return _computed(input, function, *options)
+    return input.copy_(_computed(input.clone(), function, *options))  # backward needs what was there before
+
+
+@rounded_once
+def _computed(x: Any, function: type[Function], *options: Any) -> Any:
+    return function.apply(x, *options)
 
 
 def _in_place_if(inplace: bool, input: Any, result: Any) -> Any:

@@ -43,8 +43,39 @@ class Index(NamedTuple):
         """x[index] += value, where a position that the index names more than once gets each of its values."""
         if self.advanced is None:
             x[self.basic] += value
-        else:
+            return
+        dim = _only_vector(self.advanced)
+        turns = None if dim is None else _turns(self.advanced[dim] % x[self.basic].shape[dim])
+        if dim is None or turns is None:
             np.add.at(x[self.basic], self.advanced, value)
+            return
+        before = (slice(None),) * dim
+        for turn in turns:
+            x[self.basic][(*before, self.advanced[dim][turn])] += value[(*before, turn)]
+
+
+def _only_vector(advanced: tuple[Any, ...]) -> int | None:
+    """The dimension that a NumPy vector of positions indexes, if nothing else does."""
+    indexed = [d for d, part in enumerate(advanced) if not isinstance(part, slice)]
+    if len(indexed) != 1 or not isinstance(advanced[indexed[0]], np.ndarray):
+        return None
+    vector = advanced[indexed[0]]
+    return indexed[0] if vector.ndim == 1 and vector.dtype.kind == "i" and vector.size else None
+
+
+_MOST_TURNS = 8
+
+
+def _turns(positions: np.ndarray) -> list[np.ndarray] | None:
+    """Which elements of a vector to take in each turn so that no turn has a position twice; None if that takes many.
+
+    ``+=`` with distinct positions is many times faster than ``np.add.at``, and adds in the same order.
+    """
+    order = np.argsort(positions, kind="stable")
+    first = np.searchsorted(positions[order], positions[order])  # where each one's equals begin
+    turn = np.arange(order.size) - first
+    count = int(turn.max()) + 1
+    return [order[turn == i] for i in range(count)] if count <= _MOST_TURNS else None
 
 
 class GetItem(Function):

@@ -94,8 +94,31 @@ def priority(x: TensorBase) -> tuple[dtypes.DType, int]:
     return (x.array.dtype, 2 if x.array.ndim else 1)
 
 
-def promote(x: Any, y: Any) -> tuple[Any, Any]:
-    """Both operands in the dtype of their result. A number stays a number: NumPy takes it as it is."""
+def wrapped(value: Any, dtype: dtypes.DType) -> Any:
+    """A Python number as an operand beside integers of ``dtype``: what does not fit comes round at the other end.
+
+    So torch takes numbers in arithmetic and in comparisons: beside uint8, 300 is 44 and −1 is 255.
+
+    Raises:
+        OverflowError: if it does not even fit into 64 bits.
+    """
+    if type(value) is not int or dtype.kind not in "iu":
+        return value
+    limits = np.iinfo(dtype)
+    if limits.min <= value <= limits.max:
+        return value
+    if not -(2**63) <= value < 2**64:
+        raise OverflowError(f"int too big to convert: {value} has more than 64 bits")
+    return (value - int(limits.min)) % 2**limits.bits + int(limits.min)
+
+
+def unchanged(value: Any, dtype: dtypes.DType) -> Any:
+    """A Python number as it is, for what is not computed in ``dtype`` (true division, limits still to be compared)."""
+    return value
+
+
+def promote(x: Any, y: Any, fit: Any = wrapped) -> tuple[Any, Any]:
+    """Both operands in the dtype of their result. A number stays a number, made to ``fit`` beside integers."""
     if isinstance(x, TensorBase) and isinstance(y, TensorBase):
         if x.array.dtype == y.array.dtype:
             return x, y
@@ -105,10 +128,11 @@ def promote(x: Any, y: Any) -> tuple[Any, Any]:
         if type(y) is float and x.array.dtype.kind == "f":
             return x, y
         y = number(y)
-        return cast(x, dtypes.result_type(priority(x), (dtypes.dtype_of_scalar(y), 0))), y
+        x = cast(x, dtypes.result_type(priority(x), (dtypes.dtype_of_scalar(y), 0)))
+        return x, y if x.array.dtype.kind == "f" else fit(y, x.array.dtype)
     if not isinstance(y, TensorBase):
         raise TypeError(f"expected at least one Tensor, got {type(x).__name__} and {type(y).__name__}")
-    y, x = promote(y, x)
+    y, x = promote(y, x, fit)
     return x, y
 
 

@@ -11,6 +11,7 @@ from minigrad import dtypes, kernels
 from minigrad.device import to_host
 from minigrad.function import Function, TensorBase, wrap
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, normalize_dims, numpy_names
+from minigrad.ops.selection import where
 
 
 class Reshape(Function):
@@ -422,4 +423,4 @@ def _triangle(name: str, input: Any, keep: Any) -> Any:
         raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
     rows, columns = x.array.shape[-2:]
     mask = keep(np.arange(rows, like=x.array).reshape(rows, 1), np.arange(columns, like=x.array).reshape(1, columns))
-    return x * wrap(mask.astype(x.array.dtype))
+    return where(wrap(mask), x, False)  # False is the zero that promotes no dtype
