@@ -260,7 +260,7 @@ TRANSLATIONS: dict[str, Callable[[_Graph, Any, Sequence[Any]], str]] = {
     "Sum": _sum,
     "Mean": _mean,
     "Silu": _silu,
-    "GeluTanh": _gelu_tanh,
+    "GeluByTanh": _gelu_tanh,
     "Reshape": _reshape,
     "Permute": _permute,
     "Linear": _linear,

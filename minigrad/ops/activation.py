@@ -302,13 +302,11 @@ class Softplus(Function):
         return where(z > self.threshold, grad, grad * sigmoid(z)), None, None
 
 
-@rounded_once
 def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """ln(1 + e^(β·x)) / β; x itself where β·x is above the threshold."""
-    return Softplus.apply(_floating("softplus", input), beta, threshold)
+    return _apply(Softplus, _floating("softplus", input), False, beta, threshold)
 
 
-@rounded_once
 def gelu(input: Any, approximate: str = "none") -> Any:
     """x · Φ(x), with Φ the normal distribution function (Hendrycks & Gimpel 2016), or its tanh approximation.
 
@@ -317,7 +315,7 @@ def gelu(input: Any, approximate: str = "none") -> Any:
     """
     if approximate not in ("none", "tanh"):
         raise RuntimeError("approximate argument must be either none or tanh.")
-    return (Gelu if approximate == "none" else GeluByTanh).apply(_floating("gelu", input))
+    return _apply(Gelu if approximate == "none" else GeluByTanh, _floating("gelu", input), False)
 
 
 class Gelu(Function):
@@ -357,7 +355,7 @@ class Erf(Function):
 
     def forward(self, x: Any) -> Any:
         self.save_for_backward(x)
-        return rounded(_erf(widened(x)), x.dtype)
+        return _erf(x)
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved_tensors
@@ -404,10 +402,14 @@ def _kept(input: Any) -> Any:
 
 
 def _apply(function: type[Function], input: Any, inplace: bool, *options: Any) -> Any:
-    compute = rounded_once(function.apply)
     if not inplace:
-        return compute(input, *options)
-    return input.copy_(compute(_kept(input), *options))
+        return _computed(input, function, *options)
+    return input.copy_(_computed(_kept(input), function, *options))
+
+
+@rounded_once
+def _computed(x: Any, function: type[Function], *options: Any) -> Any:
+    return function.apply(x, *options)
 
 
 def _in_place_if(inplace: bool, input: Any, result: Any) -> Any:

@@ -320,8 +320,13 @@ def binary_cross_entropy(
     for name, values in (("input", input.array), ("target", target.array)):
         if not to_host(np.all((values >= 0) & (values <= 1))):  # nor is a NaN
             raise RuntimeError(f"all elements of {name} should be between 0 and 1")
-    loss = BinaryCrossEntropy.apply(*promote(input, target))
+    loss = _computed(BinaryCrossEntropy, *promote(input, target))
     return reduced(loss if weight is None else loss * weight, reduction)
+
+
+@rounded_once
+def _computed(function: type[Function], *operands: Any) -> Any:
+    return function.apply(*operands)
 
 
 class BinaryCrossEntropy(Function):
@@ -377,7 +382,9 @@ def binary_cross_entropy_with_logits(
     refuse_legacy_reduction(size_average, reduce)
     _same_shape(input, target)
     x, t = promote(input, target)
-    loss = BinaryCrossEntropyWithLogits.apply(x, t, None if pos_weight is None else cast(pos_weight, x.array.dtype))
+    loss = _computed(
+        BinaryCrossEntropyWithLogits, x, t, None if pos_weight is None else cast(pos_weight, x.array.dtype)
+    )
     return reduced(loss if weight is None else loss * weight, reduction)
 
 

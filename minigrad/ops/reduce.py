@@ -121,6 +121,25 @@ class ExtremeOverDims(Extreme):
         return expand_reduced(grad, share.shape, self.dims, self.keepdim) * share, None, None, None
 
 
+class Variance(Function):
+    """y = Σ (x − μ)² / m over some dimensions, with μ = mean x        ∂L/∂x = ∂L/∂y · 2 (x − μ) / m
+
+    What reaches x through μ adds up to 0.
+    """
+
+    def forward(self, x: Any, dims: tuple[int, ...], keepdim: bool, freedom: float) -> Any:
+        self.dims, self.keepdim, self.freedom = dims, keepdim, freedom
+        self.save_for_backward(x)
+        deviation = x - sums.mean(x, dims, keepdims=True)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.divide(sums.total(deviation * deviation, dims, keepdim), freedom)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved_tensors
+        scale = expand_reduced(grad * 2 / self.freedom, x.shape, self.dims, self.keepdim)
+        return scale * (x - mean(x, self.dims, keepdim=True)), None, None, None
+
+
 class Norm(Function):
     """y = (Σ |x|ᵖ)^(1/p) over some dimensions        ∂L/∂x = ∂L/∂y · sign x · (|x| / y)^(p−1)
 
@@ -272,12 +291,9 @@ def _wide_var_mean(x: Any, dim: Any, unbiased: bool | None, keepdim: bool, corre
     if unbiased is not None:
         correction = int(unbiased)
     x = cast(x, np.dtype(np.float32 if x.array.dtype == np.float16 else np.float64))
-    average = mean(x, dim, keepdim=True)
-    deviation = x - average
     dims = normalize_dims(dim, x.array.ndim)
-    squares = sum(deviation * deviation, dims, keepdim)
     freedom = max_scalar(_count(x, dims) - (1 if correction is None else correction), 0)
-    return squares / freedom, average if keepdim else average.squeeze(dims) if dims else average
+    return Variance.apply(x, dims, keepdim, freedom), mean(x, dims, keepdim)
 
 
 def root_with_zero_gradient_at_zero(squares: Any) -> Any:
