@@ -290,11 +290,15 @@ def _run_node(node: Function, gradients: list[Any], pending: _GradientSums) -> N
         raise RuntimeError(
             f"{node.name}.backward returned {len(results)} gradients for {len(node.next_functions)} inputs"
         )
-    for edge, kind, result in zip(node.next_functions, node._input_kinds, results, strict=True):
+    for edge, (shape, dtype), result in zip(node.next_functions, node._input_kinds, results, strict=True):
         if edge is None or result is None:
             continue
-        if not isinstance(result, TensorBase) or (result.array.shape, result.array.dtype) != kind:
-            result = _fitted(node, result, *kind)
+        try:
+            array = result.array
+        except AttributeError:
+            raise RuntimeError(f"{node.name}.backward: expected a Tensor or None, got {type(result)}") from None
+        if array.shape != shape or array.dtype is not dtype:
+            result = _fitted(node, result, shape, dtype)
         if node._forward_trace is not None and _has_nan(result):
             raise RuntimeError(
                 f"{node.name}.backward returned nan values. The forward call was made here:\n{node._forward_trace}"
@@ -306,10 +310,8 @@ def _fitted(node: Function, result: Any, shape: tuple[int, ...], dtype: Any) -> 
     """A gradient in the shape and dtype of the input that it is for: broadcasting undone, and rounded.
 
     Raises:
-        RuntimeError: if ``node.backward`` gave something else than a tensor that can be brought into the shape.
+        RuntimeError: if it cannot be brought into the shape.
     """
-    if not isinstance(result, TensorBase):
-        raise RuntimeError(f"{node.name}.backward: expected a Tensor or None for a gradient, got {type(result)}")
     if result.array.shape != shape:
         if not node.broadcasts:
             raise RuntimeError(

@@ -164,6 +164,7 @@ Node = Any  # a Function, or a leaf tensor, where a path ends
 Edge = tuple[Node, int]  # the node that made an input, and which of its outputs that was
 
 
+_NO_KIND: tuple[Any, Any] = (None, None)
 _NO_NEEDS = [(False,) * count for count in range(9)]  # that no input needs a gradient, by how many there are
 
 
@@ -296,7 +297,7 @@ class Function:
         kinds: list[Any] = []
         for x, array, need in zip(inputs, arrays, self.needs_input_grad, strict=True):
             edges.append(gradient_edge(x) if need else None)
-            kinds.append((array.shape, array.dtype) if need else None)
+            kinds.append((array.shape, array.dtype) if need else _NO_KIND)
         self.next_functions, self._input_kinds = tuple(edges), kinds
         if self._saved:
             self._saved = [_saved_record(value, inputs, arrays, results, outputs) for value in self._saved]

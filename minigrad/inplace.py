@@ -51,13 +51,15 @@ def share_memory(view: Any, base: Any) -> None:
     elif base._views.base() is None:  # gone: nobody can see the memory as it saw it
         base._views.base = weakref.ref(base)
     view._views = base._views
-    view._history = base._history
-    if isinstance(array, np.ndarray) and not array.flags.writeable:
-        allow_writing(array, owner)
+    if base._history:
+        view._history = base._history
+    allow_writing(array, owner)
 
 
-def allow_writing(view: np.ndarray, base: np.ndarray) -> None:
+def allow_writing(view: Any, base: Any) -> None:
     """Undoes that NumPy makes read-only what it broadcasts, and views of it, where no two elements are one place."""
+    if not isinstance(view, np.ndarray) or view.flags.writeable:
+        return
     if not has_overlap(view) and (base.flags.writeable or has_overlap(base)):
         with suppress(ValueError):  # the memory itself may not be written
             view.flags.writeable = True

@@ -24,13 +24,17 @@ def _in_place(function: Any) -> Any:
     """The method that stores ``function(self, …)`` in the memory of ``self``."""
 
     def method(self: Any, *args: Any, **options: Any) -> Any:
-        recorded = is_grad_enabled() and any(isinstance(x, TensorBase) and x._requires_grad for x in (self, *args))
+        recorded = (self._requires_grad or _require_grad(args)) and is_grad_enabled()
         # Backward may need the values that are about to be overwritten.
         return self._write(function(self.clone() if recorded else self, *args, **options))
 
     method.__name__ = method.__qualname__ = f"{function.__name__}_"
     method.__doc__ = f"``{function.__name__}``, with the result stored in this tensor's memory; returns the tensor."
     return method
+
+
+def _require_grad(values: tuple[Any, ...]) -> bool:
+    return True in [isinstance(value, TensorBase) and value._requires_grad for value in values]
 
 
 def _operator(function: Any) -> Any:
