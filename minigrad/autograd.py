@@ -284,12 +284,8 @@ def _run_node(node: Function, gradients: list[Any], pending: _GradientSums) -> N
     results = node.backward(*gradients)
     if not isinstance(results, tuple):
         results = (results,)
-    while len(results) > len(node.next_functions) and results[-1] is None:
-        results = results[:-1]
     if len(results) != len(node.next_functions):
-        raise RuntimeError(
-            f"{node.name}.backward returned {len(results)} gradients for {len(node.next_functions)} inputs"
-        )
+        results = _one_for_each_input(node, results)
     for edge, (shape, dtype), result in zip(node.next_functions, node._input_kinds, results, strict=True):
         if edge is None or result is None:
             continue
@@ -304,6 +300,18 @@ def _run_node(node: Function, gradients: list[Any], pending: _GradientSums) -> N
                 f"{node.name}.backward returned nan values. The forward call was made here:\n{node._forward_trace}"
             )
         pending.add(edge, result)
+
+
+def _one_for_each_input(node: Function, results: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The gradients without what ``node.backward`` returned too many of: ``None`` at the end means nothing.
+
+    Raises:
+        RuntimeError: if their number is another than that of the inputs.
+    """
+    count = len(node.next_functions)
+    if len(results) < count or any(extra is not None for extra in results[count:]):
+        raise RuntimeError(f"{node.name}.backward returned {len(results)} gradients for {count} inputs")
+    return results[:count]
 
 
 def _fitted(node: Function, result: Any, shape: tuple[int, ...], dtype: Any) -> Any:
