@@ -22,6 +22,10 @@ FLOAT32 = Tolerance(1.3e-6, 1e-5)
 #: a sum grows with its length, and the two libraries add in different orders.
 FLOAT32_SUMS = Tolerance(2e-5, 1e-5)
 
+#: Operations in float16, whose unit in the last place is 2⁻¹⁰: three of them, for two or three roundings one after
+#: another. Nothing may be added up in float16.
+FLOAT16 = Tolerance(3e-3, 1e-5)
+
 #: Inception V3 in float64: logits, losses, every gradient, running statistics.
 MODEL = Tolerance(1e-9, 1e-13)
 
