@@ -25,3 +25,7 @@ def excuse_of(name: str, dtype: Any) -> Excuse:
     """The excuse of a record in a dtype; one that leaves out nothing if there is none."""
     excuse = EXCUSES.get(name, _NONE)
     return excuse if dtype in excuse.dtypes else _NONE
+
+
+#: Where minigrad takes integers that torch refuses, other than for want of a kernel: a part of torch's message.
+WIDER: dict[str, str] = {}

@@ -87,7 +87,9 @@ long_sum("linear", lambda m, F, x, w, b: F.linear(x, w, b), several((-1, 2), (3,
 long_sum("linear", lambda m, F, x, w, b: F.linear(x, w, b), several((2, -1), (3, -1), (3,)))
 long_sum("linear", lambda m, F, x, w, b: F.linear(x, w, b), several((2, -1, 2), (3, 2), (3,)))
 long_sum("mm.bmm", lambda m, F, x, y: m.bmm(x, y), several((2, 2, -1), (2, -1, 2)))
-long_sum("addmm", lambda m, F, c, x, y: m.addmm(c, x, y), several((3,), (-1, 2), (2, 3)), several((3,), (2, -1), (-1, 3)))
+long_sum(
+    "addmm", lambda m, F, c, x, y: m.addmm(c, x, y), several((3,), (-1, 2), (2, 3)), several((3,), (2, -1), (-1, 3))
+)
 long_sum("dot.outer", lambda m, F, x, y: m.dot(x, y), several((-1,), (-1,)))
 long_sum("tensordot", lambda m, F, x, y: m.tensordot(x, y, 2), several((2, -2, -2), (-2, -2, 2)))
 long_sum("einsum.i->", lambda m, F, x: m.einsum("i->", x), one(-1))
@@ -132,9 +134,7 @@ for _options in ({}, {"label_smoothing": 0.1}, {"reduction": "sum"}):
     )
 long_sum("cross_entropy", lambda m, F, x, t: F.cross_entropy(x, t), lambda n: [numbers(2, n), classes(n, 2)])
 long_sum("cross_entropy.probabilities", lambda m, F, x, t: F.cross_entropy(x, t), _two, several((2, -1), (2, -1)))
-long_sum(
-    "nll_loss", lambda m, F, x, t, w: F.nll_loss(x, t, w), lambda n: [numbers(n, 2), classes(2, n), numbers(2)]
-)
+long_sum("nll_loss", lambda m, F, x, t, w: F.nll_loss(x, t, w), lambda n: [numbers(n, 2), classes(2, n), numbers(2)])
 
 # --- Normalisation ---
 
@@ -167,7 +167,9 @@ long_sum("conv2d", lambda m, F, x, w, b: F.conv2d(x, w, b), several((-1, 2, 1, 1
 long_sum("conv2d", lambda m, F, x, w, b: F.conv2d(x, w, b), several((2, 1, -2, -2), (3, 1, -2, -2), (3,)))
 long_sum("conv2d", lambda m, F, x, w, b: F.conv2d(x, w, b, groups=2), several((1, 2, -2, -2), (2, 1, 3, 3), (2,)))
 long_sum("conv1d", lambda m, F, x, w, b: F.conv1d(x, w, b), several((1, 2, -1), (3, 2, 3), (3,)))
-long_sum("conv_transpose2d", lambda m, F, x, w, b: F.conv_transpose2d(x, w, b), several((1, 2, -2, -2), (2, 3, 2, 2), (3,)))
+long_sum(
+    "conv_transpose2d", lambda m, F, x, w, b: F.conv_transpose2d(x, w, b), several((1, 2, -2, -2), (2, 3, 2, 2), (3,))
+)
 long_sum("avg_pool2d", lambda m, F, x: F.avg_pool2d(x, x.shape[-1]), one(1, 2, -2, -2))
 long_sum("adaptive_avg_pool2d", lambda m, F, x: F.adaptive_avg_pool2d(x, 1), one(1, 2, -2, -2))
 long_sum("adaptive_avg_pool2d", lambda m, F, x: F.adaptive_avg_pool2d(x, (1, 2)), one(1, 2, -2, -2))
