@@ -31,7 +31,7 @@ import numpy as np
 from benchmarks import figures
 from benchmarks import loading as loading_case
 from inception.training import PHASES
-from minigrad.checkpoint import write_atomically
+from minigrad.files import write_atomically
 from minigrad.kernels.threads import get_num_threads
 from minigrad.testing.report import replace_section
 
@@ -285,7 +285,8 @@ PARTS: dict[str, Callable[[int], dict[str, Any]]] = {
 def machine() -> dict[str, Any]:
     """What the figures were measured on."""
     model = platform.processor() or platform.machine()
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
+    described = Path("/proc/cpuinfo")
+    for line in described.read_text(encoding="utf-8").splitlines() if described.exists() else []:
         if line.startswith("model name"):
             model = line.split(":")[1].strip()
             break
@@ -362,7 +363,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help=f"which (all): {', '.join(PARTS)}")
     parser.add_argument("--rounds", type=int, default=3, help="times that both engines run")
     options = parser.parse_args()
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     results["machine"] = machine()
     for part in options.parts or PARTS:
         results[part] = PARTS[part](options.rounds)

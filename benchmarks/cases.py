@@ -18,7 +18,7 @@ All engines start from the same numbers, so that what they compute shows that th
 from __future__ import annotations
 
 import json
-import resource
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -348,8 +348,13 @@ def peak_memory() -> float:
     """MB that this program has held at most. (What getrusage says on Linux includes the process that started it.)"""
     status = Path("/proc/self/status")
     if status.exists():
-        return int(status.read_text().split("VmHWM:")[1].split()[0]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        return int(status.read_text(encoding="utf-8").split("VmHWM:")[1].split()[0]) / 1024
+    try:
+        import resource
+    except ImportError:  # Windows
+        return math.nan
+    unit = 2**20 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 if __name__ == "__main__":

@@ -32,7 +32,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks import cases
-from minigrad.checkpoint import write_atomically
+from minigrad.files import write_atomically
+from minigrad.system import cores
 
 RESULTS = Path(__file__).parent / "results-gpu.json"
 SIZE, BATCHES, KINDS = 299, (128, 32, 256), ("float32", "tf32", "float16")
@@ -319,7 +320,7 @@ def run(device: str, size: int, batches: Sequence[int], end: float, keep: Callab
 
 
 def _workers() -> int:
-    return max(1, min(14, len(os.sched_getaffinity(0)) - 2))
+    return max(1, min(14, cores() - 2))
 
 
 def machine(device: str) -> dict[str, Any]:

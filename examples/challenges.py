@@ -14,16 +14,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from minigrad.nn.utils import clip_grad_norm_
 
 import minigrad
+from inception.figures import new_figure
 from minigrad import nn, optim
 from minigrad.data.datasets import Digits
-
-mpl.use("Agg")
-from matplotlib.figure import Figure
+from minigrad.extras import ensure_installed
 
 
 def digits(train: bool, count: int) -> tuple[Any, Any]:
@@ -115,7 +113,8 @@ def main(arguments: list[str] | None = None) -> tuple[dict[str, list[float]], ..
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--output", type=Path, default=Path("runs/challenges"))
     options = parser.parse_args(arguments)
-    figure = Figure(figsize=(16, 4.8), layout="constrained")
+    ensure_installed("matplotlib", "sklearn")
+    figure = new_figure(figsize=(16, 4.8), layout="constrained")
     first, second, third = figure.subplots(1, 3)
     with np.errstate(over="ignore", invalid="ignore"):  # numbers will become too large: that is what is to be seen
         results = overfitting(first, options.steps), vanishing(second), exploding(third, options.steps)

@@ -17,6 +17,7 @@ from inception.weights import load_weights, save_weights
 from minigrad import nn, optim
 from minigrad.data import DataLoader, Subset, transforms
 from minigrad.data.datasets import CIFAR10, SyntheticPictures
+from minigrad.extras import ensure_installed
 
 
 def network() -> nn.Module:
@@ -44,6 +45,7 @@ def main(arguments: list[str] | None = None) -> float:
     parser.add_argument("--limit", type=int, help="use only so many pictures")
     parser.add_argument("--output", type=Path, default=Path("runs/cifar10_cnn"))
     options = parser.parse_args(arguments)
+    ensure_installed("matplotlib", "PIL", "safetensors")
 
     minigrad.manual_seed(0)
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize([0.5] * 3, [0.5] * 3)])

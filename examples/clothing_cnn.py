@@ -15,9 +15,10 @@ from pathlib import Path
 import minigrad
 from inception.figures import draw_predictions
 from minigrad import nn, optim
-from minigrad.checkpoint import write_atomically
 from minigrad.data import DataLoader, Subset, transforms
 from minigrad.data.datasets import FashionMNIST, embedded_clothing
+from minigrad.extras import ensure_installed
+from minigrad.files import write_atomically
 
 
 def network() -> nn.Module:
@@ -58,6 +59,7 @@ def main(arguments: list[str] | None = None) -> float:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=Path("runs/clothing_cnn"))
     options = parser.parse_args(arguments)
+    ensure_installed("matplotlib", "PIL")
 
     minigrad.manual_seed(options.seed)
     normalize = [transforms.ToTensor(), transforms.Normalize([0.286], [0.353])]

@@ -16,6 +16,7 @@ import minigrad
 from minigrad import nn, optim
 from minigrad.data import DataLoader, transforms
 from minigrad.data.datasets import MNIST, Digits
+from minigrad.extras import ensure_installed
 
 
 def network(pixels: int) -> nn.Module:
@@ -59,6 +60,7 @@ def main(arguments: list[str] | None = None) -> float:
     parser.add_argument("--lr", type=float, default=0.001)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
+    ensure_installed("PIL", *([] if options.root else ["sklearn"]))
 
     minigrad.manual_seed(options.seed)
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize([0.3], [0.35])])

@@ -14,16 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from minigrad.nn.utils import parameters_to_vector, vector_to_parameters
 
 import minigrad
+from inception.figures import new_figure
 from minigrad import nn, optim
 from minigrad.data.datasets import Digits
-
-mpl.use("Agg")
-from matplotlib.figure import Figure
+from minigrad.extras import ensure_installed
 
 Loss = Callable[[np.ndarray], float]
 
@@ -99,8 +97,9 @@ def main(arguments: list[str] | None = None) -> list[float]:
     parser.add_argument("--resolution", type=int, default=40)
     parser.add_argument("--output", type=Path, default=Path("runs/loss_surface"))
     options = parser.parse_args(arguments)
+    ensure_installed("matplotlib", "sklearn")
 
-    figure = Figure(figsize=(13, 6))
+    figure = new_figure(figsize=(13, 6))
     loss, walk = two_weights(options.steps)
     left = figure.add_subplot(1, 2, 1, projection="3d")
     draw(left, loss, walk, options.resolution)

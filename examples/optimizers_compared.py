@@ -13,16 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 
 import minigrad
+from inception.figures import new_figure
 from minigrad import nn, optim
 from minigrad.data import DataLoader, TensorDataset
 from minigrad.data.datasets import Digits
-
-mpl.use("Agg")
-from matplotlib.figure import Figure
+from minigrad.extras import ensure_installed
 
 Make = Callable[[Any, float], optim.Optimizer]
 #: The optimiser, its learning rate on the surface, and that for the network.
@@ -83,8 +81,9 @@ def main(arguments: list[str] | None = None) -> dict[str, tuple[float, float]]:
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--output", type=Path, default=Path("runs/optimizers_compared"))
     options = parser.parse_args(arguments)
+    ensure_installed("matplotlib", "sklearn")
 
-    figure = Figure(figsize=(13, 5), layout="constrained")
+    figure = new_figure(figsize=(13, 5), layout="constrained")
     surface, curves = figure.subplots(1, 2)
     x, y = np.meshgrid(np.linspace(-1.8, 1.6, 200), np.linspace(-0.6, 2.2, 200))
     heights = np.log10((1 - x) ** 2 + 100 * (y - x * x) ** 2 + 1e-3)

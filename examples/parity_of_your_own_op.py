@@ -7,15 +7,15 @@ The operation is Mish (Misra 2019), which minigrad does not have: mish(x) = x ·
 
 from __future__ import annotations
 
+import argparse
+
 import numpy as np
-import torch
-from hypothesis import given, settings
 
 import minigrad
 from minigrad.autograd import Function
+from minigrad.extras import ensure_installed
 from minigrad.nn import functional as F
-from minigrad.testing import assert_parity, gradcheck, gradgradcheck
-from minigrad.testing.strategies import unary
+from minigrad.testing import gradcheck, gradgradcheck
 
 
 class Mish(Function):
@@ -41,6 +41,13 @@ class ForgetfulMish(Mish):
 
 
 def main() -> None:
+    ensure_installed("torch", "hypothesis")
+    import torch
+    from hypothesis import given, settings
+
+    from minigrad.testing import assert_parity
+    from minigrad.testing.strategies import unary
+
     # 1. Without any reference: backward against difference quotients of forward.
     x = minigrad.randn(2, 3, dtype=minigrad.float64, requires_grad=True)
     print("gradcheck:", gradcheck(Mish.apply, x), " gradgradcheck:", gradgradcheck(Mish.apply, x))
@@ -69,4 +76,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     main()

@@ -12,16 +12,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 
 import minigrad
+from inception.figures import new_figure
 from minigrad import nn, optim
 from minigrad.data import DataLoader, Dataset
 from minigrad.data.datasets import embedded_clothing
-
-mpl.use("Agg")
-from matplotlib.figure import Figure
+from minigrad.extras import ensure_installed
 
 SIZE = 56  # of the canvas; the clothing is 28 x 28
 
@@ -68,6 +66,7 @@ def main(arguments: list[str] | None = None) -> float:
     parser.add_argument("--pictures", type=int, default=5000)
     parser.add_argument("--output", type=Path, default=Path("runs/regression_points"))
     options = parser.parse_args(arguments)
+    ensure_installed("matplotlib")
 
     minigrad.manual_seed(0)
     test = ClothingSomewhere(False, 500)
@@ -87,7 +86,7 @@ def main(arguments: list[str] | None = None) -> float:
         print(f"epoch {epoch + 1}: the points are {pixels:.2f} pixels off, on average", flush=True)
 
     options.output.mkdir(parents=True, exist_ok=True)
-    figure = Figure(figsize=(10, 4.4), layout="constrained")
+    figure = new_figure(figsize=(10, 4.4), layout="constrained")
     figure.suptitle(f"Predicted (×) and true (+) middles; {pixels:.2f} pixels apart on average")
     for i, axes in enumerate(figure.subplots(2, 5).flat):
         axes.imshow(images[i, 0].numpy(), cmap="gray")

@@ -13,16 +13,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 
 import minigrad
+from inception.figures import new_figure
 from minigrad import nn, optim
 from minigrad.data import DataLoader
 from minigrad.data.datasets import TextFolder, Vocabulary
-
-mpl.use("Agg")
-from matplotlib.figure import Figure
+from minigrad.extras import ensure_installed
 
 GOOD = "wonderful moving brilliant touching funny superb charming clever honest gripping warm"
 BAD = "boring awful clumsy predictable dull tedious flat pointless shallow noisy forgettable"
@@ -65,6 +63,7 @@ def main(arguments: list[str] | None = None) -> float:
     parser.add_argument("--length", type=int, default=250, help="words of a review that are read")
     parser.add_argument("--output", type=Path, default=Path("runs/sentiment"))
     options = parser.parse_args(arguments)
+    ensure_installed("matplotlib")
 
     minigrad.manual_seed(0)
     if options.root is None:
@@ -104,7 +103,7 @@ def main(arguments: list[str] | None = None) -> float:
         print(f"epoch {epoch + 1:2}: " + ", ".join(f"{name} {curve[-1]:.3f}" for name, curve in curves.items()))
 
     options.output.mkdir(parents=True, exist_ok=True)
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    figure = new_figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     for name, curve in curves.items():
         axes.plot(range(1, len(curve) + 1), curve, label=name)

@@ -16,16 +16,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 
 import minigrad
+from inception.figures import new_figure
 from minigrad import nn, optim
 from minigrad.data import DataLoader, TensorDataset
 from minigrad.data.datasets import embedded_clothing
-
-mpl.use("Agg")
-from matplotlib.figure import Figure
+from minigrad.extras import ensure_installed
 
 NEW = (0, 3, 6)  # T-shirt, dress and shirt
 KNOWN = tuple(label for label in range(10) if label not in NEW)
@@ -95,6 +93,7 @@ def main(arguments: list[str] | None = None) -> tuple[float, float]:
     parser.add_argument("--pictures", type=int, default=20, help="of each new class")
     parser.add_argument("--output", type=Path, default=Path("runs/transfer_learning"))
     options = parser.parse_args(arguments)
+    ensure_installed("matplotlib")
 
     minigrad.manual_seed(0)
     model = Network(len(KNOWN))
@@ -113,7 +112,7 @@ def main(arguments: list[str] | None = None) -> tuple[float, float]:
         print(f"three new classes, {options.pictures} pictures of each, {name}: {curve[-1]:.1%} in {taken:.2f} s")
 
     options.output.mkdir(parents=True, exist_ok=True)
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    figure = new_figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     for name, curve in curves.items():
         axes.plot(range(10, 10 * len(curve) + 1, 10), curve, "o-", label=name)

@@ -1,4 +1,4 @@
-"""``python -m inception train | evaluate | predict | export``."""
+"""``inception train | evaluate | predict | export``, or ``python -m inception …``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from inception import commands, train_command
+from minigrad.system import never_fail_to_print, started_as
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -13,9 +14,10 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     if given[:1] == ["train"]:
         return train_command.main(given[1:])
-    parser = argparse.ArgumentParser(prog="python -m inception", description="Inception V3 on pictures.")
+    never_fail_to_print()
+    parser = argparse.ArgumentParser(prog=started_as("inception"), description="Inception V3 on pictures.")
     choices = parser.add_subparsers(dest="command", required=True)
-    choices.add_parser("train", help="train, or go on training (python -m inception train --help)")
+    choices.add_parser("train", help=f"train, or go on training ({started_as('inception')} train --help)")
     commands.add_evaluate(choices)
     commands.add_predict(choices)
     commands.add_export(choices)

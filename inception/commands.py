@@ -18,6 +18,7 @@ from inception.weights import Description, class_names, load_into, read_descript
 from minigrad import nn, onnx
 from minigrad.data import DataLoader
 from minigrad.data.datasets import open_picture
+from minigrad.extras import require
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +62,11 @@ def load_model(options: argparse.Namespace) -> tuple[InceptionV3, tuple[str, ...
     return model.eval(), class_names(names, count)
 
 
+def _reader(weights: Path) -> list[str]:
+    """The package that reads a file of weights."""
+    return ["torch" if weights.suffix in (".pth", ".pt") else "safetensors"]
+
+
 # --- predict ---
 
 
@@ -75,6 +81,9 @@ def add_predict(commands: Any) -> None:
 
 def predict(options: argparse.Namespace) -> None:
     """Prints the most probable classes of every picture."""
+    require("predict", "PIL", *_reader(options.weights))
+    if options.save is not None:
+        require("--save", "matplotlib")
     model, names = load_model(options)
     transform = test_transform(options.image_size, options.resize, options.normalize)
     if options.save is not None:
@@ -114,6 +123,7 @@ def add_evaluate(commands: Any) -> None:
 
 def evaluate(options: argparse.Namespace) -> None:
     """Prints the accuracy, by class too, and draws the confusion matrix."""
+    require("evaluate", "PIL", "matplotlib", *_reader(options.weights))
     model, names = load_model(options)
     recipe = Recipe(
         data=options.data,
@@ -158,6 +168,7 @@ def add_export(commands: Any) -> None:
 
 def export(options: argparse.Namespace) -> None:
     """Writes the model in another format."""
+    require("export", *_reader(options.weights), *(["onnx"] if options.output.suffix == ".onnx" else []))
     model, names = load_model(options)
     size = options.image_size
     if options.output.suffix == ".onnx":

@@ -5,19 +5,27 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
 import numpy as np
 
-from minigrad.checkpoint import write_atomically
+from minigrad.extras import require
+from minigrad.files import write_atomically
 
-mpl.use("Agg")  # files only; no screen is needed
-from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 RIGHT, WRONG = "#1a7f37", "#cf222e"
 TRAINING, TEST = "#0969da", "#bc4c00"
 MOST_CLASSES = 60  # in a confusion matrix that can still be read
+
+
+def new_figure(**options: Any) -> Figure:
+    """Return an empty figure that can be saved; it needs no screen."""
+    require("a figure", "matplotlib")
+    from matplotlib.figure import Figure
+
+    return Figure(**options)
 
 
 def _save(figure: Figure, path: Path) -> None:
@@ -33,7 +41,7 @@ def draw_curves(records: Sequence[dict[str, Any]], path: Path) -> None:
     """
     steps = [r for r in records if r["kind"] == "step"]
     epochs = [r for r in records if r["kind"] == "epoch"]
-    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    figure = new_figure(figsize=(11, 4.2), layout="constrained")
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         x = np.array([r["global_step"] for r in steps])
         y = np.array([r[name] for r in steps], float)
@@ -61,7 +69,7 @@ def draw_predictions(
     """A grid of test pictures with the predicted class: green if right, red, with the true class, if wrong."""
     columns = 8
     rows = max(1, -(-len(images) // columns))
-    figure = Figure(figsize=(1.6 * columns, 1.95 * rows + 0.4), layout="constrained")
+    figure = new_figure(figsize=(1.6 * columns, 1.95 * rows + 0.4), layout="constrained")
     right = sum(int(a == b) for a, b in zip(labels, predictions, strict=True))
     figure.suptitle(
         f"{right} of these {len(images)} are right (green); wrong ones (red) say what they are", fontsize=11
@@ -85,7 +93,7 @@ def draw_confusion(matrix: np.ndarray, classes: Sequence[str], path: Path) -> No
     """Which class (row) was taken for which (column), as shares of the row."""
     shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
     side = 2.5 + 0.42 * len(classes)
-    figure = Figure(figsize=(side + 1, side), layout="constrained")
+    figure = new_figure(figsize=(side + 1, side), layout="constrained")
     axes = figure.subplots()
     shown = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(shown, ax=axes, shrink=0.8, label="share of the true class")
@@ -103,7 +111,7 @@ def draw_confusion(matrix: np.ndarray, classes: Sequence[str], path: Path) -> No
 
 def draw_rates(rates: Sequence[float], losses: Sequence[float], found: float | None, path: Path) -> None:
     """The loss beside the learning rate, which rose from step to step."""
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    figure = new_figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()
     axes.plot(rates, losses, color=TRAINING, linewidth=1.8)
     axes.set(xscale="log", xlabel="learning rate", ylabel="loss (smoothed)", title="Learning-rate finder")
@@ -116,7 +124,7 @@ def draw_rates(rates: Sequence[float], losses: Sequence[float], found: float | N
 
 def draw_answer(image: Any, answers: Sequence[tuple[str, float]], path: Path) -> None:
     """A picture beside the classes that it most probably shows."""
-    figure = Figure(figsize=(8, 3.6), layout="constrained")
+    figure = new_figure(figsize=(8, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.2))
     left.imshow(np.asarray(image))
     left.axis("off")

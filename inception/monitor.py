@@ -16,6 +16,8 @@ import numpy as np
 from inception.blocks import BasicConv2d
 from minigrad import Tensor, nn
 from minigrad.device import to_host
+from minigrad.extras import require
+from minigrad.system import memory_in_use
 
 EXPLODING = 30.0  # times the usual norm of all gradients
 VANISHING = 1e-7  # of the norm of the weights
@@ -45,10 +47,8 @@ def weight_norm(model: nn.Module) -> float:
 
 def memory_megabytes() -> float | None:
     """What this process holds now; None where the system does not say."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return None
-    return int(status.read_text().split("VmRSS:")[1].split()[0]) / 1024
+    used = memory_in_use()
+    return None if used is None else used / 2**20
 
 
 class Watch:
@@ -141,10 +141,9 @@ class Board:
     """
 
     def __init__(self, folder: Path, step: int) -> None:
-        try:
-            from tensorboardX import SummaryWriter
-        except ImportError:
-            raise ImportError("--tensorboard needs tensorboardX: pip install tensorboardX") from None
+        require("--tensorboard", "tensorboardX")
+        from tensorboardX import SummaryWriter
+
         self.writer = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
 
     def begin(self, recipe: dict[str, Any], text: str) -> None:

@@ -1,22 +1,22 @@
-"""The folder of a run: checkpoint, weights, metrics and pictures, under fixed names."""
+"""The folder of a run: checkpoint, weights, metrics and images, under fixed names."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from minigrad.checkpoint import write_atomically
+from minigrad import files
 
 
 class RunFolder:
     """``runs/<name>/``, made and tried out at once, so that an hour's training does not end in an error.
 
     Raises:
-        OSError: if the folder cannot be made or written to; the message names it.
+        OSError: if the folder cannot be made or written to, or has a link where the run would write; the message
+            names it.
         FileExistsError: if it holds another run's checkpoint and this is not its continuation.
     """
 
@@ -24,13 +24,13 @@ class RunFolder:
         self.path = path
         try:
             path.mkdir(parents=True, exist_ok=True)
-            probe = path / ".writable"
-            probe.write_bytes(b"")
-            probe.unlink()
+            files.try_to_write(path)
+            for partial in path.glob(files.PARTIAL):  # left by a run that was killed while it was writing
+                partial.unlink()
         except OSError as error:
             raise OSError(f"cannot write to the output folder {path}: {error.strerror or error}") from None
-        for partial in path.glob(".*.partial"):  # left by a run that was killed while it was writing
-            partial.unlink()
+        for inner in (self.metrics, self.checkpoints, self.board, *self.board.rglob("*")):
+            files.refuse_link(inner)  # all other files are replaced, so a link is never followed
         if not resuming and self.checkpoint.exists():
             raise FileExistsError(
                 f"{path} already holds a run. Choose another --output, or continue that run with --resume {path}"
@@ -40,6 +40,11 @@ class RunFolder:
     def checkpoint(self) -> Path:
         """What ``--resume`` continues from."""
         return self.path / "checkpoint.safetensors"
+
+    @property
+    def checkpoints(self) -> Path:
+        """With ``--keep``, the checkpoints of the last epochs."""
+        return self.path / "checkpoints"
 
     @property
     def best(self) -> Path:
@@ -68,14 +73,13 @@ class RunFolder:
 
     def keep(self, epoch: int, count: int) -> None:
         """Keeps this moment's checkpoint under the epoch's number, and of those the last ``count``."""
-        folder = self.path / "checkpoints"
-        folder.mkdir(exist_ok=True)
+        folder = files.own_folder(self.checkpoints)
         target = folder / f"epoch-{epoch:04}.safetensors"
         target.unlink(missing_ok=True)
         try:
             os.link(self.checkpoint, target)  # the checkpoint is replaced, never written to: a link costs no space
         except OSError:  # a file system without links
-            shutil.copyfile(self.checkpoint, target)
+            files.write_atomically(target, self.checkpoint.read_bytes())
         for old in sorted(folder.glob("epoch-*.safetensors"))[:-count]:
             old.unlink()
 
@@ -101,12 +105,11 @@ class RunFolder:
 
     def log(self, record: dict[str, Any]) -> None:
         """Adds a line to the metrics."""
-        with open(self.metrics, "a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        files.append(self.metrics, (json.dumps(record) + "\n").encode())
 
     def records(self) -> list[dict[str, Any]]:
         """All records so far."""
-        if not self.metrics.exists():
+        if not self.metrics.is_file():
             return []
         lines = self.metrics.read_text(encoding="utf-8").split("\n")
         return [json.loads(line) for line in lines[:-1]]  # a last line without an end was cut short by a kill
@@ -118,4 +121,4 @@ class RunFolder:
             for record in self.records()
             if record["global_step"] <= global_step and not (record["kind"] == "epoch" and record["epoch"] > epoch)
         ]
-        write_atomically(self.metrics, "".join(json.dumps(record) + "\n" for record in kept).encode())
+        files.write_atomically(self.metrics, "".join(json.dumps(record) + "\n" for record in kept).encode())

@@ -10,9 +10,7 @@ import sys
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING, Any
 
 import minigrad
 from inception import figures
@@ -33,7 +31,14 @@ from inception.training import (
     train_epoch,
 )
 from inception.weights import Description, class_names, load_weights, save_weights
+from minigrad import system
 from minigrad.data import DataLoader, Subset
+from minigrad.extras import Later, require
+
+if TYPE_CHECKING:
+    import tqdm
+else:
+    tqdm = Later("tqdm", "the progress bar")
 
 SHOWN = 40  # test pictures in the grid
 
@@ -83,10 +88,17 @@ OPTIONS: dict[str, tuple[str, Any]] = {
 }  # fmt: skip
 
 
+def started_as() -> str:
+    """Return what to type to train: this module's command, or the script that calls it."""
+    if Path(sys.argv[0]).suffix == ".py" and Path(sys.argv[0]).name != "__main__.py":
+        return f"python {sys.argv[0]}"
+    return f"{system.started_as('inception')} train"
+
+
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """The options; those of the recipe that were not given are None."""
     parser = argparse.ArgumentParser(
-        prog="python -m inception train" if Path(sys.argv[0]).name == "__main__.py" else None,
+        prog=started_as(),
         description="Trains Inception V3. Every option of the run's recipe has its default from there.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Ctrl-C stops after the step under way, saves a checkpoint and says how to go on.",
@@ -117,8 +129,11 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
+    system.never_fail_to_print()
     options = parse_arguments(arguments)
     try:
+        board = ["tensorboardX"] if options.tensorboard else []
+        require(started_as(), "PIL", "safetensors", "tqdm", "matplotlib", *board)  # or hours later they are missed
         return run(options)
     except (ValueError, OSError, ImportError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -222,8 +237,7 @@ def description(training: Training, classes: tuple[str, ...]) -> Description:
 
 def how_to_go_on(folder: RunFolder) -> str:
     """The command that continues this run."""
-    script = "-m inception train" if Path(sys.argv[0]).name == "__main__.py" else sys.argv[0]
-    return f"python {script} --resume {folder.path}"
+    return f"{started_as()} --resume {folder.path}"
 
 
 def look_for_rate(training: Training, loader: DataLoader, folder: RunFolder) -> int:
@@ -256,7 +270,9 @@ def resumed_recipe(saved: dict[str, Any], given: dict[str, Any], path: Path) -> 
 class StopAfterThisStep:
     """While it is entered, a first Ctrl-C (or SIGTERM) only sets ``requested``; a second one does not wait."""
 
-    signals = (signal.SIGINT, signal.SIGTERM)
+    signals = tuple(  # the last is Ctrl-Break, which only Windows has
+        getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)
+    )
 
     def __init__(self) -> None:
         self.requested = False
@@ -289,7 +305,7 @@ class Report:
     def begin_epoch(self, training: Training) -> None:
         """A progress bar for the steps that are left of the epoch."""
         self.started, self.seen_before = time.perf_counter(), training.progress.seen if training.step else 0
-        self.bar = tqdm(
+        self.bar = tqdm.tqdm(
             total=training.steps_per_epoch,
             initial=training.step,
             desc=f"epoch {training.epoch + 1}/{training.recipe.epochs}",
@@ -342,7 +358,7 @@ class Report:
     def warn(self, training: Training, warnings: list[str]) -> None:
         """Says something that a person could act on."""
         for text in warnings:
-            tqdm.write(f"  warning: {text}")
+            tqdm.tqdm.write(f"  warning: {text}")
             self.log({"kind": "warning", "global_step": training.global_step, "text": text})
 
     def log(self, record: dict[str, Any]) -> None:

@@ -7,14 +7,21 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 
 from minigrad import Tensor, checkpoint, from_numpy, nn
 from minigrad.device import to_host
+from minigrad.extras import Later, require
+from minigrad.files import write_atomically
+
+if TYPE_CHECKING:
+    import safetensors
+    from safetensors import numpy as safetensors_numpy
+else:
+    safetensors = Later("safetensors", "a file of weights")
+    safetensors_numpy = Later("safetensors.numpy", "a file of weights")
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,7 @@ def save_weights(model: nn.Module, path: str | os.PathLike[str], description: De
     """Writes the model's state dict; ``safetensors.torch.load_file`` reads it for torchvision's model too."""
     arrays = {name: np.asarray(to_host(t.array), order="C") for name, t in model.state_dict().items()}
     metadata = {} if description is None else {"inception": json.dumps(asdict(description))}
-    checkpoint.write_atomically(path, safetensors.numpy.save(arrays, metadata))
+    write_atomically(path, safetensors_numpy.save(arrays, metadata))
 
 
 def read_description(path: str | os.PathLike[str]) -> Description:
@@ -89,10 +96,9 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     if path.suffix not in (".pth", ".pt"):
         tree = checkpoint.load(path)
         return tree["model"] if isinstance(tree.get("model"), dict) else tree
-    try:
-        import torch
-    except ImportError:
-        raise ImportError(f"{path}: to read a .pth takes torch, once; or convert it to safetensors") from None
+    require(f"{path}: reading a .pth (once; it can be converted to safetensors)", "torch")
+    import torch
+
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)  # which runs no program in the file
     except Exception as error:  # whatever is wrong with a zip archive and a pickle in it

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import importlib.util
 import platform
 import subprocess
 import sys
@@ -18,7 +17,9 @@ from typing import Any
 import numpy as np
 
 import minigrad as mg
+from minigrad.extras import installed
 from minigrad.kernels import compiles, of
+from minigrad.system import never_fail_to_print, started_as
 
 # Two halves, which take about the same time: Numba compiles one function at a time in each process.
 HALVES = ("convolutions", "loops")
@@ -49,7 +50,7 @@ def info() -> str:
         f"Python     {platform.python_version()} on {platform.system()} {platform.machine()}",
         f"NumPy      {np.__version__}",
     ]
-    numba = importlib.metadata.version("numba") if importlib.util.find_spec("numba") else None
+    numba = importlib.metadata.version("numba") if installed("numba") else None
     lines.append(f"Numba      {numba or 'not installed (pip install minigrad[fast]): kernels run as NumPy, slower'}")
     lines.append(f"cpu        kernels: {of(np.empty(0)).__name__.rsplit('.', 1)[1]}, {mg.get_num_threads()} threads")
     if not mg.cuda.is_available():
@@ -71,7 +72,8 @@ def info() -> str:
 
 def main() -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m minigrad", description="minigrad's engine.")
+    never_fail_to_print()
+    parser = argparse.ArgumentParser(prog=started_as("minigrad"), description="minigrad's engine.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("info", help="versions, devices, memory, and which kernels run where")
     command = commands.add_parser("compile", help="compile the CPU kernels for this processor and keep them on disk")

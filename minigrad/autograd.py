@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 
 from minigrad import function, kernels
-from minigrad.device import compute_beside, in_use, zeros
-from minigrad.function import Edge, Function, Node, TensorBase, gradient_edge, refuse_stale_views, wrap
+from minigrad.device import compute_beside, device_of, in_use, zeros
+from minigrad.function import Edge, Function, Node, TensorBase, gradient_edge, refuse_as_replacement, wrap
 from minigrad.grad_mode import (
     detect_anomaly,
     enable_grad,
@@ -34,6 +34,7 @@ from minigrad.grad_mode import (
     no_grad,
     set_grad_enabled,
 )
+from minigrad.inplace import has_overlap, refuse_stale
 
 __all__ = [
     "Function",
@@ -103,6 +104,7 @@ def grad(
         found = captured.get(gradient_edge(tensor))
         if found is None and materialize_grads:
             found = wrap(np.zeros_like(tensor.array))
+            found._requires_grad = create_graph  # zero is the derivative's derivative too, of any order
         if found is None and not allow_unused:
             raise RuntimeError(
                 f"One of the differentiated Tensors appears to not have been used in the graph: input {i}. "
@@ -119,26 +121,40 @@ def _as_list(tensors: Any) -> list[TensorBase]:
 def _root_gradients(roots: Sequence[TensorBase], given: Any) -> list[TensorBase]:
     """The cotangents backward starts from, checked; 1 for a scalar without one."""
     cotangents = [None] * len(roots) if given is None else [given] if isinstance(given, TensorBase) else list(given)
+    for cotangent in cotangents:
+        if cotangent is not None and not isinstance(cotangent, TensorBase):
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(cotangent).__name__}")
     if len(cotangents) != len(roots):
         raise RuntimeError(f"got {len(roots)} tensors and {len(cotangents)} gradients")
-    result = []
-    for i, (root, cotangent) in enumerate(zip(roots, cotangents, strict=True)):
-        if not root._requires_grad:
-            raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
-        if cotangent is None:
-            if root.array.size != 1:
-                raise RuntimeError(
-                    "grad can be implicitly created only for scalar outputs, "
-                    f"got an output of shape {list(root.array.shape)}: pass its gradient"
-                )
-            cotangent = wrap(np.ones_like(root.array))
-        if cotangent.array.shape != root.array.shape:
+    return [_root_gradient(i, *pair) for i, pair in enumerate(zip(roots, cotangents, strict=True))]
+
+
+def _root_gradient(i: int, root: TensorBase, cotangent: Any) -> Any:
+    """The cotangent of output ``i``, in its dtype.
+
+    Raises:
+        RuntimeError: if the output has no gradient, or the cotangent is missing or does not fit.
+    """
+    if not root._requires_grad:
+        raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
+    if cotangent is None:
+        if root.array.size != 1:
             raise RuntimeError(
-                f"Mismatch in shape: grad_output[{i}] has a shape of {list(cotangent.array.shape)} and output[{i}] "
-                f"has a shape of {list(root.array.shape)}."
+                "grad can be implicitly created only for scalar outputs, "
+                f"got an output of shape {list(root.array.shape)}: pass its gradient"
             )
-        result.append(cotangent)
-    return result
+        return wrap(np.ones_like(root.array))
+    if cotangent.array.shape != root.array.shape:
+        raise RuntimeError(
+            f"Mismatch in shape: grad_output[{i}] has a shape of {list(cotangent.array.shape)} and output[{i}] "
+            f"has a shape of {list(root.array.shape)}."
+        )
+    if device_of(cotangent.array) != device_of(root.array):
+        raise RuntimeError(
+            f"invalid gradient at index {i} - expected device {device_of(root.array)} but got "
+            f"{device_of(cotangent.array)}"
+        )
+    return cotangent if cotangent.array.dtype == root.array.dtype else cotangent.to(root.array.dtype)
 
 
 def topological_order(roots: Iterable[Node]) -> list[Node]:
@@ -179,7 +195,7 @@ def _run_backward(
 ) -> dict[Edge, Any]:
     """Sends gradients from the roots through the graph; returns those that arrived at ``inputs``."""
     retain = create_graph if retain_graph is None else retain_graph
-    refuse_stale_views(roots)
+    refuse_stale([*roots, *(inputs or ())])
     order = topological_order(gradient_edge(root)[0] for root in roots)
     wanted = None if inputs is None else {gradient_edge(tensor) for tensor in inputs}
     useful = None if wanted is None else _nodes_on_a_path_to(wanted, order)
@@ -240,7 +256,7 @@ def _arriving(node: Function, index: int, gradient: Any) -> Any:
     reference = node.retained.get(index)
     tensor = reference() if reference is not None else None
     if tensor is not None:
-        tensor.grad = gradient if tensor.grad is None else tensor.grad + gradient
+        tensor._grad = gradient.clone() if tensor._grad is None else tensor._grad + gradient
     return gradient
 
 
@@ -248,7 +264,9 @@ def _run_hooks(hooks: dict[int, Callable[..., Any]] | None, gradient: Any) -> An
     if hooks and gradient is not None:
         for hook in list(hooks.values()):
             replacement = hook(gradient)
-            gradient = gradient if replacement is None else replacement
+            if replacement is not None:
+                refuse_as_replacement(hook, gradient, replacement)
+                gradient = replacement
     return gradient
 
 
@@ -264,25 +282,40 @@ def _run_node(node: Function, gradients: list[Any], pending: _GradientSums) -> N
     results = node.backward(*gradients)
     if not isinstance(results, tuple):
         results = (results,)
+    while len(results) > len(node.next_functions) and results[-1] is None:
+        results = results[:-1]
     if len(results) != len(node.next_functions):
         raise RuntimeError(
             f"{node.name}.backward returned {len(results)} gradients for {len(node.next_functions)} inputs"
         )
-    for edge, shape, result in zip(node.next_functions, node._input_shapes, results, strict=True):
+    for edge, kind, result in zip(node.next_functions, node._input_kinds, results, strict=True):
         if edge is None or result is None:
             continue
-        if result.array.shape != shape:
-            if not node.broadcasts:
-                raise RuntimeError(
-                    f"internal error: {node.name}.backward gave a gradient of shape {list(result.array.shape)} "
-                    f"for an input of shape {list(shape)}"
-                )
-            result = sum_to_shape(result, shape)
+        if not isinstance(result, TensorBase) or (result.array.shape, result.array.dtype) != kind:
+            result = _fitted(node, result, *kind)
         if node._forward_trace is not None and _has_nan(result):
             raise RuntimeError(
                 f"{node.name}.backward returned nan values. The forward call was made here:\n{node._forward_trace}"
             )
         pending.add(edge, result)
+
+
+def _fitted(node: Function, result: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """A gradient in the shape and dtype of the input that it is for: broadcasting undone, and rounded.
+
+    Raises:
+        RuntimeError: if ``node.backward`` gave something else than a tensor that can be brought into the shape.
+    """
+    if not isinstance(result, TensorBase):
+        raise RuntimeError(f"{node.name}.backward: expected a Tensor or None for a gradient, got {type(result)}")
+    if result.array.shape != shape:
+        if not node.broadcasts:
+            raise RuntimeError(
+                f"{node.name}.backward gave a gradient of shape {list(result.array.shape)} for an input of shape "
+                f"{list(shape)}"
+            )
+        result = sum_to_shape(result, shape)
+    return result if result.array.dtype == dtype else result.to(dtype)
 
 
 def sum_to_shape(gradient: Any, shape: tuple[int, ...]) -> Any:
@@ -329,13 +362,16 @@ def _accumulate_into_leaf(leaf: TensorBase, gradient: Any, create_graph: bool) -
         compute_beside(gradient.array)
     if gradient.array.dtype != leaf.array.dtype:
         gradient = gradient.to(leaf.array.dtype)
-    if create_graph:
-        leaf.grad = gradient if leaf.grad is None else leaf.grad + gradient
-    elif leaf.grad is None:
-        leaf.grad = wrap(gradient.array if _is_sole_owner(gradient) else np.copy(gradient.array, order="K"))
+    total = leaf._grad
+    if total is None and not create_graph:
+        leaf._grad = wrap(gradient.array if _is_sole_owner(gradient) else np.copy(gradient.array, order="K"))
+    elif total is None:
+        leaf._grad = gradient
+    elif create_graph or has_overlap(total.array):
+        leaf._grad = total + gradient
     else:
-        np.add(leaf.grad.array, gradient.array, out=leaf.grad.array)
-        leaf.grad._written_in_place()
+        np.add(total.array, gradient.array, out=total.array)
+        total._written_in_place()
 
 
 def _is_sole_owner(gradient: TensorBase) -> bool:
@@ -345,14 +381,9 @@ def _is_sole_owner(gradient: TensorBase) -> bool:
     copied, or ``x.grad.zero_()`` would clear both. A fresh result of a convolution need not be, which
     saves a copy of all parameters a step. CPython's reference counts tell the two apart.
     """
-    if _has_overlap(gradient.array):
+    if has_overlap(gradient.array):
         return False
     return all(count <= alone for count, alone in zip(_reference_counts(gradient), _ALONE, strict=True))
-
-
-def _has_overlap(array: Any) -> bool:
-    """Whether it is a broadcast view, with many elements in one place of memory."""
-    return any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True))
 
 
 def _reference_counts(gradient: TensorBase) -> tuple[int, int, int]:

@@ -9,15 +9,22 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 
 from minigrad.device import to_host
+from minigrad.extras import Later
+from minigrad.files import write_atomically
 from minigrad.function import wrap
 from minigrad.tensor import Tensor
+
+if TYPE_CHECKING:
+    import safetensors
+    from safetensors import numpy as safetensors_numpy
+else:
+    safetensors = Later("safetensors", "a checkpoint")
+    safetensors_numpy = Later("safetensors.numpy", "a checkpoint")
 
 
 class CheckpointError(RuntimeError):
@@ -25,9 +32,7 @@ class CheckpointError(RuntimeError):
 
 
 def save(path: str | os.PathLike[str], tree: Any, **metadata: str) -> None:
-    """Writes ``tree`` to ``path``: to a temporary name first, synced to disk, then renamed.
-
-    A crash at any moment leaves either the old file or the new one, never a part of one.
+    """Writes ``tree`` to ``path``, whole or not at all.
 
     Raises:
         TypeError: for a value that is no dict, list, tuple, number, string, None, array or tensor.
@@ -35,29 +40,8 @@ def save(path: str | os.PathLike[str], tree: Any, **metadata: str) -> None:
     """
     tensors: dict[str, np.ndarray] = {}
     skeleton = _take_apart(tree, "", tensors)
-    content = safetensors.numpy.save(tensors, {**metadata, "tree": json.dumps(skeleton)})
+    content = safetensors_numpy.save(tensors, {**metadata, "tree": json.dumps(skeleton)})
     write_atomically(path, content)
-
-
-def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
-    """Writes a whole file or nothing: a temporary file beside it, synced, renamed over it."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OSError(error.errno, f"{error.strerror}; what was there before is unchanged", str(path)) from None
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)  # the rename itself must reach the disk too
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def load(path: str | os.PathLike[str]) -> Any:

@@ -10,7 +10,8 @@ import numpy as np
 from minigrad import dtypes
 from minigrad.device import cupy, device_of, get_default_device, to_device
 from minigrad.function import wrap
-from minigrad.random import Generator, default_generator
+from minigrad.ops.promotion import number
+from minigrad.random import Generator, below, default_generator
 from minigrad.tensor import Tensor, as_array, as_device
 
 __all__ = [
@@ -62,7 +63,11 @@ def _dtype(dtype: Any) -> dtypes.DType:
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A new tensor with a copy of ``data``: a number, nested lists, or an array.
 
-    Python floats give the default dtype, ints ``int64``; an array keeps its own.
+    Python floats give the default dtype, ints ``int64``; arrays, NumPy's numbers and tensors keep their own, also in
+    lists, and a mixture gets the dtype that holds them all.
+
+    Raises:
+        RuntimeError: if a number does not fit the dtype.
 
     >>> tensor([[1, 2], [3, 4]]).sum()
     tensor(10)
@@ -121,9 +126,18 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
 
 
 def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor of one value; its dtype follows the value unless given."""
-    chosen = dtypes.dtype_of_scalar(fill_value) if dtype is None else dtypes.as_dtype(dtype)
-    return _finish(np.full(_size((size,)), fill_value, chosen), device, requires_grad)
+    """A tensor of one value; its dtype follows the value unless given.
+
+    Raises:
+        TypeError: if the value is no number.
+        RuntimeError: if the dtype cannot hold it.
+    """
+    if isinstance(fill_value, Tensor) and fill_value.ndim == 0:
+        dtype = fill_value.dtype if dtype is None else dtype
+        fill_value = fill_value.item()
+    value = number(fill_value)
+    chosen = dtypes.dtype_of_scalar(value) if dtype is None else dtypes.as_dtype(dtype)
+    return _finish(np.full(_size((size,)), dtypes.element_of(value, chosen)), device, requires_grad)
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -145,11 +159,13 @@ def arange(
 
     Raises:
         RuntimeError: if the step is 0 or leads away from the end, or a bound is not finite.
+        NotImplementedError: for the dtype bool.
     """
     first, last = (0, start) if end is None else (start, end)
     first, last, step = (v.item() if isinstance(v, Tensor) else v for v in (first, last, step))
     whole = all(isinstance(v, int) for v in (first, last, step))
     chosen = (dtypes.int64 if whole else dtypes.get_default_dtype()) if dtype is None else dtypes.as_dtype(dtype)
+    _refuse_bool("arange", chosen)
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if not (math.isfinite(first) and math.isfinite(last)):
@@ -169,6 +185,7 @@ def linspace(
 
     Raises:
         RuntimeError: if the number of steps is negative, or a bound is a tensor with dimensions.
+        NotImplementedError: for the dtype bool.
     """
     if steps < 0:
         raise RuntimeError(f"number of steps must be non-negative, got {steps}")
@@ -180,6 +197,7 @@ def linspace(
         )
     first, last = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
     chosen = _dtype(dtype)
+    _refuse_bool("linspace", chosen)
     if chosen.kind == "f":
         return _finish(np.linspace(first, last, steps, dtype=chosen), device, requires_grad)
     first, last = int(first), int(last)
@@ -187,6 +205,11 @@ def linspace(
     width = (last - first) / max(steps - 1, 1)
     values = np.where(i < steps // 2, first + width * i, last - width * (steps - 1 - i))  # exact at both ends
     return _finish((values if steps > 1 else np.full(steps, first)).astype(chosen), device, requires_grad)
+
+
+def _refuse_bool(name: str, dtype: dtypes.DType) -> None:
+    if dtype.kind == "b":
+        raise NotImplementedError(f"{name} is not implemented for bool")
 
 
 def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -208,8 +231,9 @@ def full_like(
     input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """One value in the shape, and unless given the dtype and device, of ``input``."""
-    chosen = None if dtype is None else dtypes.as_dtype(dtype)
-    return _finish(np.full_like(input.array, fill_value, dtype=chosen), device or input.device, requires_grad)
+    chosen = input.dtype if dtype is None else dtypes.as_dtype(dtype)
+    value = dtypes.element_of(number(fill_value.item() if isinstance(fill_value, Tensor) else fill_value), chosen)
+    return _finish(np.full_like(input.array, value, dtype=chosen), device or input.device, requires_grad)
 
 
 def rand_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -241,11 +265,15 @@ def rand(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Numbers from the uniform distribution on [0, 1)."""
+    """Numbers from the uniform distribution on [0, 1).
+
+    Raises:
+        NotImplementedError: for a dtype that is not floating.
+    """
     chosen = _dtype(dtype)
-    drawn = chosen if chosen.itemsize >= 4 else dtypes.float32
-    numbers = (generator or default_generator).numpy.random(_size(size), dtype=drawn.type)
-    return _finish(np.asarray(numbers).astype(chosen), device, requires_grad)
+    if chosen.kind != "f":
+        raise NotImplementedError(f"rand is not implemented for {chosen}; use randint")
+    return _finish((generator or default_generator).uniform(_size(size), chosen), device, requires_grad)
 
 
 def randint(
@@ -253,16 +281,22 @@ def randint(
 ) -> Tensor:
     """Integers from low to high − 1; ``randint(high, size)`` starts at 0.
 
+    Of those that a floating dtype has no number for, the nearest below ``high`` is taken.
+
     Raises:
-        RuntimeError: if there is no integer in the range.
+        RuntimeError: if there is no integer in the range, or the dtype cannot hold the range.
     """
     if size is None:
         low, high, size = 0, low, high
     if high <= low:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
-    numbers = (generator or default_generator).numpy.integers(low, high, _size((size,)))
     chosen = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
-    return _finish(np.asarray(numbers).astype(chosen), device, False)
+    if chosen.kind != "f":
+        least, most = (0, 1) if chosen.kind == "b" else (np.iinfo(chosen).min, np.iinfo(chosen).max)
+        if low < least or high - 1 > most:
+            raise RuntimeError(f"randint: {low} to {high - 1} is out of bounds for {chosen}: {least} to {most}")
+    numbers = np.asarray((generator or default_generator).numpy.integers(low, high, _size((size,)))).astype(chosen)
+    return _finish(np.minimum(numbers, below(high, chosen)) if chosen.kind == "f" else numbers, device, False)
 
 
 def randperm(n: int, *, generator: Generator | None = None, device: Any = None) -> Tensor:

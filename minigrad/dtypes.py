@@ -101,6 +101,38 @@ def dtype_of_scalar(value: Any) -> DType:
     return int64 if isinstance(value, builtins.int) else _default_dtype
 
 
+def element_of(value: Any, dtype: DType) -> Any:
+    """A Python number as an element of ``dtype``. Fractions of integers are cut off; a float16 may become infinite.
+
+    Raises:
+        RuntimeError: if it lies outside the range of an integer dtype or of float32. A negative int wraps around in an
+            unsigned dtype, as in torch.
+
+    >>> int(element_of(-1, uint8)), float(element_of(1e5, float16))
+    (255, inf)
+    """
+    if dtype.kind == "b":
+        return dtype.type(builtins.bool(value))
+    if not in_range(np.asarray(value), dtype):
+        raise RuntimeError(f"value cannot be converted to type {dtype} without overflow: {value}")
+    if dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            return dtype.type(value)
+    return np.int64(builtins.int(value)).astype(dtype)
+
+
+def in_range(values: np.ndarray, dtype: DType) -> builtins.bool:
+    """Whether ``dtype``, which is not bool, can hold all numbers of an array, but for their fractions."""
+    if dtype.kind != "f":
+        limits = np.iinfo(dtype)
+        lowest = -limits.max if dtype.kind == "u" and values.dtype.kind != "f" else limits.min
+        return builtins.bool(np.all((values >= lowest) & (values <= limits.max)))  # a NaN is not
+    if dtype == float16:
+        return True
+    finite = np.abs(values) <= builtins.float(np.finfo(dtype).max)
+    return builtins.bool(np.all(finite | (np.abs(values) == np.inf) | (values != values)))
+
+
 _CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 

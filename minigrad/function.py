@@ -13,24 +13,23 @@ import sys
 import time
 import traceback
 import weakref
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from minigrad import dtypes
 from minigrad.device import compute_beside, device_of, in_use
 from minigrad.grad_mode import anomaly_enabled, grad_enabled
-
-
-class Version:
-    """How often a storage was written in place; shared by all tensors that are views of it."""
-
-    __slots__ = ("count", "rebased")
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.rebased = 0  # the count at the last write that autograd recorded
+from minigrad.inplace import (
+    Version,
+    Views,
+    history_changed,
+    is_stale,
+    refuse_stale,
+    refuse_untrackable_write,
+    share_memory,
+)
 
 
 class RemovableHandle:
@@ -52,12 +51,13 @@ class TensorBase:
     """
 
     array: Any  #: the NumPy (or CuPy) array that holds the values
-    grad: Any = None
+    _grad: Any = None
     grad_fn: Function | None = None
     _output_index = 0  # which of grad_fn's outputs this is
     _requires_grad = False
     _version_cell: Version | None = None  # made when somebody first asks
-    _view_version: int | None = None  # for a view: the storage's count when the view was taken
+    _views: Views | None = None  # made when the first view is taken, and shared with it
+    _history = 0  # which history of the memory ``grad_fn`` is: the latest, if it equals ``_views.history``
     _hooks: dict[int, Callable[..., Any]] | None = None
     retains_grad = False
     next_functions: tuple[Edge | None, ...] = ()  # a leaf ends every path; no inner tensor is ever a node
@@ -70,7 +70,7 @@ class TensorBase:
     @property
     def requires_grad(self) -> bool:
         """Whether a gradient can flow to this tensor."""
-        return self._requires_grad
+        return self._requires_grad or is_stale(self)  # its base has a gradient, of which it does not know
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
@@ -83,6 +83,20 @@ class TensorBase:
         if value and not dtypes.is_floating(self.array.dtype):
             raise RuntimeError(f"only Tensors of floating point dtype can require gradients, got {self.array.dtype}")
         self._requires_grad = bool(value)
+
+    @property
+    def grad(self) -> Any:
+        """The gradient that backward has added up so far, or ``None``."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        refuse_as_gradient_of(self, value)
+        self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
 
     @property
     def _storage_version(self) -> Version:
@@ -118,10 +132,11 @@ class TensorBase:
 
 
 observer: Any = None  # who is told of every operation, if anyone is: a profile (profiler.py), an export (onnx.py)
+Class = TypeVar("Class", bound=TensorBase)
 _tensor_class: type[TensorBase] = TensorBase
 
 
-def tensor_class(cls: type) -> type:
+def tensor_class(cls: type[Class]) -> type[Class]:
     """Class decorator: names the class of the tensors that ``apply`` returns (a floor above this one)."""
     global _tensor_class
     _tensor_class = cls
@@ -179,7 +194,7 @@ class Function:
     next_functions: tuple[Edge | None, ...] = ()
     tensor_hooks: dict[int, dict[int, Callable[..., Any]]] = {}
     retained: dict[int, weakref.ref[TensorBase]] = {}
-    _input_shapes: Sequence[tuple[int, ...]] = ()
+    _input_kinds: Sequence[Any] = ()  # the shape and dtype of each input that needs a gradient
     _non_differentiable: tuple[Any, ...] = ()
     _output_prototypes: list[Any] | None = None
     _saved: Sequence[Any] | None = ()  # values in forward, then _Saved records; None once freed
@@ -213,23 +228,26 @@ class Function:
     def apply(cls, *inputs: Any, **options: Any) -> Any:
         """Runs the operation and, if a gradient may be wanted, records it. Returns tensors."""
         node = cls()
-        arrays, needs = [], []
+        arrays, needs, viewed = [], [], False
         for x in inputs:
             if isinstance(x, TensorBase):
                 arrays.append(x.array)
                 needs.append(x._requires_grad)
+                if x._views is not None:
+                    viewed = True
             else:
                 arrays.append(x)
                 needs.append(False)
         enabled = grad_enabled.get()
         recording = enabled and True in needs
+        if viewed and enabled:
+            refuse_stale(inputs)
         if recording:
             node.needs_input_grad = tuple(needs)
-            refuse_stale_views(inputs)
         else:
             node.needs_input_grad = _NO_NEEDS[len(inputs)] if len(inputs) < len(_NO_NEEDS) else (False,) * len(inputs)
         if cls.in_place:
-            _refuse_untrackable_write(inputs[0], cls, enabled, recording)
+            refuse_untrackable_write(inputs[0], cls.__name__, enabled, recording)
 
         start = time.perf_counter() if observer is not None else 0.0
         try:
@@ -254,8 +272,8 @@ class Function:
         if cls.in_place:
             outputs[0] = inputs[0]
             inputs[0]._written_in_place()
-        elif cls.makes_view:
-            _share_storage(outputs[0], inputs[0])
+        elif cls.makes_view or (arrays and outputs[0].array is arrays[0]):
+            share_memory(outputs[0], inputs[0])
         if recording:
             node._record(inputs, arrays, results, outputs)
         return outputs[0] if single else tuple(outputs)
@@ -265,11 +283,11 @@ class Function:
     ) -> None:
         """Makes this instance a node: edges to what made the inputs, and marks on the outputs."""
         edges: list[Edge | None] = []
-        shapes: list[tuple[int, ...]] = []
+        kinds: list[Any] = []
         for x, array, need in zip(inputs, arrays, self.needs_input_grad, strict=True):
             edges.append(gradient_edge(x) if need else None)
-            shapes.append(array.shape if need else ())
-        self.next_functions, self._input_shapes = tuple(edges), shapes
+            kinds.append((array.shape, array.dtype) if need else None)
+        self.next_functions, self._input_kinds = tuple(edges), kinds
         if self._saved:
             self._saved = [_saved_record(value, inputs, arrays, results, outputs) for value in self._saved]
         if len(outputs) > 1:
@@ -281,10 +299,9 @@ class Function:
                 if self._output_prototypes is not None:
                     self._output_prototypes[index] = None
                 continue
-            output.grad_fn, output._output_index, output._requires_grad = self, index, True
             if self.in_place:
-                output._storage_version.rebased = output._storage_version.count
-                output._hooks, output.retains_grad = None, False  # they belonged to the value before
+                _leave_node(output, self)
+            output.grad_fn, output._output_index, output._requires_grad = self, index, True
         if anomaly_enabled.get():
             self._forward_trace = "".join(traceback.format_stack()[:-3])
 
@@ -339,6 +356,16 @@ class Function:
             self._saved = None
 
 
+def _leave_node(tensor: TensorBase, new: Function) -> None:
+    """The tensor was written: ``new`` makes its value, and the node of the value before keeps its hooks."""
+    history_changed(tensor)
+    tensor._hooks = None
+    if tensor.retains_grad and (old := tensor.grad_fn) is not None:  # the gradient of the new value is wanted
+        index = tensor._output_index
+        new.retained = {0: old.retained[index]}
+        old.retained = {i: kept for i, kept in old.retained.items() if i != index}
+
+
 def only_made(tensor: TensorBase) -> bool:
     """Whether no recorded operation has used ``tensor`` yet, nor a hook, so that its node is its own.
 
@@ -387,6 +414,64 @@ def refuse_mixed_devices(arrays: Sequence[Any]) -> None:
         )
 
 
+def refuse_as_gradient_of(tensor: TensorBase, value: Any) -> None:
+    """Refuses what cannot be ``tensor.grad``.
+
+    Raises:
+        TypeError: if it is neither a Tensor nor ``None``.
+        RuntimeError: if it has another shape, dtype or device than the tensor, or is the tensor itself.
+    """
+    if value is None:
+        return
+    if not isinstance(value, TensorBase):
+        raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {_type_name(value)}")
+    if value is tensor:
+        raise RuntimeError("can't assign Variable as its own grad")
+    ours, theirs = tensor.array, value.array
+    if ours.shape != theirs.shape:
+        raise RuntimeError(
+            f"attempting to assign a gradient of size '{list(theirs.shape)}' to a tensor of size "
+            f"'{list(ours.shape)}'. Please ensure that the gradient and the tensor are the same size"
+        )
+    if ours.dtype != theirs.dtype:
+        raise RuntimeError(
+            f"attempting to assign a gradient with dtype '{theirs.dtype}' to a tensor with dtype '{ours.dtype}'. "
+            "The gradient must match the tensor's dtype; convert it with .to(dtype)"
+        )
+    if device_of(ours) != device_of(theirs):
+        raise RuntimeError(
+            f"attempting to assign a gradient with device type '{device_of(theirs)}' to a tensor with device type "
+            f"'{device_of(ours)}'. Please ensure that the gradient and the tensor are on the same device"
+        )
+
+
+def refuse_as_replacement(hook: Callable[..., Any], gradient: TensorBase, value: Any) -> None:
+    """Refuses what a hook may not return in place of a gradient.
+
+    Raises:
+        TypeError: if it is not a Tensor.
+        RuntimeError: if it has another shape, dtype or device than the gradient.
+    """
+    name = getattr(hook, "__name__", repr(hook))
+    if not isinstance(value, TensorBase):
+        raise TypeError(f"expected a Tensor or None, but hook '{name}' returned '{_type_name(value)}'")
+    was, now = gradient.array, value.array
+    if was.dtype != now.dtype or device_of(was) != device_of(now):
+        raise RuntimeError(
+            f"hook '{name}' has changed the type of value (was {was.dtype} on {device_of(was)}, got {now.dtype} on "
+            f"{device_of(now)})"
+        )
+    if was.shape != now.shape:
+        raise RuntimeError(
+            f"hook '{name}' has changed the size of value (was {list(was.shape)}, got {list(now.shape)})"
+        )
+
+
+def _type_name(value: Any) -> str:
+    kind = type(value)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
 def gradient_edge(tensor: TensorBase) -> Edge:
     """Where the gradient of ``tensor`` goes: to the node that made it, or to itself if it is a leaf."""
     return (tensor if tensor.grad_fn is None else tensor.grad_fn, tensor._output_index)
@@ -416,34 +501,3 @@ def _saved_record(
         if value is array and isinstance(inputs[index], TensorBase):
             return _Saved(value, "input", index, inputs[index]._storage_version, inputs[index]._version)
     return _Saved(value, "intermediate")
-
-
-def _share_storage(view: TensorBase, base: TensorBase) -> None:
-    if np.may_share_memory(view.array, base.array):
-        view._version_cell = base._storage_version
-        view._view_version = base._version
-
-
-def refuse_stale_views(inputs: Iterable[Any]) -> None:
-    for x in inputs:
-        if not isinstance(x, TensorBase) or (taken := x._view_version) is None:
-            continue
-        assert x._version_cell is not None
-        if x._version_cell.rebased > taken:
-            raise RuntimeError(
-                f"a view of shape {list(x.array.shape)} is used after its base was changed by a recorded in-place "
-                "operation, so its gradient would be wrong. Take the view again after the change."
-            )
-
-
-def _refuse_untrackable_write(target: Any, op: type, grad_enabled: bool, recording: bool) -> None:
-    if grad_enabled and target._requires_grad and target.grad_fn is None:
-        raise RuntimeError(
-            "a leaf Variable that requires grad is being used in an in-place operation. "
-            "Do it under minigrad.no_grad(), or on a clone()."
-        )
-    if recording and target._view_version is not None:
-        raise RuntimeError(
-            f"an in-place operation ({op.__name__}) on a view of shape {list(target.array.shape)} cannot be recorded. "
-            "Write into the base by index instead (x[i] = x[i] + 1 in place of x[i] += 1), or change a clone of it."
-        )

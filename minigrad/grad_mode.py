@@ -6,21 +6,25 @@ Source: torch documentation, "Locally disabling gradient computation".
 
 from __future__ import annotations
 
-from contextlib import ContextDecorator
+import inspect
+import warnings
+from collections.abc import Callable
 from contextvars import ContextVar
+from functools import wraps
+from typing import Any
 
 grad_enabled: ContextVar[bool] = ContextVar("grad_enabled", default=True)
 anomaly_enabled: ContextVar[bool] = ContextVar("anomaly_enabled", default=False)
 
 
-class _Switch(ContextDecorator):
+class _Switch:
     """Sets a context variable on entry (of a ``with`` block or a decorated call), restores it on exit."""
 
     variable: ContextVar[bool]
 
     def __init__(self, mode: bool) -> None:
         self._mode = mode
-        self._previous: list[bool] = []  # a list, because one decorated function may call itself
+        self._previous: list[bool] = []  # a list, because a block may be entered within itself
 
     def __enter__(self) -> _Switch:
         self._previous.append(self.variable.get())
@@ -30,8 +34,73 @@ class _Switch(ContextDecorator):
     def __exit__(self, *exception: object) -> None:
         self.variable.set(self._previous.pop())
 
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """As a decorator: the mode holds wherever the function's body runs, of a generator each time it goes on."""
 
-class no_grad(_Switch):  # noqa: N801
+        def switched() -> _Switch:
+            switch = _Switch(self._mode)
+            switch.variable = self.variable
+            return switch
+
+        return _decorated(function, switched)
+
+
+def _decorated(function: Callable[..., Any], switched: Callable[[], _Switch]) -> Callable[..., Any]:
+    """``function``, whose body runs within ``switched()``."""
+    if inspect.isclass(function):
+        warnings.warn(
+            f"Decorating the class {function.__name__} switches while an instance is made, not in its methods: "
+            "decorate these",
+            FutureWarning,
+            stacklevel=3,
+        )
+    if inspect.isgeneratorfunction(function):
+
+        @wraps(function)
+        def generate(*args: Any, **options: Any) -> Any:
+            generator = function(*args, **options)
+            step, sent = generator.send, None
+            while True:
+                try:
+                    with switched():
+                        item = step(sent)
+                except StopIteration as stop:
+                    return stop.value
+                try:
+                    step, sent = generator.send, (yield item)
+                except GeneratorExit:
+                    with switched():
+                        generator.close()
+                    raise
+                except BaseException as error:  # thrown in by whoever runs the generator, for its body to see
+                    step, sent = generator.throw, error
+
+        return generate
+    if inspect.iscoroutinefunction(function):
+
+        @wraps(function)
+        async def run(*args: Any, **options: Any) -> Any:
+            with switched():
+                return await function(*args, **options)
+
+        return run
+
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        with switched():
+            return function(*args, **options)
+
+    return call
+
+
+class _BareDecorator(_Switch):
+    """A switch that decorates without parentheses too: ``@no_grad`` means ``@no_grad()``."""
+
+    def __new__(cls, function: Any = None, *args: Any, **options: Any) -> Any:
+        return cls()(function) if callable(function) else super().__new__(cls)
+
+
+class no_grad(_BareDecorator):  # noqa: N801
     """Operations inside are not recorded: their results do not require gradients."""
 
     variable = grad_enabled
@@ -40,7 +109,7 @@ class no_grad(_Switch):  # noqa: N801
         super().__init__(False)
 
 
-class enable_grad(_Switch):  # noqa: N801
+class enable_grad(_BareDecorator):  # noqa: N801
     """Operations inside are recorded, also within ``no_grad``."""
 
     variable = grad_enabled
@@ -49,7 +118,7 @@ class enable_grad(_Switch):  # noqa: N801
         super().__init__(True)
 
 
-class inference_mode(_Switch):  # noqa: N801
+class inference_mode(_BareDecorator):  # noqa: N801
     """``no_grad`` under torch's other name (here its tensors may be used in autograd later)."""
 
     variable = grad_enabled
@@ -72,6 +141,11 @@ class set_grad_enabled(_Switch):  # noqa: N801
         self._previous.append(self._at_start)
         self.variable.set(self._mode)
         return self
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """As a decorator it switches within the function's body only."""
+        self.variable.set(self._at_start)
+        return super().__call__(function)
 
 
 class detect_anomaly(_Switch):  # noqa: N801

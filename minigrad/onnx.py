@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from minigrad import function
-from minigrad.checkpoint import write_atomically
 from minigrad.device import to_host
+from minigrad.extras import require
+from minigrad.files import write_atomically
 from minigrad.grad_mode import no_grad
 from minigrad.tensor import Tensor
 
@@ -55,10 +56,9 @@ def export(
         ImportError: without the package onnx.
         NotImplementedError: for an operation that has no translation here, naming it.
     """
-    try:
-        import onnx
-    except ImportError:
-        raise ImportError("to export takes the package onnx: pip install onnx") from None
+    require("export to ONNX", "onnx")
+    import onnx
+
     was_training = model.training
     model.eval()
     recorder = _Recorder()

@@ -17,10 +17,10 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 from minigrad import function
+from minigrad.files import write_atomically
 
 
 @dataclass
@@ -149,7 +149,7 @@ class profile:  # noqa: N801  (torch's name for it)
             }
             for event in self.events
         ]
-        Path(path).write_text(json.dumps({"traceEvents": events, "displayTimeUnit": "ms"}), encoding="utf-8")
+        write_atomically(path, json.dumps({"traceEvents": events, "displayTimeUnit": "ms"}).encode())
 
 
 @contextmanager

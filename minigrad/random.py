@@ -28,10 +28,14 @@ class Generator:
         self.manual_seed(seed)
 
     def manual_seed(self, seed: int) -> Generator:
-        """Restarts the stream from ``seed`` (any non-negative integer)."""
-        if not isinstance(seed, int | np.integer) or seed < 0:
-            raise ValueError(f"a seed is a non-negative integer, got {seed!r}")
-        self._seed = int(seed)
+        """Restarts the stream from ``seed``, an integer; a negative one counts back from 2⁶⁴, as in torch.
+
+        Raises:
+            ValueError: for anything else, or below −2⁶³.
+        """
+        if not isinstance(seed, int | np.integer) or seed < -(2**63):
+            raise ValueError(f"a seed is an integer of at least -2**63, got {seed!r}")
+        self._seed = int(seed) + (2**64 if seed < 0 else 0)
         self._drawn_on_devices = 0
         self.numpy = np.random.Generator(np.random.PCG64(self._seed))
         return self
@@ -39,6 +43,15 @@ class Generator:
     def initial_seed(self) -> int:
         """The seed that the stream was last started from."""
         return self._seed
+
+    def uniform(self, shape: tuple[int, ...], dtype: Any, low: float = 0.0, high: float = 1.0) -> np.ndarray:
+        """Numbers of a floating dtype uniform on [low, high): rounding never makes one ``high`` itself."""
+        dtype = np.dtype(dtype)
+        drawn = np.float64 if dtype == np.float64 else np.float32  # what NumPy's generator can draw
+        numbers: np.ndarray = np.asarray(self.numpy.random(shape, dtype=drawn))
+        if (low, high) != (0.0, 1.0):
+            numbers = numbers * (high - low) + low
+        return numbers.astype(dtype) if low == high else np.minimum(numbers.astype(dtype), below(high, dtype))
 
     def on_device(self, count: int) -> tuple[int, int]:
         """For a device to draw ``count`` numbers by: the seed, and where in its stream they begin."""
@@ -56,6 +69,12 @@ class Generator:
         own = ("seed", "drawn_on_devices")
         self._seed, self._drawn_on_devices = state["seed"], state.get("drawn_on_devices", 0)
         self.numpy.bit_generator.state = {key: value for key, value in state.items() if key not in own}
+
+
+def below(bound: float, dtype: Any) -> Any:
+    """The largest number of ``dtype`` below ``bound``."""
+    nearest = np.dtype(dtype).type(bound)
+    return nearest if float(nearest) < bound else np.nextafter(nearest, np.dtype(dtype).type(-np.inf))
 
 
 default_generator = Generator()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterator
 from copy import deepcopy
+from functools import reduce
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from minigrad import autograd, dtypes, ops
 from minigrad.device import device, device_of, get_default_device, is_on, pinned, to_device, to_host
 from minigrad.function import TensorBase, tensor_class, wrap
 from minigrad.grad_mode import is_grad_enabled
+from minigrad.inplace import history_changed, is_view
 from minigrad.random import default_generator
 
 
@@ -26,6 +29,36 @@ def _in_place(function: Any) -> Any:
 
     method.__name__ = method.__qualname__ = f"{function.__name__}_"
     method.__doc__ = f"``{function.__name__}``, with the result stored in this tensor's memory; returns the tensor."
+    return method
+
+
+def _operator(function: Any) -> Any:
+    """The method of ``self + other``. What is neither a Tensor nor a number may answer itself, as an array does."""
+
+    def method(self: Any, other: Any) -> Any:
+        try:
+            return function(self, other)
+        except TypeError:
+            if isinstance(other, TensorBase | Number):
+                raise
+            return NotImplemented
+
+    method.__doc__ = function.__doc__
+    return method
+
+
+def _reflected(function: Any) -> Any:
+    """The method of ``other + self``, where ``other`` is no Tensor."""
+
+    def method(self: Any, other: Any) -> Any:
+        try:
+            return function(other, self)
+        except TypeError:
+            if isinstance(other, np.ndarray | Number):
+                raise  # it says how to make a Tensor of the array
+            return NotImplemented
+
+    method.__doc__ = function.__doc__
     return method
 
 
@@ -43,7 +76,7 @@ class Tensor(TensorBase):
     tensor([2., 4.])
     """
 
-    __array_ufunc__ = None  # so that ``ndarray * tensor`` asks the tensor, which says what to do
+    __array_priority__ = 1000  # so that ``ndarray * tensor`` asks the tensor, which says what to do
 
     def __init__(self, data: Any = (), *, dtype: Any = None, requires_grad: bool = False) -> None:
         where = data.device if isinstance(data, Tensor) else get_default_device()
@@ -83,6 +116,7 @@ class Tensor(TensorBase):
     @data.setter
     def data(self, value: Tensor) -> None:
         self.array = value.array
+        self._version_cell = self._views = None  # they were the other memory's
 
     def size(self, dim: int | None = None) -> Any:
         return self.shape if dim is None else self.shape[ops.promotion.normalize_dim(dim, self.ndim)]
@@ -124,12 +158,33 @@ class Tensor(TensorBase):
             suffix += ", requires_grad=True"
         return f"tensor({text}{suffix})"
 
+    def __format__(self, spec: str) -> str:
+        """``f"{loss:.3f}"``: a 0-d tensor is formatted as its number."""
+        if self.ndim == 0 and type(self) is Tensor:
+            return format(self.item(), spec)
+        return object.__format__(self, spec)
+
     __hash__ = object.__hash__  # by identity, although == compares elements
 
     def __iter__(self) -> Iterator[Tensor]:
         if self.ndim == 0:
             raise TypeError("iteration over a 0-d tensor")
         return iter([self[i] for i in range(self.shape[0])])
+
+    def __reversed__(self) -> Tensor:
+        return ops.flip(self, 0) if self.ndim else self
+
+    def __contains__(self, element: Any) -> builtins.bool:
+        """Whether an element equals ``element``, a number or a tensor that broadcasts.
+
+        Raises:
+            RuntimeError: for anything else.
+        """
+        if not isinstance(element, Tensor | Number):
+            raise RuntimeError(
+                f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
+            )
+        return builtins.bool(ops.any(ops.eq(self, element)).item())
 
     # --- Out of minigrad ---
 
@@ -149,6 +204,10 @@ class Tensor(TensorBase):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: builtins.bool = False) -> Tensor:
+        """What NumPy's functions of a tensor return: a tensor, outside the graph."""
+        return wrap(array)
+
     def item(self) -> Any:
         """The value of a tensor of one element, as a Python number.
 
@@ -162,11 +221,16 @@ class Tensor(TensorBase):
     def tolist(self) -> Any:
         return to_host(self.array).tolist()
 
+    def _number(self) -> Any:
+        if self.array.size != 1:
+            raise ValueError(f"only one element tensors can be converted to Python scalars, got {self.array.size}")
+        return self.item()
+
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._number())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._number())
 
     def __index__(self) -> int:
         if self.dtype.kind not in "iub" or self.array.size != 1:
@@ -197,6 +261,14 @@ class Tensor(TensorBase):
         return alias
 
     def detach_(self) -> Tensor:
+        """Takes this tensor out of the graph.
+
+        Raises:
+            RuntimeError: if it is a view, whose base would stay inside.
+        """
+        if is_view(self):
+            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+        history_changed(self)
         self.grad_fn, self._output_index, self._requires_grad = None, 0, False
         return self
 
@@ -297,12 +369,17 @@ class Tensor(TensorBase):
         memo[id(self)] = copy
         copy.array = np.copy(self.array, order="K")
         copy._requires_grad = self._requires_grad
-        copy.grad = deepcopy(self.grad, memo)
+        copy._grad = deepcopy(self._grad, memo)
+        copy.__dict__.update(deepcopy(self._users_attributes(), memo))
         return copy
 
     def __reduce__(self) -> Any:
-        """Pickles values, device and ``requires_grad``; neither graph, ``grad`` nor hooks."""
-        return _unpickled, (type(self), to_host(self.array), str(self.device), self._requires_grad)
+        """Pickles values, device, ``requires_grad`` and what users set; neither graph, ``grad`` nor hooks."""
+        arguments = (type(self), to_host(self.array), str(self.device), self._requires_grad)
+        return _unpickled, arguments, self._users_attributes() or None
+
+    def _users_attributes(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "array" and not hasattr(TensorBase, name)}
 
     def __dlpack__(self, **options: Any) -> Any:
         """The memory itself, for another library's ``from_dlpack``.
@@ -310,7 +387,7 @@ class Tensor(TensorBase):
         Raises:
             BufferError: if it requires a gradient, which the other library would not see.
         """
-        if self._requires_grad:
+        if self.requires_grad:
             raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
         return self.array.__dlpack__(**options)
 
@@ -334,11 +411,26 @@ class Tensor(TensorBase):
         return self
 
     def uniform_(self, a: builtins.float = 0.0, b: builtins.float = 1.0, *, generator: Any = None) -> Tensor:
-        """Random numbers from the uniform distribution on [a, b)."""
-        return self._fill_with((generator or default_generator).numpy.uniform(a, b, self.shape))
+        """Random numbers from the uniform distribution on [a, b).
+
+        Raises:
+            RuntimeError: if a > b.
+            NotImplementedError: for an integer tensor.
+        """
+        if self.dtype.kind != "f":
+            raise NotImplementedError(f"uniform_ is not implemented for {self.dtype}; use minigrad.randint")
+        if a > b:
+            raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={a} > to={b}")
+        return self._fill_with((generator or default_generator).uniform(self.shape, self.dtype, a, b))
 
     def normal_(self, mean: builtins.float = 0.0, std: builtins.float = 1.0, *, generator: Any = None) -> Tensor:
-        """Random numbers from the normal distribution."""
+        """Random numbers from the normal distribution.
+
+        Raises:
+            RuntimeError: if the standard deviation is negative.
+        """
+        if std < 0:
+            raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
         return self._fill_with((generator or default_generator).numpy.normal(mean, std, self.shape))
 
     def _fill_with(self, values: Any) -> Tensor:
@@ -358,18 +450,6 @@ class Tensor(TensorBase):
             raise RuntimeError(f"result type {result.dtype} can't be cast to the desired output type {self.dtype}")
         return self.copy_(result)
 
-    def __iadd__(self, other: Any) -> Tensor:
-        return self.add_(other)
-
-    def __isub__(self, other: Any) -> Tensor:
-        return self.sub_(other)
-
-    def __imul__(self, other: Any) -> Tensor:
-        return self.mul_(other)
-
-    def __itruediv__(self, other: Any) -> Tensor:
-        return self.div_(other)
-
     def __getitem__(self, index: Any) -> Tensor:
         return ops.getitem(self, index)
 
@@ -378,50 +458,28 @@ class Tensor(TensorBase):
 
     # --- Operators ---
 
-    def __add__(self, other: Any) -> Tensor:
-        return ops.add(self, other)
-
-    def __sub__(self, other: Any) -> Tensor:
-        return ops.sub(self, other)
-
-    def __rsub__(self, other: Any) -> Tensor:
-        return ops.sub(other, self)
-
-    def __mul__(self, other: Any) -> Tensor:
-        return ops.mul(self, other)
-
-    def __truediv__(self, other: Any) -> Tensor:
-        return ops.div(self, other)
-
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return ops.div(other, self)
-
-    def __mod__(self, other: Any) -> Tensor:
-        return ops.remainder(self, other)
-
-    def __rmod__(self, other: Any) -> Tensor:
-        return ops.remainder(other, self)
-
-    def __floordiv__(self, other: Any) -> Tensor:
-        return ops.floor_divide(self, other)
-
-    def __rfloordiv__(self, other: Any) -> Tensor:
-        return ops.floor_divide(other, self)
-
-    def __pow__(self, other: Any) -> Tensor:
-        return ops.pow(self, other)
-
-    def __rpow__(self, other: Any) -> Tensor:
-        return ops.pow(other, self)
-
-    def __matmul__(self, other: Any) -> Tensor:
-        return ops.matmul(self, other)
-
-    def __rmatmul__(self, other: Any) -> Tensor:
-        return ops.matmul(other, self)
+    __add__, __radd__ = _operator(ops.add), _reflected(ops.add)
+    __sub__, __rsub__ = _operator(ops.sub), _reflected(ops.sub)
+    __mul__, __rmul__ = _operator(ops.mul), _reflected(ops.mul)
+    __truediv__, __rtruediv__ = _operator(ops.div), _reflected(ops.div)
+    __mod__, __rmod__ = _operator(ops.remainder), _reflected(ops.remainder)
+    __floordiv__, __rfloordiv__ = _operator(ops.floor_divide), _reflected(ops.floor_divide)
+    __pow__, __rpow__ = _operator(ops.pow), _reflected(ops.pow)
+    __matmul__, __rmatmul__ = _operator(ops.matmul), _reflected(ops.matmul)
+    __and__, __rand__ = _operator(ops.bitwise_and), _reflected(ops.bitwise_and)
+    __or__, __ror__ = _operator(ops.bitwise_or), _reflected(ops.bitwise_or)
+    __xor__, __rxor__ = _operator(ops.bitwise_xor), _reflected(ops.bitwise_xor)
+    __lshift__, __rlshift__ = _operator(ops.bitwise_left_shift), _reflected(ops.bitwise_left_shift)
+    __rshift__, __rrshift__ = _operator(ops.bitwise_right_shift), _reflected(ops.bitwise_right_shift)
+    __lt__, __le__, __gt__, __ge__ = map(_operator, (ops.lt, ops.le, ops.gt, ops.ge))
 
     def __neg__(self) -> Tensor:
         return ops.neg(self)
+
+    def __pos__(self) -> Tensor:
+        if self.dtype == dtypes.bool:
+            raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
+        return self
 
     def __abs__(self) -> Tensor:
         return ops.abs(self)
@@ -429,38 +487,24 @@ class Tensor(TensorBase):
     def __invert__(self) -> Tensor:
         return wrap(~self.array)
 
-    def __and__(self, other: Tensor) -> Tensor:
-        return wrap(self.array & ops.promotion.raw(other))
-
-    def __or__(self, other: Tensor) -> Tensor:
-        return wrap(self.array | ops.promotion.raw(other))
-
     def __eq__(self, other: object) -> Any:
-        return ops.eq(self, other)
+        """Element by element; False, as for any object, beside what is no tensor, array or number."""
+        if not isinstance(other, TensorBase | Number | np.ndarray):
+            return NotImplemented
+        return ops.eq(self, wrap(other) if isinstance(other, np.ndarray) else other)
 
     def __ne__(self, other: object) -> Any:
-        return ops.ne(self, other)
-
-    def __lt__(self, other: Any) -> Tensor:
-        return ops.lt(self, other)
-
-    def __le__(self, other: Any) -> Tensor:
-        return ops.le(self, other)
-
-    def __gt__(self, other: Any) -> Tensor:
-        return ops.gt(self, other)
-
-    def __ge__(self, other: Any) -> Tensor:
-        return ops.ge(self, other)
-
-    __radd__ = __add__
-    __rmul__ = __mul__
+        if not isinstance(other, TensorBase | Number | np.ndarray):
+            return NotImplemented
+        return ops.ne(self, wrap(other) if isinstance(other, np.ndarray) else other)
 
     # --- Operations that are functions of the same name ---
 
     add, sub, mul, div, pow, neg, matmul = ops.add, ops.sub, ops.mul, ops.div, ops.pow, ops.neg, ops.matmul
     eq, ne, lt, le, gt, ge = ops.eq, ops.ne, ops.lt, ops.le, ops.gt, ops.ge
     logical_and, logical_or, logical_not = ops.logical_and, ops.logical_or, ops.logical_not
+    bitwise_and, bitwise_or, bitwise_xor = ops.bitwise_and, ops.bitwise_or, ops.bitwise_xor
+    bitwise_left_shift, bitwise_right_shift = ops.bitwise_left_shift, ops.bitwise_right_shift
     logical_xor, nonzero, square, reciprocal = ops.logical_xor, ops.nonzero, ops.square, ops.reciprocal
     exp, log, sqrt, rsqrt, abs, sign = ops.exp, ops.log, ops.sqrt, ops.rsqrt, ops.abs, ops.sign
     clamp, maximum, minimum = ops.clamp, ops.maximum, ops.minimum
@@ -494,6 +538,13 @@ class Tensor(TensorBase):
     cumsum_, tril_, triu_, addmm_ = map(_in_place, (ops.cumsum, ops.tril, ops.triu, ops.addmm))
     eq_, ne_, lt_, le_, gt_, ge_ = map(_in_place, (ops.eq, ops.ne, ops.lt, ops.le, ops.gt, ops.ge))
     logical_and_, logical_or_, logical_not_ = map(_in_place, (ops.logical_and, ops.logical_or, ops.logical_not))
+    bitwise_and_, bitwise_or_, bitwise_xor_ = map(_in_place, (ops.bitwise_and, ops.bitwise_or, ops.bitwise_xor))
+    bitwise_left_shift_, bitwise_right_shift_ = map(_in_place, (ops.bitwise_left_shift, ops.bitwise_right_shift))
+
+    __iadd__, __isub__, __imul__, __itruediv__ = map(_operator, (add_, sub_, mul_, div_))
+    __imod__, __ifloordiv__, __ipow__ = map(_operator, (remainder_, floor_divide_, pow_))
+    __iand__, __ior__, __ixor__ = map(_operator, (bitwise_and_, bitwise_or_, bitwise_xor_))
+    __ilshift__, __irshift__ = map(_operator, (bitwise_left_shift_, bitwise_right_shift_))
 
     def clone(self, *, memory_format: Any = None) -> Tensor:
         """A copy in memory of its own; gradients pass through."""
@@ -574,18 +625,61 @@ def _names_device(value: Any) -> bool:
 
 
 def as_array(data: Any, dtype: Any = None) -> np.ndarray:
-    """A new NumPy array of ``data`` (numbers, nested lists, arrays, tensors) with torch's choice of dtype."""
+    """A new NumPy array of ``data`` (numbers, nested lists, arrays, tensors) with torch's choice of dtype.
+
+    Raises:
+        RuntimeError: if a number does not fit the dtype, or there is something that is no number.
+        TypeError, ValueError: for text, and arrays of objects.
+    """
     if isinstance(data, Tensor):
         return np.array(to_host(data.array), dtype=None if dtype is None else dtypes.as_dtype(dtype))
-    if isinstance(data, list | tuple) and any(isinstance(item, Tensor) for item in data):
-        data = [item.detach().cpu().numpy() if isinstance(item, Tensor) else item for item in data]
-    array = np.array(data)
-    if dtype is not None:
-        return array.astype(dtypes.as_dtype(dtype))
-    if array.dtype == np.float64 and not isinstance(data, np.ndarray | np.generic):
-        return array.astype(dtypes.get_default_dtype())  # Python floats mean the default dtype
-    dtypes.as_dtype(array.dtype)  # raises for strings, complex, ragged lists of objects
-    return array
+    array = np.array(data if isinstance(data, np.ndarray | np.generic) else _without_tensors(data))
+    _refuse_no_numbers(data, array)
+    if isinstance(data, np.ndarray | np.generic):
+        return array.astype(dtypes.as_dtype(array.dtype if dtype is None else dtype))
+    chosen = _dtype_of_nested(data, array) if dtype is None else dtypes.as_dtype(dtype)
+    if chosen.kind in "iu" and array.dtype.kind in "iuf" and not dtypes.in_range(array, chosen):
+        raise RuntimeError(f"a value cannot be converted to type {chosen} without overflow")
+    return array.astype(chosen)
+
+
+def _refuse_no_numbers(data: Any, array: np.ndarray) -> None:
+    if array.dtype.kind in "SU":
+        text = TypeError if isinstance(data, str | bytes | np.ndarray) else ValueError
+        raise text(f"a tensor is made of numbers, not of text: {array.reshape(-1)[0]!r}")
+    if array.dtype.kind == "O":
+        other = TypeError if isinstance(data, np.ndarray) else RuntimeError
+        raise other(f"Could not infer dtype of {type(array.reshape(-1)[0] if array.size else data).__name__}")
+
+
+def _without_tensors(data: Any) -> Any:
+    """Nested lists with arrays in place of tensors."""
+    if isinstance(data, list | tuple) and not set(map(type, data)) <= _NUMBERS:
+        return [_without_tensors(item) for item in data]
+    return to_host(data.array) if isinstance(data, Tensor) else data
+
+
+def _dtype_of_nested(data: Any, array: np.ndarray) -> dtypes.DType:
+    """The dtype that holds all of ``data``, which is ``array`` by NumPy's choice.
+
+    That differs from torch's in one case: to NumPy a Python float is a float64.
+    """
+    if array.dtype != np.float64:
+        return dtypes.as_dtype(array.dtype)  # raises for complex numbers
+    found: set[dtypes.DType] = set()
+    level = [data]
+    while level:
+        for kind in set(map(type, level)):
+            if kind in _NUMBERS:
+                found.add(dtypes.dtype_of_scalar(kind()))
+        if set(map(type, level)) <= _NUMBERS:
+            break
+        found.update(item.dtype for item in level if isinstance(item, Tensor | np.ndarray | np.generic))
+        level = [item for items in level if isinstance(items, list | tuple) for item in items]
+    return reduce(dtypes.promote_types, found, dtypes.bool) if found else dtypes.get_default_dtype()
+
+
+_NUMBERS = {float, int, bool}
 
 
 def _legacy_dtype(data: Any) -> Any:

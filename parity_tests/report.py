@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from minigrad.checkpoint import write_atomically
+from minigrad.files import write_atomically
 from minigrad.testing.report import KINDS, replace_section, write_report
 from parity_tests.records import RECORDS
 from parity_tests.test_inception import CASES, compare_models

@@ -285,3 +285,159 @@ def test_initializers_have_torchs_mean_spread_and_bounds(name: str) -> None:
     theirs = as_numpy(INITIALIZERS[name](torch.nn.init, torch.empty(64, 32, 3, 3)))
     for measure in (np.mean, np.std, lambda a: np.quantile(a, 0.999)):
         assert measure(ours) == pytest.approx(measure(theirs), abs=0.15 * max(float(theirs.std()), 1e-6))
+
+
+#: (library, tensor) to the tensor after an activation in its own memory.
+IN_PLACE: dict[str, Callable[[Any, Any], Any]] = {
+    "relu": lambda m, x: m.nn.functional.relu(x, inplace=True),
+    "relu6": lambda m, x: m.nn.functional.relu6(x, inplace=True),
+    "leaky_relu": lambda m, x: m.nn.functional.leaky_relu(x, 0.2, inplace=True),
+    "elu": lambda m, x: m.nn.functional.elu(x, 0.7, inplace=True),
+    "silu": lambda m, x: m.nn.functional.silu(x, inplace=True),
+    "hardswish": lambda m, x: m.nn.functional.hardswish(x, inplace=True),
+    "dropout of nothing": lambda m, x: m.nn.functional.dropout(x, 1e-12, True, inplace=True),
+    "dropout of everything": lambda m, x: m.nn.functional.dropout(x, 1.0, True, inplace=True),
+    "nn.SiLU": lambda m, x: m.nn.SiLU(inplace=True)(x),
+    "nn.Hardswish": lambda m, x: m.nn.Hardswish(inplace=True)(x),
+}
+
+#: What made the tensor, and what uses it: of some of these the derivative needs the old or the new values.
+BEFORE: dict[str, Callable[[Any], Any]] = {
+    "w * 2": lambda w: w * 2,
+    "exp": lambda w: w.exp(),  # needs its output, which is overwritten
+    "w * w": lambda w: w * w,
+    "matmul": lambda w: w.reshape(1, -1) @ w.reshape(-1, 1) * w,
+}
+AFTER: dict[str, Callable[[Any], Any]] = {
+    "sum": lambda y: y.sum(),
+    "square": lambda y: (y * y).sum(),
+    "written to again": lambda y: (y.add_(1) * 2).sum(),
+    "add": lambda y: (y + y.detach() * 3).exp().sum(),
+}
+
+
+@pytest.mark.parametrize("after", AFTER.values(), ids=AFTER)
+@pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE)
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_activations_in_place_have_torchs_values_and_gradients(name: str, before: Any, after: Any) -> None:
+    values = [-2.0, -1.5, -0.7, 0.0, 0.3, 1.5, 3.0, 3.5]  # times 2: at the kinks too
+
+    def run(m: Any, guarded: bool) -> tuple[Any, ...]:
+        w = m.tensor(values, dtype=m.float64, requires_grad=True)
+        x = before(w).clone() if guarded else before(w)
+        y = IN_PLACE[name](m, x)
+        kept = y.detach().clone().flatten().tolist()
+        after(y.clone() if guarded else y).backward()
+        return y is x, kept, w.grad.tolist()
+
+    expected = run(torch, guarded=True)  # clones, so that nothing is overwritten that a derivative needs
+    try:
+        found = run(minigrad, guarded=False)
+    except RuntimeError:
+        for m in (minigrad, torch):
+            with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+                run(m, guarded=False)
+        return
+    assert found[0] == expected[0]
+    assert found[1] == pytest.approx(expected[1], rel=1e-12, abs=1e-14)
+    assert found[2] == pytest.approx(expected[2], rel=1e-12, abs=1e-14)
+
+
+@pytest.mark.parametrize("name", ["leaky_relu", "elu", "silu", "hardswish", "nn.SiLU", "nn.Hardswish"])
+def test_integers_are_not_overwritten_with_what_is_left_of_a_fraction(name: str) -> None:
+    for m in (minigrad, torch):
+        with pytest.raises(NotImplementedError):
+            IN_PLACE[name](m, m.tensor([1, 2, -3]))
+
+
+@pytest.mark.parametrize("p", [0.0, 0.5, 1.0])
+def test_dropout_of_integers_is_refused_where_torch_refuses_it(p: float) -> None:
+    def call(m: Any) -> Any:
+        try:
+            return m.nn.functional.dropout(m.tensor([1, 2, -3]), p).tolist()
+        except RuntimeError:
+            return "refused"
+
+    assert call(minigrad) == call(torch)
+
+
+NORMS = {
+    "BatchNorm1d": (lambda m: m.nn.BatchNorm1d(3), [(0, 3), (0, 3, 4), (2, 3, 0)]),
+    "BatchNorm1d cumulative": (lambda m: m.nn.BatchNorm1d(3, momentum=None), [(0, 3)]),
+    "BatchNorm1d plain": (lambda m: m.nn.BatchNorm1d(3, affine=False, track_running_stats=False), [(0, 3)]),
+    "BatchNorm2d": (lambda m: m.nn.BatchNorm2d(3), [(0, 3, 4, 4), (2, 3, 0, 4), (2, 3, 4, 0)]),
+    "InstanceNorm1d": (lambda m: m.nn.InstanceNorm1d(3), [(0, 3, 4), (2, 3, 0), (0, 3, 0)]),
+    "InstanceNorm1d tracking": (
+        lambda m: m.nn.InstanceNorm1d(3, affine=True, track_running_stats=True),
+        [(2, 3, 0)],
+    ),
+    "InstanceNorm2d": (lambda m: m.nn.InstanceNorm2d(3), [(0, 3, 4, 4), (2, 3, 0, 4)]),
+    "GroupNorm": (lambda m: m.nn.GroupNorm(3, 6), [(0, 6), (0, 6, 2, 2)]),
+    "LayerNorm": (lambda m: m.nn.LayerNorm(4), [(0, 4), (2, 0, 4)]),
+}
+
+#: Layers, and shapes with a dimension of size 0.
+EMPTY: dict[str, tuple[Callable[[Any], Any], list[tuple[int, ...]]]] = NORMS | {
+    "Linear": (lambda m: m.nn.Linear(4, 3), [(0, 4), (2, 0, 4), (0,)]),
+    "Linear of nothing": (lambda m: m.nn.Linear(0, 3), [(2, 0), (0, 0)]),
+    "Linear to nothing": (lambda m: m.nn.Linear(3, 0), [(2, 3)]),
+    "Conv1d": (lambda m: m.nn.Conv1d(4, 2, 3, padding=1), [(0, 4, 7), (2, 4, 0)]),
+    "Conv2d": (lambda m: m.nn.Conv2d(4, 2, 3, stride=2, groups=2), [(0, 4, 7, 7), (2, 4, 0, 7), (4, 0, 7)]),
+    "Conv2d circular": (lambda m: m.nn.Conv2d(4, 2, 3, padding=1, padding_mode="circular"), [(0, 4, 7, 7)]),
+    "ConvTranspose2d": (lambda m: m.nn.ConvTranspose2d(4, 2, 3, 2), [(0, 4, 7, 7), (2, 4, 0, 7)]),
+    "MaxPool2d": (lambda m: m.nn.MaxPool2d(3, 2, 1), [(0, 4, 7, 7), (2, 4, 0, 7)]),
+    "AvgPool2d": (lambda m: m.nn.AvgPool2d(3, 2, 1), [(0, 4, 7, 7), (2, 4, 0, 7)]),
+    "AdaptiveAvgPool2d": (lambda m: m.nn.AdaptiveAvgPool2d(3), [(0, 4, 7, 7), (0, 7, 7), (2, 4, 0, 7)]),
+    "AdaptiveAvgPool2d to one": (lambda m: m.nn.AdaptiveAvgPool2d(1), [(0, 4, 7, 7), (2, 4, 0, 7)]),
+    "AdaptiveMaxPool2d": (lambda m: m.nn.AdaptiveMaxPool2d(3), [(0, 4, 7, 7), (0, 7, 7), (2, 4, 0, 7)]),
+    "Upsample": (lambda m: m.nn.Upsample(scale_factor=2, mode="bilinear"), [(0, 4, 7, 7), (2, 4, 0, 7)]),
+    "Unfold": (lambda m: m.nn.Unfold(2), [(0, 4, 7, 7), (2, 4, 0, 7)]),
+    "Flatten": (lambda m: m.nn.Flatten(), [(0, 4, 7), (2, 0, 7)]),
+    "Softmax": (lambda m: m.nn.Softmax(1), [(0, 3), (2, 0)]),
+    "LogSoftmax": (lambda m: m.nn.LogSoftmax(0), [(0, 3), (2, 0)]),
+    "SiLU": (lambda m: m.nn.SiLU(), [(0, 3)]),
+    "MSELoss": (lambda m: lambda x: m.nn.MSELoss()(x, x * 2), [(0, 3)]),
+    "BCEWithLogitsLoss": (lambda m: lambda x: m.nn.BCEWithLogitsLoss()(x, x * 2), [(0, 3)]),
+    "CrossEntropyLoss": (lambda m: lambda x: m.nn.CrossEntropyLoss()(x, m.zeros(0, dtype=m.int64)), [(0, 3)]),
+    "CrossEntropyLoss of shares": (lambda m: lambda x: m.nn.CrossEntropyLoss()(x, m.zeros(0, 3)), [(0, 3)]),
+    "CrossEntropyLoss summed": (
+        lambda m: lambda x: m.nn.CrossEntropyLoss(reduction="sum")(x, m.zeros(0, dtype=m.int64)),
+        [(0, 3)],
+    ),
+    "Embedding": (lambda m: lambda x: m.nn.Embedding(5, 3)(m.zeros(*x.shape, dtype=m.int64)) * x.sum(), [(0,), (0, 3)]),
+}
+
+
+@pytest.mark.filterwarnings("ignore")  # of initial values for no elements
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("name", EMPTY)
+def test_layers_of_nothing_give_torchs_shapes_gradients_and_statistics(name: str, training: bool) -> None:
+    make, shapes = EMPTY[name]
+
+    def run(m: Any, shape: tuple[int, ...]) -> Any:
+        layer = make(m)
+        own = isinstance(layer, m.nn.Module)
+        parameters, buffers = ([*layer.train(training).parameters()], [*layer.buffers()]) if own else ([], [])
+        x = m.zeros(*shape, requires_grad=True)
+        try:
+            y = layer(x)
+        except (RuntimeError, ValueError) as error:
+            return type(error)
+        y.sum().backward()
+        # The values of parameters are random; a bias is seen in no output without elements.
+        shown = [y if 0 in y.shape or y.ndim == 0 else None, x.grad, *(p.grad for p in parameters), *buffers]
+        return [None if t is None else (tuple(t.shape), str(t.detach().flatten().tolist())) for t in shown]
+
+    for shape in shapes:
+        assert run(minigrad, shape) == run(torch, shape), shape
+
+
+@pytest.mark.parametrize("dims", [1, 2])
+def test_instance_norm_of_no_pictures_leaves_its_statistics_alone(dims: int) -> None:
+    layer = (nn.InstanceNorm1d, nn.InstanceNorm2d)[dims - 1](3, affine=True, track_running_stats=True)
+    x = minigrad.zeros(0, 3, *(4,) * dims, requires_grad=True)
+    y = layer(x)  # torch 2.13 raises an IndexError
+    y.sum().backward()
+    assert y.shape == x.grad.shape == x.shape
+    assert (layer.running_mean.tolist(), layer.running_var.tolist()) == ([0, 0, 0], [1, 1, 1])
+    assert layer.weight.grad.tolist() == layer.bias.grad.tolist() == [0, 0, 0]

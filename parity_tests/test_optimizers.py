@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -259,24 +260,138 @@ def test_reduce_on_plateau_sets_torchs_learning_rates(options: dict[str, Any]) -
         assert our_schedule.get_last_lr() == pytest.approx(their_schedule.get_last_lr(), rel=1e-12), step
 
 
+class Decay:
+    """A factor that has a state of its own."""
+
+    def __init__(self, base: float) -> None:
+        self.base = base
+
+    def __call__(self, step: int) -> float:
+        return self.base**step
+
+
+#: Schedules with random options; those made twice from one seed are the same.
+RANDOM_SCHEDULES: dict[str, Callable[[Any, Any, np.random.Generator], Any]] = {
+    "StepLR": lambda m, o, r: m.StepLR(o, int(r.integers(1, 6)), gamma=r.uniform(0.3, 1.2)),
+    "MultiStepLR": lambda m, o, r: m.MultiStepLR(o, r.integers(0, 20, 4).tolist(), gamma=r.uniform(0.3, 1.2)),
+    "ConstantLR": lambda m, o, r: m.ConstantLR(o, r.uniform(0.1, 1), total_iters=int(r.integers(0, 12))),
+    "LinearLR": lambda m, o, r: m.LinearLR(o, *r.uniform(0.1, 1, 2), total_iters=int(r.integers(1, 12))),
+    "ExponentialLR": lambda m, o, r: m.ExponentialLR(o, r.uniform(0.7, 1.1)),
+    "PolynomialLR": lambda m, o, r: m.PolynomialLR(o, int(r.integers(1, 25)), power=r.uniform(0.5, 2)),
+    "CosineAnnealingLR": lambda m, o, r: m.CosineAnnealingLR(o, int(r.integers(1, 9)), eta_min=r.uniform(0, 0.02)),
+    "CosineAnnealingWarmRestarts": lambda m, o, r: m.CosineAnnealingWarmRestarts(
+        o, int(r.integers(1, 5)), int(r.integers(1, 3)), r.uniform(0, 0.02)
+    ),
+    "OneCycleLR": lambda m, o, r: m.OneCycleLR(
+        o,
+        r.uniform(0.1, 1, 2).tolist(),
+        total_steps=25,
+        pct_start=float(r.uniform(0.2, 0.45)),
+        anneal_strategy=["cos", "linear"][r.integers(2)],
+        base_momentum=[0.8, 0.7],
+        div_factor=r.uniform(2, 30),
+        three_phase=bool(r.integers(2)),
+    ),
+    "LambdaLR": lambda m, o, r: m.LambdaLR(o, [Decay(r.uniform(0.8, 1)), lambda t: 1 / (t + 1)]),
+    "MultiplicativeLR": lambda m, o, r: m.MultiplicativeLR(o, Decay(r.uniform(0.95, 1))),
+    "SequentialLR": lambda m, o, r: m.SequentialLR(
+        o,
+        [
+            m.LinearLR(o, 0.3, total_iters=4),
+            m.CosineAnnealingLR(o, 5, eta_min=0.003),
+            m.MultiStepLR(o, [0, 2], 0.5),
+            m.CosineAnnealingWarmRestarts(o, 3, eta_min=0.001),
+        ],
+        sorted(r.integers(1, 22, 3).tolist()),
+    ),
+    "ChainedScheduler": lambda m, o, r: m.ChainedScheduler(
+        [m.ConstantLR(o, 0.4, 6), m.CosineAnnealingLR(o, 7, eta_min=0.01), m.ExponentialLR(o, 0.9)]
+    ),
+}
+
+
+def _scheduled(m: Any, parameters: list[Any], names: list[str], seed: int) -> tuple[Any, list[Any]]:
+    random = np.random.default_rng(seed)
+    groups = [{"params": parameters[:1], "lr": 0.3}, {"params": parameters[1:]}]
+    optimizer = m.SGD(groups, lr=0.1, momentum=0.9)
+    return optimizer, [RANDOM_SCHEDULES[name](m.lr_scheduler, optimizer, random) for name in names]
+
+
 @pytest.mark.device
-def test_schedules_of_one_optimizer_multiply_as_torchs_do() -> None:
-    ours, theirs = _parameters()
-    rates = []
-    for m, parameters in ((optim, ours), (torch.optim, theirs)):
-        optimizer = m.SGD(parameters, lr=0.1)
-        schedules = [
-            m.lr_scheduler.ConstantLR(optimizer, 0.1, total_iters=4),
-            m.lr_scheduler.ExponentialLR(optimizer, 0.9),
-            m.lr_scheduler.MultiStepLR(optimizer, [3, 8], 0.5),
-        ]
-        rates.append([])
-        for _ in range(12):
+@pytest.mark.parametrize("first", RANDOM_SCHEDULES)
+@pytest.mark.parametrize("seed", range(len(RANDOM_SCHEDULES)))
+@pytest.mark.filterwarnings("ignore:Detected call")  # torch's, after resuming
+def test_schedules_stepped_together_with_rates_changed_by_hand_give_torchs_rates(first: str, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    names = [first, list(RANDOM_SCHEDULES)[seed], *random.choice(list(RANDOM_SCHEDULES), seed % 2).tolist()]
+    random.shuffle(names)
+    makers = [
+        lambda m=m, p=p: _scheduled(m, p, names, seed) for m, p in zip((optim, torch.optim), _parameters(), strict=True)
+    ]
+    pairs = [make() for make in makers]
+    for step in range(25):
+        event, factor = random.integers(6), random.uniform(0.2, 2)
+        for i, (optimizer, schedules) in enumerate(pairs):
             optimizer.step()
+            if event == 0:
+                optimizer.param_groups[step % 2]["lr"] *= factor
+            if event == 1:  # stopped, and resumed from the state
+                fresh, resumed = makers[i]()
+                fresh.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+                for new, old in zip(resumed, schedules, strict=True):
+                    new.load_state_dict(copy.deepcopy(old.state_dict()))
+                pairs[i] = optimizer, schedules = fresh, resumed
             for schedule in schedules:
                 schedule.step()
-            rates[-1].append(optimizer.param_groups[0]["lr"])
-    assert rates[0] == pytest.approx(rates[1], rel=1e-12)
+        for group, expected in zip(pairs[0][0].param_groups, pairs[1][0].param_groups, strict=True):
+            assert (group["lr"], group["momentum"]) == (expected["lr"], expected["momentum"]), (names, step)
+        for ours, theirs in zip(pairs[0][1], pairs[1][1], strict=True):
+            assert ours.get_last_lr() == theirs.get_last_lr()
+
+
+@pytest.mark.device
+@pytest.mark.parametrize(
+    "name", [name for name in RANDOM_SCHEDULES if name not in ("SequentialLR", "ChainedScheduler")]
+)
+@pytest.mark.filterwarnings("ignore")  # torch deprecates most of it
+def test_a_schedule_goes_to_a_step_where_torchs_goes(name: str) -> None:
+    pairs = [_scheduled(m, p, [name], 3) for m, p in zip((optim, torch.optim), _parameters(), strict=True)]
+    fractions = name == "CosineAnnealingWarmRestarts"
+    for step in (3, None, 9.25 if fractions else 9, None, None, 0, None):
+        for _, (schedule,) in pairs:
+            schedule.step(step) if step is not None else schedule.step()
+        assert pairs[0][1][0].get_last_lr() == pytest.approx(pairs[1][1][0].get_last_lr(), rel=1e-14)
+
+
+#: Options for schedules that begin in the middle.
+IN_THE_MIDDLE: dict[str, tuple[Any, ...]] = {
+    "StepLR": (5, 0.5),
+    "MultiStepLR": ([5, 6], 0.5),
+    "ConstantLR": (0.5, 5),
+    "LinearLR": (0.2, 0.9, 6),
+    "ExponentialLR": (0.9,),
+    "PolynomialLR": (9,),
+    "CosineAnnealingLR": (5, 0.01),
+    "CosineAnnealingWarmRestarts": (3, 1, 0.01),
+    "LambdaLR": (Decay(0.9),),
+    "MultiplicativeLR": (Decay(0.9),),
+    "OneCycleLR": (0.5, 25),
+}
+
+
+@pytest.mark.device
+@pytest.mark.parametrize("name", IN_THE_MIDDLE)
+def test_a_schedule_begins_in_the_middle_where_torchs_does(name: str) -> None:
+    rates = []
+    for m, parameters in zip((optim, torch.optim), _parameters(), strict=True):
+        optimizer, _ = _scheduled(m, parameters, [name], 1)
+        schedule = getattr(m.lr_scheduler, name)(optimizer, *IN_THE_MIDDLE[name], last_epoch=4)
+        rates.append([])
+        for _ in range(8):
+            rates[-1].append(schedule.get_last_lr())
+            optimizer.step()
+            schedule.step()
+    assert rates[0] == rates[1]
 
 
 @pytest.mark.device
@@ -347,6 +462,14 @@ ERRORS: dict[str, Callable[[Any, Any], Any]] = {
     "some without names": lambda m, x: m.SGD([("x", x), x], lr=1),
     "groups without names": lambda m, x: m.SGD([{"params": [("x", x)]}, {"params": [x * 1]}], lr=1),
     "rate of two elements": lambda m, x: m.SGD([x], lr=x),
+    "schedules of another optimizer": lambda m, x: m.lr_scheduler.ChainedScheduler(
+        [m.lr_scheduler.ExponentialLR(m.SGD([x], lr=1), 0.9)], m.SGD([x], lr=1)
+    ),
+    "no schedules to chain": lambda m, x: m.lr_scheduler.ChainedScheduler([]),
+    "no function": lambda m, x: m.lr_scheduler.MultiplicativeLR(m.SGD([x], lr=1), 3),
+    "share of steps as an integer": lambda m, x: m.lr_scheduler.OneCycleLR(m.SGD([x], lr=1), 0.1, 9, pct_start=1),
+    "no epochs": lambda m, x: m.lr_scheduler.OneCycleLR(m.SGD([x], lr=1), 0.1, epochs=0, steps_per_epoch=3),
+    "eta_min of no number": lambda m, x: m.lr_scheduler.CosineAnnealingWarmRestarts(m.SGD([x], lr=1), 1, 1, "0"),
     "cycle too short": lambda m, x: m.lr_scheduler.OneCycleLR(m.SGD([x], lr=1), 0.1),
 }
 

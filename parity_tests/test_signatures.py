@@ -18,7 +18,7 @@ OPTIMIZERS = [name for name, item in vars(optim).items() if inspect.isclass(item
 SCHEDULES = [
     name
     for name, item in vars(optim.lr_scheduler).items()
-    if inspect.isclass(item) and issubclass(item, optim.lr_scheduler.LRScheduler)
+    if inspect.isclass(item) and issubclass(item, optim.lr_scheduler.LRScheduler) and not name.startswith("_")
 ]
 INITIALIZERS = [name for name in vars(nn.init) if name.endswith("_") and not name.startswith("_")]
 

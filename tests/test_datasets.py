@@ -92,7 +92,7 @@ def test_a_pickle_that_would_run_a_program_is_refused(tmp_path: Path) -> None:
             return os.system, (f"touch {tmp_path / 'ran'}",)
 
     (tmp_path / "data_batch_3").write_bytes(pickle.dumps({b"data": Evil()}))
-    with pytest.raises(CorruptFileError, match=r"data_batch_3: refused to load posix\.system"):
+    with pytest.raises(CorruptFileError, match=r"data_batch_3: refused to load \w+\.system"):
         CIFAR10(tmp_path)
     assert not (tmp_path / "ran").exists()
 

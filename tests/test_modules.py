@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 
@@ -73,6 +74,89 @@ def test_names_follow_the_tree_and_shared_parameters_count_once() -> None:
     net[1][0].weight = net[0].weight
     assert [name for name, _ in net.named_parameters()] == ["0.weight", "0.bias", "1.0.bias"]
     assert [name for name, _ in net.named_modules()] == ["", "0", "1", "1.0"]
+
+
+def test_a_child_with_a_train_of_its_own_stays_frozen() -> None:
+    class Frozen(nn.BatchNorm2d):
+        def train(self, mode: bool = True) -> Frozen:
+            return super().train(False)
+
+    net = nn.Sequential(nn.Conv2d(1, 2, 1), Frozen(2)).train()
+    assert [module.training for module in net.modules()] == [True, True, False]
+    net(minigrad.randn(4, 1, 3, 3))
+    assert net[1].running_mean.tolist() == [0, 0]
+
+
+def test_what_is_replaced_keeps_its_place() -> None:
+    net = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    net[0].weight = nn.Parameter(minigrad.zeros(2, 2))
+    assert [name for name, _ in net.named_parameters()] == ["0.weight", "0.bias"]
+    setattr(net, "0", nn.Identity())
+    assert [type(layer).__name__ for layer in net] == ["Identity", "ReLU"]
+    assert net(minigrad.tensor([-1.0])).tolist() == [0.0]
+
+
+def test_a_shared_layer_is_in_the_state_under_each_of_its_names() -> None:
+    def shared() -> nn.Module:
+        net = nn.Module()
+        net.encoder = nn.Linear(2, 2)
+        net.decoder = net.encoder
+        return net
+
+    one, two = shared(), shared()
+    assert list(one.state_dict()) == ["encoder.weight", "encoder.bias", "decoder.weight", "decoder.bias"]
+    assert two.load_state_dict(one.state_dict()).missing_keys == []
+    assert two.encoder.weight.tolist() == one.encoder.weight.tolist()
+    assert len(list(one.children())) == 1
+
+
+def test_the_setter_of_a_property_runs() -> None:
+    class Scaled(nn.Module):
+        @property
+        def scale(self) -> float:
+            return float(self._scale)
+
+        @scale.setter
+        def scale(self, value: float) -> None:
+            self._scale = 2 * value
+
+    module = Scaled()
+    module.scale = 3
+    assert module.scale == 6
+
+
+def test_a_deep_copy_leaves_the_gradients_behind() -> None:
+    net = nn.Linear(2, 1)
+    net(minigrad.ones(1, 2)).sum().backward()
+    copied = copy.deepcopy(net)
+    assert copied.weight.grad is None
+    assert copied.weight.tolist() == net.weight.tolist()
+    assert copied.weight.requires_grad
+    assert net.weight.grad.tolist() == [[1, 1]]
+
+
+@pytest.mark.parametrize("layer", [nn.SiLU, nn.Hardswish, nn.ReLU, nn.ReLU6, nn.ELU, nn.LeakyReLU])
+def test_an_activation_in_place_trains_as_one_out_of_place(layer: type[nn.Module]) -> None:
+    gradients = []
+    for in_place in (False, True):
+        x = minigrad.tensor([[-4.0, -1.0, 0.5, 2.0, 7.0]], requires_grad=True)
+        hidden = x * x * x
+        y = layer(inplace=in_place)(hidden)  # type: ignore[call-arg]
+        assert (y is hidden) == in_place
+        (y * y).sum().backward()
+        gradients.append(x.grad.tolist())
+    assert gradients[0] == gradients[1]
+
+
+@pytest.mark.parametrize(("layer", "shape"), [(nn.BatchNorm1d, (0, 2)), (nn.BatchNorm2d, (0, 2, 3, 3))])
+def test_a_batch_of_nothing_leaves_the_running_statistics_alone(layer: type, shape: tuple[int, ...]) -> None:
+    norm = layer(2)
+    y = norm(minigrad.ones(*shape, requires_grad=True))
+    y.sum().backward()
+    assert y.shape == shape
+    assert (norm.running_mean.tolist(), norm.running_var.tolist()) == ([0, 0], [1, 1])
+    assert norm.num_batches_tracked.item() == 1
+    assert norm.weight.grad.tolist() == [0, 0]
 
 
 def test_attributes_are_checked() -> None:

@@ -44,7 +44,8 @@ class DataLoader:
         drop_last: leave out a last batch that is not full.
         timeout: seconds to wait for a worker's batch; 0 waits for ever.
         worker_init_fn: called in every worker with its number, first of all.
-        multiprocessing_context: how workers begin, "fork" or "spawn".
+        multiprocessing_context: how workers start: "fork", "forkserver" or "spawn", the last two with a dataset
+            that can be pickled; "fork" on Linux and "spawn" elsewhere unless given.
         prefetch_factor: batches that each worker may be ahead; 2 unless given.
         persistent_workers: keep the workers from one pass to the next.
         seed: fixes the order of each epoch and what random transforms draw, whatever the number of workers.

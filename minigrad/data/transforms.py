@@ -7,14 +7,22 @@ epoch and the index of the item alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageEnhance
 
 from minigrad.data.loader import item_generator
+from minigrad.extras import Later
 from minigrad.function import wrap
 from minigrad.tensor import Tensor
+
+if TYPE_CHECKING:
+    from PIL import Image, ImageEnhance
+else:
+    Image = Later("PIL.Image", "a transform of images")
+    ImageEnhance = Later("PIL.ImageEnhance", "a transform of images")
+
+_BILINEAR = 2  # PIL.Image.Resampling.BILINEAR
 
 
 class Compose:
@@ -44,7 +52,7 @@ class Resize:
     def __init__(
         self,
         size: Any,
-        interpolation: Image.Resampling = Image.Resampling.BILINEAR,
+        interpolation: int = _BILINEAR,
         max_size: int | None = None,
         antialias: bool = True,
     ) -> None:
@@ -181,7 +189,7 @@ class RandomResizedCrop:
         size: Any,
         scale: tuple[float, float] = (0.08, 1.0),
         ratio: tuple[float, float] = (3 / 4, 4 / 3),
-        interpolation: Image.Resampling = Image.Resampling.BILINEAR,
+        interpolation: int = _BILINEAR,
         antialias: bool = True,
     ) -> None:
         if not (0 < scale[0] <= scale[1] and 0 < ratio[0] <= ratio[1]):

@@ -5,8 +5,13 @@ and batches come back in order. What is in a batch does not even depend on that 
 
 Arrays are not pickled. A worker writes a batch's arrays one behind the other into a *slot*: memory that both processes
 see, of which it has one for each batch that may be under way. Only the shape of the batch goes through the pipe: what
-was nested in what, and the dtype, shape and place of each array. Slots are files without a name; whatever happens to
-the processes, nothing is left over.
+was nested in what, and the dtype, shape and place of each array. Slots are files without a name, which the parent opens
+and a worker inherits; whatever happens to the processes, nothing is left over. On Windows, where a process inherits no
+files, the arrays go through the pipe too, which costs two more copies.
+
+A worker is a copy of its parent (``fork``) on Linux. Elsewhere it is a fresh Python (``spawn``), to which dataset and
+functions are sent: they must be picklable, so nothing defined inside a function, and the program's own code must stand
+under ``if __name__ == "__main__":``, because each worker reads the program's file for its definitions.
 
 A worker ends when its pipe closes, and so also if its parent is killed.
 """
@@ -24,18 +29,19 @@ import traceback
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
-from multiprocessing.reduction import recv_handle, send_handle
+from multiprocessing.reduction import DupFd
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from minigrad.function import wrap
 from minigrad.random import default_generator
+from minigrad.system import FILES_ARE_INHERITED, START_METHOD
 from minigrad.tensor import Tensor
 
 _ALIGNMENT = 64
 _PATIENCE = 5.0  # seconds that a worker gets to end by itself
-_open_pipes: weakref.WeakSet[Connection] = weakref.WeakSet()  # the parent's ends, which no child may hold open
+_parents: weakref.WeakSet[Connection | _Slot] = weakref.WeakSet()  # what is the parent's, so no child may hold it open
 
 
 class WorkerInfo(NamedTuple):
@@ -68,6 +74,13 @@ class _Placed(NamedTuple):
     is_tensor: bool
 
 
+class _Sent(NamedTuple):
+    """An array that goes through the pipe, for want of a slot."""
+
+    array: np.ndarray
+    is_tensor: bool
+
+
 # --- Slots ---
 
 
@@ -79,11 +92,14 @@ class _Slot:
 
     @classmethod
     def new(cls) -> _Slot:
-        """A slot of this process's."""
+        """A slot without a name, of this process's and of those that inherit it."""
         if hasattr(os, "memfd_create"):
             return cls(os.memfd_create("minigrad-batch"))
         with tempfile.TemporaryFile() as file:
             return cls(os.dup(file.fileno()))
+
+    def __reduce__(self) -> Any:
+        return _inherited, (DupFd(self.file),)  # only while a process is being spawned: it gets the file too
 
     def at_least(self, size: int, grow: bool) -> mmap.mmap:
         """The memory, mapped; the writer lets the file grow first."""
@@ -97,13 +113,20 @@ class _Slot:
         return self.memory
 
     def close(self) -> None:
+        """Gives the memory back; a second time it does nothing."""
         if self.memory is not None:
             self.memory.close()
-        os.close(self.file)
+        if self.file >= 0:
+            os.close(self.file)
+            self.file = -1
 
 
-def _pack(batch: Any, slot: _Slot) -> Any:
-    """Writes a batch's arrays into the slot; what is left of the batch says where."""
+def _inherited(file: Any) -> _Slot:
+    return _Slot(file.detach())
+
+
+def _pack(batch: Any, slot: _Slot | None) -> Any:
+    """Writes a batch's arrays into the slot; what is left of the batch says where. Without a slot they stay in it."""
     arrays: list[tuple[np.ndarray, int]] = []
 
     def place(node: Any) -> Any:
@@ -111,12 +134,16 @@ def _pack(batch: Any, slot: _Slot) -> Any:
             array = node.array if isinstance(node, Tensor) else node
             if array.dtype.hasobject:
                 return node
+            if slot is None:
+                return _Sent(array, isinstance(node, Tensor))
             start = -(-(arrays[-1][1] + arrays[-1][0].nbytes) // _ALIGNMENT) * _ALIGNMENT if arrays else 0
             arrays.append((array, start))
             return _Placed(array.dtype.str, array.shape, start, isinstance(node, Tensor))
         return mapped(place, node)
 
     shape = place(batch)
+    if slot is None:
+        return shape, 0
     if arrays:
         memory = slot.at_least(max(1, arrays[-1][1] + arrays[-1][0].nbytes), grow=True)
         for array, start in arrays:
@@ -124,12 +151,15 @@ def _pack(batch: Any, slot: _Slot) -> Any:
     return shape, slot.size
 
 
-def _unpack(message: Any, slot: _Slot) -> Any:
+def _unpack(message: Any, slot: _Slot | None) -> Any:
     """The batch, with arrays of its own: the slot will be written to again."""
     shape, size = message
 
     def fetch(node: Any) -> Any:
+        if isinstance(node, _Sent):
+            return wrap(node.array) if node.is_tensor else node.array
         if isinstance(node, _Placed):
+            assert slot is not None
             memory = slot.at_least(size, grow=False)
             array = np.ndarray(node.shape, np.dtype(node.dtype), memory, node.start).copy()
             return wrap(array) if node.is_tensor else array
@@ -159,19 +189,23 @@ class _Failure(NamedTuple):
 
 
 def _work(
-    info: WorkerInfo, pipe: Connection, load: Callable[[Any], Any], slots: int, init: Callable[[int], None] | None
+    info: WorkerInfo,
+    pipe: Connection,
+    load: Callable[[Any], Any],
+    slots: Sequence[_Slot | None],
+    init: Callable[[int], None] | None,
 ) -> None:
     """A worker's life: a task comes, a batch goes, until the pipe closes."""
     global _worker_info
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to everybody at the terminal; the parent decides
-    for other in list(_open_pipes):
-        other.close()
+    for other in list(_parents):
+        if other not in slots:
+            other.close()
     _worker_info = info
     seed = info.seed + info.id
     random.seed(seed)
     np.random.seed(seed % 2**32)
     default_generator.manual_seed(seed)
-    mine: list[_Slot] = []
     try:
         failure = None
         try:
@@ -179,14 +213,11 @@ def _work(
                 init(info.id)
         except Exception as error:
             failure = _failure(error, info.id)
-        for _ in range(slots):
-            mine.append(_Slot.new())
-            send_handle(pipe, mine[-1].file, os.getppid())
         while True:
             task, slot = pipe.recv()
             if failure is None:
                 try:
-                    answer: Any = _pack(load(task), mine[slot])
+                    answer: Any = _pack(load(task), slots[slot])
                     pickle.dumps(answer)
                 except Exception as error:
                     answer = _failure(error, info.id)
@@ -222,7 +253,7 @@ class Workers:
         seed: worker w's random numbers start from seed + w.
         init: called in each with its number, first of all.
         timeout: seconds to wait for a batch; 0 waits for ever.
-        context: how processes begin: "fork" (where there is it) or "spawn", for which ``load`` must be picklable.
+        context: how processes start, "fork", "forkserver" or "spawn"; by default "fork" on Linux, else "spawn".
     """
 
     def __init__(
@@ -236,23 +267,22 @@ class Workers:
         timeout: float = 0,
         context: str | None = None,
     ) -> None:
-        if context is None:
-            context = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
-        made_by: Any = multiprocessing.get_context(context)
+        made_by: Any = multiprocessing.get_context(context or START_METHOD)
         self.prefetch, self.timeout = prefetch, timeout
         self.pipes: list[Connection] = []
         self.processes: list[Any] = []
-        self.slots: list[list[_Slot]] = []
+        self.slots: list[list[_Slot | None]] = []
         for number in range(count):
             here, there = multiprocessing.Pipe()
             info = WorkerInfo(number, count, seed, dataset)
-            process = made_by.Process(target=_work, args=(info, there, load, prefetch, init), daemon=True)
-            _open_pipes.add(here)
+            slots = [_Slot.new() if FILES_ARE_INHERITED else None for _ in range(prefetch)]
+            process = made_by.Process(target=_work, args=(info, there, load, slots, init), daemon=True)
+            _parents.update([here, *(slot for slot in slots if slot is not None)])
             process.start()
             there.close()
             self.pipes.append(here)
             self.processes.append(process)
-            self.slots.append([])
+            self.slots.append(slots)
         self._end = weakref.finalize(self, _end, self.pipes, self.processes, self.slots)
 
     def run(self, tasks: Sequence[Any]) -> Iterator[Any]:
@@ -289,16 +319,13 @@ class Workers:
 
     def _receive(self, number: int, count: int) -> Any:
         worker = number % count
-        pipe, slots = self.pipes[worker], self.slots[worker]
         try:
-            while len(slots) < self.prefetch:
-                self._wait(worker)
-                slots.append(_Slot(recv_handle(pipe)))
             self._wait(worker)
-            message = pipe.recv()
+            message = self.pipes[worker].recv()
         except (EOFError, OSError):
             raise self._died(worker) from None
-        return message if isinstance(message, _Failure) else _unpack(message, slots[number // count % self.prefetch])
+        slot = self.slots[worker][number // count % self.prefetch]
+        return message if isinstance(message, _Failure) else _unpack(message, slot)
 
     def _wait(self, worker: int) -> None:
         """Until the worker has sent something, or is no more."""
@@ -312,8 +339,9 @@ class Workers:
         process = self.processes[worker]
         process.join(_PATIENCE)
         code = process.exitcode
-        how = f"killed by signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
-        if code == -signal.SIGKILL:
+        names = {-number: number.name for number in signal.Signals}
+        how = f"killed by signal {names.get(code, -code)}" if code is not None and code < 0 else f"exit code {code}"
+        if names.get(code) == "SIGKILL":  # which Windows does not have
             how += "; if nobody killed it by hand, memory may have run out: try fewer workers, or smaller batches"
         return WorkerError(f"DataLoader worker {worker} (pid {process.pid}) exited unexpectedly: {how}")
 
@@ -327,7 +355,7 @@ class Workers:
         self._end()
 
 
-def _end(pipes: list[Connection], processes: list[Any], slots: list[list[_Slot]]) -> None:
+def _end(pipes: list[Connection], processes: list[Any], slots: list[list[_Slot | None]]) -> None:
     for pipe in pipes:
         pipe.close()
     for process in processes:
@@ -336,5 +364,5 @@ def _end(pipes: list[Connection], processes: list[Any], slots: list[list[_Slot]]
             process.kill()
             process.join()
         process.close()
-    for slot in (slot for held in slots for slot in held):
+    for slot in (slot for held in slots for slot in held if slot is not None):
         slot.close()

@@ -8,13 +8,13 @@ signatures; ``reference`` says what they mean. The environment variable ``MINIGR
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from minigrad.extras import installed
 from minigrad.kernels import cpu, fast, gpu, reference
 from minigrad.kernels.memory import keep_freed_memory
 
@@ -23,13 +23,13 @@ CHOICES = {"fast": fast, "numpy": cpu, "reference": reference}
 
 def _chosen() -> ModuleType:
     name = os.environ.get("MINIGRAD_KERNELS", "auto")
-    has_numba = importlib.util.find_spec("numba") is not None
+    has_numba = installed("numba")
     if name == "auto":
         name = "fast" if has_numba else "numpy"
     if name not in CHOICES:
         raise ValueError(f"MINIGRAD_KERNELS={name!r} is unknown; it may be: auto, {', '.join(CHOICES)}")
     if name == "fast" and not has_numba:
-        raise ValueError("MINIGRAD_KERNELS='fast' needs Numba, which is not installed: pip install minigrad[fast]")
+        raise ValueError("MINIGRAD_KERNELS='fast' needs Numba, which is not installed: pip install 'minigrad[fast]'")
     return CHOICES[name]
 
 

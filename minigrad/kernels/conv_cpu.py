@@ -12,6 +12,7 @@ from numpy.lib.stride_tricks import as_strided
 from minigrad.kernels import reference
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.layout import channels_first
+from minigrad.kernels.precision import in_float32
 from minigrad.kernels.threads import copy, evenly, parallel, workers
 
 _COLUMN_BYTES = 1_500_000  # of one block of columns: it, its weights and its result fit in the L2 cache
@@ -71,6 +72,7 @@ class _Columns:
 # --- The three products, for one group ---
 
 
+@in_float32
 def conv2d(x: np.ndarray, w: np.ndarray, window: Window, groups: int) -> np.ndarray:
     """As reference.conv2d."""
     if not _worthwhile(x, w, groups):
@@ -89,6 +91,7 @@ def conv2d(x: np.ndarray, w: np.ndarray, window: Window, groups: int) -> np.ndar
     return y.reshape(w.shape[0], x.shape[0], rows, columns).transpose(1, 0, 2, 3)  # O N H W -> N O H W
 
 
+@in_float32
 def conv2d_backward(
     x: np.ndarray, w: np.ndarray, g: np.ndarray, window: Window, groups: int, need_x: bool, need_w: bool
 ) -> tuple[Any, Any]:

@@ -20,6 +20,7 @@ from minigrad.kernels import reference
 from minigrad.kernels.conv_cpu import conv2d, conv2d_backward, conv2d_input, conv2d_weight
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.layout import channel_blocks, channels_first, flat_alike, logical, rows_of
+from minigrad.kernels.precision import in_float32
 from minigrad.kernels.reference import (
     add,
     blend,
@@ -64,7 +65,7 @@ _BLOCK = 32_768  # elements of one operand that an elementwise loop takes at a t
 # --- Elementwise loops ---
 
 
-def _shared_out(work: Callable[..., None], flats: Sequence[np.ndarray]) -> None:
+def _shared_out(work: Callable[..., Any], flats: Sequence[np.ndarray]) -> None:
     """``work`` on matching stretches of flat arrays, one for each thread."""
     size = flats[0].size
     jobs = evenly(size, workers() if size > _BLOCK else 1)
@@ -95,7 +96,18 @@ def pass_where_positive(g: np.ndarray, y: np.ndarray) -> np.ndarray:
     flats = flat_alike(g, y, z)
     if flats is None:
         return reference.pass_where_positive(g, y)
-    _shared_out(lambda a, b, c: np.multiply(a, b > 0, out=c), flats)
+    _shared_out(lambda a, b, c: _choose(a, ~(b <= 0), out=c), flats)
+    return z
+
+
+def _choose(x: np.ndarray, mask: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """As reference.chosen, of floating numbers: their *bits*, read as an integer, times 1 or 0.
+
+    NumPy multiplies several times faster than it chooses, and of the bits of NaN and ∞ too 0 times is 0.
+    """
+    z = np.empty(x.shape, x.dtype) if out is None else out
+    bits = np.dtype(f"i{x.dtype.itemsize}")
+    np.multiply(x.view(bits), mask, out=z.view(bits))
     return z
 
 
@@ -125,7 +137,7 @@ def batch_norm(
     x: np.ndarray, weight: Any, bias: Any, eps: float, relu: bool = False
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """As reference.batch_norm."""
-    if x.ndim != 4:
+    if x.ndim != 4 or x.dtype == np.float16:
         return reference.batch_norm(x, weight, bias, eps, relu)
     rows = rows_of(x)  # N C H W -> C, N·H·W
     channels, count = rows.shape
@@ -154,7 +166,7 @@ def batch_norm_backward(
     g: np.ndarray, x: np.ndarray, weight: Any, mean: np.ndarray, var: np.ndarray, eps: float, y: Any = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """As reference.batch_norm_backward."""
-    if x.ndim != 4:
+    if x.ndim != 4 or x.dtype == np.float16:
         return reference.batch_norm_backward(g, x, weight, mean, var, eps, y)
     x_rows, g_rows = rows_of(x), rows_of(g if y is None else pass_where_positive(g, y))
     channels, count = x_rows.shape
@@ -192,9 +204,9 @@ def max_pool2d(x: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray]:
 
     def run(blocks: list[slice]) -> None:
         for c in blocks:
-            xp = window.pad(xc[c], -np.inf)
-            y[c] = _slide(np.maximum, xp, window, rows, columns)
-            found = _first_equal(xp, y[c], window, height, width, taps.dtype)
+            padded = window.pad(xc[c], reference.lowest(x.dtype))
+            y[c] = _slide(np.maximum, padded, window, rows, columns)
+            found = _first_equal(xc[c], y[c], window, taps.dtype)
             if found is None:  # a NaN equals nothing, itself included
                 y[c], taps[c] = reference.max_pool2d(xc[c], window)
             else:
@@ -216,8 +228,8 @@ def _slide(combine: np.ufunc, xp: np.ndarray, window: Window, rows: int, columns
     return result
 
 
-def _first_equal(xp: np.ndarray, y: np.ndarray, window: Window, height: int, width: int, dtype: Any) -> Any:
-    """Which tap, in scan order, is the first to see y; None if at some position none does.
+def _first_equal(x: np.ndarray, y: np.ndarray, window: Window, dtype: Any) -> Any:
+    """Which tap, in scan order, is the first to see y in x, not in its padding; None if at some position none does.
 
     Each tap has a code, higher for earlier ones; the highest code of the taps that see y wins. Comparisons,
     products and maxima of bytes are far faster than choosing element by element.
@@ -227,9 +239,9 @@ def _first_equal(xp: np.ndarray, y: np.ndarray, window: Window, height: int, wid
     if count > highest:
         return None
     code = np.zeros(y.shape, dtype)
-    for i, j, seen in window.taps(height, width):
-        equal = xp[seen] == y
-        np.maximum(code, equal * dtype.type(highest - i * window.kernel[1] - j), out=code)
+    for i, j, at, seen in window.inner_taps(*x.shape[-2:]):
+        equal = x[seen] == y[at]
+        np.maximum(code[at], equal * dtype.type(highest - i * window.kernel[1] - j), out=code[at])
     return None if code.min(initial=highest) == 0 else np.subtract(highest, code)
 
 
@@ -241,7 +253,9 @@ def max_pool2d_scatter(g: np.ndarray, taps: np.ndarray, input_shape: tuple[int, 
 
     def run(blocks: list[slice]) -> None:
         for c in blocks:
-            dx[c] = reference.max_pool2d_scatter(gc[c], tc[c], dx[c].shape, window)
+            dx[c] = 0
+            for i, j, at, seen in window.inner_taps(height, width):
+                dx[c][seen] += _choose(gc[c][at], tc[c][at] == i * window.kernel[1] + j)
 
     parallel(run, channel_blocks(channels, n * height * width, _BLOCK))
     return dx.transpose(1, 0, 2, 3)  # C N H W -> N C H W
@@ -252,6 +266,7 @@ def max_pool2d_gather(x: np.ndarray, taps: np.ndarray, window: Window) -> np.nda
     return reference.max_pool2d_gather(x, taps, window)
 
 
+@in_float32
 def avg_pool2d(x: np.ndarray, window: Window, scale: Any) -> np.ndarray:
     """As reference.avg_pool2d; the sum over a window is a sum of row sums."""
     xc = channels_first(x)
@@ -266,6 +281,7 @@ def avg_pool2d(x: np.ndarray, window: Window, scale: Any) -> np.ndarray:
     return y.transpose(1, 0, 2, 3)  # C N H W -> N C H W
 
 
+@in_float32
 def avg_pool2d_backward(g: np.ndarray, input_shape: tuple[int, ...], window: Window, scale: Any) -> np.ndarray:
     """As reference.avg_pool2d_backward. With stride 1 it is itself a sum over windows, of the padded g."""
     gc = channels_first(g)

@@ -87,7 +87,7 @@ def relu(team: Any, x: Any, y: Any) -> None:
 def _pass_part(part: int, g: Any, y: Any, z: Any) -> None:
     zero = g.dtype.type(0)
     for i in range(part * _BLOCK, min((part + 1) * _BLOCK, g.size)):
-        z[i] = g[i] if y[i] > 0 else zero
+        z[i] = zero if y[i] <= zero else g[i]
 
 
 @compiled
@@ -147,7 +147,7 @@ def _batch_norm_backward_part(
         for i in range(start, min(start + _CHUNK, count)):
             passed = g[c, i]
             if y.size:
-                passed = passed if y[c, i] > zero else zero
+                passed = zero if y[c, i] <= zero else passed
             part_g += passed
             part_gx += passed * (x[c, i] - m)
         sum_g += part_g
@@ -161,7 +161,7 @@ def _batch_norm_backward_part(
     for i in range(count):
         passed = g[c, i]
         if y.size:
-            passed = passed if y[c, i] > zero else zero
+            passed = zero if y[c, i] <= zero else passed
         dx[c, i] = scale * (passed - centre - (x[c, i] - m) * slope)
 
 
@@ -249,7 +249,7 @@ def _max_pool_part(c: int, x: Any, kernel: Any, stride: Any, dilation: Any, befo
                 seen = stretch(phases, at * n, count)
                 best, tap = stretch(best_row, first * n, count), stretch(tap_row, first * n, count)
                 for k in range(count):
-                    better = (not seen[k] <= best[k]) & (best[k] == best[k])  # larger, or the first NaN
+                    better = (seen[k] > best[k]) | (seen[k] != seen[k])
                     best[k] = seen[k] if better else best[k]
                     tap[k] = number if better else tap[k]
 

@@ -58,6 +58,26 @@ class Window(NamedTuple):
                     ),
                 )
 
+    def inner_taps(self, height: int, width: int) -> Iterator[tuple[int, int, Any, Any]]:
+        """For each tap (i, j) in scan order: the positions that see the input through it, not padding, and what there.
+
+        Both are slices, of the output and of the input *without* its padding, one element a position.
+        """
+        rows, columns = self.output_size(height, width)
+        for i in range(self.kernel[0]):
+            down = self._inner_positions(i, 0, height, rows)
+            for j in range(self.kernel[1]):
+                across = self._inner_positions(j, 1, width, columns)
+                yield i, j, (..., down[0], across[0]), (..., down[1], across[1])
+
+    def _inner_positions(self, tap: int, axis: int, n: int, positions: int) -> tuple[slice, slice]:
+        stride = self.stride[axis]
+        start = tap * self.dilation[axis] - self.padding[axis][0]  # where the first position looks
+        first = max(0, -(start // stride))
+        last = max(first, min(positions, (n - 1 - start) // stride + 1))
+        seen = slice(first * stride + start, max(0, (last - 1) * stride + start + 1), stride)
+        return slice(first, last), seen if last > first else slice(0)
+
     def padded_size(self, height: int, width: int) -> Pair:
         """The size that holds the input, its padding, and the overhang of a last window in ``ceil_mode``."""
         rows, columns = self.output_size(height, width)

@@ -390,9 +390,9 @@ def _parts(channels: int, length: int) -> int:
 
 def scale_channels(x: Any, factor: Any, offset: Any, relu: bool = False) -> Any:
     """As reference.scale_channels."""
-    if not _suits(x) or factor.dtype != x.dtype or offset.dtype != x.dtype:
+    kind = _ACCUMULATORS.get(x.dtype)
+    if not _suits(x) or {factor.dtype, offset.dtype} - {x.dtype, kind}:
         return reference.scale_channels(x, factor, offset, relu)
-    kind = _ACCUMULATORS[x.dtype]
     return _normalized(_in_order(x), _NONE, _as(factor, kind), _as(offset, kind), relu)
 
 

@@ -179,20 +179,20 @@ extern "C" __global__ void max_pool(const REAL* x, REAL* y, unsigned char* taps,
     EACH(at, count) {
         int q = at % columns, r = at / columns % rows;
         const REAL* map = x + at / columns / rows * height * width;
-        ACC best = 0;
-        int chosen = 0;
+        ACC best = MINUS_INFINITY;
+        int chosen = -1;
         for (int i = 0; i < kh; i++)
             for (int j = 0; j < kw; j++) {
                 int h = r * sh - ph + i * dh, w = q * sw - pw + j * dw;
-                bool inside = h >= 0 && h < height && w >= 0 && w < width;
-                ACC value = inside ? (ACC)map[(INDEX)h * width + w] : MINUS_INFINITY;
-                if ((i == 0 && j == 0) || value > best || value != value) {  // NaN wins
+                if (h < 0 || h >= height || w < 0 || w >= width) continue;  // padding takes no part
+                ACC value = (ACC)map[(INDEX)h * width + w];
+                if (chosen < 0 || value > best || value != value) {  // NaN wins
                     best = value;
                     chosen = i * kw + j;
                 }
             }
         y[at] = (REAL)best;
-        taps[at] = (unsigned char)chosen;
+        taps[at] = (unsigned char)(chosen < 0 ? 0 : chosen);
     }
 }
 
@@ -310,7 +310,7 @@ extern "C" __global__ void gradient_sums(const REAL* g, const REAL* x, const REA
     INDEX start = blockIdx.y * (INDEX)length;
     ACC middle = mean[blockIdx.y], sum = 0, product = 0;
     EACH(k, length) {
-        ACC value = y && !((ACC)y[start + k] > 0) ? (ACC)0 : (ACC)g[start + k];
+        ACC value = y && (ACC)y[start + k] <= 0 ? (ACC)0 : (ACC)g[start + k];
         sum += value;
         product += value * ((ACC)x[start + k] - middle);
     }
@@ -346,7 +346,7 @@ extern "C" __global__ void normalize_back(const REAL* g, const REAL* x, const RE
                                           long long count) {
     EACH(at, count) {
         INDEX c = at / (INDEX)length;
-        ACC value = y && !((ACC)y[at] > 0) ? (ACC)0 : (ACC)g[at];
+        ACC value = y && (ACC)y[at] <= 0 ? (ACC)0 : (ACC)g[at];
         dx[at] = (REAL)(scale[c] * (value - centre[c] - ((ACC)x[at] - mean[c]) * slope[c]));
     }
 }
@@ -428,7 +428,7 @@ extern "C" __global__ void softmax_cross_entropy_back(const REAL* g, const REAL*
         for (int c = threadIdx.x; c < classes; c += THREADS) {
             ACC target = each * (weight ? (ACC)weight[c] : (ACC)1) + (c == label ? factor : (ACC)0);
             ACC value = gradient * (exp((ACC)row[c] - log_sums[n]) * (factor + all) - target);
-            dx[(INDEX)n * classes + c] = (REAL)(label == ignore ? (ACC)0 : value);
+            dx[(INDEX)n * classes + c] = (REAL)value;
         }
     }
 }

@@ -7,8 +7,7 @@ which costs a small network a quarter of its time.
 
 from __future__ import annotations
 
-import ctypes
-import os
+from minigrad.extras import installed
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 _KEPT = 256 * 2**20  # bytes that may lie free at the top of the heap
@@ -17,9 +16,14 @@ _LARGE = 64 * 2**20  # bytes from which on a block is a mapping of its own, give
 
 def keep_freed_memory() -> None:
     """Tells glibc's allocator to keep what is freed. Elsewhere it does nothing."""
-    if os.name != "posix":
+    if not installed("_ctypes"):  # a Python that was built without it
         return
-    allocator = ctypes.CDLL(None)
+    import ctypes
+
+    try:
+        allocator = ctypes.CDLL(None)  # the C library that this process already uses
+    except (OSError, TypeError):  # Windows has no such thing
+        return
     if hasattr(allocator, "mallopt"):
         allocator.mallopt(_M_TRIM_THRESHOLD, _KEPT)
         allocator.mallopt(_M_MMAP_THRESHOLD, _LARGE)

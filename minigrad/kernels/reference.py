@@ -8,12 +8,15 @@ that it meets form a strided slice of the size of the output.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from minigrad.kernels import sums
 from minigrad.kernels.geometry import Window
+from minigrad.kernels.precision import in_float32, rounded, widened
 
 # --- Sums and joins ---
 
@@ -37,13 +40,19 @@ def relu(x: Any, out: Any = None) -> Any:
 
 
 def pass_where_positive(g: Any, y: Any) -> Any:
-    """g where y > 0, else 0."""
-    return g * (y > 0)
+    """g where y > 0 (or NaN: g passes, as in torch), else 0."""
+    return chosen(g, ~(y <= 0))
+
+
+def chosen(x: Any, mask: Any) -> Any:
+    """x where the mask holds, else 0. Not x · mask, which is NaN where x is infinite: 0 · ∞ is."""
+    return np.where(mask, x, x.dtype.type(0))
 
 
 # --- Convolution. x (N, C, H, W), w (O, C/groups, kh, kw), y and g (N, O, H', W') ---
 
 
+@in_float32
 def conv2d(x: Any, w: Any, window: Window, groups: int) -> Any:
     """y[n, o] = Σ over taps (i, j) of w[o, :, i, j] · (x[n] as the tap sees it)"""
     n, out = x.shape[0], w.shape[0]
@@ -56,6 +65,7 @@ def conv2d(x: Any, w: Any, window: Window, groups: int) -> Any:
     return y.reshape(n, out, rows, columns)
 
 
+@in_float32
 def conv2d_input(g: Any, w: Any, input_shape: tuple[int, ...], window: Window, groups: int) -> Any:
     """∂L/∂x: each tap sends w[:, :, i, j]ᵀ · g back to the elements that it saw; overlaps add up."""
     n, channels, height, width = input_shape
@@ -69,6 +79,7 @@ def conv2d_input(g: Any, w: Any, input_shape: tuple[int, ...], window: Window, g
     return dx.reshape(n, channels, *size)[window.inside(height, width)]
 
 
+@in_float32
 def conv2d_weight(x: Any, g: Any, weight_shape: tuple[int, ...], window: Window, groups: int) -> Any:
     """∂L/∂w[o, c, i, j] = Σ over pictures and positions of g[n, o] · (x[n, c] as the tap sees it)"""
     xp = _grouped(window.pad(x), groups)
@@ -76,7 +87,7 @@ def conv2d_weight(x: Any, g: Any, weight_shape: tuple[int, ...], window: Window,
     dw = np.zeros_like(g, shape=(groups, weight_shape[0] // groups, *weight_shape[1:]))
     for i, j, seen in window.taps(*x.shape[-2:]):
         products = np.matmul(gg, np.swapaxes(_flat(xp[seen]), -1, -2))  # (N, G, O/G, H'W') @ (N, G, H'W', C/G)
-        dw[..., i, j] = np.sum(products, axis=0)
+        dw[..., i, j] = sums.total(products, (0,))
     return dw.reshape(weight_shape)
 
 
@@ -112,19 +123,26 @@ def linear_backward(x: Any, w: Any, g: Any) -> tuple[Any, Any]:
 
 
 def max_pool2d(x: Any, window: Window) -> tuple[Any, Any]:
-    """The largest element under each position, and which tap (in scan order) it was: the first of equals."""
+    """The largest element under each position, and which tap (in scan order) it was: the first of equals, the last NaN.
+
+    Padding takes no part: it does not win even where every element is the lowest that there is.
+    """
     rows, columns = window.output_size(*x.shape[-2:])
-    xp = window.pad(x, -np.inf)
-    y = np.full_like(x, -np.inf, shape=(*x.shape[:-2], rows, columns))
+    y = np.full_like(x, lowest(x.dtype), shape=(*x.shape[:-2], rows, columns))
     taps = np.zeros_like(y, dtype=tap_dtype(window))
-    for i, j, seen in window.taps(*x.shape[-2:]):
-        candidate = xp[seen]
-        better = (candidate > y) | np.isnan(candidate)
-        if i == j == 0:
-            better = better | True  # something must win, also where every element is −∞
-        np.copyto(y, candidate, where=better)
-        np.copyto(taps, i * window.kernel[1] + j, where=better)
+    blind = np.ones_like(y, dtype=bool)  # positions that have seen nothing yet
+    for i, j, at, seen in window.inner_taps(*x.shape[-2:]):
+        candidate = x[seen]
+        better = (candidate > y[at]) | (candidate != candidate) | blind[at]
+        np.copyto(y[at], candidate, where=better)
+        np.copyto(taps[at], i * window.kernel[1] + j, where=better)
+        blind[at] = False
     return y, taps
+
+
+def lowest(dtype: Any) -> Any:
+    """The least number of a dtype: −∞ if it has that."""
+    return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
 
 
 def tap_dtype(window: Window) -> Any:
@@ -132,42 +150,43 @@ def tap_dtype(window: Window) -> Any:
     return np.min_scalar_type(window.kernel[0] * window.kernel[1] - 1)
 
 
+@in_float32
 def max_pool2d_scatter(g: Any, taps: Any, input_shape: tuple[int, ...], window: Window) -> Any:
     """Each element of g goes to the element that its tap saw; overlapping windows add up."""
     height, width = input_shape[-2:]
-    dx = np.zeros_like(g, shape=(*input_shape[:-2], *window.padded_size(height, width)))
-    for i, j, seen in window.taps(height, width):
-        dx[seen] += g * (taps == i * window.kernel[1] + j)
-    return dx[window.inside(height, width)]
+    dx = np.zeros_like(g, shape=(*input_shape[:-2], height, width))
+    for i, j, at, seen in window.inner_taps(height, width):
+        dx[seen] += chosen(g[at], taps[at] == i * window.kernel[1] + j)
+    return dx
 
 
 def max_pool2d_gather(x: Any, taps: Any, window: Window) -> Any:
     """The element of x that each position's tap sees: the transpose of the scatter."""
-    xp = window.pad(x)
     y = np.zeros_like(x, shape=taps.shape)
-    for i, j, seen in window.taps(*x.shape[-2:]):
-        np.copyto(y, xp[seen], where=taps == i * window.kernel[1] + j)
+    for i, j, at, seen in window.inner_taps(*x.shape[-2:]):
+        np.copyto(y[at], x[seen], where=taps[at] == i * window.kernel[1] + j)
     return y
 
 
+@in_float32
 def avg_pool2d(x: Any, window: Window, scale: Any) -> Any:
     """scale · Σ of the elements under each position; ``scale`` is a number or an (H', W') array."""
     rows, columns = window.output_size(*x.shape[-2:])
-    xp = window.pad(x)
     y = np.zeros_like(x, shape=(*x.shape[:-2], rows, columns))
-    for _, _, seen in window.taps(*x.shape[-2:]):
-        y += xp[seen]
+    for _, _, at, seen in window.inner_taps(*x.shape[-2:]):
+        y[at] += x[seen]
     return y * scale
 
 
+@in_float32
 def avg_pool2d_backward(g: Any, input_shape: tuple[int, ...], window: Window, scale: Any) -> Any:
     """scale · g, sent to every element under its position."""
     height, width = input_shape[-2:]
-    dx = np.zeros_like(g, shape=(*input_shape[:-2], *window.padded_size(height, width)))
+    dx = np.zeros_like(g, shape=(*input_shape[:-2], height, width))
     share = g * scale
-    for _, _, seen in window.taps(height, width):
-        dx[seen] += share
-    return dx[window.inside(height, width)]
+    for _, _, at, seen in window.inner_taps(height, width):
+        dx[seen] += share[at]
+    return dx
 
 
 # --- Batch normalisation over every dimension but the second ---
@@ -176,14 +195,15 @@ def avg_pool2d_backward(g: Any, input_shape: tuple[int, ...], window: Window, sc
 def batch_norm(x: Any, weight: Any, bias: Any, eps: float, relu: bool = False) -> tuple[Any, Any, Any]:
     """y = (x − mean) / √(var + eps) · weight + bias by channel; also the mean and the (biased) variance.
 
-    With ``relu``, y is its ReLU.
+    With ``relu``, y is its ReLU. Of float16 mean and variance are float32.
     """
     axes = (0, *range(2, x.ndim))
-    mean = np.mean(x, axis=axes)
-    deviation = x - _by_channel(mean, x)
-    var = np.mean(deviation * deviation, axis=axes)
+    wide = widened(x)
+    mean = sums.mean(wide, axes)
+    deviation = wide - _by_channel(mean, x)
+    var = sums.mean(deviation * deviation, axes)
     y = deviation * _by_channel(1 / np.sqrt(var + eps) * (1 if weight is None else weight), x)
-    y = y if bias is None else y + _by_channel(bias, x)
+    y = rounded(y if bias is None else y + _by_channel(bias, x), x.dtype)
     return (np.maximum(y, 0) if relu else y), mean, var
 
 
@@ -194,20 +214,22 @@ def batch_norm_backward(
 
     If a ReLU followed, g is the gradient of *its* output y, and passes where that is positive.
     """
-    g = g if y is None else pass_where_positive(g, y)
+    g, wide = widened(g if y is None else pass_where_positive(g, y)), widened(x)
     axes = (0, *range(2, x.ndim))
     rstd = 1 / np.sqrt(var + eps)
-    normalized = (x - _by_channel(mean, x)) * _by_channel(rstd, x)
-    grad_bias = np.sum(g, axis=axes)
-    grad_weight = np.sum(g * normalized, axis=axes)
-    count = x.size // x.shape[1]
+    normalized = (wide - _by_channel(mean, x)) * _by_channel(rstd, x)
+    grad_bias = sums.total(g, axes)
+    grad_weight = sums.total(g * normalized, axes)
+    count = max(math.prod(x.shape[axis] for axis in axes), 1)
     centred = g - _by_channel(grad_bias / count, x) - normalized * _by_channel(grad_weight / count, x)
-    return centred * _by_channel(rstd if weight is None else rstd * weight, x), grad_weight, grad_bias
+    dx = centred * _by_channel(rstd if weight is None else rstd * weight, x)
+    kept = x.dtype if weight is None else weight.dtype
+    return rounded(dx, x.dtype), rounded(grad_weight, kept), rounded(grad_bias, kept)
 
 
 def scale_channels(x: Any, factor: Any, offset: Any, relu: bool = False) -> Any:
     """x · factor + offset, by channel; with ``relu``, the ReLU of that."""
-    y = x * _by_channel(factor, x) + _by_channel(offset, x)
+    y = rounded(widened(x) * _by_channel(factor, x) + _by_channel(offset, x), x.dtype)
     return np.maximum(y, 0) if relu else y
 
 
@@ -230,34 +252,36 @@ def softmax_cross_entropy(x: Any, labels: Any, weight: Any, smoothing: float, ig
     q is (1 − smoothing) · weight at the label, and smoothing / C · weight everywhere; it and the factor are 0 where the
     label is ``ignore``. For a label out of range the loss is NaN.
     """
-    largest = np.max(x, axis=1, keepdims=True)
-    log_sum = np.log(np.sum(np.exp(x - largest), axis=1)) + np.squeeze(largest, 1)
+    wide = widened(x)
+    largest = np.max(wide, axis=1, keepdims=True)
+    log_sum = np.log(sums.total(np.exp(wide - largest), (1,))) + np.squeeze(largest, 1)
     label, factor = known_labels(x, labels, weight, ignore)
-    loss = (log_sum - np.squeeze(np.take_along_axis(x, np.expand_dims(label, 1), 1), 1)) * ((1 - smoothing) * factor)
+    loss = (log_sum - np.squeeze(np.take_along_axis(wide, np.expand_dims(label, 1), 1), 1)) * ((1 - smoothing) * factor)
     if smoothing:
-        spread = np.expand_dims(log_sum, 1) - x
-        everywhere = np.sum(spread if weight is None else spread * weight, axis=1) * (smoothing / x.shape[1])
+        spread = np.expand_dims(log_sum, 1) - wide
+        everywhere = sums.total(spread if weight is None else spread * weight, (1,)) * (smoothing / x.shape[1])
         loss = loss + everywhere
-    return np.where(labels == ignore, x.dtype.type(0), loss), factor, log_sum
+    return np.where(labels == ignore, x.dtype.type(0), rounded(loss, x.dtype)), factor, log_sum
 
 
+@in_float32
 def softmax_cross_entropy_backward(
     g: Any, x: Any, labels: Any, weight: Any, smoothing: float, ignore: int, factors: Any, log_sums: Any
 ) -> Any:
     """∂L/∂x_c = g · (softmax(x)_c · Σq − q_c), where g is ∂L/∂loss of each row."""
     q = target_distribution(x, labels, weight, smoothing, ignore)
     p = np.exp(x - np.expand_dims(log_sums, 1))
-    return (p * np.sum(q, axis=1, keepdims=True) - q) * np.expand_dims(g, 1)
+    return (p * sums.total(q, (1,), keepdims=True) - q) * np.expand_dims(chosen(g, labels != ignore), 1)
 
 
 def target_distribution(x: Any, labels: Any, weight: Any, smoothing: float, ignore: int) -> Any:
     """q of softmax_cross_entropy, (N, C)."""
     label, factor = known_labels(x, labels, weight, ignore)
     classes = np.expand_dims(np.arange(x.shape[1], like=x), 0)
-    q = (classes == np.expand_dims(label, 1)) * np.expand_dims((1 - smoothing) * factor, 1)
+    q = chosen(np.expand_dims((1 - smoothing) * factor, 1), classes == np.expand_dims(label, 1))
     if smoothing:
-        counted = np.expand_dims(labels != ignore, 1).astype(x.dtype)
-        q = q + counted * (smoothing / x.shape[1] * (np.ones_like(x) if weight is None else np.expand_dims(weight, 0)))
+        everywhere = smoothing / x.shape[1] * (np.ones_like(x) if weight is None else np.expand_dims(weight, 0))
+        q = q + chosen(everywhere, np.expand_dims(labels != ignore, 1))
     return q
 
 
@@ -268,7 +292,7 @@ def known_labels(x: Any, labels: Any, weight: Any, ignore: int) -> tuple[Any, An
     """
     counted, inside = labels != ignore, (labels >= 0) & (labels < x.shape[1])
     label = np.where(counted & inside, labels, 0).astype(np.int64)
-    factor = counted.astype(x.dtype) if weight is None else counted * weight[label]
+    factor = counted.astype(x.dtype) if weight is None else chosen(weight[label], counted)
     return label, np.where(counted & ~inside, np.nan, factor)
 
 

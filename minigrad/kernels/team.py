@@ -24,7 +24,6 @@ happens, no helper reads a job that has been replaced.
 
 from __future__ import annotations
 
-import os
 import platform
 import threading
 from typing import Any
@@ -36,6 +35,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from minigrad.kernels.threads import get_num_threads
+from minigrad.system import after_fork_in_child
 
 # Numba passes an intrinsic its first argument itself:
 # mypy: disable-error-code="call-arg,var-annotated"
@@ -237,7 +237,7 @@ def _forget_helpers() -> None:
     _team, _helpers, _in_use = _new_team(), [], threading.Lock()
 
 
-os.register_at_fork(after_in_child=_forget_helpers)
+after_fork_in_child(_forget_helpers)
 
 
 def call(function: Any, *arguments: Any, alone: bool = False) -> Any:

@@ -11,10 +11,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+
+from minigrad.extras import installed
+from minigrad.system import after_fork_in_child, cores
 
 if TYPE_CHECKING:  # imported when first needed: most programs use the compiled kernels
     from concurrent.futures import ThreadPoolExecutor
@@ -24,13 +26,14 @@ Result = TypeVar("Result")
 
 
 def _default_count() -> int:
-    wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    return int(wanted) if wanted.isdigit() and int(wanted) > 0 else len(os.sched_getaffinity(0))
+    """``OMP_NUM_THREADS``, but no more than there are cores: threads that wait for each other only cost time."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return min(int(wanted), cores()) if wanted.isdecimal() and int(wanted) > 0 else cores()
 
 
 _WORTH_SHARING = 65_536  # elements: copying fewer takes no longer than waking a thread
 _count = _default_count()
-_CAN_LIMIT_BLAS = find_spec("threadpoolctl") is not None  # else it keeps its threads, and jobs run one after another
+_CAN_LIMIT_BLAS = installed("threadpoolctl")  # else it keeps its threads, and jobs run one after another
 _lock = threading.Lock()
 _busy = threading.Lock()  # held by the thread that uses the pool
 _pool: ThreadPoolExecutor | None = None
@@ -46,7 +49,7 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(count: int) -> None:
-    """Sets how many threads the kernels use (at first: ``OMP_NUM_THREADS``, or the cores at hand).
+    """Sets how many threads the kernels use (at first: the cores at hand, or ``OMP_NUM_THREADS`` if that is fewer).
 
     Raises:
         RuntimeError: if it is below 1.
@@ -64,7 +67,7 @@ def _forget_pool() -> None:
     _pool, _lock, _busy, _blas_limited = None, threading.Lock(), threading.Lock(), 0
 
 
-os.register_at_fork(after_in_child=_forget_pool)
+after_fork_in_child(_forget_pool)
 
 
 def _pool_of(threads: int) -> ThreadPoolExecutor:

@@ -122,11 +122,14 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
 
     Raises:
         ValueError: if p is not in [0, 1].
+        RuntimeError: for integers, which the scale would leave.
     """
     if not 0.0 <= p <= 1.0:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     if not training or p == 0.0:
         return input
+    if p < 1.0 and input.dtype.kind != "f":
+        raise RuntimeError(f"dropout scales what it keeps, and the result can't be cast to {input.dtype}")
     if isinstance(input.array, np.ndarray):
         numbers = np.asarray(default_generator.numpy.random(input.shape, dtype=np.float32))
     else:
@@ -157,7 +160,8 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     """Σ x₁·x₂ / (‖x₁‖ · ‖x₂‖) along ``dim``, each norm at least ε."""
     shape = np.broadcast_shapes(x1.shape, x2.shape)
     x1, x2 = x1.expand(*shape), x2.expand(*shape)
-    norms = [norm(x, 2, dim, keepdim=True).clamp(min=eps) for x in (x1, x2)]
+    norms = [norm(x, 2, dim, keepdim=True) for x in (x1, x2)]
+    norms = [size + (eps - size).clamp(min=0).detach() for size in norms]  # torch's gradient sees the norm itself
     return ((x1 / norms[0]) * (x2 / norms[1])).sum(dim)
 
 
@@ -172,7 +176,7 @@ def cosine_embedding_loss(
 ) -> Any:
     """1 − cos where the target is 1, max(0, cos − margin) where it is −1, reduced."""
     refuse_legacy_reduction(size_average, reduce)
-    tiny = 1e-12  # torch's, inside the root
+    tiny = float(np.float32(1e-12))  # torch's, inside the root
     dim = 1 if input1.ndim > 1 else 0
     squares = [(x * x).sum(dim) + tiny for x in (input1, input2)]
     cos = (input1 * input2).sum(dim) / (squares[0] * squares[1]).sqrt()

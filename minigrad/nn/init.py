@@ -28,8 +28,7 @@ def _drawn_dtype(tensor: Any) -> Any:
 
 def uniform_(tensor: Any, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Any:
     """Fills with numbers uniform on [a, b)."""
-    numbers = (generator or default_generator).numpy.random(tensor.shape, dtype=_drawn_dtype(tensor))
-    return _fill(tensor, numbers * (b - a) + a)
+    return _fill(tensor, (generator or default_generator).uniform(tensor.shape, tensor.dtype, a, b))
 
 
 def normal_(tensor: Any, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Any:

@@ -19,6 +19,7 @@ from minigrad.ops.activation import (
     softplus,
     tanh,
 )
+from minigrad.ops.bitwise import bitwise_and, bitwise_left_shift, bitwise_or, bitwise_right_shift, bitwise_xor
 from minigrad.ops.conv import conv1d, conv2d, conv_transpose2d
 from minigrad.ops.ctc import ctc_loss
 from minigrad.ops.einsum import einsum
@@ -158,6 +159,11 @@ __all__ = [
     "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "bitwise_and",
+    "bitwise_left_shift",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
     "bmm",
     "broadcast_to",
     "cat",

@@ -11,12 +11,15 @@ import numpy as np
 from minigrad import kernels
 from minigrad.function import Function, only_made
 from minigrad.grad_mode import is_grad_enabled, no_grad
-from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, raised, to_floating
+from minigrad.inplace import refuse_overlapping_write
+from minigrad.kernels import sums
+from minigrad.kernels.precision import rounded, widened
+from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, raised, rounded_once, to_floating
 from minigrad.ops.selection import logical_and, where
 
 
 class Relu(Function):
-    """y = max(x, 0)        ∂L/∂x = ∂L/∂y where y > 0, else 0 (also at the kink)"""
+    """y = max(x, 0)        ∂L/∂x = ∂L/∂y where y > 0 (or NaN), else 0 (also at the kink)"""
 
     def forward(self, x: Any) -> Any:
         y = kernels.of(x).relu(x, out=x if self.in_place else None)
@@ -33,9 +36,13 @@ class ReluInPlace(Relu):
 
     in_place = True
 
+    def forward(self, x: Any) -> Any:
+        refuse_overlapping_write(x)
+        return super().forward(x)
+
 
 class PassWherePositive(Function):
-    """z = g where y > 0, else 0        ∂L/∂g = ∂L/∂z where y > 0, else 0;  y only chooses"""
+    """z = g where y > 0 (or NaN), else 0        ∂L/∂g = ∂L/∂z there, else 0;  y only chooses"""
 
     def forward(self, g: Any, y: Any) -> Any:
         self.save_for_backward(y)
@@ -50,14 +57,24 @@ class Sigmoid(Function):
     """y = 1 / (1 + e⁻ˣ)        ∂L/∂x = ∂L/∂y · y·(1 − y)"""
 
     def forward(self, x: Any) -> Any:
-        z = np.exp(-np.abs(x))  # at most 1, so nothing overflows for any x
-        y = np.where(x >= 0, 1 / (1 + z), z / (1 + z))
+        y = rounded(_sigmoid(widened(x)), x.dtype)
         self.save_for_backward(y)
         return y
 
     def backward(self, grad: Any) -> Any:
         (y,) = self.saved_tensors
+        return self.formula(grad, y)
+
+    @staticmethod
+    @rounded_once
+    def formula(grad: Any, y: Any) -> Any:
+        """The gradient of x."""
         return grad * (y * (1 - y))
+
+
+def _sigmoid(x: Any) -> Any:
+    z = np.exp(-np.abs(x))  # at most 1, so nothing overflows for any x
+    return np.where(x >= 0, 1 / (1 + z), z / (1 + z))
 
 
 class Tanh(Function):
@@ -70,6 +87,12 @@ class Tanh(Function):
 
     def backward(self, grad: Any) -> Any:
         (y,) = self.saved_tensors
+        return self.formula(grad, y)
+
+    @staticmethod
+    @rounded_once
+    def formula(grad: Any, y: Any) -> Any:
+        """The gradient of x."""
         return grad * (1 - y * y)
 
 
@@ -78,14 +101,21 @@ class Softmax(Function):
 
     def forward(self, x: Any, dim: int) -> Any:
         self.dim = dim
-        e = np.exp(x - np.max(x, axis=dim, keepdims=True))  # shifted: the same quotient, no overflow
-        y = e / np.sum(e, axis=dim, keepdims=True)
+        wide = widened(x)
+        e = np.exp(wide - np.max(wide, axis=dim, keepdims=True))  # shifted: the same quotient, no overflow
+        y = rounded(e / sums.total(e, (dim,), keepdims=True), x.dtype)
         self.save_for_backward(y)
         return y
 
     def backward(self, grad: Any) -> Any:
         (y,) = self.saved_tensors
-        return y * (grad - (grad * y).sum(self.dim, keepdim=True)), None
+        return self.formula(grad, y, self.dim), None
+
+    @staticmethod
+    @rounded_once
+    def formula(grad: Any, y: Any, dim: int) -> Any:
+        """The gradient of x."""
+        return y * (grad - (grad * y).sum(dim, keepdim=True))
 
 
 class LogSoftmax(Function):
@@ -93,14 +123,21 @@ class LogSoftmax(Function):
 
     def forward(self, x: Any, dim: int) -> Any:
         self.dim = dim
-        shifted = x - np.max(x, axis=dim, keepdims=True)
-        y = shifted - np.log(np.sum(np.exp(shifted), axis=dim, keepdims=True))
+        wide = widened(x)
+        shifted = wide - np.max(wide, axis=dim, keepdims=True)
+        y = rounded(shifted - np.log(sums.total(np.exp(shifted), (dim,), keepdims=True)), x.dtype)
         self.save_for_backward(y)
         return y
 
     def backward(self, grad: Any) -> Any:
         (y,) = self.saved_tensors
-        return grad - y.exp() * grad.sum(self.dim, keepdim=True), None
+        return self.formula(grad, y, self.dim), None
+
+    @staticmethod
+    @rounded_once
+    def formula(grad: Any, y: Any, dim: int) -> Any:
+        """The gradient of x."""
+        return grad - y.exp() * grad.sum(dim, keepdim=True)
 
 
 def relu(input: Any, inplace: bool = False) -> Any:
@@ -161,10 +198,16 @@ def _over_dim(name: str, function: type[Function], input: Any, dim: int | None, 
     dim = normalize_dim(dim, x.array.ndim)
     if x.array.ndim == 0:
         return function.apply(x.reshape(1), 0).reshape(())
-    return x if x.array.size == 0 else function.apply(x, dim)
+    return x.clone() if x.array.size == 0 else function.apply(x, dim)
 
 
 # --- Composed of the above ---
+
+
+def _floating(name: str, input: Any) -> Any:
+    if as_tensor_operand(name, input).array.dtype.kind != "f":
+        raise NotImplementedError(f"{name} is not implemented for {input.array.dtype}; use x.float()")
+    return input
 
 
 def relu6(input: Any, inplace: bool = False) -> Any:
@@ -175,46 +218,124 @@ def relu6(input: Any, inplace: bool = False) -> Any:
 
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
     """x above 0, negative_slope · x below."""
-    return _in_place_if(inplace, input, where(input > 0, input, input * negative_slope))
+    x = _floating("leaky_relu", input)
+    return _in_place_if(inplace, input, where(x > 0, x, x * negative_slope))
+
+
+class Elu(Function):
+    """y = x above 0, α · (eˣ − 1) below        ∂L/∂x = ∂L/∂y above 0, ∂L/∂y · α·eˣ below and at 0"""
+
+    def forward(self, x: Any, alpha: float) -> Any:
+        self.alpha = alpha
+        self.save_for_backward(x)
+        return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))  # eˣ of a large x would overflow
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved_tensors
+        slope = self.alpha * where(x >= 0, 0.0, x).exp()
+        return where(x > 0, grad, grad * slope), None
 
 
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """x above 0, α · (eˣ − 1) below (Clevert et al. 2015)."""
-    below = where(input > 0, 0.0, input)  # eˣ of a large x would overflow, and its gradient with it
-    return _in_place_if(inplace, input, where(input > 0, input, alpha * below.expm1()))
+    return _apply(Elu, _floating("elu", input), inplace, alpha)
+
+
+class Silu(Function):
+    """y = x · s, s = sigmoid x        ∂L/∂x = ∂L/∂y · s · (1 + x · (1 − s))"""
+
+    def forward(self, x: Any) -> Any:
+        self.save_for_backward(x)
+        return x * _sigmoid(x)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved_tensors
+        s = sigmoid(x)
+        return grad * (s * (1 + x * (1 - s)))
 
 
 def silu(input: Any, inplace: bool = False) -> Any:
     """x · sigmoid(x) (Elfwing et al. 2017)."""
-    return _in_place_if(inplace, input, input * sigmoid(input))
+    return _apply(Silu, _floating("silu", input), inplace)
+
+
+class Hardswish(Function):
+    """y = x · min(max(x + 3, 0), 6) / 6        ∂L/∂x = ∂L/∂y · (x / 3 + ½) between −3 and 3, 0 below, ∂L/∂y above"""
+
+    def forward(self, x: Any) -> Any:
+        self.save_for_backward(x)
+        return x * np.clip(x + 3, 0, 6) / 6
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved_tensors
+        return where(x <= -3, 0.0, where(x >= 3, grad, grad * (x / 3 + 0.5)))
 
 
 def hardswish(input: Any, inplace: bool = False) -> Any:
     """x · min(max(x + 3, 0), 6) / 6 (Howard et al. 2019)."""
-    inside = logical_and(input > -3, input < 3)
-    ramp = where(inside, input * (input + 3) / 6, 0.0)
-    return _in_place_if(inplace, input, where(input >= 3, input, ramp))
+    return _apply(Hardswish, _floating("hardswish", input), inplace)
 
 
+class Softplus(Function):
+    """y = ln(1 + e^(β·x)) / β, or x where β·x is above the threshold        ∂L/∂x = ∂L/∂y · sigmoid(β·x), or ∂L/∂y"""
+
+    def forward(self, x: Any, beta: float, threshold: float) -> Any:
+        self.beta, self.threshold = beta, threshold
+        self.save_for_backward(x)
+        z = x * beta
+        return np.where(z > threshold, x, (np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))) / beta)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved_tensors
+        z = x * self.beta
+        return where(z > self.threshold, grad, grad * sigmoid(z)), None, None
+
+
+@rounded_once
 def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """ln(1 + e^(β·x)) / β; x itself where β·x is above the threshold."""
-    scaled = input * beta
-    small = where(scaled > threshold, 0.0, scaled)
-    return where(scaled > threshold, input, small.exp().log1p() / beta)
+    return Softplus.apply(_floating("softplus", input), beta, threshold)
 
 
+@rounded_once
 def gelu(input: Any, approximate: str = "none") -> Any:
     """x · Φ(x), with Φ the normal distribution function (Hendrycks & Gimpel 2016), or its tanh approximation.
 
     Raises:
         RuntimeError: for another ``approximate`` than ``"none"`` and ``"tanh"``.
     """
-    if approximate == "tanh":
-        inner = math.sqrt(2 / math.pi) * (input + 0.044715 * input * input * input)
-        return 0.5 * input * (1 + tanh(inner))
-    if approximate != "none":
+    if approximate not in ("none", "tanh"):
         raise RuntimeError("approximate argument must be either none or tanh.")
-    return 0.5 * input * (1 + Erf.apply(input / math.sqrt(2)))
+    return (Gelu if approximate == "none" else GeluByTanh).apply(_floating("gelu", input))
+
+
+class Gelu(Function):
+    """y = x · Φ(x)        ∂L/∂x = ∂L/∂y · (Φ(x) + x · φ(x)), with φ = Φ′ the normal density"""
+
+    def forward(self, x: Any) -> Any:
+        self.save_for_backward(x)
+        return 0.5 * x * (1 + _erf(x / math.sqrt(2)))
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved_tensors
+        density = (x * x * -0.5).exp() / math.sqrt(2 * math.pi)
+        return grad * (0.5 * (1 + Erf.apply(x / math.sqrt(2))) + x * density)
+
+
+class GeluByTanh(Function):
+    """y = x/2 · (1 + t), t = tanh(√(2/π) · (x + 0.044715·x³))        ∂L/∂x = ∂L/∂y · ((1 + t)/2 + x/2 · ∂t/∂x)"""
+
+    scale, cubic = math.sqrt(2 / math.pi), 0.044715
+
+    def forward(self, x: Any) -> Any:
+        self.save_for_backward(x)
+        return 0.5 * x * (1 + np.tanh(self.scale * (x + self.cubic * x * x * x)))
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved_tensors
+        t = tanh(self.scale * (x + self.cubic * x * x * x))
+        slope = (1 - t * t) * (self.scale * (1 + 3 * self.cubic * x * x))
+        return grad * (0.5 * (1 + t) + 0.5 * x * slope)
 
 
 class Erf(Function):
@@ -222,7 +343,7 @@ class Erf(Function):
 
     def forward(self, x: Any) -> Any:
         self.save_for_backward(x)
-        return _erf(x)
+        return rounded(_erf(widened(x)), x.dtype)
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved_tensors
@@ -263,5 +384,21 @@ def _quotient(coefficients: Any, x: Any) -> Any:
     return above / below
 
 
+def _kept(input: Any) -> Any:
+    """A copy for formulas whose derivative needs the input, since what is written over it is not that any more."""
+    return input.clone() if is_grad_enabled() and input.requires_grad else input
+
+
+def _apply(function: type[Function], input: Any, inplace: bool, *options: Any) -> Any:
+    compute = rounded_once(function.apply)
+    if not inplace:
+        return compute(input, *options)
+    return input.copy_(compute(_kept(input), *options))
+
+
 def _in_place_if(inplace: bool, input: Any, result: Any) -> Any:
-    return input.copy_(result) if inplace else result
+    if not inplace:
+        return result
+    if input.dtype.kind != result.dtype.kind:
+        raise NotImplementedError(f"the result, {result.dtype}, can't be written in place into {input.dtype}")
+    return input.copy_(result)

@@ -218,7 +218,7 @@ def conv_transpose2d(
             g.array.shape[2:], window.stride, window.padding, window.dilation, window.kernel, extra, strict=True
         )
     ]
-    if min(size) < 1:
+    if min(*size, *g.array.shape[2:]) < 1:
         raise RuntimeError(f"Given input size per channel: {list(g.array.shape[2:])}. Output size {size} is too small")
     # The rows that output padding adds at the end see the input as far as `padding` had cut them off; beyond, zeros.
     seen = [min(e, before) for e, (before, _) in zip(extra, window.padding, strict=True)]

@@ -12,9 +12,10 @@ import numpy as np
 
 from minigrad.device import to_host
 from minigrad.function import Function, TensorBase, wrap
+from minigrad.kernels.precision import FLOAT16, FLOAT32, rounded, widened
 from minigrad.ops.promotion import as_tensor_operand, cast, promote, to_floating
 from minigrad.ops.selection import eq, logical_and, where
-from minigrad.ops.unary import floor, log, trunc
+from minigrad.ops.unary import log
 
 
 class Add(Function):
@@ -49,7 +50,7 @@ class Mul(Function):
     def forward(self, x: Any, y: Any) -> Any:
         need_x, need_y = self.needs_input_grad
         self.save_for_backward(x if need_y else None, y if need_x else None)
-        return x * y
+        return _half_with_number(np.multiply, x, y) if _is_half_with_number(x, y) else x * y
 
     def backward(self, grad: Any) -> Any:
         x, y = self.saved_tensors
@@ -64,12 +65,40 @@ class Div(Function):
     def forward(self, x: Any, y: Any) -> Any:
         self.save_for_backward(x if self.needs_input_grad[1] else None, y)
         with np.errstate(divide="ignore", invalid="ignore"):  # 1/0 = ∞ and 0/0 = NaN, as in torch
-            return x / y
+            return _half_with_number(np.divide, x, y) if _is_half_with_number(x, y) else x / y
 
     def backward(self, grad: Any) -> Any:
         x, y = self.saved_tensors
-        grad_x = grad / y
-        return grad_x, None if x is None else -grad_x * (x / y)
+        return grad / y, None if x is None else -grad * (x / y / y)
+
+
+class FloorDiv(Function):
+    """z = ⌊x / y⌋, found from the remainder, as in Python: x / y rounds, so 1 / 0.1 is 10        ∂L/∂x = ∂L/∂y = 0"""
+
+    broadcasts = True
+
+    def forward(self, x: Any, y: Any) -> Any:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.floor_divide(x, y)
+
+    def backward(self, grad: Any) -> Any:
+        return zeros_like(grad), zeros_like(grad)
+
+
+class TruncDiv(Function):
+    """z = x / y rounded towards 0        ∂L/∂x = ∂L/∂y = 0"""
+
+    broadcasts = True
+
+    def forward(self, x: Any, y: Any) -> Any:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if np.result_type(x, y).kind == "f":
+                return np.trunc(x / y)
+            rest = np.remainder(x, y)  # has y's sign, so a quotient below 0 was rounded away from 0
+            return np.floor_divide(x, y) + ((rest != 0) & ((x < 0) != (y < 0)))
+
+    def backward(self, grad: Any) -> Any:
+        return zeros_like(grad), zeros_like(grad)
 
 
 class Remainder(Function):
@@ -122,7 +151,10 @@ class Pow(Function):
 
     def forward(self, x: Any, y: Any) -> Any:
         with np.errstate(divide="ignore", invalid="ignore"):
-            z = _integer_power(x, y) if getattr(y, "dtype", np.dtype(float)).kind == "i" else x**y
+            if getattr(y, "dtype", np.dtype(float)).kind == "i":
+                z = _integer_power(x, y)
+            else:
+                z = 1 / np.sqrt(x) if isinstance(y, float) and y == -0.5 else x**y  # −0^−½ is −∞, as in torch
         self.save_for_backward(x, y, z if self.needs_input_grad[1] else None)
         return z
 
@@ -131,9 +163,9 @@ class Pow(Function):
         grad_x: Any = None
         grad_y: Any = None
         if self.needs_input_grad[0] and isinstance(y, TensorBase):
-            grad_x = grad * where(eq(y, 0), 0.0, mul(y, pow(x, sub(y, 1))))
+            grad_x = where(eq(y, 0), 0.0, grad * mul(y, pow(x, sub(y, 1))))
         elif self.needs_input_grad[0]:
-            grad_x = grad * 0.0 if y == 0 else grad * (y * x ** (y - 1))
+            grad_x = zeros_like(grad) if y == 0 else grad * (y * x ** (y - 1))
         if self.needs_input_grad[1]:
             if not isinstance(x, TensorBase):
                 x = wrap(np.full_like(y.array, x))
@@ -142,10 +174,28 @@ class Pow(Function):
         return grad_x, grad_y
 
 
+def zeros_like(x: Any) -> Any:
+    """Zeros, as constants: a derivative that is 0 whatever it is multiplied by (0 · ∞ would be NaN)."""
+    return wrap(np.zeros_like(x.array))
+
+
 def _integer_power(x: Any, y: Any) -> Any:
     """x^y of integers, where x^−y is 1/x^y rounded towards 0: ±1 for ±1, else 0."""
     power = x ** np.abs(y)
     return np.where(y < 0, power * (np.abs(power) == 1), power)
+
+
+def _is_half_with_number(x: Any, y: Any) -> bool:
+    """Whether one is a float16 array and the other a number."""
+    if isinstance(y, int | float):
+        return bool(x.dtype == FLOAT16)
+    return isinstance(x, int | float) and bool(y.dtype == FLOAT16)
+
+
+def _half_with_number(function: Any, x: Any, y: Any) -> Any:
+    """A product or quotient of a float16 array and a number, which need not be a float16: 1e5 is none."""
+    x, y = (FLOAT32.type(v) if isinstance(v, int | float) else widened(v) for v in (x, y))
+    return rounded(function(x, y), FLOAT16)
 
 
 class Clone(Function):
@@ -201,15 +251,9 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
         raise RuntimeError(
             f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}"
         )
-    x, y = promote(input, other)
     if rounding_mode is not None:
-        kinds = [v.array.dtype.kind for v in (x, y) if isinstance(v, TensorBase)]
-        if rounding_mode == "floor" and not isinstance(y, float) and set(kinds) <= {"i", "u"}:  # exact, however large
-            x, y = _divisible(x, y)
-            return wrap(np.floor_divide(*(v.array if isinstance(v, TensorBase) else v for v in (x, y))))
-        quotient = (floor if rounding_mode == "floor" else trunc)(div(x, y))
-        kinds = [v.array.dtype for v in (x, y) if isinstance(v, TensorBase)]
-        return quotient if kinds[0].kind == "f" else cast(quotient, kinds[0])
+        return (FloorDiv if rounding_mode == "floor" else TruncDiv).apply(*_divisible(input, other))
+    x, y = promote(input, other)
     return Div.apply(
         to_floating(x) if isinstance(x, TensorBase) else x, to_floating(y) if isinstance(y, TensorBase) else y
     )
@@ -248,8 +292,8 @@ def _divisible(input: Any, other: Any) -> tuple[Any, Any]:
     divisor = y.array if isinstance(y, TensorBase) else np.asarray(y)
     dtypes = [v.array.dtype.kind for v in (x, y) if isinstance(v, TensorBase)]
     if "b" in dtypes:
-        raise RuntimeError("the remainder of bool tensors is not supported; convert them with .to()")
-    if "f" not in dtypes and not isinstance(y, float) and to_host(np.any(divisor == 0)):
+        raise NotImplementedError("a rounded division of bool tensors is not supported; convert them with .to()")
+    if "f" not in dtypes and to_host(np.any(divisor == 0)):
         raise RuntimeError("ZeroDivisionError")
     return x, y
 

@@ -12,6 +12,7 @@ from minigrad.grad_mode import no_grad
 from minigrad.ops.indexing import getitem
 from minigrad.ops.promotion import as_tensor_operand
 from minigrad.ops.reduce import norm
+from minigrad.ops.selection import where
 
 
 class ScaleGradient(Function):
@@ -67,16 +68,14 @@ def embedding(
     if max_norm is not None:
         _limit_norms(table, index, max_norm, norm_type)
     looked_up = getitem(table, index.reshape(-1)).reshape(*index.array.shape, table.array.shape[1])
-    if padding_idx is None and not scale_grad_by_freq:
-        return looked_up
-    factor = np.ones_like(index.array, dtype=table.array.dtype)
     if scale_grad_by_freq:
-        numbers = to_host(index.array)
-        for number, count in zip(*np.unique(numbers, return_counts=True), strict=True):
+        factor = np.ones_like(index.array, dtype=table.array.dtype)
+        for number, count in zip(*np.unique(to_host(index.array), return_counts=True), strict=True):
             factor[index.array == int(number)] /= int(count)
+        looked_up = ScaleGradient.apply(looked_up, wrap(np.expand_dims(factor, -1)))
     if padding_idx is not None:
-        factor[index.array == padding_idx] = 0
-    return ScaleGradient.apply(looked_up, wrap(np.expand_dims(factor, -1)))
+        looked_up = where(wrap(np.expand_dims(index.array == padding_idx, -1)), looked_up.detach(), looked_up)
+    return looked_up
 
 
 def _limit_norms(table: Any, index: Any, max_norm: float, norm_type: float) -> None:

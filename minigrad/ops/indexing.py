@@ -13,7 +13,9 @@ import numpy as np
 
 from minigrad.autograd import sum_to_shape
 from minigrad.device import device_of, to_device, to_host, zeros
+from minigrad.dtypes import element_of
 from minigrad.function import Function, TensorBase, wrap
+from minigrad.inplace import allow_writing, refuse_overlapping_write
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, number
 
 
@@ -31,11 +33,20 @@ class Index(NamedTuple):
     def read(self, x: Any) -> Any:
         """x[index]; a view unless there are arrays."""
         view = x[self.basic]
-        return view if self.advanced is None else view[self.advanced]
+        if self.advanced is None:
+            return view
+        picked = view[self.advanced]
+        if x.flags.c_contiguous and not picked.flags.c_contiguous:  # NumPy puts the dimension of the array outermost
+            return np.copy(picked, order="C")
+        return picked
 
     def write(self, x: Any, value: Any) -> None:
         """x[index] = value"""
-        x[self.basic][... if self.advanced is None else self.advanced] = value
+        place = x[self.basic]
+        refuse_overlapping_write(place)
+        if isinstance(place, np.ndarray) and not place.flags.writeable:
+            allow_writing(place, x)
+        place[... if self.advanced is None else self.advanced] = value
 
     def add(self, x: Any, value: Any) -> None:
         """x[index] += value, where a position that the index names more than once gets each of its values."""
@@ -141,7 +152,7 @@ def as_index(index: Any, like: Any) -> Index:
         ValueError: for a slice with a step below 1, which torch does not have (use ``flip``).
         IndexError: for a part that is no index.
     """
-    parts = index if isinstance(index, tuple) else (index,)
+    parts = index if isinstance(index, tuple) else tuple(index) if _is_list_of_parts(index) else (index,)
     basic: list[Any] = []
     advanced: list[Any] = []
     for part in parts:
@@ -163,6 +174,16 @@ def as_index(index: Any, like: Any) -> Index:
     return Index(tuple(basic), tuple(advanced) if has_arrays else None)
 
 
+def _is_list_of_parts(index: Any) -> bool:
+    """Whether a list means a tuple of indices, not positions along dimension 0: torch's rule, from NumPy's past."""
+    if not isinstance(index, list) or len(index) >= 32:
+        return False
+    return any(
+        part is None or part is Ellipsis or isinstance(part, list | tuple | range | slice | np.ndarray | TensorBase)
+        for part in index
+    )
+
+
 def _add_array_part(part: Any, basic: list[Any], advanced: list[Any], like: Any) -> None:
     """Adds a part made of numbers: an array of positions, a mask, or one number of either kind."""
     array = _part_as_array(part, like)
@@ -181,7 +202,7 @@ def _add_array_part(part: Any, basic: list[Any], advanced: list[Any], like: Any)
 def _part_as_array(part: Any, like: Any) -> Any:
     if isinstance(part, TensorBase):
         array = part.array
-    elif isinstance(part, list | tuple | np.ndarray | np.integer | np.bool_ | bool):
+    elif isinstance(part, list | tuple | range | np.ndarray | np.integer | np.bool_ | bool):
         array = np.asarray(part)
         if array.size == 0 and array.dtype.kind == "f":  # an empty list
             array = array.astype(np.int64)
@@ -216,7 +237,8 @@ def setitem(input: Any, index: Any, value: Any) -> None:
         IndexError: if the index does not fit.
         RuntimeError: if the value cannot be broadcast to the place, or autograd cannot track the write.
     """
-    value = cast(value, input.array.dtype) if isinstance(value, TensorBase) else number(value)
+    dtype = input.array.dtype
+    value = cast(value, dtype) if isinstance(value, TensorBase) else element_of(number(value), dtype)
     try:
         SetItem.apply(input, value, as_index(index, input.array))
     except ValueError as error:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from minigrad import kernels
-from minigrad.function import Function
+from minigrad.function import Function, wrap
 from minigrad.grad_mode import is_grad_enabled
 from minigrad.ops.promotion import as_tensor_operand, lowered, normalize_dim
+from minigrad.ops.selection import where
 
 
 class MatMul(Function):
@@ -119,9 +120,17 @@ def bmm(input: Any, mat2: Any) -> Any:
 
 
 def addmm(input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
-    """β · input + α · mat1 mat2."""
+    """β · input + α · mat1 mat2. With β = 0 the input counts for nothing, not even where it is NaN or infinite.
+
+    Raises:
+        RuntimeError: if one is no matrix, or the sizes do not fit.
+    """
     product = mm(mat1, mat2)
-    return beta * input.expand(*product.shape) + alpha * product
+    x = input.expand(*product.shape)
+    scaled = product if alpha == 1 else alpha * product
+    if beta == 0:
+        return where(wrap(np.zeros_like(x.array, dtype=bool)), x, scaled)  # its gradient is 0
+    return (x if beta == 1 else beta * x) + scaled
 
 
 def dot(input: Any, tensor: Any) -> Any:

@@ -10,10 +10,11 @@ from minigrad import kernels
 from minigrad.device import to_host
 from minigrad.function import Function, wrap
 from minigrad.grad_mode import is_grad_enabled
+from minigrad.kernels import sums
 from minigrad.kernels.reference import known_labels, target_distribution
-from minigrad.ops.activation import log_softmax, softmax
+from minigrad.ops.activation import log_softmax, sigmoid, softmax
 from minigrad.ops.indexing import TakeAlongDim
-from minigrad.ops.promotion import as_tensor_operand, raised
+from minigrad.ops.promotion import as_tensor_operand, cast, promote, raised, rounded_once
 from minigrad.ops.reduce import mean, sum
 from minigrad.ops.selection import where
 
@@ -50,8 +51,13 @@ def mse_loss(
     x, y = as_tensor_operand("mse_loss", input), as_tensor_operand("mse_loss", target, "target")
     if weight is not None:
         raise NotImplementedError("mse_loss: weight is not supported; multiply the loss of reduction='none' by it")
+    return reduced(_squared_error(x, y), reduction)
+
+
+@rounded_once
+def _squared_error(x: Any, y: Any) -> Any:
     difference = x - y
-    return reduced(difference * difference, reduction)
+    return difference * difference
 
 
 def nll_loss(
@@ -86,10 +92,11 @@ def nll_loss(
     return _weighted_reduced(loss, factors, reduction)
 
 
+@rounded_once
 def _weighted_reduced(loss: Any, factors: Any, reduction: str) -> Any:
     if reduction != "mean":
         return reduced(loss, reduction)
-    total = np.sum(factors.array)
+    total = sums.total(factors.array, tuple(range(factors.array.ndim)))
     nothing = total == 0  # then the mean is 0/0, and its gradient 0; no device is asked, which would mean to wait
     divisor = np.where(nothing, total.dtype.type(1), total)
     return sum(loss) / wrap(divisor) + wrap(np.where(nothing, total.dtype.type("nan"), total.dtype.type(0)))
@@ -135,7 +142,7 @@ def _nll_elements(x: Any, t: Any, weight: Any, ignore_index: int) -> tuple[Any, 
     labels, factors = known_labels(x.array, t.array, None if weight is None else weight.array, ignore_index)
     factors = wrap(factors.astype(x.array.dtype))
     picked = TakeAlongDim.apply(x, wrap(np.expand_dims(labels, 1)), 1).squeeze(1)  # N 1 … -> N …
-    return -picked * factors, factors
+    return where(wrap(t.array == ignore_index), 0.0, -picked * factors), factors
 
 
 def cross_entropy(
@@ -207,6 +214,7 @@ class SoftmaxCrossEntropy(Function):
         _, labels, weight, *_ = self.saved_tensors
         weights = None if weight is None else weight.array
         q = wrap(target_distribution(x.array, labels.array, weights, *self.options))
+        grad = where(labels != self.options[1], grad, 0.0)  # those ignored
         return (softmax(x, 1) * q.sum(1, keepdim=True) - q) * grad.unsqueeze(1)
 
 
@@ -218,6 +226,7 @@ class SoftmaxCrossEntropyBackward(Function):
         return kernels.of(x).softmax_cross_entropy_backward(g, x, labels, weight, smoothing, ignore, factors, log_sums)
 
 
+@rounded_once
 def _soft_cross_entropy(x: Any, q: Any, weight: Any, reduction: str, smoothing: float) -> Any:
     dim = 1 if x.array.ndim > 1 else 0
     classes = x.array.shape[dim]
@@ -228,7 +237,7 @@ def _soft_cross_entropy(x: Any, q: Any, weight: Any, reduction: str, smoothing: 
         terms = terms * _along_classes(weight, x)
     loss = -sum(terms, dim)
     if reduction == "mean":  # over targets, whatever the class factors: torch does so too
-        return sum(loss) / max(loss.array.size, 1)
+        return mean(loss)
     return reduced(loss, reduction)
 
 
@@ -260,9 +269,16 @@ def smooth_l1_loss(
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     if beta == 0:
         return l1_loss(input, target, reduction=reduction)
-    difference = input - target
+    return reduced(_smooth_l1(input, target, beta), reduction)
+
+
+@rounded_once
+def _smooth_l1(x: Any, y: Any, beta: float) -> Any:
+    difference = x - y
     size = difference.abs()
-    return reduced(where(size < beta, 0.5 * difference * difference / beta, size - 0.5 * beta), reduction)
+    far = size >= beta  # NaN is not
+    near = where(far, 0.0, difference)  # the square of a difference that is not taken could be infinite
+    return where(far, size - 0.5 * beta, 0.5 * near * near / beta)
 
 
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
@@ -273,9 +289,16 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     """
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
-    difference = input - target
+    return reduced(_huber(input, target, delta), reduction)
+
+
+@rounded_once
+def _huber(x: Any, y: Any, delta: float) -> Any:
+    difference = x - y
     size = difference.abs()
-    return reduced(where(size <= delta, 0.5 * difference * difference, delta * (size - 0.5 * delta)), reduction)
+    far = size > delta  # NaN is not
+    near = where(far, 0.0, difference)  # the square of a difference that is not taken could be infinite
+    return where(far, delta * (size - 0.5 * delta), 0.5 * near * near)
 
 
 def binary_cross_entropy(
@@ -294,10 +317,44 @@ def binary_cross_entropy(
     """
     refuse_legacy_reduction(size_average, reduce)
     _same_shape(input, target)
-    if input.array.size and to_host(np.any((input.array < 0) | (input.array > 1))):
+    if not to_host(np.all((input.array >= 0) & (input.array <= 1))):  # nor is a NaN
         raise RuntimeError("all elements of input should be between 0 and 1")
-    loss = -(target * input.log().clamp(min=-100) + (1 - target) * (-input).log1p().clamp(min=-100))
+    loss = BinaryCrossEntropy.apply(*promote(input, target))
     return reduced(loss if weight is None else loss * weight, reduction)
+
+
+class BinaryCrossEntropy(Function):
+    """ℓ = −(t · ln p + (1 − t) · ln(1 − p)), each logarithm at least −100        ∂ℓ/∂p = (p − t) / (p · (1 − p))
+
+    The denominator is at least 10⁻¹², so that the slope is finite where p is 0 or 1 (where sigmoid has saturated).
+    """
+
+    def forward(self, p: Any, t: Any) -> Any:
+        self.save_for_backward(p, t)
+        with np.errstate(divide="ignore"):
+            return (t - 1) * np.maximum(np.log1p(-p), -100) - t * np.maximum(np.log(p), -100)
+
+    def backward(self, grad: Any) -> Any:
+        p, t = self.saved_tensors
+        need_p, need_t = self.needs_input_grad
+        grad_p = grad * BinaryCrossEntropySlope.apply(p, t) if need_p else None
+        grad_t = grad * ((-p).log1p() - p.log()) if need_t else None
+        return grad_p, grad_t
+
+
+class BinaryCrossEntropySlope(Function):
+    """s = (p − t) / (p · (1 − p))        ∂s/∂p = (p² − 2·p·t + t) / (p · (1 − p))²,  ∂s/∂t = −1 / (p · (1 − p))"""
+
+    least = float(np.float32(1e-12))  #: of p · (1 − p); torch has it in single precision
+
+    def forward(self, p: Any, t: Any) -> Any:
+        self.save_for_backward(p, t)
+        return (p - t) / np.maximum(p * (1 - p), self.least)
+
+    def backward(self, grad: Any) -> Any:
+        p, t = self.saved_tensors
+        product = (p + self.least) * (1 - p + self.least)
+        return grad * (p * p - 2 * p * t + t) / (product * product), -grad / (p * (1 - p)).clamp(min=self.least)
 
 
 def binary_cross_entropy_with_logits(
@@ -318,10 +375,50 @@ def binary_cross_entropy_with_logits(
     """
     refuse_legacy_reduction(size_average, reduce)
     _same_shape(input, target)
-    log_term = (-input.abs()).exp().log1p() + (-input).clamp(min=0)  # ln(1 + e^(−x)), without overflow
-    factor = 1.0 if pos_weight is None else 1 + (pos_weight - 1) * target
-    loss = (1 - target) * input + factor * log_term
+    x, t = promote(input, target)
+    loss = BinaryCrossEntropyWithLogits.apply(x, t, None if pos_weight is None else cast(pos_weight, x.array.dtype))
     return reduced(loss if weight is None else loss * weight, reduction)
+
+
+class BinaryCrossEntropyWithLogits(Function):
+    """ℓ = (1 − t) · x + (1 + (w − 1) · t) · ln(1 + e⁻ˣ)        ∂ℓ/∂x = (1 − t + w·t) · sigmoid x − w·t
+
+    Without w, which is then 1: ∂ℓ/∂x = sigmoid x − t.
+    """
+
+    broadcasts = True
+
+    def forward(self, x: Any, t: Any, w: Any) -> Any:
+        self.save_for_backward(x, t, w)
+        return (1 - t) * x - (1 if w is None else 1 + (w - 1) * t) * _log_sigmoid(x)
+
+    def backward(self, grad: Any) -> Any:
+        x, t, w = self.saved_tensors
+        need_x, need_t, need_w = self.needs_input_grad
+        grad_x = grad_t = grad_w = None
+        if need_x:
+            grad_x = grad * (sigmoid(x) - t if w is None else (1 - t + w * t) * sigmoid(x) - w * t)
+        if need_t:
+            grad_t = -grad * (x if w is None else (w - 1) * LogSigmoid.apply(x) + x)
+        if need_w:
+            grad_w = -grad * (t * LogSigmoid.apply(x))
+        return grad_x, grad_t, grad_w
+
+
+class LogSigmoid(Function):
+    """y = ln sigmoid x = −ln(1 + e⁻ˣ)        ∂L/∂x = ∂L/∂y · sigmoid(−x)"""
+
+    def forward(self, x: Any) -> Any:
+        self.save_for_backward(x)
+        return _log_sigmoid(x)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved_tensors
+        return grad * sigmoid(-x)
+
+
+def _log_sigmoid(x: Any) -> Any:
+    return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))  # e to a power of at most 0, so nothing overflows
 
 
 def _same_shape(input: Any, target: Any) -> None:

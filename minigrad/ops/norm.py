@@ -7,10 +7,11 @@ from typing import Any
 from minigrad import kernels
 from minigrad.function import Function
 from minigrad.grad_mode import is_grad_enabled, no_grad
+from minigrad.kernels.precision import wide
 from minigrad.ops.activation import PassWherePositive
 from minigrad.ops.padding import pad
 from minigrad.ops.pool import avg_pool2d
-from minigrad.ops.promotion import as_tensor_operand
+from minigrad.ops.promotion import as_tensor_operand, cast, rounded_once
 from minigrad.ops.reduce import norm
 
 
@@ -47,14 +48,16 @@ class BatchNorm(Function):
 
     def formula(self, grad: Any, x: Any, weight: Any) -> Any:
         """The gradients in differentiable operations, with μ and σ computed anew from x."""
-        dims = (0, *range(2, x.ndim))
+        dims, dtype = (0, *range(2, x.ndim)), x.dtype
+        grad, x = _wide(grad), _wide(x)
         centred = x - x.mean(dims, keepdim=True)
         sigma = ((centred * centred).mean(dims, keepdim=True) + self.eps).sqrt()
         x_hat = centred / sigma
         g_hat = grad if weight is None else grad * weight.reshape(1, -1, *(1,) * (x.ndim - 2))
         dx = (g_hat - g_hat.mean(dims, keepdim=True) - x_hat * (g_hat * x_hat).mean(dims, keepdim=True)) / sigma
         _, need_weight, need_bias, _ = self.needs_input_grad
-        return dx, (grad * x_hat).sum(dims) if need_weight else None, grad.sum(dims) if need_bias else None
+        dw, db = (grad * x_hat).sum(dims) if need_weight else None, grad.sum(dims) if need_bias else None
+        return cast(dx, dtype), dw, db
 
 
 class BatchNormBackward(Function):
@@ -79,9 +82,10 @@ class ScaleChannels(Function):
     def backward(self, grad: Any) -> Any:
         x, a, *relu = self.saved_tensors
         grad = PassWherePositive.apply(grad, *relu) if relu else grad
-        dims = (0, *range(2, grad.ndim))
+        dims, dtype = (0, *range(2, grad.ndim)), x.dtype
+        grad = cast(grad, a.dtype)
         need_x, need_a, need_b = self.needs_input_grad
-        dx = grad * a.reshape(1, -1, *(1,) * (grad.ndim - 2)) if need_x else None
+        dx = cast(grad * a.reshape(1, -1, *(1,) * (grad.ndim - 2)), dtype) if need_x else None
         return dx, (grad * x).sum(dims) if need_a else None, grad.sum(dims) if need_b else None
 
 
@@ -129,14 +133,16 @@ def batch_norm(
         if running_mean is None or running_var is None:
             raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
         return _normalize_by_running(x, running_mean, running_var, weight, bias, eps, relu)
-    count = x.array.size // max(channels, 1)
+    if x.array.size == 0:  # no values to take statistics of, and none to normalise
+        return _scaled_by_channel(x.clone(), weight, bias)
+    count = x.array.size // channels
     if count == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(x.array.shape)}")
     y, mean, var = BatchNorm.apply(x, weight, bias, eps, relu=relu)
     if running_mean is not None:
         _move(running_mean, mean, 1 - momentum, momentum)
     if running_var is not None:
-        _move(running_var, var, 1 - momentum, momentum * count / max(count - 1, 1))
+        _move(running_var, var, 1 - momentum, momentum * count / (count - 1))
     return y
 
 
@@ -148,9 +154,10 @@ def _move(running: Any, batch: Any, keep: float, share: float) -> None:
 
 def _normalize_by_running(x: Any, mean: Any, var: Any, weight: Any, bias: Any, eps: float, relu: bool) -> Any:
     """(x − mean) / √(var + eps) · weight + bias, as one factor and one offset a channel."""
-    scale = 1 / (var.to(x.dtype) + eps).sqrt()
+    dtype = wide(x.dtype)
+    scale = 1 / (cast(var, dtype) + eps).sqrt()
     scale = scale if weight is None else scale * weight
-    offset = -mean.to(x.dtype) * scale
+    offset = -cast(mean, dtype) * scale
     offset = offset if bias is None else offset + bias
     return ScaleChannels.apply(x, scale, offset, relu=relu)
 
@@ -168,9 +175,9 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
             f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], "
             f"but got input of size{list(x.array.shape)}"
         )
-    y = _standardized(x, tuple(range(x.array.ndim - len(shape), x.array.ndim)), eps)
+    y = _standardized(_wide(x), tuple(range(x.array.ndim - len(shape), x.array.ndim)), eps)
     y = y if weight is None else y * weight
-    return y if bias is None else y + bias
+    return cast(y if bias is None else y + bias, x.dtype)
 
 
 def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
@@ -189,9 +196,11 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
             f"Expected number of channels in input to be divisible by num_groups, but got input of shape "
             f"{list(x.array.shape)} and num_groups={num_groups}"
         )
-    grouped = x.reshape(n, num_groups, x.array.size // max(n * num_groups, 1))  # N C … -> N G C/G·…
+    if n * num_groups == x.array.size != 0:
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(x.array.shape)}")
+    grouped = _wide(x).reshape(n, num_groups, x.array.size // max(n * num_groups, 1))  # N C … -> N G C/G·…
     y = _standardized(grouped, (2,), eps).reshape(*x.array.shape)
-    return _scaled_by_channel(y, weight, bias)
+    return cast(_scaled_by_channel(y, weight, bias), x.dtype)
 
 
 def instance_norm(
@@ -219,17 +228,20 @@ def instance_norm(
     if not use_input_stats:
         return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
     n, channels, *spatial = x.array.shape
-    if n and x.array.size == n * channels:
+    if x.array.size and x.array.size == n * channels:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {list(x.array.shape)}")
+    if x.array.size == 0:
+        return batch_norm(x, running_mean, running_var, weight, bias, True, momentum, eps)
     mean, var = (None if value is None else value.detach().repeat(n) for value in (running_mean, running_var))
-    y = batch_norm(x.reshape(1, n * channels, *spatial), mean, var, None, None, True, momentum, eps)
+    y = batch_norm(_wide(x).reshape(1, n * channels, *spatial), mean, var, None, None, True, momentum, eps)
     with no_grad():
         for running, moved in ((running_mean, mean), (running_var, var)):
-            if moved is not None and n:
+            if moved is not None:
                 running.copy_(moved.reshape(n, channels).mean(0))
-    return _scaled_by_channel(y.reshape(*x.array.shape), weight, bias)
+    return cast(_scaled_by_channel(y.reshape(*x.array.shape), weight, bias), x.dtype)
 
 
+@rounded_once
 def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:
     """x / (k + α · mean of x² over ``size`` neighbouring channels)^β (Krizhevsky et al. 2012).
 
@@ -240,7 +252,7 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
     if x.array.ndim < 3:
         raise ValueError(f"Expected 3D or higher dimensionality input (got {x.array.ndim} dimensions)")
     if x.array.size == 0:
-        return x
+        return x.clone()
     n, channels = x.array.shape[:2]
     rows = (x * x).reshape(n, 1, channels, x.array.size // (n * channels))  # channels as the height of a picture
     padded = pad(rows, (0, 0, size // 2, (size - 1) // 2))
@@ -248,6 +260,7 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
     return x / (mean * alpha + k) ** beta
 
 
+@rounded_once
 def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Any:
     """x / max(‖x‖ₚ, ε) along ``dim``."""
     x = as_tensor_operand("normalize", input)
@@ -258,6 +271,10 @@ def _standardized(x: Any, dims: tuple[int, ...], eps: float) -> Any:
     """(x − mean) / √(var + ε) over some dimensions, with the biased variance."""
     centred = x - x.mean(dims, keepdim=True)
     return centred / ((centred * centred).mean(dims, keepdim=True) + eps).sqrt()
+
+
+def _wide(x: Any) -> Any:
+    return cast(x, wide(x.dtype))
 
 
 def _scaled_by_channel(y: Any, weight: Any, bias: Any) -> Any:

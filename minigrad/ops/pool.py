@@ -16,6 +16,7 @@ from minigrad.device import device_of, to_device, zeros
 from minigrad.function import Function, wrap
 from minigrad.kernels.geometry import Window
 from minigrad.ops.conv import pair
+from minigrad.ops.elementwise import div
 from minigrad.ops.promotion import as_tensor_operand, cast
 
 
@@ -85,6 +86,35 @@ class AvgPool2dSpread(Function):
         return AvgPool2d.apply(grad, self.window, self.scale), None, None, None
 
 
+class SumCells(Function):
+    """yᵢ = Σ of x over cell i, a stretch of a dimension        ∂L/∂x: ∂L/∂yᵢ, to every element of cell i"""
+
+    def forward(self, x: Any, dim: int, cells: list[tuple[int, int]]) -> Any:
+        self.size, self.dim, self.cells = x.shape[dim], dim, cells
+        return np.stack([np.sum(x[_along(dim, slice(*cell))], axis=dim) for cell in cells], axis=dim)
+
+    def backward(self, grad: Any) -> Any:
+        return SpreadCells.apply(grad, self.size, self.dim, self.cells), None, None
+
+
+class SpreadCells(Function):
+    """dx = zeros, with gᵢ added to every element of cell i        ∂L/∂gᵢ = Σ of ∂L/∂dx over cell i"""
+
+    def forward(self, g: Any, size: int, dim: int, cells: list[tuple[int, int]]) -> Any:
+        self.dim, self.cells = dim, cells
+        dx = zeros(g, (*g.shape[:dim], size, *g.shape[dim + 1 :]))
+        for i, cell in enumerate(cells):
+            dx[_along(dim, slice(*cell))] += g[_along(dim, slice(i, i + 1))]
+        return dx
+
+    def backward(self, grad: Any) -> Any:
+        return SumCells.apply(grad, self.dim, self.cells), None, None, None
+
+
+def _along(dim: int, part: Any) -> tuple[Any, ...]:
+    return (*(slice(None),) * dim, part)
+
+
 def max_pool2d(
     input: Any,
     kernel_size: Any,
@@ -104,8 +134,11 @@ def max_pool2d(
 
     Raises:
         RuntimeError: if the window does not fit or the padding is more than half the kernel.
+        NotImplementedError: for a bool tensor.
     """
     x, batched = _batched("max_pool2d", input)
+    if x.array.dtype.kind == "b":
+        raise NotImplementedError("max_pool2d is not implemented for bool tensors; use x.byte()")
     window = _pool_window("max_pool2d", x.array.shape, kernel_size, stride, padding, dilation, ceil_mode)
     y = MaxPool2d.apply(x, window)
     y = y if batched else y.squeeze(0)
@@ -143,24 +176,26 @@ def avg_pool2d(
     Raises:
         RuntimeError: if the window does not fit, the padding is more than half the kernel, or the
             divisor is 0.
+        NotImplementedError: for integers other than int64.
     """
     x, batched = _batched("avg_pool2d", input)
-    if x.array.dtype.kind != "f":  # integers: the quotient is rounded towards 0
-        options = (kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
-        return cast(avg_pool2d(cast(input, np.dtype(np.float64)), *options), x.array.dtype)
+    if x.array.dtype != np.int64:
+        _refuse_integers("avg_pool2d", x)
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero")
     window = _pool_window("avg_pool2d", x.array.shape, kernel_size, stride, padding, 1, ceil_mode)
-    scale = _divisor(window, x.array, count_include_pad, divisor_override)
-    y = AvgPool2d.apply(x, window, scale)
+    counts = _counts(window, x.array.shape, count_include_pad) if divisor_override is None else divisor_override
+    if x.array.dtype.kind == "f":
+        y = AvgPool2d.apply(x, window, 1.0 / counts if isinstance(counts, int) else _beside(x.array, 1.0 / counts))
+    else:
+        sums = AvgPool2d.apply(x, window, 1)
+        y = div(sums, counts if isinstance(counts, int) else wrap(_beside(x.array, counts)), rounding_mode="trunc")
     return y if batched else y.squeeze(0)
 
 
-def _divisor(window: Window, x: Any, count_include_pad: bool, override: int | None) -> Any:
-    """1 / the number of elements of each window: a number where all are equal, else an (H', W') array."""
-    if override is not None:
-        return 1.0 / override
-    height, width = x.shape[-2:]
+def _counts(window: Window, shape: tuple[int, ...], count_include_pad: bool) -> Any:
+    """The number of elements of each window: one number where all are equal, else an (H', W') array."""
+    height, width = shape[-2:]
     size = window.output_size(height, width)
     counts = []
     for axis, n in ((0, height), (1, width)):
@@ -170,28 +205,45 @@ def _divisor(window: Window, x: Any, count_include_pad: bool, override: int | No
         if not count_include_pad:
             start, stop = np.maximum(start, 0), np.minimum(stop, n)
         counts.append(stop - start)
-    scale = 1.0 / np.outer(*counts)
-    if np.all(scale == scale[0, 0]):
-        return float(scale[0, 0])
-    like = np.empty_like(x, shape=scale.shape)
-    for row in range(scale.shape[0]):  # element by element, so that no host array meets a device array
-        for column in range(scale.shape[1]):
-            like[row, column] = float(scale[row, column])
-    return like
+    products = np.outer(*counts)
+    return int(products[0, 0]) if np.all(products == products[0, 0]) else products
+
+
+def _beside(x: Any, values: np.ndarray) -> Any:
+    """Numbers in the dtype and on the device of x."""
+    return to_device(values.astype(x.dtype), device_of(x))
 
 
 def adaptive_avg_pool2d(input: Any, output_size: Any) -> Any:
     """Means over a grid of ``output_size`` cells of (N, C, H, W) or (C, H, W); None keeps a size.
 
-    Cell i of o covers rows ⌊i·H/o⌋ to ⌈(i+1)·H/o⌉ − 1. Averaging is linear along each dimension, so this is
-    a product with one matrix from the left and one from the right.
+    Cell i of o covers rows ⌊i·H/o⌋ to ⌈(i+1)·H/o⌉ − 1: cells of one size where o divides H, a window with a stride.
+
+    Raises:
+        NotImplementedError: for integers.
     """
     x, batched, high, wide = _adaptive("adaptive_avg_pool2d", input, output_size)
+    height, width = x.array.shape[-2:]
     if (high, wide) == (1, 1):
         y = x.mean((-2, -1), keepdim=True)
     else:
-        y = _averaging(high, x.array.shape[-2], x.array) @ x @ _averaging(wide, x.array.shape[-1], x.array).t()
+        _refuse_integers("adaptive_avg_pool2d", x)
+        _refuse_nothing_to_pool("adaptive_avg_pool2d", x)
+        if 0 not in (high, wide, x.array.size) and height % high == width % wide == 0:
+            size = height // high, width // wide
+            y = AvgPool2d.apply(x, Window(size, size), 1.0 / (size[0] * size[1]))
+        else:
+            y = _mean_of_cells(x, _cells(high, height), _cells(wide, width))
     return y if batched else y.squeeze(0)
+
+
+def _mean_of_cells(x: Any, rows: list[tuple[int, int]], columns: list[tuple[int, int]]) -> Any:
+    if not rows or not columns:
+        return wrap(zeros(x.array, (*x.array.shape[:2], len(rows), len(columns))))
+    wide = cast(x, np.result_type(x.array.dtype, np.float32))  # half precision is added up in single
+    counts = np.outer([b - a for a, b in rows], [b - a for a, b in columns])
+    sums = SumCells.apply(SumCells.apply(wide, 2, rows), 3, columns)
+    return cast(sums / wrap(_beside(wide.array, counts)), x.array.dtype)
 
 
 def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
@@ -199,21 +251,22 @@ def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = Fal
 
     The cells' rows (and columns) are gathered side by side, a short cell repeating its last one, which changes
     no maximum; then one maximum over each cell.
+
+    Raises:
+        NotImplementedError: for integers.
     """
     x, batched, high, wide = _adaptive("adaptive_max_pool2d", input, output_size)
     height, width = x.array.shape[-2:]
-    if 0 in (x.array.shape[1:]):
-        raise RuntimeError(
-            f"adaptive_max_pool2d(): Expected input to have non-zero size for non-batch dimensions, "
-            f"but input has sizes {list(input.array.shape)}"
-        )
+    _refuse_integers("adaptive_max_pool2d", x)
+    _refuse_nothing_to_pool("adaptive_max_pool2d", x)
     rows, columns = _cell_positions(high, height), _cell_positions(wide, width)  # (cells, longest cell)
     cells = x[:, :, rows[:, :, None, None], columns]  # N C H W -> N C high h wide w
     flat = cells.permute(0, 1, 2, 4, 3, 5).reshape(*x.array.shape[:2], high, wide, rows.shape[1] * columns.shape[1])
     if 0 in flat.array.shape:
         y, within = flat.sum(-1), wrap(zeros(flat.array, flat.array.shape[:-1], np.int64))
     else:
-        y, within = flat.max(-1)
+        within = wrap(_first_largest_or_last_nan(flat.array))
+        y = flat.gather(-1, within.unsqueeze(-1)).squeeze(-1)
     if not return_indices:
         return y if batched else y.squeeze(0)
     flat_positions = rows[:, None, :, None] * width + columns[None, :, None, :]  # high wide h w
@@ -222,22 +275,37 @@ def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = Fal
     return (y, at) if batched else (y.squeeze(0), at.squeeze(0))
 
 
-def _cell_positions(cells: int, n: int) -> np.ndarray:
+def _first_largest_or_last_nan(x: Any) -> Any:
+    """Which element along the last dimension a maximum takes, as :func:`max_pool2d` does."""
+    is_nan = x != x
+    last_nan = x.shape[-1] - 1 - np.argmax(is_nan[..., ::-1], axis=-1)
+    return np.where(np.any(is_nan, axis=-1), last_nan, np.argmax(x, axis=-1))
+
+
+def _cells(count: int, n: int) -> list[tuple[int, int]]:
+    """The ``count`` cells of 0 … n−1: the start of each, and its stop."""
+    return [(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
+
+
+def _cell_positions(count: int, n: int) -> np.ndarray:
     """For each of the cells of 0 … n−1, its positions, the last one repeated to the length of the longest."""
-    starts = [i * n // cells for i in range(cells)]
-    stops = [-(-(i + 1) * n // cells) for i in range(cells)]
-    longest = max([stop - start for start, stop in zip(starts, stops, strict=True)], default=1)
-    every = [np.minimum(np.arange(a, a + longest), b - 1) for a, b in zip(starts, stops, strict=True)]
-    return np.array(every, dtype=np.int64).reshape(cells, longest)
+    cells = _cells(count, n)
+    longest = max([stop - start for start, stop in cells], default=1)
+    every = [np.minimum(np.arange(start, start + longest), stop - 1) for start, stop in cells]
+    return np.array(every, dtype=np.int64).reshape(count, longest)
 
 
-def _averaging(cells: int, n: int, like: Any) -> Any:
-    """The (cells, n) matrix whose row i averages the elements of cell i."""
-    matrix = np.zeros_like(like, shape=(cells, n))
-    for i in range(cells):
-        start, stop = i * n // cells, -(-(i + 1) * n // cells)
-        matrix[i, start:stop] = 1.0 / (stop - start)
-    return wrap(matrix)
+def _refuse_integers(name: str, x: Any) -> None:
+    if x.array.dtype.kind != "f":
+        raise NotImplementedError(f"{name} is not implemented for {x.array.dtype} tensors; use x.float()")
+
+
+def _refuse_nothing_to_pool(name: str, x: Any) -> None:
+    if 0 in x.array.shape[1:]:
+        raise RuntimeError(
+            f"{name}(): Expected input to have non-zero size for non-batch dimensions, "
+            f"but input has sizes {list(x.array.shape)}"
+        )
 
 
 def _adaptive(name: str, input: Any, output_size: Any) -> tuple[Any, bool, int, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from minigrad import dtypes
 from minigrad.autocast import half_type
 from minigrad.device import compute_beside, in_use
 from minigrad.function import Function, TensorBase
+from minigrad.kernels.precision import FLOAT16, FLOAT32, rounded
 
 
 class Cast(Function):
@@ -17,7 +20,7 @@ class Cast(Function):
 
     def forward(self, x: Any, dtype: Any) -> Any:
         self.dtype = x.dtype
-        return x.astype(dtype)
+        return rounded(x, dtype)
 
     def backward(self, grad: Any) -> Any:
         return cast(grad, self.dtype), None
@@ -41,6 +44,28 @@ def raised(x: Any) -> Any:
     if half_type.get() is not None and x.array.dtype == np.float16:
         return cast(x, np.dtype(np.float32))
     return x
+
+
+def rounded_once(formula: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes a formula of several steps compute with float16 tensors in float32, and round its result once.
+
+    Each step alone would lose digits, or overflow: eˣ of a float16 does above 11. Beside tensors of other floating
+    dtypes, promotion does the same.
+    """
+
+    @wraps(formula)
+    def compute(*operands: Any, **options: Any) -> Any:
+        given = [x.array.dtype for x in (*operands, *options.values()) if isinstance(x, TensorBase)]
+        if FLOAT16 not in given or any(dtype.kind == "f" and dtype != FLOAT16 for dtype in given):
+            return formula(*operands, **options)
+        wide = {name: _wide(x) for name, x in options.items()}
+        return cast(formula(*map(_wide, operands), **wide), FLOAT16)
+
+    return compute
+
+
+def _wide(x: Any) -> Any:
+    return cast(x, FLOAT32) if isinstance(x, TensorBase) and x.array.dtype == FLOAT16 else x
 
 
 def number(value: Any) -> Any:
@@ -69,8 +94,26 @@ def priority(x: TensorBase) -> tuple[dtypes.DType, int]:
     return (x.array.dtype, 2 if x.array.ndim else 1)
 
 
-def promote(x: Any, y: Any) -> tuple[Any, Any]:
-    """Both operands in the dtype of their result. A number stays a number: NumPy takes it as it is."""
+def wrapped(value: Any, dtype: dtypes.DType) -> Any:
+    """A Python number as an operand beside integers of ``dtype``: what does not fit comes round at the other end.
+
+    So torch takes numbers in arithmetic and in comparisons: beside uint8, 300 is 44 and −1 is 255.
+
+    Raises:
+        OverflowError: if it does not even fit into 64 bits.
+    """
+    if type(value) is not int or dtype.kind not in "iu":
+        return value
+    limits = np.iinfo(dtype)
+    if limits.min <= value <= limits.max:
+        return value
+    if not -(2**63) <= value < 2**64:
+        raise OverflowError(f"int too big to convert: {value} has more than 64 bits")
+    return (value - int(limits.min)) % 2**limits.bits + int(limits.min)
+
+
+def promote(x: Any, y: Any, fit: Any = wrapped) -> tuple[Any, Any]:
+    """Both operands in the dtype of their result. A number stays a number, made to ``fit`` beside integers."""
     if isinstance(x, TensorBase) and isinstance(y, TensorBase):
         if x.array.dtype == y.array.dtype:
             return x, y
@@ -80,10 +123,11 @@ def promote(x: Any, y: Any) -> tuple[Any, Any]:
         if type(y) is float and x.array.dtype.kind == "f":
             return x, y
         y = number(y)
-        return cast(x, dtypes.result_type(priority(x), (dtypes.dtype_of_scalar(y), 0))), y
+        x = cast(x, dtypes.result_type(priority(x), (dtypes.dtype_of_scalar(y), 0)))
+        return x, y if x.array.dtype.kind == "f" else fit(y, x.array.dtype)
     if not isinstance(y, TensorBase):
         raise TypeError(f"expected at least one Tensor, got {type(x).__name__} and {type(y).__name__}")
-    y, x = promote(y, x)
+    y, x = promote(y, x, fit)
     return x, y
 
 

@@ -8,12 +8,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.device import to_host
-from minigrad.function import Function, wrap
+from minigrad.function import Function, TensorBase, wrap
+from minigrad.kernels import sums
+from minigrad.kernels.precision import rounded, widened
 from minigrad.ops.indexing import TakeAlongDim
-from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, normalize_dims, raised
+from minigrad.ops.promotion import (
+    as_tensor_operand,
+    cast,
+    normalize_dim,
+    normalize_dims,
+    raised,
+    rounded_once,
+    to_floating,
+)
 from minigrad.ops.selection import maximum, minimum, where
 from minigrad.ops.shape import expand_reduced
-from minigrad.ops.unary import isfinite
+from minigrad.ops.unary import Step, isfinite, sign
 
 
 class Sum(Function):
@@ -21,10 +31,22 @@ class Sum(Function):
 
     def forward(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
         self.shape, self.dims, self.keepdim = x.shape, dims, keepdim
-        return np.sum(x, axis=dims, keepdims=keepdim, dtype=None if x.dtype.kind == "f" else np.int64)
+        return sums.total(x, dims, keepdim)
 
     def backward(self, grad: Any) -> Any:
         return expand_reduced(grad, self.shape, self.dims, self.keepdim), None, None
+
+
+class Mean(Function):
+    """y = Σ x / n over some dimensions        ∂L/∂x = ∂L/∂y / n, copied to every element that was summed"""
+
+    def forward(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
+        self.shape, self.dims, self.keepdim = x.shape, dims, keepdim
+        return sums.mean(x, dims, keepdim)
+
+    def backward(self, grad: Any) -> Any:
+        count = max_scalar(math.prod(self.shape[d] for d in self.dims), 1)  # no element, no gradient
+        return expand_reduced(grad / count, self.shape, self.dims, self.keepdim), None, None
 
 
 class Prod(Function):
@@ -32,7 +54,7 @@ class Prod(Function):
 
     def forward(self, x: Any, dim: int, keepdim: bool) -> Any:
         self.dim, self.keepdim = dim, keepdim
-        y = np.prod(x, axis=dim, keepdims=True, dtype=x.dtype)
+        y = sums.product(x, dim, keepdims=True)
         self.save_for_backward(x)
         return y if keepdim else np.squeeze(y, axis=dim)
 
@@ -55,14 +77,33 @@ class Cumsum(Function):
 
     def forward(self, x: Any, dim: int) -> Any:
         self.dim = dim
-        return np.cumsum(x, axis=dim, dtype=None if x.dtype.kind == "f" else np.int64)
+        return sums.running_total(x, dim)
 
     def backward(self, grad: Any) -> Any:
         return Cumsum.apply(grad.flip(self.dim), self.dim).flip(self.dim), None
 
 
 class Extreme(Function):
-    """y = max x (or min) over some dimensions        ∂L/∂x = ∂L/∂y, shared evenly among the elements that tie"""
+    """y = max x (or min) over some dimensions        ∂L/∂x = ∂L/∂y, shared evenly among the elements that tie
+
+    A NaN is the extreme, and several share the gradient.
+    """
+
+    def forward(self, x: Any, dims: tuple[int, ...], keepdim: bool, extreme: Any) -> Any:
+        self.dims, self.keepdim = dims, keepdim
+        y = extreme(x, axis=dims, keepdims=True)
+        ties = (x == y) | np.isnan(x)  # if x has no NaN these are the equals; if it has one, y equals nothing
+        self.save_for_backward(ties, np.sum(ties, axis=dims, keepdims=True, dtype=x.dtype))
+        return y if keepdim else np.squeeze(y, axis=dims)
+
+    def backward(self, grad: Any) -> Any:
+        ties, count = self.saved_tensors
+        share = expand_reduced(grad, count.shape, self.dims, self.keepdim) / count
+        return where(ties, share.expand(*ties.shape), 0.0), None, None, None
+
+
+class ExtremeOverDims(Extreme):
+    """The same for ``amax`` and ``amin``, where torch multiplies by each element's share (0, or NaN beside a NaN)."""
 
     def forward(self, x: Any, dims: tuple[int, ...], keepdim: bool, extreme: Any) -> Any:
         self.dims, self.keepdim = dims, keepdim
@@ -75,6 +116,46 @@ class Extreme(Function):
     def backward(self, grad: Any) -> Any:
         (share,) = self.saved_tensors
         return expand_reduced(grad, share.shape, self.dims, self.keepdim) * share, None, None, None
+
+
+class Norm(Function):
+    """y = (Σ |x|ᵖ)^(1/p) over some dimensions        ∂L/∂x = ∂L/∂y · sign x · (|x| / y)^(p−1)
+
+    The gradient is 0 for a zero vector, and for p < 1 at each zero, although the slope there is infinite.
+    """
+
+    def forward(self, x: Any, order: float, dims: tuple[int, ...], keepdim: bool) -> Any:
+        self.order, self.dims, self.keepdim = order, dims, keepdim
+        size = np.abs(widened(x))
+        with np.errstate(divide="ignore", over="ignore"):
+            powers = size if order == 1 else size * size if order == 2 else size**order
+            y = sums.total(powers, dims, keepdim)
+            y = y if order == 1 else np.sqrt(y) if order == 2 else y ** (1 / order)
+        y = rounded(y, x.dtype)
+        self.save_for_backward(x, y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        x, y = self.saved_tensors
+        if not self.keepdim:
+            kept = tuple(1 if d in self.dims else n for d, n in enumerate(x.shape))
+            grad, y = grad.reshape(kept), y.reshape(kept)
+        return self.formula(grad, x, y, self.order), None, None, None
+
+    @staticmethod
+    @rounded_once
+    def formula(grad: Any, x: Any, y: Any, order: float) -> Any:
+        """The gradient of x, by powers that are not negative where that can be."""
+        if order < 1:
+            zero = x == 0
+            slope = sign(x) * where(zero, 1.0, x).abs() ** (order - 1)
+            return where(zero, 0.0, slope) * (grad * y ** (1 - order))
+        zero = y == 0
+        length = where(zero, 1.0, y)
+        scale = where(zero, 0.0, grad / (length if order == 2 else length ** (order - 1)))
+        if order < 2:
+            return (sign(x) if order == 1 else sign(x) * x.abs() ** (order - 1)) * scale
+        return (x if order == 2 else x * x.abs() ** (order - 2)) * scale
 
 
 class ValuesAndIndices(NamedTuple):
@@ -109,7 +190,7 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
         raise RuntimeError(
             f"mean(): could not infer output dtype. Input dtype must be floating point. Got: {x.array.dtype}"
         )
-    return sum(x, dim, keepdim) / _count(x, dim)
+    return Mean.apply(raised(x), normalize_dims(dim, x.array.ndim), keepdim)
 
 
 def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
@@ -156,29 +237,39 @@ def std(
     input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
 ) -> Any:
     """The square root of ``var``; where that is 0, so is the gradient."""
-    variance = var(input, dim, unbiased, keepdim, correction=correction)
-    return root_with_zero_gradient_at_zero(variance)
+    dtype = as_tensor_operand("std", input).array.dtype
+    variance, _ = _wide_var_mean(input, dim, unbiased, keepdim, correction)
+    return cast(root_with_zero_gradient_at_zero(variance), dtype)
 
 
 def var_mean(
     input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
 ) -> tuple[Any, Any]:
     """``var`` and ``mean``."""
-    x = as_tensor_operand("var", input)
+    dtype = as_tensor_operand("var", input).array.dtype
+    variance, average = _wide_var_mean(input, dim, unbiased, keepdim, correction)
+    return cast(variance, dtype), cast(average, dtype)
+
+
+def _wide_var_mean(x: Any, dim: Any, unbiased: bool | None, keepdim: bool, correction: float | None) -> tuple[Any, Any]:
+    """``var`` and ``mean`` in the next wider dtype, where the spread of large numbers keeps its digits."""
+    if x.array.dtype.kind != "f":
+        raise RuntimeError(f"var and std only support floating point dtypes, got {x.array.dtype}")
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     if unbiased is not None:
         correction = int(unbiased)
+    x = cast(x, np.dtype(np.float32 if x.array.dtype == np.float16 else np.float64))
     average = mean(x, dim, keepdim=True)
     deviation = x - average
     dims = normalize_dims(dim, x.array.ndim)
     squares = sum(deviation * deviation, dims, keepdim)
-    freedom = max_scalar(_count(x, dim) - (1 if correction is None else correction), 0)
+    freedom = max_scalar(_count(x, dims) - (1 if correction is None else correction), 0)
     return squares / freedom, average if keepdim else average.squeeze(dims) if dims else average
 
 
 def root_with_zero_gradient_at_zero(squares: Any) -> Any:
-    """√x, with gradient 0 where x = 0 although the slope there is infinite (torch's choice for norms)."""
+    """√x, with gradient 0 where x = 0 although the slope there is infinite (torch's choice)."""
     zero = wrap(squares.array == 0)
     return where(zero, 0.0, where(zero, 1.0, squares).sqrt())
 
@@ -186,11 +277,11 @@ def root_with_zero_gradient_at_zero(squares: Any) -> Any:
 def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The p-norm (Σ |x|ᵖ)^(1/p) over ``dim`` (all by default); ``"fro"`` is p = 2, and ±∞ and 0 are their limits.
 
-    The gradient of a zero vector is 0.
+    A negative p is dominated by the smallest element: beside a 0 the norm is 0. The gradient of a zero vector is 0.
 
     Raises:
         NotImplementedError: for the nuclear norm.
-        RuntimeError: for an integer tensor, or ``"fro"`` over more than two dimensions.
+        RuntimeError: for an integer tensor, ``"fro"`` over more than two dimensions, or p < 0 or ∞ of no elements.
     """
     x = as_tensor_operand("norm", input)
     x = x if dtype is None else cast(x, np.dtype(dtype))
@@ -201,32 +292,29 @@ def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, 
     if p == "fro" and isinstance(dim, tuple | list) and len(dim) > 2:
         raise RuntimeError(f"norm: dim must name at most 2 dimensions for p='fro', got {tuple(dim)}; use p=2")
     order = 2.0 if p in ("fro", None) else float(p)
-    if order == 2:
-        return root_with_zero_gradient_at_zero(sum(x * x, dim, keepdim))
+    dims = normalize_dims(dim, x.array.ndim)
+    if (order < 0 or order == math.inf) and _count(x, dims) == 0:
+        raise RuntimeError(
+            f"norm: cannot compute the {order} norm over the dimensions {dims} of a tensor of shape "
+            f"{list(x.array.shape)}: there are no elements, and the operation does not have an identity"
+        )
     if order in (math.inf, -math.inf):
-        return (amax if order > 0 else amin)(x.abs(), () if dim is None else dim, keepdim)
+        return Extreme.apply(x.abs(), dims, keepdim, np.max if order > 0 else np.min)
     if order == 0:
-        return sum(where(x != 0, 1.0 + 0.0 * x, 0.0), dim, keepdim)
-    total = sum(x.abs() if order == 1 else _power_of_size(x, order), dim, keepdim)
-    if order == 1:
-        return total
-    zero = wrap(total.array == 0)
-    return where(zero, 0.0, where(zero, 1.0, total) ** (1 / order))
+        return sum(Step.apply(x, lambda array: (array != 0).astype(array.dtype)), dims, keepdim)
+    return Norm.apply(x, order, dims, keepdim)
 
 
-def _power_of_size(x: Any, order: float) -> Any:
-    """|x|ᵖ, whose gradient at 0 is 0 for every p."""
-    zero = wrap(x.array == 0)
-    return where(zero, 0.0, where(zero, 1.0, x.abs()) ** order)
-
-
+@rounded_once
 def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
-    """ln Σ e^x over ``dim``, without overflow: the largest element is taken out first."""
-    x = as_tensor_operand("logsumexp", input)
-    largest = wrap(amax(x, dim, keepdim=True).array)
-    shift = where(isfinite(largest), largest, 0.0)
-    total = sum((x - shift).exp(), dim, keepdim=True).log() + shift
-    return total if keepdim else total.squeeze(normalize_dims(dim, x.array.ndim))
+    """ln Σ e^x over ``dim``, without overflow: the largest element is taken out first. −∞ if there is none."""
+    x = to_floating(as_tensor_operand("logsumexp", input))
+    dims = normalize_dims(dim, x.array.ndim)
+    shift = wrap(np.max(x.array, axis=dims, keepdims=True)) if _count(x, dims) else 0.0
+    if isinstance(shift, TensorBase):
+        shift = where(isfinite(shift), shift, 0.0)
+    total = sum((x - shift).exp(), dims, keepdim=True).log() + shift
+    return total if keepdim else total.squeeze(dims)
 
 
 def max_scalar(first: float, second: float) -> float:
@@ -234,8 +322,8 @@ def max_scalar(first: float, second: float) -> float:
     return first if first > second else second
 
 
-def _count(x: Any, dim: Any) -> int:
-    return int(np.prod([x.array.shape[d] for d in normalize_dims(dim, x.array.ndim)], dtype=np.int64))
+def _count(x: Any, dims: tuple[int, ...]) -> int:
+    return math.prod(x.array.shape[d] for d in dims)
 
 
 def amax(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
@@ -261,15 +349,13 @@ def _extreme_over(name: str, extreme: Any, input: Any, dim: Any, keepdim: bool) 
         )
     dims = normalize_dims(dim, x.array.ndim)
     _refuse_empty(name, x, dims)
-    return Extreme.apply(x, dims, keepdim, extreme)
+    return ExtremeOverDims.apply(x, dims, keepdim, extreme)
 
 
 def _refuse_empty(name: str, x: Any, dims: tuple[int, ...]) -> None:
     for d in dims:
-        if x.array.shape[d] == 0:
-            raise IndexError(
-                f"{name}(): Expected reduction dim {d} to have non-zero size, got shape {list(x.array.shape)}"
-            )
+        if x.shape[d] == 0:
+            raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size, got shape {list(x.shape)}")
 
 
 def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
@@ -277,12 +363,12 @@ def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
 
     Over one dimension the first of several equal elements is taken, and it alone gets the gradient.
     """
-    return _extreme("max", np.argmax, amax, maximum, input, dim, keepdim)
+    return _extreme("max", np.argmax, np.max, maximum, input, dim, keepdim)
 
 
 def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """The smallest element; with an int ``dim``, ``(values, indices)`` over it; with a tensor, ``minimum``."""
-    return _extreme("min", np.argmin, amin, minimum, input, dim, keepdim)
+    return _extreme("min", np.argmin, np.min, minimum, input, dim, keepdim)
 
 
 def _extreme(name: str, find: Any, over_all: Any, of_two: Any, input: Any, dim: Any, keepdim: bool) -> Any:
@@ -290,7 +376,7 @@ def _extreme(name: str, find: Any, over_all: Any, of_two: Any, input: Any, dim: 
     if dim is None:
         if x.array.size == 0:
             raise RuntimeError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
-        return over_all(x)
+        return Extreme.apply(x, normalize_dims(None, x.array.ndim), False, over_all)
     if not isinstance(dim, int):
         return of_two(x, dim)
     dim = normalize_dim(dim, x.array.ndim)
@@ -319,6 +405,8 @@ def _position(find: Any, name: str, input: Any, dim: int | None, keepdim: bool) 
     if x.size == 0 and dim is None:
         raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
     axis = None if dim is None or x.ndim == 0 else normalize_dim(dim, x.ndim)
+    if axis is not None:
+        _refuse_empty(name, x, (axis,))
     return wrap(find(x, axis=axis, keepdims=keepdim))
 
 

@@ -3,13 +3,14 @@
 Output pixel i of n' looks at position p(i) of the n input pixels, with n / n' (or 1 / scale_factor) input pixels
 to one of output:
 
-        nearest                    p(i) = ⌊i · n / n'⌋
+        nearest                    p(i) = ⌊i · n / n'⌋                exactly, or with a factor in single precision
         bilinear                   p(i) = (i + ½) · n / n' − ½        pixels are areas; p is kept ≥ 0
         bilinear, align_corners    p(i) = i · (n − 1) / (n' − 1)      pixels are points; corners meet
 
-Bilinear resampling mixes the two pixels beside p(i). It is linear along each dimension, so it is a product with
-one matrix from the left and one from the right, and its derivative needs no formula of its own.
-Source: torch documentation, "interpolate".
+Bilinear resampling mixes the two pixels beside p(i), dimension by dimension. It is composed of indexing, products and
+a sum, so its derivative needs no formula of its own. Bytes are mixed in whole numbers, as Pillow does it, and rounded
+after each dimension.
+Source: torch documentation, "interpolate"; Pillow, "Resample.c".
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 
 from minigrad.device import device_of, to_device
 from minigrad.function import wrap
-from minigrad.ops.promotion import as_tensor_operand
+from minigrad.ops.promotion import as_tensor_operand, cast
 
 #: The modes, and for how many spatial dimensions they are.
 _MODES = {"nearest": (1, 2, 3), "linear": (1,), "bilinear": (2,), "trilinear": (3,)}
@@ -48,7 +49,8 @@ def interpolate(
 
     Raises:
         ValueError: if not just one of ``size`` and ``scale_factor`` is given, or an option does not fit the mode.
-        NotImplementedError: for other modes, and for ``antialias``.
+        NotImplementedError: for other modes, for ``antialias``, and for integers in the linear modes (but bytes in
+            ``bilinear``).
     """
     x = as_tensor_operand("interpolate", input)
     spatial = x.array.shape[2:]
@@ -63,19 +65,21 @@ def interpolate(
         raise ValueError(
             "align_corners option can only be set with the interpolating modes: linear | bilinear | trilinear"
         )
+    bytes_of_image = mode == "bilinear" and x.array.dtype == np.uint8
+    if mode != "nearest" and x.array.dtype.kind != "f" and not bytes_of_image:
+        raise NotImplementedError(f"interpolate: mode {mode!r} is not implemented for {x.array.dtype}; use x.float()")
     sizes, factors = _sizes(spatial, size, scale_factor, recompute_scale_factor)
     if min(sizes) < 1 or 0 in x.array.shape[1:]:
         raise RuntimeError(
             f"Input and output sizes should be greater than 0, but got input {list(spatial)} and output {sizes}"
         )
-    for d, (n, m, factor) in enumerate(zip(spatial, sizes, factors, strict=True), start=2):
-        ratio = n / m if factor is None else 1 / factor
+    for d, (n, m, factor) in reversed(list(enumerate(zip(spatial, sizes, factors, strict=True), start=2))):
         if mode == "nearest":
-            positions = np.minimum((np.arange(m) * ratio).astype(np.int64), n - 1)
-            x = x[(*(slice(None),) * d, positions)]
+            x = _at(x, d, _nearest(n, m, factor, is_image=len(spatial) == 2))
         else:
-            matrix = _mixing(n, m, ratio, bool(align_corners), x.array)
-            x = (x.transpose(d, -1) @ matrix.t()).transpose(d, -1)
+            left, right, share = _beside(n, m, n / m if factor is None else 1 / factor, bool(align_corners))
+            mix = _mixed_bytes if bytes_of_image else _mixed
+            x = x if bytes_of_image and n == m else mix(x, d, left, right, share)
     return x
 
 
@@ -104,16 +108,52 @@ def _sizes(spatial: Any, size: Any, scale_factor: Any, recompute: bool | None) -
     return sizes, [None] * len(spatial) if recompute else factors
 
 
-def _mixing(n: int, m: int, ratio: float, align_corners: bool, like: Any) -> Any:
-    """The (m, n) matrix whose row i mixes the two input pixels beside p(i)."""
+def _nearest(n: int, m: int, factor: float | None, is_image: bool) -> np.ndarray:
+    """The input pixel of each output pixel."""
+    i = np.arange(m)
+    if factor is None:
+        return i * n // m
+    if is_image and m in (n, 2 * n):  # torch has a way of its own for these
+        return i * n // m
+    return np.minimum((i.astype(np.float32) * np.float32(1 / factor)).astype(np.int64), n - 1)
+
+
+def _beside(n: int, m: int, ratio: float, align_corners: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The two input pixels beside each p(i), and the share of the second."""
     if align_corners:
         positions = np.arange(m) * ((n - 1) / (m - 1) if m > 1 else 0.0)
     else:
         positions = np.maximum((np.arange(m) + 0.5) * ratio - 0.5, 0.0)
+    if n == m:  # nothing moves, so no pixel takes a share of its neighbour: 0 of ∞ would be NaN
+        positions = np.arange(m) * 1.0
     left = np.minimum(positions.astype(np.int64), n - 1)
-    right = np.minimum(left + 1, n - 1)
-    share = positions - left
-    matrix = np.zeros((m, n))
-    np.add.at(matrix, (np.arange(m), left), 1 - share)
-    np.add.at(matrix, (np.arange(m), right), share)
-    return wrap(to_device(matrix.astype(like.dtype), device_of(like)))
+    right = left if n == m else np.minimum(left + 1, n - 1)
+    return left, right, np.minimum(positions - left, 1.0)
+
+
+def _mixed(x: Any, dim: int, left: np.ndarray, right: np.ndarray, share: np.ndarray) -> Any:
+    shares = wrap(to_device(_for_dim(share, x.array.ndim, dim).astype(x.array.dtype), device_of(x.array)))
+    return _at(x, dim, left) * (1 - shares) + _at(x, dim, right) * shares
+
+
+def _mixed_bytes(x: Any, dim: int, left: np.ndarray, right: np.ndarray, share: np.ndarray) -> Any:
+    """The same for bytes: shares as multiples of 2⁻ᵇ, with the b for which the largest just fits into 16 bits."""
+    largest, bits = max(share.max(), (1 - share).max()), 0
+    while bits < 21 and int(0.5 + largest * 2 ** (bits + 1)) < 2**15:
+        bits += 1
+    first, second = (
+        wrap(to_device((_for_dim(s, x.array.ndim, dim) * 2**bits + 0.5).astype(np.int32), device_of(x.array)))
+        for s in (1 - share, share)
+    )
+    x = cast(x, np.dtype(np.int32))
+    total = _at(x, dim, left) * first + _at(x, dim, right) * second
+    return cast((total + 2 ** (bits - 1)) // 2**bits, np.dtype(np.uint8))
+
+
+def _at(x: Any, dim: int, positions: np.ndarray) -> Any:
+    return x[(*(slice(None),) * dim, positions)]
+
+
+def _for_dim(values: np.ndarray, ndim: int, dim: int) -> np.ndarray:
+    """A vector whose dimension is ``dim`` of ``ndim``."""
+    return values.reshape(*(-1 if d == dim else 1 for d in range(ndim)))

@@ -7,12 +7,16 @@ from typing import Any
 import numpy as np
 
 from minigrad.device import to_host
+from minigrad.dtypes import element_of
 from minigrad.function import Function, TensorBase, why_not_broadcast, wrap
 from minigrad.ops.promotion import as_tensor_operand, cast, number, promote, raw
 
 
 class Maximum(Function):
-    """z = max(x, y)        ∂L/∂x = ∂L/∂z where x > y, half of it where x = y; likewise for y"""
+    """z = max(x, y)        ∂L/∂x = ∂L/∂z but where x < y, half of it where x = y; likewise for y
+
+    So both get it where one is NaN.
+    """
 
     broadcasts = True
 
@@ -22,12 +26,11 @@ class Maximum(Function):
 
     def backward(self, grad: Any) -> Any:
         x, y = self.saved_tensors
-        share = _share_of_larger(x, y, grad)
-        return grad * share, grad * (1 - share)
+        return _where_not_lost(grad, lt(x, y), eq(x, y)), _where_not_lost(grad, gt(x, y), eq(x, y))
 
 
 class Minimum(Function):
-    """z = min(x, y)        ∂L/∂x = ∂L/∂z where x < y, half of it where x = y; likewise for y"""
+    """z = min(x, y)        ∂L/∂x = ∂L/∂z but where x > y, half of it where x = y; likewise for y"""
 
     broadcasts = True
 
@@ -37,26 +40,41 @@ class Minimum(Function):
 
     def backward(self, grad: Any) -> Any:
         x, y = self.saved_tensors
-        share = _share_of_larger(y, x, grad)
-        return grad * share, grad * (1 - share)
+        return _where_not_lost(grad, gt(x, y), eq(x, y)), _where_not_lost(grad, lt(x, y), eq(x, y))
+
+
+def _where_not_lost(grad: Any, lost: Any, tied: Any) -> Any:
+    return where(lost, 0.0, where(tied, grad / 2, grad))
 
 
 class Clamp(Function):
-    """y = x limited to [low, high]        ∂L/∂x = ∂L/∂y where low ≤ x ≤ high, else 0"""
+    """y = min(max(x, low), high)        ∂L/∂x = ∂L/∂y where low ≤ x ≤ high, else 0
 
-    def forward(self, x: Any, low: float | None, high: float | None) -> Any:
-        self.low, self.high = low, high
-        self.save_for_backward(x)
+    A limit that is a tensor gets ∂L/∂y where it was taken: ``low`` where x < low < high, ``high`` where x > high or
+    low > high.
+    """
+
+    broadcasts = True
+
+    def forward(self, x: Any, low: Any, high: Any) -> Any:
+        self.save_for_backward(x, low, high)
         return np.clip(x, low, high)
 
     def backward(self, grad: Any) -> Any:
-        (x,) = self.saved_tensors
-        inside = np.ones_like(x.array, dtype=bool)
-        if self.low is not None:
-            inside = inside & (x.array >= self.low)
-        if self.high is not None:
-            inside = inside & (x.array <= self.high)
-        return grad * wrap(inside.astype(x.array.dtype)), None, None
+        x, low, high = self.saved_tensors
+        need_x, need_low, need_high = self.needs_input_grad
+        grad_x = grad_low = grad_high = None
+        if need_x:
+            above, below = (None if low is None else ge(x, low)), (None if high is None else le(x, high))
+            inside = above if below is None else below if above is None else logical_and(above, below)
+            grad_x = where(inside, grad, 0.0)
+        if need_low:
+            taken = lt(x, low) if high is None else logical_and(lt(x, low), lt(low, high))
+            grad_low = where(taken, grad, 0.0)
+        if need_high:
+            taken = gt(x, high) if low is None else logical_or(gt(x, high), gt(low, high))
+            grad_high = where(taken, grad, 0.0)
+        return grad_x, grad_low, grad_high
 
 
 class Where(Function):
@@ -74,11 +92,6 @@ class Where(Function):
 
 
 # --- Public functions (torch's names, argument orders and defaults) ---
-
-
-def _share_of_larger(x: Any, y: Any, like: Any) -> Any:
-    """1 where x > y, ½ where they tie, 0 elsewhere, as constants."""
-    return wrap(((x.array > y.array) + 0.5 * (x.array == y.array)).astype(like.array.dtype))
 
 
 def maximum(input: Any, other: Any) -> Any:
@@ -100,18 +113,10 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     x = as_tensor_operand("clamp", input)
     if min is None and max is None:
         raise RuntimeError("clamp: At least one of 'min' or 'max' must not be None")
-    if not isinstance(min, TensorBase) and not isinstance(max, TensorBase):
-        for bound in (min, max):
-            x = x if bound is None else promote(x, bound)[0]
-        return Clamp.apply(x, min, max)
-    y = x if min is None else where(lt(x, min), min, x)
-    if max is None:
-        return y
-    y = where(gt(y, max), max, y)
-    if min is None:
-        return y
-    between_equals = logical_and(lt(x, min), eq(max - min, 0))  # torch then gives neither bound a gradient
-    return where(between_equals, y.detach(), y)
+    for limit in (min, max):
+        x = x if limit is None else promote(x, limit, lambda value, dtype: value)[0]
+    low, high = (limit if limit is None else promote(x, limit, element_of)[1] for limit in (min, max))
+    return Clamp.apply(x, low, high)
 
 
 def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
@@ -137,8 +142,7 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
         raise RuntimeError(f"where expected condition to be a boolean tensor, but got {condition.array.dtype}")
     if not isinstance(input, TensorBase) and not isinstance(other, TensorBase):
         raise TypeError("where(): at least one of 'input' and 'other' must be a Tensor")
-    x, y = promote(input, other)
-    return Where.apply(condition, x, y)
+    return Where.apply(condition, *promote(input, other, element_of))
 
 
 def masked_fill(input: Any, mask: Any, value: Any) -> Any:
@@ -156,8 +160,7 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
                 f"{value.array.ndim} dimension(s)."
             )
         return where(mask, cast(value, input.array.dtype), input)
-    filler = number(value)
-    return cast(where(mask, filler, input), input.array.dtype)
+    return Where.apply(mask, element_of(number(value), input.array.dtype), input)
 
 
 def _comparison(name: str, ufunc: Any, numbers: bool = True) -> Any:

@@ -11,6 +11,7 @@ from minigrad import dtypes, kernels
 from minigrad.device import to_host
 from minigrad.function import Function, wrap
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, normalize_dims
+from minigrad.ops.selection import where
 
 
 class Reshape(Function):
@@ -365,8 +366,7 @@ def repeat(input: Any, *repeats: Any) -> Any:
     shape = (1,) * (len(counts) - x.array.ndim) + x.array.shape
     interleaved = x.reshape(*(n for size in shape for n in (1, size)))
     expanded = interleaved.expand(*(n for count, size in zip(counts, shape, strict=True) for n in (count, size)))
-    result = expanded.reshape(*(count * size for count, size in zip(counts, shape, strict=True)))
-    return result if max(counts, default=1) > 1 else result.clone()  # repeated once, it is still a view
+    return expanded.clone().reshape(*(count * size for count, size in zip(counts, shape, strict=True)))
 
 
 def flip(input: Any, dims: Any) -> Any:
@@ -411,4 +411,4 @@ def _triangle(name: str, input: Any, keep: Any) -> Any:
         raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
     rows, columns = x.array.shape[-2:]
     mask = keep(np.arange(rows, like=x.array).reshape(rows, 1), np.arange(columns, like=x.array).reshape(1, columns))
-    return x * wrap(mask.astype(x.array.dtype))
+    return where(wrap(mask), x, False)  # False is the zero that promotes no dtype

@@ -108,11 +108,11 @@ class Step(Function):
         return function(x)
 
     def backward(self, grad: Any) -> Any:
-        return grad * 0.0, None
+        return wrap(np.zeros_like(grad.array)), None
 
 
 class Abs(Function):
-    """y = |x|        ∂L/∂x = ∂L/∂y · sign x,  0 at the kink"""
+    """y = |x|        ∂L/∂x = ∂L/∂y · sign x,  0 at the kink (and at NaN)"""
 
     def forward(self, x: Any) -> Any:
         self.save_for_backward(x)
@@ -120,7 +120,7 @@ class Abs(Function):
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved_tensors
-        return grad * wrap(np.sign(x.array))
+        return grad * wrap(_sign(x.array))
 
 
 # --- Public functions (torch's names, argument orders and defaults) ---
@@ -188,10 +188,14 @@ def cos(input: Any) -> Any:
 
 
 def sign(input: Any) -> Any:
-    """−1, 0 or 1 by the sign of every element; its gradient is 0."""
+    """−1, 0 or 1 by the sign of every element, 0 for NaN; its gradient is 0."""
     if as_tensor_operand("sign", input).array.dtype.kind == "b":
         return input.clone()
-    return Step.apply(input, np.sign)
+    return Step.apply(input, _sign)
+
+
+def _sign(x: Any) -> Any:
+    return np.where(x == x, np.sign(x), x.dtype.type(0))
 
 
 def _round_each(name: str, function: Any, input: Any) -> Any:

@@ -16,7 +16,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from minigrad.checkpoint import write_atomically
+from minigrad.files import write_atomically
 from minigrad.testing.records import OpRecord
 
 KINDS = ("value", "gradient", "second_gradient")
@@ -92,21 +92,8 @@ def write_report(
     return results
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(options: argparse.Namespace) -> None:
     """``python -m minigrad.testing report``"""
-    parser = argparse.ArgumentParser(
-        prog="python -m minigrad.testing report",
-        description="Compares every record with torch and writes the parity table.",
-    )
-    parser.add_argument(
-        "--records", default="parity_tests.records", help="module with a list RECORDS of minigrad.testing.OpRecord"
-    )
-    parser.add_argument(
-        "--markdown", type=Path, default=Path("docs/parity.md"), help="page with a <!-- parity --> section"
-    )
-    parser.add_argument("--json", type=Path, default=Path("docs/parity.json"), help="file for the figures")
-    parser.add_argument("--examples", type=int, default=50, help="samples of each operation")
-    options = parser.parse_args(arguments)
     sys.path.insert(0, os.getcwd())
     try:
         records = importlib.import_module(options.records).RECORDS

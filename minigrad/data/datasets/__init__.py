@@ -9,3 +9,23 @@ from minigrad.data.datasets.pictures import CorruptPictureError, open_picture
 from minigrad.data.datasets.synthetic import SyntheticPictures
 from minigrad.data.datasets.text import TextFolder, Vocabulary
 from minigrad.data.datasets.tiny_imagenet import TinyImageNet
+
+__all__ = [
+    "CIFAR10",
+    "CIFAR100",
+    "FASHION_CLASSES",
+    "MNIST",
+    "CorruptFileError",
+    "CorruptPictureError",
+    "Digits",
+    "FashionMNIST",
+    "ImageFolder",
+    "SyntheticPictures",
+    "TextFolder",
+    "TinyImageNet",
+    "Vocabulary",
+    "embedded_clothing",
+    "open_picture",
+    "read_idx",
+    "write_idx",
+]

@@ -1,13 +1,13 @@
 """CIFAR-10 and CIFAR-100 (Krizhevsky 2009): 50,000 + 10,000 colour pictures of 32×32.
 
 Both published forms are read: the binary one, and the one for Python, which is a pickle. A pickle can run any
-program; so it is read by an unpickler that knows how to make an array, and nothing else.
+program; so it is not unpickled, but read for what it describes (pickled.py), and only an array of bytes and a list of
+labels are taken from that.
 """
 
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.data.datasets.idx import CorruptFileError
+from minigrad.data.datasets.pickled import Made, Name, UnreadablePickleError, as_bytes, read_pickle
 from minigrad.data.datasets.pictures import ArrayPictures
 
 _PIXELS = 3 * 32 * 32
@@ -66,7 +67,8 @@ class CIFAR10(ArrayPictures):
         """Pixels (N, 3072) and labels (N)."""
         pixels, labels = (_read_binary if path.suffix == ".bin" else _read_pickle)(path, cls)
         if labels.size and not 0 <= labels.min() <= labels.max() < len(cls.classes):
-            raise CorruptFileError(f"{path}: label {labels.max()} is out of range 0 … {len(cls.classes) - 1}")
+            wrong = labels.min() if labels.min() < 0 else labels.max()
+            raise CorruptFileError(f"{path}: label {wrong} is out of range 0 … {len(cls.classes) - 1}")
         return pixels, labels
 
 
@@ -100,40 +102,58 @@ def _read_binary(path: Path, kind: type[CIFAR10]) -> tuple[np.ndarray, np.ndarra
     return records[:, kind.label_bytes :], records[:, kind.label_bytes - 1]
 
 
+_NAMES = {  # what a pickle of NumPy's arrays names
+    "numpy.core.multiarray._reconstruct",
+    "numpy._core.multiarray._reconstruct",  # since NumPy 2
+    "numpy.ndarray",
+    "numpy.dtype",
+    "_codecs.encode",  # how Python 3 writes bytes for Python 2
+}
+
+
 def _read_pickle(path: Path, kind: type[CIFAR10]) -> tuple[np.ndarray, np.ndarray]:
     try:
-        with open(path, "rb") as file:
-            content = ArrayUnpickler(file, encoding="bytes").load()
-        pixels, labels = np.asarray(content[b"data"]), np.asarray(content[kind.labels_key], np.int64)
-    except pickle.UnpicklingError as error:
+        content = read_pickle(path.read_bytes(), _NAMES)
+        if not isinstance(content, dict) or not {b"data", kind.labels_key} <= content.keys():
+            raise UnreadablePickleError(f"expected a dict with data and {kind.labels_key.decode()}")
+        pixels, labels = _pixels(content[b"data"]), _labels(content[kind.labels_key])
+    except UnreadablePickleError as error:
         raise CorruptFileError(f"{path}: {error}") from None
-    except Exception as error:  # a damaged pickle can raise anything
-        raise CorruptFileError(f"{path}: no pickle of CIFAR pictures: {type(error).__name__}: {error}") from None
-    if pixels.dtype != np.uint8 or pixels.ndim != 2 or pixels.shape[1] != _PIXELS or labels.shape != pixels.shape[:1]:
-        raise CorruptFileError(
-            f"{path}: expected bytes of shape (N, {_PIXELS}) and N labels, found {pixels.dtype} of shape "
-            f"{pixels.shape} and {labels.size} labels"
-        )
+    if len(pixels) != len(labels):
+        raise CorruptFileError(f"{path}: {len(pixels)} images, but {len(labels)} labels")
     return pixels, labels
 
 
-class ArrayUnpickler(pickle.Unpickler):
-    """Reads dicts, lists, strings, numbers and NumPy arrays; whatever else a pickle names is refused."""
+def _pixels(described: Any) -> np.ndarray:
+    """Return the array (N, 3072) of bytes that a pickle describes.
 
-    _ALLOWED = {
-        ("numpy.core.multiarray", "_reconstruct"),
-        ("numpy._core.multiarray", "_reconstruct"),
-        ("numpy", "ndarray"),
-        ("numpy", "dtype"),
-        ("_codecs", "encode"),  # how Python 3 writes bytes for Python 2
-    }
+    NumPy pickles an array as an empty one with the state (version, shape, dtype, is it in Fortran's order?, bytes),
+    and a dtype likewise. None of that is given to NumPy but the bytes, and those only if they are as many as the
+    shape says.
+    """
+    match described:
+        case Made(
+            "numpy.core.multiarray._reconstruct" | "numpy._core.multiarray._reconstruct",
+            (Name("numpy.ndarray"), *_),
+            (
+                _,
+                (int() as count, pixels),
+                Made("numpy.dtype", ("u1", *_), (_, "|", None, None, None, *_)),
+                False,
+                str() | bytes() as raw,
+            ),
+        ) if pixels == _PIXELS and len(raw) == count * _PIXELS:
+            return np.frombuffer(as_bytes(raw), np.uint8).reshape(-1, _PIXELS)
+    raise UnreadablePickleError(f"expected the images as whole bytes of shape (N, {_PIXELS}), in C order")
 
-    def find_class(self, module: str, name: str) -> Any:
-        """The few names that an array needs.
 
-        Raises:
-            UnpicklingError: for any other, naming it.
-        """
-        if (module, name) not in self._ALLOWED:
-            raise pickle.UnpicklingError(f"refused to load {module}.{name}: only arrays are expected in this file")
-        return super().find_class(module.replace("numpy.core", "numpy._core"), name)
+def _labels(described: Any) -> np.ndarray:
+    """Return the labels that a pickle describes: a list of whole numbers."""
+    if not isinstance(described, list):
+        raise UnreadablePickleError(f"expected a list of labels, found a {type(described).__name__}")
+    for i, label in enumerate(described):
+        if type(label) is not int:
+            raise UnreadablePickleError(f"expected whole numbers as labels, found a {type(label).__name__} at {i}")
+        if label.bit_length() > 63:
+            raise UnreadablePickleError(f"the label at {i} is out of range")
+    return np.array(described, np.int64)

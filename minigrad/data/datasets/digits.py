@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.data.datasets.pictures import ArrayPictures
+from minigrad.extras import require
 
 _TEST_EVERY = 5
 
@@ -22,10 +23,9 @@ class Digits(ArrayPictures):
     classes = tuple("0123456789")
 
     def __init__(self, train: bool = True, transform: Callable[[Any], Any] | None = None) -> None:
-        try:
-            from sklearn.datasets import load_digits
-        except ImportError:
-            raise ImportError("the digits come with scikit-learn: pip install scikit-learn") from None
+        require("Digits", "sklearn")
+        from sklearn.datasets import load_digits
+
         digits = load_digits()
         test = np.arange(len(digits.target)) % _TEST_EVERY == 0
         chosen = ~test if train else test

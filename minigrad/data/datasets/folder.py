@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from minigrad.data.dataset import Dataset
-from minigrad.data.datasets.pictures import CorruptPictureError, open_picture
+from minigrad.data.datasets.pictures import EXTENSIONS, CorruptPictureError, open_picture
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+_READERS = 8  # at once, when all are tried: each may hold a picture of 50 million pixels
 
 
 class ImageFolder(Dataset):
@@ -100,7 +100,7 @@ def _readable(samples: Sequence[tuple[Path, int]], loader: Callable[[Path], Any]
             return str(error)
         return None
 
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(_READERS) as pool:
         problems = list(pool.map(problem, samples))
     bad = [text for text in problems if text is not None]
     if bad:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from minigrad.files import write_atomically
+
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
@@ -80,6 +82,4 @@ def write_idx(path: str | os.PathLike[str], array: np.ndarray) -> None:
     content = struct.pack(f">HBB{array.ndim}I", 0, 0x08, array.ndim, *array.shape) + array.tobytes()
     if path.suffix == ".gz":
         content = gzip.compress(content, 9, mtime=0)  # no time stamp: the same array gives the same bytes
-    temporary = path.with_name(path.name + ".partial")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
+    write_atomically(path, content)

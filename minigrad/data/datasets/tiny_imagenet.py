@@ -14,13 +14,14 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from minigrad.data.dataset import Dataset
 from minigrad.data.datasets.folder import pictures_in
 from minigrad.data.datasets.idx import CorruptFileError
 from minigrad.data.datasets.pictures import open_picture
+from minigrad.files import refuse_link
 
 
 class TinyImageNet(Dataset):
@@ -35,7 +36,7 @@ class TinyImageNet(Dataset):
 
     Raises:
         FileNotFoundError: saying what to fetch, if a file is missing.
-        CorruptFileError: if an annotation is not what it should be.
+        CorruptFileError: if an annotation is not what it should be, or names a file or class outside the data set.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class TinyImageNet(Dataset):
         if split not in ("train", "val"):
             raise ValueError(f"split {split!r} is unknown; it may be 'train' or 'val'")
         self.root, self.split, self.transform = _folder(Path(root)), split, transform
-        self.wnids = tuple(sorted((self.root / "wnids.txt").read_text().split()))
+        self.wnids = class_names(self.root)
         words = _words(self.root / "words.txt")
         self.classes = tuple(words.get(wnid, wnid) for wnid in self.wnids)
         number = {wnid: i for i, wnid in enumerate(self.wnids)}
@@ -53,9 +54,6 @@ class TinyImageNet(Dataset):
             self.samples = [(p, i) for wnid, i in number.items() for p in pictures_in(folder / wnid / "images")]
         else:
             found = validation_classes(self.root)
-            unknown = sorted({wnid for wnid in found.values() if wnid not in number})
-            if unknown:
-                raise CorruptFileError(f"{self.root / 'val' / 'val_annotations.txt'}: unknown classes {unknown[:5]}")
             self.samples = [(_where(self.root, name, wnid), number[wnid]) for name, wnid in sorted(found.items())]
         if not self.samples:
             raise FileNotFoundError(f"no pictures of the {split} set below {self.root / split}")
@@ -80,28 +78,72 @@ def _folder(root: Path) -> Path:
     )
 
 
+def _lines(path: Path) -> list[str]:
+    """Return the lines of a text file that comes with the data.
+
+    Raises:
+        CorruptFileError: if it is no text.
+    """
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise CorruptFileError(f"{path}: expected text in UTF-8: {error.reason} at byte {error.start}") from None
+
+
+def _is_plain(name: str) -> bool:
+    """Return whether this is the name of an entry of a folder on every system, and no path that leads elsewhere."""
+    return (
+        name not in ("", ".", "..")
+        and name.isprintable()
+        and PurePosixPath(name).name == name == PureWindowsPath(name).name
+    )
+
+
+def class_names(root: Path) -> tuple[str, ...]:
+    """Return the WordNet names of the classes, sorted, which are names of folders too.
+
+    Raises:
+        CorruptFileError: if ``wnids.txt`` has a name that can be none of a folder.
+    """
+    path = root / "wnids.txt"
+    names = [name for line in _lines(path) for name in line.split()]
+    for name in names:
+        if not name.startswith("n") or not _is_plain(name):
+            raise CorruptFileError(f"{path}: expected WordNet names such as n01443537, found {name!r:.100}")
+    return tuple(sorted(set(names)))
+
+
 def _words(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
-    pairs = (line.split("\t", 1) for line in path.read_text(encoding="utf-8").splitlines() if "\t" in line)
+    pairs = (line.split("\t", 1) for line in _lines(path) if "\t" in line)
     return {wnid: words.split(",")[0].strip() for wnid, words in pairs}
 
 
 def validation_classes(root: Path) -> dict[str, str]:
-    """The class of each validation picture, by its file's name.
+    """Return the class of each validation picture, by its file's name.
 
     Raises:
-        FileNotFoundError, CorruptFileError: if ``val/val_annotations.txt`` is missing, or a line has no class.
+        FileNotFoundError: if ``val/val_annotations.txt`` is missing.
+        CorruptFileError: if a line has no class, or one that is not in ``wnids.txt``, or no plain name of a file.
     """
     path = root / "val" / "val_annotations.txt"
     if not path.is_file():
         raise FileNotFoundError(f"no {path}: it comes with Tiny ImageNet and says which picture is of which class")
     found = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(_lines(path), 1):
         fields = line.split("\t")
-        if len(fields) < 2 or not fields[1].startswith("n"):
-            raise CorruptFileError(f"{path}, line {number}: expected a file and a class with a tab between: {line!r}")
-        found[fields[0]] = fields[1]
+        if len(fields) < 2:
+            raise CorruptFileError(
+                f"{path}, line {number}: expected a file and a class with a tab between: {line!r:.100}"
+            )
+        name, wnid = fields[:2]
+        if not _is_plain(name):
+            raise CorruptFileError(f"{path}, line {number}: expected the plain name of a file, found {name!r:.100}")
+        found[name] = wnid
+    unknown = sorted(set(found.values()) - set(class_names(root)))
+    if unknown:
+        raise CorruptFileError(f"{path}: unknown classes {unknown[:5]}, which are not in wnids.txt")
     return found
 
 
@@ -112,17 +154,25 @@ def _where(root: Path, name: str, wnid: str) -> Path:
 
 
 def reorganise(root: str | os.PathLike[str]) -> int:
-    """Moves the validation pictures into a folder for each class; returns how many it moved now."""
+    """Moves the validation pictures into a folder for each class; returns how many it moved now.
+
+    Raises:
+        FileNotFoundError, CorruptFileError: as :class:`TinyImageNet`; then nothing has been moved.
+        OSError: if a file cannot be moved, or a folder or picture is a link, which might lead out of the data set.
+    """
     folder = _folder(Path(root))
-    moved = 0
-    for name, wnid in sorted(validation_classes(folder).items()):
-        source = folder / "val" / "images" / name
-        if source.exists():
-            target = folder / "val" / wnid / "images" / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(source, target)
-            moved += 1
+    classes = validation_classes(folder)
     images = folder / "val" / "images"
+    targets = {wnid: folder / "val" / wnid / "images" for wnid in classes.values()}
+    inner = [folder / "val", images, *(path for target in targets.values() for path in (target.parent, target))]
+    for path in [*inner, *(images / name for name in classes)]:
+        refuse_link(path)
+    moved = 0
+    for name, wnid in sorted(classes.items()):
+        if (images / name).is_file():
+            targets[wnid].mkdir(parents=True, exist_ok=True)
+            os.replace(images / name, targets[wnid] / name)
+            moved += 1
     if images.is_dir() and not any(images.iterdir()):
         images.rmdir()
     return moved
@@ -131,7 +181,8 @@ def reorganise(root: str | os.PathLike[str]) -> int:
 def main() -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m minigrad.data.datasets.tiny_imagenet", description=reorganise.__doc__
+        prog="python -m minigrad.data.datasets.tiny_imagenet",
+        description="Moves the validation pictures into a folder for each class.",
     )
     parser.add_argument("folder", help="tiny-imagenet-200")
     try:

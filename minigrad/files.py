@@ -1,0 +1,105 @@
+"""Writing files: whole or not at all, and never through a link that somebody else has put there.
+
+A folder may come from a stranger, or be shared with one. A link in it under a name that is about to be written
+would turn the write into one to any file of the user's. So a new file gets a name that nobody can guess and is
+created by this process or not at all, and links are refused where a file must be written to as it lies there.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+PARTIAL = ".*.partial"  # the names of files that are being written, for glob
+
+
+def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a whole file or nothing: a temporary file beside it, synced to disk, then renamed over it.
+
+    A crash at any moment leaves either the old file or the new one, never a part of one. A link at ``path`` is
+    replaced; what it points to is not touched.
+
+    Raises:
+        OSError: if the file cannot be written; what was there before is unchanged.
+    """
+    path = Path(path)
+    try:
+        with _temporary(path) as (file, temporary):
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()  # Windows renames no open file
+            os.replace(temporary, path)
+    except OSError as error:
+        raise OSError(error.errno, f"{error.strerror}; what was there before is unchanged", str(path)) from None
+    if hasattr(os, "O_DIRECTORY"):  # the rename itself must reach the disk too; Windows opens no folders
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """Create a file beside ``path`` that did not exist before; remove it in the end, if it is still there."""
+    temporary = path.with_name(f".{path.name[:40]}.{os.urandom(8).hex()}.partial")
+    try:
+        with open(temporary, "xb") as file:  # x: create it, and follow no link
+            yield file, temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def try_to_write(folder: Path) -> None:
+    """Make a file in ``folder`` and remove it again.
+
+    Raises:
+        OSError: if that is not possible.
+    """
+    with _temporary(folder / "writable"):
+        pass
+
+
+def append(path: str | os.PathLike[str], content: bytes) -> None:
+    """Add bytes to the end of a file, which is made if need be.
+
+    Raises:
+        OSError: if the file cannot be written, or is a link or anything else but a plain file.
+    """
+    refuse_link(path)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    for name in ("O_BINARY", "O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"):  # each only where the system has it
+        flags |= getattr(os, name, 0)
+    with open(os.open(path, flags, 0o666), "ab") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(f"{path} is no plain file: refused to write to it. Remove it, or choose another folder")
+        file.write(content)
+
+
+def own_folder(path: Path) -> Path:
+    """Make a folder if need be, and return it.
+
+    Raises:
+        OSError: if it cannot be made, or is a link or a file.
+    """
+    refuse_link(path)
+    path.mkdir(exist_ok=True)
+    return path
+
+
+def refuse_link(path: str | os.PathLike[str]) -> None:
+    """Raise OSError if ``path`` is a link, whether or not it leads anywhere.
+
+    A junction, with which Windows links folders, counts as one.
+    """
+    path = Path(path)
+    if path.is_symlink() or (hasattr(path, "is_junction") and path.is_junction()):
+        raise OSError(
+            f"{path} is a link: refused to write through it, since it may lead out of its folder. Remove it, or choose "
+            "another folder"
+        )

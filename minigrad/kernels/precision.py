@@ -1,0 +1,44 @@
+"""Half precision: a formula of several steps is computed in float32, and its result rounded once, as torch does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+FLOAT16, FLOAT32 = np.dtype(np.float16), np.dtype(np.float32)
+
+
+def wide(dtype: Any) -> Any:
+    """The dtype to compute with: float32 for float16, else ``dtype`` itself."""
+    return FLOAT32 if dtype == FLOAT16 else dtype
+
+
+def widened(x: Any) -> Any:
+    """``x`` in the dtype to compute with."""
+    return x.astype(FLOAT32) if x.dtype == FLOAT16 else x
+
+
+def rounded(y: Any, dtype: Any) -> Any:
+    """``y`` in ``dtype``; ``y`` itself if it is already. Beyond the largest number lies ∞."""
+    if y.dtype == dtype:
+        return y
+    with np.errstate(over="ignore"):
+        return y.astype(dtype)
+
+
+def in_float32(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes a kernel compute float16 arrays in float32, and round its results once."""
+
+    @wraps(kernel)
+    def compute(*arguments: Any) -> Any:
+        if not any(getattr(argument, "dtype", None) == FLOAT16 for argument in arguments):
+            return kernel(*arguments)
+        results = kernel(*[widened(argument) if hasattr(argument, "dtype") else argument for argument in arguments])
+        if isinstance(results, tuple):
+            return tuple(None if result is None else rounded(result, FLOAT16) for result in results)
+        return rounded(results, FLOAT16)
+
+    return compute
