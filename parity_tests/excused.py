@@ -1,4 +1,4 @@
-"""Where an operation need not do what torch does with special values, and why: torch itself is not of one mind."""
+"""Where minigrad need not do what torch does with special values or integers, and why."""
 
 from __future__ import annotations
 
@@ -16,7 +16,16 @@ class Excuse(NamedTuple):
     dtypes: tuple[Any, ...] = (np.float64, np.float32, np.float16)
 
 
-EXCUSES: dict[str, Excuse] = {}
+_ADDS_IN_ONE_STEP = "torch's vector loop makes α · y + x in one step, which does not overflow in between"
+_TWO_LOOPS = "torch's vector loop gives NaN where its loop for the last elements gives a remainder"
+
+#: By record.
+EXCUSES: dict[str, Excuse] = {
+    "add.alpha": Excuse(_ADDS_IN_ONE_STEP, ends=True),
+    "div.trunc": Excuse("torch ends the process at the smallest integer / −1", True, dtypes=(np.int32, np.int64)),
+    "remainder": Excuse(_TWO_LOOPS, ends=True),
+    "fmod": Excuse(_TWO_LOOPS, ends=True),
+}
 
 _NONE = Excuse("")
 

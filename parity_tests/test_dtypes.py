@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 from minigrad.testing import OpRecord
 from minigrad.testing import strategies as s
 from minigrad.testing.strategies import Sample
-from parity_tests.excused import WIDER
+from parity_tests.excused import WIDER, excuse_of
 from parity_tests.records import RECORDS
 from parity_tests.test_promotion import same_result_or_error
-from parity_tests.tolerances import FLOAT16
+from parity_tests.tolerances import FLOAT16, FLOAT16_SUMS
+
+#: NumPy warns of what overflows; torch is silent.
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
 INTEGERS = (np.uint8, np.int8, np.int16, np.int32, np.int64, np.bool_)
 each_op = pytest.mark.parametrize("record", RECORDS, ids=repr)
@@ -27,15 +30,16 @@ SETTINGS = settings()
 @settings(max_examples=max(5, SETTINGS.max_examples // 6))
 @given(data=st.data())
 def test_float16_value_and_gradient_equal_torchs(record: OpRecord, data: Any) -> None:
-    record.compare(data.draw(record.samples), np.float16, second=False, may_refuse=True, **FLOAT16._asdict())
+    tolerance = FLOAT16_SUMS if record.sums else FLOAT16
+    record.compare(data.draw(record.samples), np.float16, second=False, may_refuse=True, **tolerance._asdict())
 
 
 def compare_integers(record: OpRecord, sample: Sample, dtype: Any) -> None:
-    """The same values as torch's, or the same refusal; but minigrad may do what torch has no kernel for."""
+    """The same values as torch's, or the same refusal."""
     try:
         record.compare(sample, dtype, second=False, gradient=False, may_refuse=True)
     except AssertionError as error:
-        if "not implemented for '" not in str(error) and WIDER.get(record.name, "\n") not in str(error):
+        if WIDER.get(record.name, "\n") not in str(error):
             raise
 
 
@@ -44,7 +48,8 @@ def compare_integers(record: OpRecord, sample: Sample, dtype: Any) -> None:
 @given(data=st.data())
 def test_integers_and_bools_give_torchs_values_or_its_refusal(record: OpRecord, data: Any) -> None:
     dtype = data.draw(st.sampled_from(INTEGERS))
-    compare_integers(record, data.draw(s.with_integers(record.samples, dtype)), dtype)
+    ends = not excuse_of(record.name, dtype).ends
+    compare_integers(record, data.draw(s.with_integers(record.samples, dtype, ends)), dtype)
 
 
 @pytest.mark.parametrize("record", [record for record in RECORDS if record.elementwise], ids=repr)
@@ -54,7 +59,8 @@ def test_every_combination_of_integers_gives_torchs_values_or_its_refusal(record
     sample = data.draw(record.samples)
     for dtype in INTEGERS:
         near = (0, 1, 2, 3, 7, 100, *(() if np.dtype(dtype).kind in "bu" else (-1, -2, -7, -100)))
-        for values in ({*s.ends_of(dtype), *near}, {*s.ends_of(dtype), *near} - {0}):  # by 0 torch may refuse to divide
+        ends = () if excuse_of(record.name, dtype).ends else s.ends_of(dtype)
+        for values in ({*ends, *near}, {*ends, *near} - {0}):  # by 0 torch may refuse to divide
             arrays = s.every_combination(sorted(values), dtype, len(sample.arrays))
             compare_integers(record, Sample([a[0] for a in arrays], sample.options, sample.constants), dtype)
 
@@ -102,7 +108,6 @@ def _increased(x: Any, number: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", WITH_NUMBERS)
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_tensor_and_any_python_number(name: str) -> None:
     wrong = []
     for dtype, number in product((*INTEGERS, np.float16), NUMBERS):

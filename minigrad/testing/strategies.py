@@ -119,8 +119,8 @@ def with_special_values(draw: Any, samples: st.SearchStrategy[Sample], dtype: An
 
 
 @st.composite
-def with_integers(draw: Any, samples: st.SearchStrategy[Sample], dtype: Any) -> Sample:
-    """The samples with integers (or bools) of ``dtype`` in place of floats; now and then one is an end of the dtype."""
+def with_integers(draw: Any, samples: st.SearchStrategy[Sample], dtype: Any, ends: bool = True) -> Sample:
+    """The samples with integers (or bools) of ``dtype`` in place of floats; if ``ends``, some are ends of the dtype."""
     sample = draw(samples)
     arrays = []
     for a in sample.arrays:
@@ -128,7 +128,7 @@ def with_integers(draw: Any, samples: st.SearchStrategy[Sample], dtype: Any) -> 
             kind = np.dtype(dtype).kind
             whole = a > 0 if kind == "b" else np.rint(np.abs(a) * 4 if kind == "u" else a * 4)
             a = in_strides_of(a, np.asarray(whole).astype(dtype))
-            if a.size and draw(st.booleans()):
+            if ends and a.size and draw(st.booleans()):
                 a.flat[draw(st.integers(0, a.size - 1))] = draw(st.sampled_from(ends_of(dtype)))
         arrays.append(a)
     return Sample(arrays, sample.options, sample.constants)
