@@ -1,21 +1,31 @@
-# Each target does all of its own set-up, in .venv.
+# Each target does all of its own set-up, in .venv, with the Python that the variable names: make test PYTHON=python3.12
 PYTHON ?= python3
 BIN := .venv/bin
-# Tests run in one process a core; BLAS threads of their own would only be in each other's way.
-PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+# Tests run in one process a core; BLAS threads of their own would only be in each other's way. They are handed out one
+# by one, in the order of conftest.py: the longest first, so that no process ends long before the others. conftest.py
+# shows the progress too, in place of pytest's percentages.
+PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxschedchunk 1 -o console_output_style=classic
 
-.PHONY: help train test test-all lint format report bench clean
+.PHONY: help train test test-all test-pythons lint format report bench clean
 
 help:
 	@echo "make train     trains Inception V3 on the pictures that ship with minigrad, into runs/"
 	@echo "make test      installs the reference (torch) and runs the tests"
 	@echo "make test-all  ten times the random examples, all tests on the reference kernels, and on the stand-in device"
+	@echo "make test-pythons  the tests on every Python from 3.11 on that is installed, each in an environment of its own"
 	@echo "make lint      ruff, mypy, and the floors of the architecture"
 	@echo "make report    measures the parity figures anew, into docs/parity.md and README.md"
 	@echo "make bench     steps, layers, overhead, scaling beside torch, into benchmarks/results.json and plots"
 
+# An environment that could not be finished must not be taken for one the next time.
 .venv/bin/python:
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		found=$$($(PYTHON) --version 2>&1) || found="not there"; \
+		echo "minigrad needs Python 3.11 or newer, but $(PYTHON) is $$found." >&2; \
+		echo "Install a newer one (from python.org, with pyenv, or your system's packages) and name it:" >&2; \
+		echo "    make $(or $(MAKECMDGOALS),test) PYTHON=python3.12" >&2; \
+		exit 1; }
+	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
 .venv/train.stamp: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[train]'
@@ -41,6 +51,9 @@ test-all: .venv/test.stamp
 	HYPOTHESIS_PROFILE=thorough $(PYTEST) -m ''
 	MINIGRAD_KERNELS=reference $(PYTEST) -m ''
 	$(PYTEST) --device stand_in
+
+test-pythons:
+	scripts/test_pythons.sh
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .

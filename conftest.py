@@ -1,4 +1,4 @@
-"""Options of the test run."""
+"""Options of the test run, its order, and what a person sees of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,22 @@ from typing import Any
 import pytest
 
 _began = time.monotonic()
+
+#: What takes longest, longest first. Tests are handed out one by one to several processes (`make test`): if a long one
+#: came last, all other processes would wait for it. A name ends anywhere, so it may stand for a file or a test.
+LONGEST = (
+    "tests/test_kill.py",
+    "tests/test_packaging.py",
+    "tests/test_portability.py",
+    "tests/test_examples.py",
+    "parity_tests/test_inception.py",
+    "tests/test_training_options.py",
+    "tests/test_training.py",
+    "tests/test_exchange.py",
+    "parity_tests/test_published_weights.py",
+    "tests/test_workers.py",
+    "tests/test_command_line.py",
+)
 
 
 def pytest_addoption(parser: Any) -> None:
@@ -25,6 +41,9 @@ def pytest_addoption(parser: Any) -> None:
 
 
 def pytest_configure(config: Any) -> None:
+    in_several_processes = getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput")
+    if in_several_processes and config.option.verbose == 0:
+        config.pluginmanager.register(Progress(config))
     chosen = config.getoption("--device")
     if chosen is None:
         return
@@ -39,12 +58,70 @@ def pytest_configure(config: Any) -> None:
 
 
 def pytest_collection_modifyitems(config: Any, items: list[Any]) -> None:
-    """With ``--device`` only tests marked ``device`` run: the others say nothing about one."""
+    """The longest tests come first. With ``--device`` only those marked ``device`` run: others say nothing of it."""
+    items.sort(key=_place)  # which keeps the order of those in one place
     if config.getoption("--device") is None:
         return
     others = [item for item in items if item.get_closest_marker("device") is None]
     config.hook.pytest_deselected(items=others)
     items[:] = [item for item in items if item.get_closest_marker("device") is not None]
+
+
+def _place(item: Any) -> int:
+    """Where in ``LONGEST`` a test is; all others come after."""
+    places = (place for place, name in enumerate(LONGEST) if item.nodeid.startswith(name))
+    return next(places, len(LONGEST))
+
+
+class Progress:
+    """Shows a line every few seconds: `` 40% · 1,200 of 3,000 tests · 2:31``, and every failure at once.
+
+    It takes the place of pytest's dots, one a test, which with several processes say neither how many there are nor
+    which have failed.
+    """
+
+    EVERY = 10.0  # seconds
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+        self.total = self.done = self.failed = 0
+        self.said = time.monotonic()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Any) -> None:
+        """A process has collected the tests, which are the same in each."""
+        self.total = len(ids)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str]:
+        """Count a test as pytest would, but without a letter."""
+        if hasattr(report, "wasxfail"):
+            return "xfailed" if report.skipped else "xpassed", "", ""
+        if report.failed:
+            return "failed" if report.when == "call" else "error", "", ""
+        if report.skipped:
+            return "skipped", "", ""
+        return "passed" if report.when == "call" else "", "", ""
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """A part of a test is over: its preparation, itself, or what it leaves to clear up."""
+        if report.failed:
+            self.failed += 1
+            self.say(f"FAILED {report.nodeid}")
+        if report.when == "teardown":
+            self.done += 1
+            if time.monotonic() - self.said >= self.EVERY or self.done == self.total:
+                self.say()
+
+    def say(self, what: str = "") -> None:
+        """Writes a line."""
+        self.said = time.monotonic()
+        minutes, seconds = divmod(round(self.said - _began), 60)
+        shares = f"{self.done / max(self.total, 1):4.0%} · {self.done:,} of {self.total:,} tests"
+        line = f"{shares} · {minutes}:{seconds:02}" + (f" · {self.failed} failed" if self.failed else "")
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.write_line(f"{line} · {what}" if what else line)
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
     python -m benchmarks [--rounds N] [PART …]
 
-Parts: steps, inference, small, overhead, convolutions, scaling, import, loading,
+Parts: steps, inference, small, overhead, convolutions, rounding, scaling, import, loading,
 profile; and by itself gpu, which needs one. Without any, all; what another run has
 measured before stays in results.json. The two engines run in alternating processes, several rounds; the ratio of a
 round is that of its medians, and what is reported is the median ratio and its range, because machines are shared and
@@ -185,6 +185,13 @@ def convolutions(rounds: int) -> dict[str, Any]:
     return results
 
 
+def rounding(rounds: int) -> dict[str, Any]:
+    """Errors of float32 results."""
+    from benchmarks.rounding import measure
+
+    return measure()
+
+
 def scaling(rounds: int) -> dict[str, Any]:
     """Time and memory as the work grows (one picture of 75 × 75 cannot train: its last maps are single values)."""
     series = {
@@ -272,6 +279,7 @@ PARTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "small": small,
     "overhead": overhead,
     "convolutions": convolutions,
+    "rounding": rounding,
     "scaling": scaling,
     "import": importing,
     "loading": loading,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from minigrad.files import writing
+
 OURS, THEIRS = "#1f77b4", "#ff7f0e"
 
 
@@ -38,7 +40,8 @@ def _convolutions(found: dict[str, Any], path: Path) -> None:
         axis.set_ylabel("milliseconds")
         axis.set_title(f"Convolutions of Inception V3 alone, {name} (logarithmic)")
         axis.legend(fontsize=8)
-    figure.savefig(path, dpi=110)
+    with writing(path) as file:
+        figure.savefig(file, format="png", dpi=110)
     plt.close(figure)
 
 
@@ -61,7 +64,8 @@ def _step(steps: dict[str, Any], profile: dict[str, Any], path: Path) -> None:
         right.tick_params(axis="y", labelsize=7)
         right.set_xlabel("seconds a step")
         right.set_title("minigrad's operations")
-    figure.savefig(path, dpi=110)
+    with writing(path) as file:
+        figure.savefig(file, format="png", dpi=110)
     plt.close(figure)
 
 
@@ -85,5 +89,6 @@ def _scaling(found: dict[str, Any], path: Path) -> None:
             axis.set_xlabel(name)
             axis.set_ylabel(label)
             axis.legend(fontsize=8)
-    figure.savefig(path, dpi=110)
+    with writing(path) as file:
+        figure.savefig(file, format="png", dpi=110)
     plt.close(figure)

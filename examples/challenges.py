@@ -22,6 +22,7 @@ from inception.figures import new_figure
 from minigrad import nn, optim
 from minigrad.data.datasets import Digits
 from minigrad.extras import ensure_installed
+from minigrad.files import writing
 
 
 def digits(train: bool, count: int) -> tuple[Any, Any]:
@@ -122,7 +123,8 @@ def main(arguments: list[str] | None = None) -> tuple[dict[str, list[float]], ..
         axes.legend(fontsize=8)
         axes.grid(alpha=0.3)
     options.output.mkdir(parents=True, exist_ok=True)
-    figure.savefig(options.output / "challenges.png", dpi=100)
+    with writing(options.output / "challenges.png") as file:
+        figure.savefig(file, dpi=100)
     print(f"  {options.output / 'challenges.png'}")
     return results
 

@@ -22,6 +22,7 @@ from inception.figures import new_figure
 from minigrad import nn, optim
 from minigrad.data.datasets import Digits
 from minigrad.extras import ensure_installed
+from minigrad.files import writing
 
 Loss = Callable[[np.ndarray], float]
 
@@ -112,7 +113,8 @@ def main(arguments: list[str] | None = None) -> list[float]:
     )
     right.set_ylabel(f"{shares[1]:.0%} of the walk")
     options.output.mkdir(parents=True, exist_ok=True)
-    figure.savefig(options.output / "surface.png", dpi=100, bbox_inches="tight")
+    with writing(options.output / "surface.png") as file:
+        figure.savefig(file, dpi=100, bbox_inches="tight")
     print(f"  {options.output / 'surface.png'}")
     return [loss(walk[0]), loss(walk[-1]), deep(path[0]), deep(path[-1])]
 

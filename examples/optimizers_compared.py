@@ -21,6 +21,7 @@ from minigrad import nn, optim
 from minigrad.data import DataLoader, TensorDataset
 from minigrad.data.datasets import Digits
 from minigrad.extras import ensure_installed
+from minigrad.files import writing
 
 Make = Callable[[Any, float], optim.Optimizer]
 #: The optimiser, its learning rate on the surface, and that for the network.
@@ -105,7 +106,8 @@ def main(arguments: list[str] | None = None) -> dict[str, tuple[float, float]]:
     for axes in (surface, curves):
         axes.legend(fontsize=8)
     options.output.mkdir(parents=True, exist_ok=True)
-    figure.savefig(options.output / "optimizers.png", dpi=100)
+    with writing(options.output / "optimizers.png") as file:
+        figure.savefig(file, dpi=100)
     print(f"  {options.output / 'optimizers.png'}")
     return results
 

@@ -20,6 +20,7 @@ from minigrad import nn, optim
 from minigrad.data import DataLoader, Dataset
 from minigrad.data.datasets import embedded_clothing
 from minigrad.extras import ensure_installed
+from minigrad.files import writing
 
 SIZE = 56  # of the canvas; the clothing is 28 x 28
 
@@ -94,7 +95,8 @@ def main(arguments: list[str] | None = None) -> float:
             x, y = ((point[i].numpy() + 1) * SIZE / 2).tolist()
             axes.plot(x, y, mark, color=colour, markersize=10, markeredgewidth=2)
         axes.axis("off")
-    figure.savefig(options.output / "points.png", dpi=100)
+    with writing(options.output / "points.png") as file:
+        figure.savefig(file, dpi=100)
     print(f"  {options.output / 'points.png'}")
     return pixels
 

@@ -21,6 +21,7 @@ from minigrad import nn, optim
 from minigrad.data import DataLoader
 from minigrad.data.datasets import TextFolder, Vocabulary
 from minigrad.extras import ensure_installed
+from minigrad.files import writing
 
 GOOD = "wonderful moving brilliant touching funny superb charming clever honest gripping warm"
 BAD = "boring awful clumsy predictable dull tedious flat pointless shallow noisy forgettable"
@@ -109,7 +110,8 @@ def main(arguments: list[str] | None = None) -> float:
         axes.plot(range(1, len(curve) + 1), curve, label=name)
     axes.set(xlabel="epoch", title="Reviews, by the mean of their words' vectors")
     axes.legend()
-    figure.savefig(options.output / "curves.png", dpi=100)
+    with writing(options.output / "curves.png") as file:
+        figure.savefig(file, dpi=100)
     print(f"  {options.output / 'curves.png'}")
     return curves["test accuracy"][-1]
 

@@ -24,6 +24,7 @@ from minigrad import nn, optim
 from minigrad.data import DataLoader, TensorDataset
 from minigrad.data.datasets import embedded_clothing
 from minigrad.extras import ensure_installed
+from minigrad.files import writing
 
 NEW = (0, 3, 6)  # T-shirt, dress and shirt
 KNOWN = tuple(label for label in range(10) if label not in NEW)
@@ -122,7 +123,8 @@ def main(arguments: list[str] | None = None) -> tuple[float, float]:
         title=f"T-shirt, dress or shirt, from {options.pictures} pictures of each",
     )
     axes.legend()
-    figure.savefig(options.output / "curves.png", dpi=100)
+    with writing(options.output / "curves.png") as file:
+        figure.savefig(file, dpi=100)
     print(f"  {options.output / 'curves.png'}")
     return curves["frozen features, new head"][-1], curves["from scratch"][-1]
 

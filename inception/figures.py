@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.extras import require
-from minigrad.files import write_atomically
+from minigrad.files import writing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,9 +28,8 @@ def new_figure(**options: Any) -> Figure:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=110)
-    write_atomically(path, content.getvalue())
+    with writing(path) as file:
+        figure.savefig(file, format="png", dpi=110)
 
 
 def draw_curves(records: Sequence[dict[str, Any]], path: Path) -> None:

@@ -225,7 +225,7 @@ class Training:
         """Takes up a checkpoint.
 
         Raises:
-            CheckpointError: if it is of another architecture, or of other data.
+            CheckpointError: if it is of another architecture, or of other data, or the optimizer cannot take it up.
         """
         position = tree["position"]
         if position["steps_per_epoch"] != self.steps_per_epoch:
@@ -238,7 +238,10 @@ class Training:
         switch = self.recipe.sgd_after
         if switch is not None and (self.epoch > switch or (self.epoch == switch and self.step > 0)):
             self._change_over()
-        self.optimizer.load_state_dict(tree["optimizer"])
+        try:
+            self.optimizer.load_state_dict(tree["optimizer"])
+        except ValueError as error:
+            raise checkpoint.CheckpointError(f"{path}: {error}") from None
         if self.scheduler is not None:
             self.scheduler.load_state_dict(tree["scheduler"])
         if self.ema is not None:

@@ -105,6 +105,8 @@ def grad(
         if found is None and materialize_grads:
             found = wrap(np.zeros_like(tensor.array))
             found._requires_grad = create_graph  # zero is the derivative's derivative too, of any order
+        elif found is not None and has_overlap(found.array):  # a sum's gradient, one number for all elements
+            found = found.clone()
         if found is None and not allow_unused:
             raise RuntimeError(
                 f"One of the differentiated Tensors appears to not have been used in the graph: input {i}. "

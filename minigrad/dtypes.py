@@ -8,6 +8,7 @@ with ``float32`` is ``float32``, and a Python number never raises a tensor's pre
 from __future__ import annotations
 
 import builtins
+import math
 from typing import Any
 
 import numpy as np
@@ -113,26 +114,33 @@ def element_of(value: Any, dtype: DType) -> Any:
     """
     if dtype.kind == "b":
         return dtype.type(builtins.bool(value))
-    if not in_range(np.asarray(value), dtype):
-        raise RuntimeError(f"value cannot be converted to type {dtype} without overflow: {value}")
-    if dtype.kind == "f":
+    if dtype == float16:
         with np.errstate(over="ignore"):
             return dtype.type(value)
-    return np.int64(builtins.int(value)).astype(dtype)
+    lowest, highest = _RANGES[dtype]
+    if dtype.kind == "f":
+        if not lowest <= value <= highest and math.isfinite(value):
+            raise RuntimeError(f"value cannot be converted to type {dtype} without overflow: {value}")
+        return dtype.type(value)
+    if dtype.kind == "u" and isinstance(value, builtins.int):
+        lowest = -highest
+    if not lowest <= value <= highest:  # nor is a NaN
+        raise RuntimeError(f"value cannot be converted to type {dtype} without overflow: {value}")
+    return dtype.type(builtins.int(value) % (highest + 1) if value < 0 and dtype.kind == "u" else builtins.int(value))
 
 
 def in_range(values: np.ndarray, dtype: DType) -> builtins.bool:
-    """Whether ``dtype``, which is not bool, can hold all numbers of an array, but for their fractions."""
-    if dtype.kind != "f":
-        limits = np.iinfo(dtype)
-        lowest = -limits.max if dtype.kind == "u" and values.dtype.kind != "f" else limits.min
-        return builtins.bool(np.all((values >= lowest) & (values <= limits.max)))  # a NaN is not
-    if dtype == float16:
-        return True
-    finite = np.abs(values) <= builtins.float(np.finfo(dtype).max)
-    return builtins.bool(np.all(finite | (np.abs(values) == np.inf) | (values != values)))
+    """Whether an integer dtype can hold all numbers of an array, but for their fractions, as :func:`element_of`."""
+    lowest, highest = _RANGES[dtype]
+    if dtype.kind == "u" and values.dtype.kind != "f":
+        lowest = -highest
+    return builtins.bool(np.all((values >= lowest) & (values <= highest)))
 
 
+_RANGES: dict[DType, tuple[Any, Any]] = {
+    **{d: (builtins.int(np.iinfo(d).min), builtins.int(np.iinfo(d).max)) for d in _SUPPORTED if d.kind in "iu"},
+    **{d: (builtins.float(np.finfo(d).min), builtins.float(np.finfo(d).max)) for d in _SUPPORTED if d.kind == "f"},
+}
 _CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 

@@ -18,10 +18,17 @@ PARTIAL = ".*.partial"  # the names of files that are being written, for glob
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a whole file or nothing: a temporary file beside it, synced to disk, then renamed over it.
+    """Write a whole file or nothing; see :func:`writing`."""
+    with writing(path) as file:
+        file.write(content)
 
-    A crash at any moment leaves either the old file or the new one, never a part of one. A link at ``path`` is
-    replaced; what it points to is not touched.
+
+@contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Give a file to write to, which becomes ``path`` in the end: it is synced to disk, then renamed.
+
+    A crash or an error at any moment leaves either the old file or the new one, never a part of one. A link at
+    ``path`` is replaced; what it points to is not touched.
 
     Raises:
         OSError: if the file cannot be written; what was there before is unchanged.
@@ -29,7 +36,7 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     path = Path(path)
     try:
         with _temporary(path) as (file, temporary):
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
             file.close()  # Windows renames no open file

@@ -14,6 +14,7 @@ import time
 import traceback
 import weakref
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -33,11 +34,20 @@ from minigrad.inplace import (
 
 
 class RemovableHandle:
-    """What ``register_hook`` returns: ``remove()`` takes the hook off again."""
+    """What ``register_hook`` returns: ``remove()``, or the end of a ``with`` block, takes the hook off again."""
+
+    _numbers = count()  # never the same again: a second ``remove()`` must not take off a later hook
 
     def __init__(self, hooks: dict[int, Callable[..., Any]], hook: Callable[..., Any]) -> None:
-        self._hooks, self._key = hooks, max(hooks, default=-1) + 1
+        self._hooks = hooks
+        self._key = next(number for number in RemovableHandle._numbers if number not in hooks)
         hooks[self._key] = hook
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
 
     def remove(self) -> None:
         """Removes the hook; a second call does nothing."""

@@ -7,6 +7,7 @@ an ``if`` in the model is exported as it went with the example; only the number 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -170,7 +171,8 @@ def _conv(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
 
 
 def _scale_channels(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
-    x, factor, offset = arrays
+    x, centre, factor, offset = arrays
+    offset = offset - centre * factor
     shape = (-1, *(1,) * (x.ndim - 2))
     product = graph.emit("Mul", [graph.name(x), graph.name(np.reshape(factor, shape), x)])
     y = graph.emit("Add", [product, graph.name(np.reshape(offset, shape), x)])
@@ -194,6 +196,24 @@ def _avg_pool(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
 def _sum(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
     axes = graph.name(np.array(node.dims, np.int64))
     return graph.emit("ReduceSum", [graph.name(arrays[0]), axes], keepdims=int(node.keepdim))
+
+
+def _mean(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+    return graph.emit("ReduceMean", [graph.name(arrays[0])], axes=list(node.dims), keepdims=int(node.keepdim))
+
+
+def _silu(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+    x = graph.name(arrays[0])
+    return graph.emit("Mul", [x, graph.emit("Sigmoid", [x])])
+
+
+def _gelu_tanh(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+    x, like = graph.name(arrays[0]), arrays[0]
+    cube = graph.emit("Mul", [graph.emit("Mul", [x, x]), x])
+    bent = graph.emit("Add", [x, graph.emit("Mul", [cube, graph.name(0.044715, like)])])
+    t = graph.emit("Tanh", [graph.emit("Mul", [bent, graph.name(math.sqrt(2 / math.pi), like)])])
+    share = graph.emit("Mul", [graph.emit("Add", [t, graph.name(1.0, like)]), graph.name(0.5, like)])
+    return graph.emit("Mul", [x, share])
 
 
 def _reshape(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
@@ -238,6 +258,9 @@ TRANSLATIONS: dict[str, Callable[[_Graph, Any, Sequence[Any]], str]] = {
     "MaxPool2d": _max_pool,
     "AvgPool2d": _avg_pool,
     "Sum": _sum,
+    "Mean": _mean,
+    "Silu": _silu,
+    "GeluTanh": _gelu_tanh,
     "Reshape": _reshape,
     "Permute": _permute,
     "Linear": _linear,

@@ -16,6 +16,7 @@ from minigrad.device import device, device_of, get_default_device, is_on, pinned
 from minigrad.function import TensorBase, tensor_class, wrap
 from minigrad.grad_mode import is_grad_enabled
 from minigrad.inplace import history_changed, is_view
+from minigrad.kernels.precision import rounded
 from minigrad.random import default_generator
 
 
@@ -23,7 +24,7 @@ def _in_place(function: Any) -> Any:
     """The method that stores ``function(self, …)`` in the memory of ``self``."""
 
     def method(self: Any, *args: Any, **options: Any) -> Any:
-        recorded = self._requires_grad and is_grad_enabled()
+        recorded = is_grad_enabled() and any(isinstance(x, TensorBase) and x._requires_grad for x in (self, *args))
         # Backward may need the values that are about to be overwritten.
         return self._write(function(self.clone() if recorded else self, *args, **options))
 
@@ -633,14 +634,52 @@ def as_array(data: Any, dtype: Any = None) -> np.ndarray:
     """
     if isinstance(data, Tensor):
         return np.array(to_host(data.array), dtype=None if dtype is None else dtypes.as_dtype(dtype))
-    array = np.array(data if isinstance(data, np.ndarray | np.generic) else _without_tensors(data))
-    _refuse_no_numbers(data, array)
     if isinstance(data, np.ndarray | np.generic):
-        return array.astype(dtypes.as_dtype(array.dtype if dtype is None else dtype))
-    chosen = _dtype_of_nested(data, array) if dtype is None else dtypes.as_dtype(dtype)
+        array = np.array(data)
+        _refuse_no_numbers(data, array)
+        return rounded(array, dtypes.as_dtype(array.dtype if dtype is None else dtype))
+    own = _dtypes_in(data)
+    array = np.array(_without_tensors(data) if own else data)
+    _refuse_no_numbers(data, array)
+    chosen = dtypes.as_dtype(dtype) if dtype is not None else _dtype_of_nested(array, own)
     if chosen.kind in "iu" and array.dtype.kind in "iuf" and not dtypes.in_range(array, chosen):
         raise RuntimeError(f"a value cannot be converted to type {chosen} without overflow")
-    return array.astype(chosen)
+    return rounded(array, chosen)
+
+
+def _dtypes_in(data: Any) -> set[dtypes.DType]:
+    """The dtypes of the arrays, NumPy numbers and tensors in nested lists; with them, those of Python's numbers."""
+    found: set[dtypes.DType] = set()
+    python: set[type] = set()
+    level: Any = [data]
+    while kinds := set(map(type, level)):
+        python |= kinds & _NUMBERS
+        if kinds <= _NUMBERS:  # most lists end here
+            break
+        found.update(item.dtype for item in level if isinstance(item, Tensor | np.ndarray | np.generic))
+        level = [item for items in level if type(items) in _LISTS for item in items]
+    return found | {dtypes.dtype_of_scalar(kind()) for kind in python} if found else found
+
+
+def _dtype_of_nested(array: np.ndarray, own: set[dtypes.DType]) -> dtypes.DType:
+    """The dtype that holds all of the nested lists that became ``array``, with ``own`` from :func:`_dtypes_in`.
+
+    NumPy's choice differs from torch's in one case: to NumPy a Python float is a float64.
+    """
+    if array.dtype != np.float64:
+        return dtypes.as_dtype(array.dtype)  # raises for complex numbers
+    return reduce(dtypes.promote_types, own) if own else dtypes.get_default_dtype()
+
+
+_NUMBERS: set[type] = {float, int, bool}
+_LISTS: set[type] = {list, tuple}
+
+
+def _without_tensors(data: Any) -> Any:
+    """Nested lists with arrays in place of tensors."""
+    if type(data) in _LISTS:
+        return [_without_tensors(item) for item in data]
+    return to_host(data.array) if isinstance(data, Tensor) else data
 
 
 def _refuse_no_numbers(data: Any, array: np.ndarray) -> None:
@@ -650,36 +689,6 @@ def _refuse_no_numbers(data: Any, array: np.ndarray) -> None:
     if array.dtype.kind == "O":
         other = TypeError if isinstance(data, np.ndarray) else RuntimeError
         raise other(f"Could not infer dtype of {type(array.reshape(-1)[0] if array.size else data).__name__}")
-
-
-def _without_tensors(data: Any) -> Any:
-    """Nested lists with arrays in place of tensors."""
-    if isinstance(data, list | tuple) and not set(map(type, data)) <= _NUMBERS:
-        return [_without_tensors(item) for item in data]
-    return to_host(data.array) if isinstance(data, Tensor) else data
-
-
-def _dtype_of_nested(data: Any, array: np.ndarray) -> dtypes.DType:
-    """The dtype that holds all of ``data``, which is ``array`` by NumPy's choice.
-
-    That differs from torch's in one case: to NumPy a Python float is a float64.
-    """
-    if array.dtype != np.float64:
-        return dtypes.as_dtype(array.dtype)  # raises for complex numbers
-    found: set[dtypes.DType] = set()
-    level = [data]
-    while level:
-        for kind in set(map(type, level)):
-            if kind in _NUMBERS:
-                found.add(dtypes.dtype_of_scalar(kind()))
-        if set(map(type, level)) <= _NUMBERS:
-            break
-        found.update(item.dtype for item in level if isinstance(item, Tensor | np.ndarray | np.generic))
-        level = [item for items in level if isinstance(items, list | tuple) for item in items]
-    return reduce(dtypes.promote_types, found, dtypes.bool) if found else dtypes.get_default_dtype()
-
-
-_NUMBERS = {float, int, bool}
 
 
 def _legacy_dtype(data: Any) -> Any:

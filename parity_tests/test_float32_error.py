@@ -1,69 +1,58 @@
-"""In float32 the kernels round no worse than torch's own: both are held against float64."""
+"""In float32 the kernels round no worse than the lengths of their sums allow.
+
+A sum of n products of random signs, added one after another, is wrong by
+
+        0.39 · u · √(n / 2)        of its size, as a root mean square,                                         u = 2⁻²⁴
+
+since each of the n additions rounds a partial sum, which has grown as √i after i terms, by 0.39 · u of its size: a
+rounding error is evenly distributed within half a unit in the last place on either side. Kernels do better. They add
+*chains* of L products, and then what the chains come to, which makes an error of 0.39 · u · √((L + n/L) / 2).
+
+``benchmarks rounding`` has the errors beside torch's.
+"""
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-import minigrad
+from benchmarks.rounding import CASES, Case, errors
+from minigrad import kernels
 
-#: How much larger our error may be, as a root mean square: rounding differs by machine and by the order of sums.
-WORSE = 1.25
-
-Call = Callable[[Any, Any, list[Any]], Any]
-
-
-def _conv(**options: Any) -> Call:
-    return lambda m, F, x: F.conv2d(x[0], x[1], **options)
+UNIT = 2.0**-24  # half the distance from 1 to the next number
+ROUNDING = 0.39  # of UNIT: the root mean square of the error of one rounding
+#: Products that are added one after another: by our kernels, and by the matrix products of BLAS (OpenBLAS: up to 448).
+CHAIN = 64 if kernels.compiles() else 512
+MARGIN = 1.25  # for what is no sum of random signs, and for chance
+SINGLE_STEPS = 4  # roundings beside those of sums: of a mean, a product, a factor, the result
 
 
-#: A call, and the shapes of what it takes: sums of 800 to 20,000 terms, in all the ways that the kernels have.
-CASES: dict[str, tuple[Call, list[tuple[int, ...]]]] = {
-    "conv2d by places": (_conv(padding=1), [(32, 96, 7, 7), (64, 96, 3, 3)]),
-    "conv2d by rows": (_conv(padding=(0, 3)), [(8, 128, 17, 17), (96, 128, 1, 7)]),
-    "conv2d over the ends of rows": (_conv(padding=1), [(3, 96, 13, 13), (64, 96, 3, 3)]),
-    "conv2d along long rows": (_conv(padding=1), [(2, 64, 6, 300), (32, 64, 3, 3)]),
-    "conv2d with stride": (_conv(stride=2), [(8, 96, 19, 19), (64, 96, 3, 3)]),
-    "conv2d of few positions": (_conv(), [(32, 1280, 1, 1), (192, 1280, 1, 1)]),
-    "conv2d of points": (_conv(), [(8, 768, 9, 9), (128, 768, 1, 1)]),
-    "linear": (lambda m, F, x: F.linear(x[0], x[1]), [(64, 1024), (512, 1024)]),
-    "batch_norm": (
-        lambda m, F, x: F.relu(F.batch_norm(x[0] + 3, None, None, x[1], x[2], training=True), inplace=True),
-        [(32, 16, 25, 25), (16,), (16,)],
-    ),
-    "avg_pool2d": (lambda m, F, x: F.avg_pool2d(x[0], 3, 1, 1), [(8, 32, 17, 17)]),
-}
-
-
-def _results(library: Any, call: Call, arrays: list[np.ndarray], cotangent: np.ndarray | None) -> list[np.ndarray]:
-    """The value, and the gradient of each input."""
-    inputs = [library.tensor(a, requires_grad=True) for a in arrays]
-    y = call(library, library.nn.functional, inputs)
-    if cotangent is None:
-        return [y.detach().numpy()]
-    y.backward(library.tensor(cotangent))
-    return [y.detach().numpy(), *(x.grad.numpy() for x in inputs)]
+def allowed(terms: int) -> float:
+    """Return the error of a sum of so many terms in chains, and of a few single steps."""
+    chain = min(terms, CHAIN)
+    return MARGIN * ROUNDING * UNIT * math.sqrt((chain + terms / chain) / 2 + SINGLE_STEPS)
 
 
 @pytest.mark.skipif(
     os.environ.get("MINIGRAD_KERNELS") == "reference",
     reason="the reference kernels are the specification, written to be read: they round as NumPy's sums do",
 )
-@pytest.mark.parametrize(("call", "shapes"), CASES.values(), ids=CASES)
-def test_error_in_float32_is_no_worse_than_torchs(call: Call, shapes: list[tuple[int, ...]]) -> None:
-    random = np.random.default_rng(0)
-    exact = [random.standard_normal(shape).astype(np.float32).astype(np.float64) for shape in shapes]
-    shape = _results(torch, call, exact, None)[0].shape
-    cotangent = random.standard_normal(shape).astype(np.float32)
-    single = [a.astype(np.float32) for a in exact]
-    truth = _results(torch, call, exact, cotangent.astype(np.float64))
-    ours, theirs = (_results(library, call, single, cotangent) for library in (minigrad, torch))
-    for what, a, b, t in zip(("value", *map("gradient {}".format, range(9))), ours, theirs, truth, strict=False):
-        scale = np.sqrt(np.mean(t**2))
-        error, allowed = (np.sqrt(np.mean((result - t) ** 2)) / scale for result in (a, b))
-        assert error <= WORSE * allowed + 1e-8, f"{what}: error {error:.2e}, torch's {allowed:.2e}"
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_error_in_float32_is_no_larger_than_chains_of_additions_allow(case: Case) -> None:
+    found = [ours for ours, _ in errors(case)]
+    assert len(found) == len(case.terms)
+    for number, (error, terms) in enumerate(zip(found, case.terms, strict=True)):
+        what = f"gradient {number - 1}" if number else "value"
+        assert error <= allowed(terms), f"{what}: error {error:.2e}, allowed {allowed(terms):.2e}"
+
+
+@pytest.mark.parametrize("terms", sorted({n for case in CASES.values() for n in case.terms if n > 2 * CHAIN}))
+def test_sums_that_add_one_term_after_another_would_not_be_allowed(terms: int) -> None:
+    products = np.random.default_rng(0).standard_normal((2, 400, terms), np.float32).prod(axis=0)
+    one_by_one, exact = np.cumsum(products, axis=1)[:, -1], products.sum(axis=1, dtype=np.float64)
+    error = math.sqrt(np.mean((one_by_one - exact) ** 2) / np.mean(exact**2))
+    assert error > allowed(terms)
+    assert error == pytest.approx(ROUNDING * UNIT * math.sqrt(terms / 2), rel=0.25)  # as the formula says

@@ -6,14 +6,22 @@ import copy
 import pickle
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
 
 import minigrad
+from minigrad.nn import averaging
 
 LIBRARIES = (minigrad, torch)
+
+
+class Pair(NamedTuple):
+    """Two tensors."""
+
+    first: Any
+    second: Any
 
 
 def outcome(call: Callable[[Any], Any], library: Any) -> Any:
@@ -370,7 +378,125 @@ def _shown_over_several_lines(m: Any) -> Any:
     return str(net), str(Shown())
 
 
+def _hooks_removed_twice(m: Any) -> Any:
+    module, x, seen = m.nn.ReLU(), m.ones(2, requires_grad=True), []
+    for register in (module.register_forward_hook, x.register_hook):
+        first = register(lambda *_: seen.append("first"))
+        first.remove()
+        register(lambda *_: seen.append("second"))
+        first.remove()  # must not take off the second
+    module(x).sum().backward()
+    with module.register_forward_hook(lambda *_: seen.append("inside")):
+        module(x)
+    module(x)
+    return seen
+
+
+def _hooks_changed_while_they_run(m: Any) -> Any:
+    module, seen, handles = m.nn.ReLU(), [], []
+
+    def first(*_: Any) -> None:
+        seen.append(1)
+        handles[0].remove()
+        handles[1].remove()
+        module.register_forward_hook(lambda *_: seen.append(3))
+
+    handles.append(module.register_forward_hook(first))
+    handles.append(module.register_forward_hook(lambda *_: seen.append(2)))
+    module(m.ones(1))
+    module(m.ones(1))
+    return seen
+
+
+def _backward_hook_of_a_named_tuple(m: Any) -> Any:
+    class Two(m.nn.Module):  # type: ignore[misc]
+        def forward(self, x: Any) -> Any:
+            return Pair(x * 2, x * 3)
+
+    module, seen, x = Two(), [], m.ones(2, requires_grad=True)
+    module.register_full_backward_hook(lambda _, given, taken: seen.append([g.tolist() for g in (*given, *taken)]))
+    y = module(x)
+    (y.first + y.second).sum().backward()
+    return type(y).__name__, seen, x.grad.tolist()
+
+
+def _pre_hook_with_keywords(m: Any, result: Any) -> Any:
+    class Scaled(m.nn.Module):  # type: ignore[misc]
+        def forward(self, x: Any, by: float = 2.0) -> Any:
+            return x * by
+
+    module = Scaled()
+    module.register_forward_pre_hook(lambda _, args, kwargs: result(args, kwargs), with_kwargs=True)
+    return module(m.ones(1)).tolist()
+
+
+def _batch_norm(m: Any, change: Callable[[Any], Any], training: bool) -> Any:
+    norm, x = m.nn.BatchNorm1d(2), m.tensor([[1.0, 2.0], [5.0, 6.0]])
+    norm.running_mean.add_(3)
+    change(norm)
+    y = norm.train(training)(x)
+    return [None if t is None else [round(v, 4) for v in t.flatten().tolist()] for t in (y, *norm.buffers())]
+
+
+def _reset(m: Any, make: Callable[[Any], Any]) -> Any:
+    module = make(m.nn)
+    for tensor in (*module.parameters(), *module.buffers()):
+        tensor.detach().fill_(7)
+    module.reset_parameters()
+    return [tensor.flatten().tolist() for tensor in (*module.parameters(), *module.buffers())]
+
+
+def _averaged_buffers(m: Any) -> Any:
+    swa = torch.optim.swa_utils if m is torch else averaging
+    model = m.nn.BatchNorm1d(1)
+    average = swa.AveragedModel(model, use_buffers=True)
+    for step in range(4):
+        model.running_mean.add_(step)
+        model.num_batches_tracked.add_(step * step)
+        average.update_parameters(model)
+    return [buffer.tolist() for buffer in average.buffers()], list(average.state_dict())
+
+
+def _leave_out_the_statistics(norm: Any) -> None:
+    norm.running_mean = norm.running_var = None
+
+
+def _stop_tracking(norm: Any) -> None:
+    norm.track_running_stats = False
+
+
+def _stop_counting(norm: Any) -> None:
+    norm.num_batches_tracked = None
+
+
+def _filled(m: Any, *shape: int, **options: Any) -> Any:
+    return tuple(m.nn.init.kaiming_uniform_(m.zeros(*shape), **options).shape)
+
+
 SITUATIONS: dict[str, Callable[[Any], Any]] = {
+    "batch norm that stops tracking": lambda m: _batch_norm(m, _stop_tracking, True),
+    "batch norm that stopped tracking, evaluated": lambda m: _batch_norm(m, _stop_tracking, False),
+    "batch norm without statistics": lambda m: _batch_norm(m, _leave_out_the_statistics, True),
+    "batch norm without statistics, evaluated": lambda m: _batch_norm(m, _leave_out_the_statistics, False),
+    "batch norm without a count": lambda m: _batch_norm(m, _stop_counting, True),
+    "batch norm with new statistics": lambda m: _batch_norm(m, lambda norm: norm.reset_running_stats(), False),
+    "reset BatchNorm2d": lambda m: _reset(m, lambda nn: nn.BatchNorm2d(2)),
+    "reset LayerNorm": lambda m: _reset(m, lambda nn: nn.LayerNorm(2)),
+    "reset GroupNorm": lambda m: _reset(m, lambda nn: nn.GroupNorm(1, 2)),
+    "reset InstanceNorm2d": lambda m: _reset(m, lambda nn: nn.InstanceNorm2d(2, affine=True)),
+    "averaged buffers": _averaged_buffers,
+    "embedding with every option": lambda m: str(m.nn.Embedding(3, 2, 1, 2.0, 1.0, True)),
+    "gains": lambda m: [m.nn.init.calculate_gain(name) for name in ("selu", "conv1d", "conv_transpose2d", "tanh")],
+    "gain of no number": lambda m: m.nn.init.calculate_gain("leaky_relu", "steep"),
+    "initial values for nothing": lambda m: (_filled(m, 3, 0), _filled(m, 0, 3), _filled(m, 0)),
+    "initial values for integers": lambda m: m.nn.init.normal_(m.zeros(2, dtype=m.int64)),
+    "a negative deviation": lambda m: m.nn.init.normal_(m.zeros(2), 0.0, -1.0),
+    "hooks removed twice": _hooks_removed_twice,
+    "hooks changed while they run": _hooks_changed_while_they_run,
+    "backward hook of a named tuple": _backward_hook_of_a_named_tuple,
+    "pre-hook that gives keywords": lambda m: _pre_hook_with_keywords(m, lambda args, kwargs: (args, {"by": 5.0})),
+    "pre-hook that gives arguments only": lambda m: _pre_hook_with_keywords(m, lambda args, kwargs: args),
+    "pre-hook that gives a list": lambda m: _pre_hook_with_keywords(m, lambda args, kwargs: [args, kwargs]),
     "a layer called forward": _clash,
     "repeated layers are shown once": _repeated,
     "a module with a train of its own": _with_a_train_of_its_own,
@@ -427,6 +553,7 @@ SITUATIONS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Initializing zero-element")
 @pytest.mark.parametrize("call", SITUATIONS.values(), ids=SITUATIONS)
 def test_changed_modules_behave_as_torchs_do(call: Any) -> None:
     ours, theirs = (outcome(call, library) for library in LIBRARIES)

@@ -165,6 +165,56 @@ def test_named_parameters_and_a_tensor_as_learning_rate_are_taken() -> None:
 
 
 @pytest.mark.device
+@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_groups_and_gradients_are_kept_as_torch_keeps_them(make: Any) -> None:
+    torchs_own = {"foreach", "fused", "capturable", "differentiable"}
+    found = []
+    for m in (minigrad, torch):
+        moved, still, empty = (
+            m.ones(2, requires_grad=True),
+            m.ones(2, requires_grad=True),
+            m.ones(0, requires_grad=True),
+        )
+        optimizer = make(
+            m.optim, [{"params": (p for p in [moved, still])}, {"params": []}, {"lr": 0.5, "params": empty}]
+        )
+        (moved * moved).sum().backward()
+        empty.sum().backward()
+        optimizer.step()
+        gradient = moved.grad
+        optimizer.zero_grad(set_to_none=False)
+        kept = moved.grad is gradient, gradient.tolist(), still.grad
+        optimizer.zero_grad()
+        groups = [{name for name in group if name not in torchs_own} for group in optimizer.param_groups]
+        state = optimizer.state_dict()
+        numbers = sorted(state["state"]), [group["params"] for group in state["param_groups"]]
+        found.append((kept, moved.grad, still.tolist(), groups, list(optimizer.param_groups[0])[:2], numbers))
+    assert found[0] == found[1]
+
+
+@pytest.mark.device
+def test_betas_that_are_tensors_are_numbers() -> None:
+    x = minigrad.ones(2, requires_grad=True)
+    optimizer = optim.Adam([x], betas=(minigrad.tensor(0.5), minigrad.tensor(0.75)))
+    assert optimizer.param_groups[0]["betas"] == (0.5, 0.75)
+    x.sum().backward()
+    optimizer.step()
+    assert x.tolist() == pytest.approx([0.999, 0.999])
+
+
+@pytest.mark.device
+def test_a_replaced_parameter_keeps_its_number() -> None:
+    numbers = []
+    for m in (minigrad, torch):
+        net = m.nn.Sequential(m.nn.Linear(2, 3), m.nn.Linear(3, 1))
+        net[0].weight = m.nn.Parameter(m.zeros(3, 2))
+        net[1] = m.nn.Linear(3, 4)
+        optimizer = m.optim.SGD(net.parameters(), lr=0.1)
+        numbers.append([tuple(p.shape) for p in optimizer.param_groups[0]["params"]])
+    assert numbers[0] == numbers[1] == [(3, 2), (3,), (4, 3), (4,)]
+
+
+@pytest.mark.device
 def test_a_parameter_twice_in_a_group_is_warned_about() -> None:
     x = minigrad.zeros(2, requires_grad=True)
     with pytest.warns(UserWarning, match="duplicate"):
@@ -462,6 +512,14 @@ ERRORS: dict[str, Callable[[Any, Any], Any]] = {
     "some without names": lambda m, x: m.SGD([("x", x), x], lr=1),
     "groups without names": lambda m, x: m.SGD([{"params": [("x", x)]}, {"params": [x * 1]}], lr=1),
     "rate of two elements": lambda m, x: m.SGD([x], lr=x),
+    "a set as a group": lambda m, x: m.SGD([{"params": {x}}], lr=1),
+    "a dict for the groups": lambda m, x: m.SGD({"params": [x]}, lr=1),
+    "a group that is no dict": lambda m, x: m.SGD([x], lr=1).add_param_group([x * 1]),
+    "a group without parameters": lambda m, x: m.SGD([{"lr": 1}], lr=1),
+    "a parameter again": lambda m, x: m.SGD([x], lr=1).add_param_group({"params": [x]}),
+    "a parameter and a group": lambda m, x: m.SGD([x, {"params": [x]}], lr=1),
+    "one beta a tensor": lambda m, x: m.Adam([x], betas=(0.9, x.sum())),
+    "the other beta a tensor": lambda m, x: m.AdamW([x], betas=(x.sum(), 0.9)),
     "schedules of another optimizer": lambda m, x: m.lr_scheduler.ChainedScheduler(
         [m.lr_scheduler.ExponentialLR(m.SGD([x], lr=1), 0.9)], m.SGD([x], lr=1)
     ),

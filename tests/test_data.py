@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,17 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import minigrad
-from minigrad.data import DataLoader, Dataset, Subset, TensorDataset, transforms
+from minigrad.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    RandomSampler,
+    Subset,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+    transforms,
+)
 from minigrad.data.datasets import FashionMNIST, SyntheticPictures, embedded_clothing, read_idx, write_idx
 from minigrad.data.datasets.cut_fashion_mnist import balanced_cut
 from minigrad.data.datasets.idx import CorruptFileError
@@ -181,6 +192,74 @@ def test_loader_and_datasets_refuse_bad_arguments() -> None:
         TensorDataset(minigrad.zeros(2), minigrad.zeros(3))
     pairs = TensorDataset(minigrad.arange(4), minigrad.ones(4, 2))
     assert [a.tolist() for a, _ in DataLoader(Subset(pairs, [3, 1]), 2)] == [[3, 1]]
+
+
+# --- Samplers ---
+
+
+def test_random_samplers_begin_at_once_however_many_indices_are_wanted() -> None:
+    for sampler in (
+        RandomSampler(range(100), replacement=True, num_samples=10**12),
+        RandomSampler(range(100), num_samples=10**12),
+        WeightedRandomSampler([1.0, 0.0, 3.0], num_samples=10**12),
+    ):
+        assert len(sampler) == 10**12
+        first = list(islice(sampler, 10_000))
+        assert {type(index) for index in first} == {int}
+        assert set(first) == (set(range(100)) if isinstance(sampler, RandomSampler) else {0, 2})
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_a_loader_takes_from_a_sampler_that_does_not_end(num_workers: int) -> None:
+    sampler = RandomSampler(range(5), replacement=True, num_samples=10**12)
+    loader = DataLoader(TensorDataset(minigrad.arange(5)), 3, sampler=sampler, num_workers=num_workers)
+    batches = [batch[0].tolist() for batch in islice(loader, 20)]
+    assert {index for batch in batches for index in batch} == set(range(5))
+
+
+def test_random_samplers_draw_every_item_as_often_as_they_say() -> None:
+    assert sorted(RandomSampler(range(7))) == list(range(7))
+    twice = list(RandomSampler(range(7), num_samples=17))
+    assert sorted(twice[:7]) == sorted(twice[7:14]) == list(range(7))
+    assert len(set(twice[14:])) == 3
+    counts = np.bincount(list(RandomSampler(range(4), replacement=True, num_samples=10_000)))
+    assert counts.sum() == 10_000
+    assert np.all(abs(counts - 2500) < 300)
+    shares = np.bincount(list(WeightedRandomSampler([1.0, 3.0], 10_000))) / 10_000
+    assert shares == pytest.approx([0.25, 0.75], abs=0.03)
+    assert sorted(WeightedRandomSampler([1.0, 3.0, 2.0], 3, replacement=False)) == [0, 1, 2]
+    assert sorted(SubsetRandomSampler([3, 5, 8])) == [3, 5, 8]
+
+
+def test_samplers_follow_the_seed_whatever_else_draws_meanwhile() -> None:
+    orders = []
+    for disturb in (False, True):
+        minigrad.manual_seed(3)
+        order = []
+        for index in RandomSampler(range(10), num_samples=35):
+            order.append(index)
+            if disturb:
+                minigrad.rand(5)
+        orders.append(order)
+    assert orders[0] == orders[1]
+    given = [list(RandomSampler(range(9), generator=minigrad.Generator().manual_seed(1))) for _ in range(2)]
+    assert given[0] == given[1]
+
+
+def test_samplers_refuse_bad_arguments() -> None:
+    for count in (0, -1, 1e10, True):
+        with pytest.raises(ValueError, match="num_samples should be a positive integer"):
+            RandomSampler(range(3), num_samples=count)
+        with pytest.raises(ValueError, match="num_samples should be a positive integer"):
+            WeightedRandomSampler([1.0], count)
+    with pytest.raises(TypeError, match="replacement should be a boolean"):
+        RandomSampler(range(3), replacement=1)
+    with pytest.raises(ValueError, match="num_samples=4 is not possible with 3 weights"):
+        WeightedRandomSampler([1.0, 1.0, 1.0], 4, replacement=False)
+    with pytest.raises(ValueError, match="batch_size=True"):
+        BatchSampler(range(3), True)
+    with pytest.raises(ValueError, match="drop_last should be a boolean"):
+        BatchSampler(range(3), 2, 1)
 
 
 # --- Transforms ---

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import resource
 import threading
@@ -179,6 +180,69 @@ def test_no_grad_in_one_thread_leaves_others_alone() -> None:
     assert seen == [True]
 
 
+def test_grad_modes_decorate_bare_and_the_bodies_of_generators_and_coroutines() -> None:
+    @minigrad.no_grad
+    def bare() -> bool:
+        return minigrad.is_grad_enabled()
+
+    @minigrad.no_grad()
+    def generate():
+        try:
+            received = yield minigrad.is_grad_enabled()
+            while True:
+                received = yield (received, minigrad.is_grad_enabled())
+        except KeyError:
+            yield minigrad.is_grad_enabled()
+        return "done"
+
+    @minigrad.no_grad()
+    async def wait() -> bool:
+        await asyncio.sleep(0)
+        return minigrad.is_grad_enabled()
+
+    assert bare() is False
+    generator = generate()
+    assert (next(generator), minigrad.is_grad_enabled()) == (False, True)
+    assert (generator.send(5), minigrad.is_grad_enabled()) == ((5, False), True)
+    assert generator.throw(KeyError()) is False
+    with pytest.raises(StopIteration, match="done"):
+        next(generator)
+    assert asyncio.run(wait()) is False
+    assert minigrad.is_grad_enabled()
+
+
+def test_set_grad_enabled_as_a_decorator_switches_within_the_function_only() -> None:
+    @minigrad.set_grad_enabled(False)
+    def inside() -> bool:
+        return minigrad.is_grad_enabled()
+
+    assert minigrad.is_grad_enabled()
+    assert inside() is False
+    assert minigrad.is_grad_enabled()
+
+
+def test_a_decorated_function_may_run_in_several_threads_at_once() -> None:
+    barrier = threading.Barrier(2)
+
+    @minigrad.no_grad()
+    def wait() -> None:
+        barrier.wait()
+
+    after = []
+
+    def run() -> None:
+        with minigrad.set_grad_enabled(len(after) == 0):
+            wait()
+            after.append(minigrad.is_grad_enabled())
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert after == [True, True]
+
+
 def test_set_grad_enabled_works_at_once_and_as_a_block() -> None:
     minigrad.set_grad_enabled(False)
     assert not minigrad.is_grad_enabled()
@@ -299,6 +363,82 @@ def test_a_view_taken_before_a_recorded_write_is_refused() -> None:
     assert y[0].requires_grad
 
 
+def test_a_view_without_history_is_refused_once_its_base_has_one_also_where_nothing_would_be_recorded() -> None:
+    w = leaf(3.0, 4.0)
+    base = minigrad.zeros(2, dtype=minigrad.float64)
+    view, view_of_view = base[:], base[:][:1]
+    base.copy_(w * 2)
+    for use in (lambda: view * 1.0, lambda: view_of_view[0], lambda: minigrad.zeros(2).copy_(view), view.sum):
+        with pytest.raises(RuntimeError, match="Take the view again"):
+            use()
+    with pytest.raises(RuntimeError, match="requires grad"):
+        view.numpy()
+    assert view.detach().tolist() == [6.0, 8.0]
+    with minigrad.no_grad():
+        assert (view + 1).tolist() == [7.0, 9.0]
+
+
+def test_a_view_that_nobody_else_sees_is_written_like_any_tensor() -> None:
+    x = leaf(1.0, 2.0, 3.0, 4.0)
+    y = (x * 2).reshape(2, 2).t()
+    y += 1
+    y[0] = 0.0
+    y.relu_()
+    y.sum().backward()
+    assert x.grad.tolist() == [0.0, 2.0, 0.0, 2.0]
+
+
+def test_of_two_views_of_what_is_gone_the_one_not_written_is_refused() -> None:
+    first, second = (leaf(1.0, 2.0) * 2).chunk(2)
+    first.mul_(3)
+    assert first.requires_grad
+    with pytest.raises(RuntimeError, match="Take the view again"):
+        second * 1
+
+
+def test_a_detached_alias_has_a_history_of_its_own() -> None:
+    w = leaf(3.0, 4.0)
+    y = w * 1
+    alias = y.detach()
+    y.mul_(w)
+    alias_view = alias[:1]
+    assert not (alias * 2).requires_grad
+    y.add_(w)
+    assert not (alias_view * 2).requires_grad
+    assert alias_view.tolist() == [12.0]
+    y.sum().backward()
+    assert w.grad.tolist() == [7.0, 9.0]
+
+
+def test_a_function_that_returns_its_input_returns_a_view_of_it() -> None:
+    class Identity(Function):
+        def forward(self, x: np.ndarray) -> np.ndarray:
+            return x
+
+        def backward(self, grad: Tensor) -> Tensor:
+            return -grad
+
+    y = leaf(1.0, 2.0) * 1
+    loss = (y * y).sum()
+    z = Identity.apply(y)
+    with pytest.raises(RuntimeError, match="on a view"):
+        z.add_(1)
+    with minigrad.no_grad():
+        z.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_memory_that_numpy_protects_is_not_written() -> None:
+    protected = np.arange(3.0)
+    protected.flags.writeable = False
+    x = minigrad.from_numpy(protected)
+    for write in (lambda: x.add_(1), lambda: x[:1].zero_(), lambda: x.expand(1, 3).add_(1), x.expand(2, 3)[0].zero_):
+        with pytest.raises(RuntimeError, match="read-only"):
+            write()
+    assert protected.tolist() == [0.0, 1.0, 2.0]
+
+
 def test_in_place_refuses_a_larger_shape_or_a_higher_dtype() -> None:
     with pytest.raises(RuntimeError, match="doesn't match the broadcast shape"):
         minigrad.zeros(1).add_(minigrad.zeros(3))
@@ -383,6 +523,33 @@ def test_a_gradient_of_the_wrong_shape_or_number_names_the_function() -> None:
         WrongShape.apply(leaf(1.0, 2.0)).sum().backward()
     with pytest.raises(RuntimeError, match=r"WrongNumber.backward returned 2 gradients for 1 inputs"):
         WrongNumber.apply(leaf(1.0)).sum().backward()
+
+
+@pytest.mark.parametrize("wrong", [np.ones(2), 2.0, "a"], ids=["array", "number", "str"])
+def test_a_gradient_that_is_no_tensor_names_the_function(wrong: object) -> None:
+    class NoTensor(Function):
+        def forward(self, x: np.ndarray) -> np.ndarray:
+            return x * 2
+
+        def backward(self, grad: Tensor) -> object:
+            return wrong
+
+    with pytest.raises(RuntimeError, match=r"NoTensor.backward: expected a Tensor or None"):
+        NoTensor.apply(leaf(1.0, 2.0)).sum().backward()
+
+
+def test_a_gradient_of_another_dtype_is_rounded_to_the_inputs_and_trailing_nones_are_dropped() -> None:
+    class Double(Function):
+        def forward(self, x: np.ndarray) -> np.ndarray:
+            return x * 2
+
+        def backward(self, grad: Tensor) -> tuple[Tensor, None]:
+            return grad.double() / 3, None
+
+    x = minigrad.ones(2, requires_grad=True)
+    y = x * 1
+    (gradient,) = autograd.grad(Double.apply(y).sum(), y)
+    assert gradient.dtype == minigrad.float32
 
 
 # --- Memory ---

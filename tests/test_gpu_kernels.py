@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from minigrad import optim
 from minigrad.kernels import gpu, reference
 from minigrad.kernels.geometry import Window
-from tests.test_kernels import _random, assert_equal, convolutions, poolings
+from tests.test_kernels import _random, assert_equal, assert_same, convolutions, poolings, special_values
 
 KINDS = {"float": "", "double": "", "half": "fp16"}
 
@@ -305,6 +305,42 @@ def test_nan_wins_a_pooling_as_in_the_reference() -> None:
     window = Window((2, 2), (2, 2))
     for ours, theirs in zip(gpu.max_pool2d(x, window), reference.max_pool2d(x, window), strict=True):
         assert np.array_equal(ours, theirs, equal_nan=True)
+
+
+@given(case=poolings(), seed=st.integers(0, 99))
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_poolings_of_infinities_and_nan_equal_the_reference(case: tuple[np.ndarray, Window], seed: int) -> None:
+    shape, window = case[0].shape, case[1]
+    for x in (special_values(shape, seed), np.full(shape, -np.inf)):
+        y, taps = reference.max_pool2d(x, window)
+        assert_same(gpu.max_pool2d(x, window), (y, taps))
+        g = special_values(y.shape, seed + 1)
+        assert_same(
+            gpu.max_pool2d_scatter(g, taps, shape, window), reference.max_pool2d_scatter(g, taps, shape, window)
+        )
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_the_relu_after_batch_norm_cuts_infinite_gradients_off_and_passes_them_at_nan() -> None:
+    x, y = _random((4, 3, 5, 5), 0, True), _random((4, 3, 5, 5), 1, True)
+    g = np.where(y > 0, _random(y.shape, 2, True), np.inf)
+    mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3))
+    expected = reference.batch_norm_backward(np.where(y > 0, g, 0), x, None, mean, var, 1e-3)
+    assert_equal(gpu.batch_norm_backward(g, x, None, mean, var, 1e-3, y), expected, np.float64)
+    y[0, 1, 2, 3], g[0, 1, 2, 3] = np.nan, np.inf
+    dx = gpu.batch_norm_backward(g, x, None, mean, var, 1e-3, y)[0]
+    assert np.isnan(dx).any(axis=(0, 2, 3)).tolist() == [False, True, False]
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_rows_that_are_ignored_get_no_gradient_however_infinite() -> None:
+    x, labels, g = _random((3, 4), 0, False), np.array([1, -100, 2]), np.array([1.0, np.inf, np.nan])
+    for kernels in (gpu, reference):
+        _, factors, log_sums = kernels.softmax_cross_entropy(x, labels, None, 0.1, -100)
+        dx = kernels.softmax_cross_entropy_backward(g, x, labels, None, 0.1, -100, factors, log_sums)
+        assert np.isfinite(dx[0]).all()
+        assert not dx[1].any()
+        assert np.isnan(dx[2]).all()
 
 
 @settings(max_examples=60)

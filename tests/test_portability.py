@@ -260,6 +260,47 @@ def test_threads_are_never_more_than_the_cores_at_hand(
     assert threads._default_count() == expected
 
 
+@pytest.mark.parametrize(("allowed", "kernels"), [(0, "numpy"), (1, "numpy"), (5, "numpy"), (0, "fast"), (1, "fast")])
+def test_where_no_more_threads_can_be_started_those_there_are_do_the_work(
+    allowed: int, kernels: str, tmp_path: Path
+) -> None:
+    if kernels == "fast":
+        pytest.importorskip("numba", reason="compiled kernels need Numba")
+    program = f"""
+import threading
+import numpy as np
+import minigrad
+from minigrad import nn
+
+def convolve():
+    minigrad.manual_seed(0)
+    x = minigrad.randn(8, 16, 12, 12, requires_grad=True)
+    y = nn.functional.max_pool2d(nn.functional.conv2d(x, minigrad.randn(16, 16, 3, 3), padding=1), 2)
+    y.sum().backward()
+    return y.detach().numpy(), x.grad.numpy()
+
+minigrad.set_num_threads(1)
+expected = convolve()
+started, start = [], threading.Thread.start
+
+def limited(thread):
+    if len(started) >= {allowed}:
+        raise RuntimeError("can't start new thread")
+    started.append(thread)
+    start(thread)
+
+threading.Thread.start = limited
+minigrad.set_num_threads(4)
+for _ in range(3):
+    for one, other in zip(convolve(), expected):
+        assert np.allclose(one, other, rtol=1e-4, atol=1e-4)
+print(len(started))
+"""
+    done = run_as_on(sys.platform, ["-c", program], tmp_path, blocked=(), MINIGRAD_KERNELS=kernels)
+    assert done.returncode == 0, done.stderr
+    assert min(allowed, 1) <= int(done.stdout) <= allowed
+
+
 def test_the_list_of_optional_packages_is_complete() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     names = {"pillow": "PIL"}

@@ -131,10 +131,10 @@ class DataLoader:
             for indices in self.batch_sampler:
                 yield load((epoch, indices))
         else:
-            yield from self._from_workers([(epoch, indices) for indices in self.batch_sampler])
+            yield from self._from_workers((epoch, indices) for indices in self.batch_sampler)
         self._epoch, self._explicit_epoch = epoch + 1, False
 
-    def _from_workers(self, tasks: list[tuple[int, Sequence[int]]]) -> Iterator[Any]:
+    def _from_workers(self, tasks: Iterable[tuple[int, Sequence[int]]]) -> Iterator[Any]:
         workers = self._workers
         if workers is None or workers.closed:
             workers = Workers(

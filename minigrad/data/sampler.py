@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,9 @@ class Sampler:
         self.epoch, self.start = epoch, start
 
     def __iter__(self) -> Iterator[int]:
-        order = np.arange(self.length)
-        if self.shuffle:
-            order = np.random.default_rng((self.seed, self.epoch)).permutation(self.length)
+        if not self.shuffle:
+            return iter(range(self.start, self.length))
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.length)
         return iter(order[self.start :].tolist())
 
     def __len__(self) -> int:
@@ -48,32 +49,65 @@ class SequentialSampler:
         return len(self.data_source)
 
 
+#: How many random indices are drawn at once: few enough to begin without delay, and to hold in memory.
+_CHUNK = 4096
+
+
+def _chunks(count: int) -> Iterator[int]:
+    """Yield sizes of at most ``_CHUNK`` that add up to ``count``."""
+    yield from repeat(_CHUNK, count // _CHUNK)
+    if count % _CHUNK:
+        yield count % _CHUNK
+
+
+def _own(generator: Generator | None) -> np.random.Generator:
+    """Return the given source of random numbers, or one of the sampler's own, seeded by the default one.
+
+    Indices are drawn while training goes on, which uses the default generator too: neither must disturb the other.
+    """
+    return np.random.default_rng(default_generator.numpy.integers(2**63)) if generator is None else generator.numpy
+
+
+def _check_count(num_samples: Any) -> int:
+    if not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples < 1:
+        raise ValueError(f"num_samples should be a positive integer value, but got num_samples={num_samples}")
+    return num_samples
+
+
 class RandomSampler:
-    """A random order; with ``replacement`` items may come several times, and ``num_samples`` says how many come."""
+    """A random order; with ``replacement`` items may come several times, and ``num_samples`` says how many come.
+
+    Raises:
+        ValueError: if ``num_samples`` is no positive integer.
+        TypeError: if ``replacement`` is no bool.
+    """
 
     def __init__(
         self,
         data_source: Any,
         replacement: bool = False,
         num_samples: int | None = None,
-        generator: Generator = default_generator,
+        generator: Generator | None = None,
     ) -> None:
-        count = len(data_source) if num_samples is None else num_samples
-        if count < 1:
-            raise ValueError(f"num_samples should be a positive integer value, but got num_samples={count}")
-        self.data_source, self.replacement, self.num_samples, self.generator = (
-            data_source,
-            replacement,
-            count,
-            generator,
-        )
+        if not isinstance(replacement, bool):
+            raise TypeError(f"replacement should be a boolean value, but got replacement={replacement}")
+        self.data_source, self.replacement, self._num_samples = data_source, replacement, num_samples
+        self.generator = generator
+        _check_count(self.num_samples)
+
+    @property
+    def num_samples(self) -> int:
+        """How many indices come: all, unless it was said."""
+        return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def __iter__(self) -> Iterator[int]:
-        length, random = len(self.data_source), self.generator.numpy
+        length, count, random = len(self.data_source), self.num_samples, _own(self.generator)
         if self.replacement:
-            return iter(random.integers(length, size=self.num_samples).tolist())
-        orders = [random.permutation(length) for _ in range(-(-self.num_samples // length))]
-        return iter(np.concatenate(orders)[: self.num_samples].tolist())
+            for size in _chunks(count):
+                yield from random.integers(length, size=size).tolist()
+        else:
+            for start in range(0, count, length):
+                yield from random.permutation(length)[: count - start].tolist()
 
     def __len__(self) -> int:
         return self.num_samples
@@ -82,11 +116,11 @@ class RandomSampler:
 class SubsetRandomSampler:
     """Some indices, in random order."""
 
-    def __init__(self, indices: Sequence[int], generator: Generator = default_generator) -> None:
+    def __init__(self, indices: Sequence[int], generator: Generator | None = None) -> None:
         self.indices, self.generator = indices, generator
 
     def __iter__(self) -> Iterator[int]:
-        return (self.indices[i] for i in self.generator.numpy.permutation(len(self.indices)))
+        return (self.indices[i] for i in _own(self.generator).permutation(len(self.indices)).tolist())
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -100,19 +134,22 @@ class WeightedRandomSampler:
         weights: Sequence[float],
         num_samples: int,
         replacement: bool = True,
-        generator: Generator = default_generator,
+        generator: Generator | None = None,
     ) -> None:
+        _check_count(num_samples)
+        if not isinstance(replacement, bool):
+            raise ValueError(f"replacement should be a boolean value, but got replacement={replacement}")
         self.weights = np.asarray(weights, np.float64)
         if self.weights.ndim != 1 or not self.weights.sum() > 0 or (self.weights < 0).any():
             raise ValueError("weights should be a 1d sequence of non-negative numbers, of which one is above 0")
-        if num_samples < 1 or (not replacement and num_samples > np.count_nonzero(self.weights)):
+        if not replacement and num_samples > np.count_nonzero(self.weights):
             raise ValueError(f"num_samples={num_samples} is not possible with {len(self.weights)} weights")
         self.num_samples, self.replacement, self.generator = num_samples, replacement, generator
 
     def __iter__(self) -> Iterator[int]:
-        shares = self.weights / self.weights.sum()
-        drawn = self.generator.numpy.choice(len(shares), self.num_samples, replace=self.replacement, p=shares)
-        return iter(drawn.tolist())
+        shares, random = self.weights / self.weights.sum(), _own(self.generator)
+        for size in _chunks(self.num_samples) if self.replacement else [self.num_samples]:
+            yield from random.choice(len(shares), size, replace=self.replacement, p=shares).tolist()
 
     def __len__(self) -> int:
         return self.num_samples
@@ -122,8 +159,10 @@ class BatchSampler:
     """The indices of another sampler in lists of ``batch_size``."""
 
     def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool = False) -> None:
-        if batch_size < 1:
+        if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
             raise ValueError(f"batch_size should be a positive integer value, but got batch_size={batch_size}")
+        if not isinstance(drop_last, bool):
+            raise ValueError(f"drop_last should be a boolean value, but got drop_last={drop_last}")
         self.sampler, self.batch_size, self.drop_last = sampler, batch_size, drop_last
 
     def __iter__(self) -> Iterator[list[int]]:

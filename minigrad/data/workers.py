@@ -27,7 +27,8 @@ import signal
 import tempfile
 import traceback
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import DupFd
 from typing import Any, NamedTuple
@@ -285,23 +286,27 @@ class Workers:
             self.slots.append(slots)
         self._end = weakref.finalize(self, _end, self.pipes, self.processes, self.slots)
 
-    def run(self, tasks: Sequence[Any]) -> Iterator[Any]:
-        """The batch of every task, in order.
+    def run(self, tasks: Iterable[Any]) -> Iterator[Any]:
+        """The batch of every task, in order. Tasks are taken as they are needed: there may be any number.
 
         Raises:
             WorkerError: if a worker dies, or takes longer than ``timeout``.
             Exception: of the type that ``load`` raised, with the worker's traceback in its message.
         """
         count = len(self.processes)
-        ahead = min(len(tasks), count * self.prefetch)
-        for i in range(ahead):
-            self._send(i, tasks[i], count)
+        waiting = enumerate(tasks)
+        sent = done = 0
         finished = False
         try:
-            for done in range(len(tasks)):
+            for number, task in islice(waiting, count * self.prefetch):
+                self._send(number, task, count)
+                sent += 1
+            while done < sent:
                 batch = self._receive(done, count)
-                if done + ahead < len(tasks):
-                    self._send(done + ahead, tasks[done + ahead], count)
+                done += 1
+                for number, task in islice(waiting, 1):
+                    self._send(number, task, count)
+                    sent += 1
                 if isinstance(batch, _Failure):
                     raise batch.kind(batch.text)
                 yield batch

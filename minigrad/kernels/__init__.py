@@ -3,7 +3,8 @@
 ``of(array)`` is the module with the kernels for an array: ``fast`` for NumPy arrays where Numba is installed, ``cpu``
 where it is not, ``gpu`` for CuPy's, and ``reference`` for all others. All have the same functions with the same
 signatures; ``reference`` says what they mean. The environment variable ``MINIGRAD_KERNELS`` may choose one: ``auto``
-(as above), ``fast``, ``numpy`` (that is ``cpu``) or ``reference``, which then serves GPUs too.
+(as above), ``fast``, ``numpy`` (that is ``cpu``) or ``reference``, which then serves GPUs too. ``MINIGRAD_VECTOR_BITS``
+(512, 256 or 128) narrows the vectors of ``fast``; unset, they are as wide as the processor's.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from minigrad.extras import installed
 from minigrad.kernels import cpu, fast, gpu, reference
 from minigrad.kernels.memory import keep_freed_memory
+from minigrad.kernels.settings import vector_bits
 
 CHOICES = {"fast": fast, "numpy": cpu, "reference": reference}
 
@@ -33,6 +35,7 @@ def _chosen() -> ModuleType:
     return CHOICES[name]
 
 
+vector_bits()  # says now what is wrong with it, not when the first kernel is compiled
 _for_numpy = _chosen()
 _for_cupy = reference if _for_numpy is reference else gpu
 if "MALLOC_TRIM_THRESHOLD_" not in os.environ:  # then somebody has made the choice already

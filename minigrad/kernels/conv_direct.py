@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.kernels import conv_plan, team
 from minigrad.kernels import microkernel as micro
-from minigrad.kernels import team
-from minigrad.kernels.conv_plan import Columns, Grid, Lines, Plan, Steps, axes, columns, lines, plan
+from minigrad.kernels.conv_plan import Columns, Grid, Lines, Plan, Steps
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.layout import empty
 from minigrad.kernels.team import as_job, compiled, share_out
@@ -31,12 +31,12 @@ from minigrad.kernels.threads import evenly, get_num_threads
 # mypy: disable-error-code="call-arg,var-annotated"
 
 _ROWS, _PAIR = micro.ROWS, micro.PAIR
-_LONGEST = 96  # vectors of a line: as many of PAIR[0] rows of g stay in the L1 cache
+_CHAIN = 64  # products added one after another, before what they come to is added to other such sums
+_LONGEST = _CHAIN  # vectors of a line: as many of PAIR[0] rows of g also stay in the L1 cache
 _WEIGHT_BYTES = 600_000  # of the weights that a part reads for each of its steps: they stay in the L2 cache
 _COLUMN_BYTES = 600_000  # of x that ``correlate`` reads for each block of outputs: they stay in the L2 cache
 _PARTIAL_SUMS = 6  # of the gradient of the weights, over different positions, at most
 _ROUNDS_A_SUM = 4  # at least
-_CACHE = 16_384  # bytes of what a step reads of a block of channels: they stay in the L1 cache
 _WORTH_PACKING = 8  # steps
 _FEW_POSITIONS = 512  # up to which the gradient of the weights sums over positions one by one
 _PARTS_A_THREAD = 6  # so that nobody waits long for the last part
@@ -48,36 +48,46 @@ def step_of(dtype: Any) -> int:
     return micro.VECTORS * micro.lanes(dtype.itemsize)
 
 
-class _Operation(NamedTuple):
-    """The plans of a convolution and its gradients."""
+class _Problem(NamedTuple):
+    """A convolution as its plans know it: the number of channels makes no difference to them."""
 
-    forward: Plan
-    backward: Plan
-    weight: Lines
-    columns: Columns
+    window: Window
+    size: tuple[int, int]
+    pictures: int
+    step: int
+
+    @property
+    def lanes(self) -> int:
+        """Elements of a vector."""
+        return self.step // micro.VECTORS
+
+    def forward(self) -> Plan:
+        """Return the plan for the output."""
+        return conv_plan.forward(self.window, self.size, self.pictures, self.step)
+
+    def backward(self) -> Plan:
+        """Return the plan for the gradient of the input."""
+        return conv_plan.backward(self.window, self.size, self.pictures, self.step)
+
+    def weight(self, channels: int) -> tuple[Lines, Columns]:
+        """Return the plan for the gradient of the weights of so many input channels."""
+        summed = self.window, self.size, self.pictures, self.lanes, _LONGEST
+        return conv_plan.lines(*summed), conv_plan.columns(*summed, channels, _PAIR[1])
+
+
+def _problem(n: int, height: int, width: int, window: Window, dtype: Any) -> _Problem:
+    """Of n images of this size; for a pointwise window positions are positions, whatever image they belong to."""
+    if window.is_pointwise:
+        n, height, width = n * height * width, 1, 1
+    return _Problem(window, (height, width), n, step_of(dtype))
 
 
 def suits(shape: tuple[int, ...], w: np.ndarray, window: Window) -> bool:
     """Whether these kernels are for w and pictures of this shape (N, C, H, W): enough positions for the registers."""
-    return w.dtype in (np.float32, np.float64) and _operation(shape, window, w.dtype) is not None
-
-
-@lru_cache(maxsize=512)
-def _operation(shape: tuple[int, ...], window: Window, dtype: Any) -> _Operation | None:
-    """The plans for x of shape (N, C, H, W); None if one of them does not work out."""
-    n, channels, size, step = shape[0], shape[1], (shape[2], shape[3]), step_of(dtype)
-    if min(window.output_size(*size)) < 1:
-        return None
-    if window.is_pointwise:  # then positions are positions, whatever place and picture they belong to
-        n, size = n * size[0] * size[1], (1, 1)
-    height, width = axes(window, size)
-    forward = plan(height, width, n, step)
-    backward = plan(height.backwards(), width.backwards(), n, step)
-    summed = height, width, n, step // micro.VECTORS, _LONGEST
-    weight, weight_columns = lines(*summed), columns(*summed, channels, _PAIR[1])
-    if forward is None or backward is None or weight is None or weight_columns is None:
-        return None
-    return _Operation(forward, backward, weight, weight_columns)
+    if w.dtype not in (np.float32, np.float64):
+        return False
+    problem = _problem(shape[0], shape[2], shape[3], window, w.dtype)
+    return conv_plan.suits(window, problem.size, problem.pictures, problem.step, problem.lanes)
 
 
 def _plain(w: np.ndarray) -> np.ndarray:
@@ -179,7 +189,8 @@ def _pack(tile: int, w: Any, strides: Any, outputs: int, channels: int, live: An
 def _do_steps(part: int, parts: Any, source: Any, w: Any, layout: Any, w_taps: Any, steps: Any, y: Any) -> None:
     """Some tiles of outputs at some steps of positions: ``parts`` holds (first tile, last + 1, first step, last + 1).
 
-    A block of channels at a time, whose elements stay in the L1 cache for all tiles.
+    A block of channels at a time, whose elements stay in the L1 cache for all tiles. The blocks also keep rounding
+    down: the error of a long sum grows with the number of additions that follow on one another.
     """
     tile_0, tile_1, step_0, step_1 = parts[part, 0], parts[part, 1], parts[part, 2], parts[part, 3]
     outputs, positions = y.shape
@@ -194,8 +205,9 @@ def _do_steps(part: int, parts: Any, source: Any, w: Any, layout: Any, w_taps: A
         whole = taps > 0 and run_1 - run_0 == 1 and steps.runs[run_0, 2] == size
         if taps == 0:
             scratch[:] = 0
-        block = max(1, _CACHE // (micro.VECTORS * micro.VECTOR_BYTES * max(1, taps)))
-        for c in range(0, channels if taps else 0, block):
+        block = max(1, _CHAIN // max(1, taps))
+        for number in range(-(-channels // block) * -(-taps // _CHAIN)):
+            c, t = number // -(-taps // _CHAIN) * block, number % -(-taps // _CHAIN) * _CHAIN
             for tile in range(tile_0, tile_1):
                 if whole and (tile + 1) * _ROWS <= outputs:
                     target = micro.address(flat_y, tile * _ROWS * positions + steps.runs[run_0, 1])
@@ -206,14 +218,14 @@ def _do_steps(part: int, parts: Any, source: Any, w: Any, layout: Any, w_taps: A
                 if layout.packed:
                     micro.accumulate(
                         micro.address(flat, steps.starts[s] + c * length), length, min(block, channels - c),
-                        weights, layout.channel, layout.row, micro.address(steps.offsets, first),
-                        micro.address(w_taps, first), taps, target, stride, c > 0,
+                        weights, layout.channel, layout.row, micro.address(steps.offsets, first + t),
+                        micro.address(w_taps, first + t), min(_CHAIN, taps - t), target, stride, number > 0,
                     )  # fmt: skip
                 else:
                     micro.accumulate_strided(
                         micro.address(flat, steps.starts[s] + c * length), length, min(block, channels - c),
-                        weights, layout.channel, layout.row, micro.address(steps.offsets, first),
-                        micro.address(w_taps, first), taps, target, stride, c > 0,
+                        weights, layout.channel, layout.row, micro.address(steps.offsets, first + t),
+                        micro.address(w_taps, first + t), min(_CHAIN, taps - t), target, stride, number > 0,
                     )  # fmt: skip
         for tile in range(tile_0, tile_1):
             if not (whole and (tile + 1) * _ROWS <= outputs):
@@ -231,7 +243,7 @@ def _step_parts(outputs: int, weight_bytes: int, steps: int, threads: int) -> np
     tiles = -(-outputs // _ROWS)
     wanted = _PARTS_A_THREAD * threads if threads > 1 else 1
     groups = min(tiles, max(1, -(-weight_bytes // _WEIGHT_BYTES)))
-    stretches = min(steps, max(1, -(-wanted // groups)))
+    stretches = max(1, min(steps, -(-wanted // groups)))
     groups = min(tiles, max(groups, -(-wanted // stretches)))
     parts = [
         (group.start, group.stop, stretch.start, stretch.stop)
@@ -310,10 +322,9 @@ def conv2d(x: np.ndarray, w: np.ndarray, window: Window) -> np.ndarray:
     """y as (O, H', W', N), of x as (C, H, W, N), contiguous; one group."""
     channels, height, width, n = x.shape
     out, taps = w.shape[0], w.shape[2] * w.shape[3]
-    operation = _operation((n, channels, height, width), window, x.dtype)
-    assert operation is not None
+    plan = _problem(n, height, width, window, x.dtype).forward()
     y = empty((out, *window.output_size(height, width), n), x.dtype)
-    products = _products("x", x, _plain(w), (channels * taps, taps, 1), operation.forward, out)
+    products = _products("x", x, _plain(w), (channels * taps, taps, 1), plan, out)
     team.call(_run, products, y.reshape(out, -1))
     return y
 
@@ -424,6 +435,7 @@ def _do_weights_turned(part: int, parts: Any, g: Any, turned: Any, lines: Any, d
     outputs, channels, _ = dw.shape
     lanes = micro.VECTOR_BYTES // g.itemsize
     size = turned.shape[2]
+    together = max(1, _CHAIN // lanes)
     scratch = np.empty(_ROWS * size, g.dtype)
     vectors = 0
     for number in range(lines.rounds.shape[0]):
@@ -445,10 +457,12 @@ def _do_weights_turned(part: int, parts: Any, g: Any, turned: Any, lines: Any, d
         for o in range(o_0, o_1, _ROWS):
             # what would go beyond the last output is moved back; what is there twice is the same twice
             o_at = min(o, outputs - _ROWS)
-            micro.accumulate_strided(
-                micro.address(flat_x, 0), size, lanes, micro.address(flat_g, o_at * g.shape[1]), 1, g.shape[1],
-                micro.address(x_at, 0), micro.address(g_at, 0), vectors, micro.address(scratch, 0), size, False,
-            )  # fmt: skip
+            for v in range(0, vectors, together):
+                micro.accumulate_strided(
+                    micro.address(flat_x, 0), size, lanes, micro.address(flat_g, o_at * g.shape[1]), 1, g.shape[1],
+                    micro.address(x_at, v), micro.address(g_at, v), min(together, vectors - v),
+                    micro.address(scratch, 0), size, v > 0,
+                )  # fmt: skip
             for i in range(_ROWS):
                 for j in range(size):
                     dw[o_at + i, c_at + j, live] = scratch[i * size + j]
@@ -472,6 +486,12 @@ def _turned_parts(first_tap: tuple[int, ...], outputs: int, tiles: int, threads:
 
 
 # --- Both gradients ---
+
+_NONE, _NO_TABLE, _NO_GRID = np.zeros(0, np.int64), np.zeros((0, 3), np.int64), Grid(0, 0, 0)
+#: Stand where a plan would, if only the other gradient is wanted: compiled code takes both.
+_NO_PLAN = Plan(_NO_GRID, Steps(_NONE, _NONE, _NO_TABLE, _NONE, _NONE, _NONE, _NONE, _NONE))
+_NO_LINES = Lines(_NO_GRID, _NO_TABLE, np.zeros((0, 0, 2), np.int64), _NO_TABLE, *[_NONE] * 4)
+_NO_COLUMNS = Columns(*[np.zeros((0, _PAIR[1]), np.int64)] * 2, _NONE)
 
 
 class _Sums(NamedTuple):
@@ -554,18 +574,19 @@ def conv2d_backward(
 ) -> tuple[Any, Any]:
     """(dx as (C, H, W, N), dw) of x as (C, H, W, N) and g as (O, H', W', N), contiguous; one group."""
     channels, out, taps = x.shape[0], g.shape[0], w.shape[2] * w.shape[3]
-    operation = _operation((x.shape[3], channels, x.shape[1], x.shape[2]), window, x.dtype)
-    assert operation is not None
+    problem = _problem(x.shape[3], x.shape[1], x.shape[2], window, x.dtype)
     shape = x.shape
     dx = empty((channels, x[0].size) if need_x else (0, 0), g.dtype)
     w = _plain(w)
-    products = _products("g", g, w, (taps, channels * taps, 1), operation.backward, channels)
+    plan = problem.backward() if need_x else _NO_PLAN
+    products = _products("g", g, w, (taps, channels * taps, 1), plan, channels)
     if not need_w:  # then only the shape of x counts
         x = np.empty((channels, 0, 0, 0), g.dtype)
     whole_g = _at_least(_PAIR[0], g) if need_w else g
-    all_live = operation.weight.taps.size == taps
+    lines, columns = problem.weight(channels) if need_w else (_NO_LINES, _NO_COLUMNS)
+    all_live = lines.taps.size == taps
     dw = (np.empty if all_live else np.zeros)((len(whole_g), channels, taps) if need_w else (0, 0, 0), g.dtype)
-    sums = _sums(whole_g, x, operation.weight, operation.columns)
+    sums = _sums(whole_g, x, lines, columns)
     team.call(_run_backward, products, dx, sums, dw)
     return (
         dx.reshape(shape) if need_x else None,

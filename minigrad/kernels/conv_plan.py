@@ -10,12 +10,12 @@ A step whose positions are all one place, or lie in one row, knows which taps me
 its *class* lists the taps that are left. Where rows are shorter than a step, steps run on over the ends of rows, on a
 *grid* on which gaps of zeros follow each row; what they compute for the gaps is dropped.
 
-All of this depends on shapes alone and is worked out once for each.
+All of this depends on shapes alone. A large map has hundreds of thousands of steps, so they are worked out with array
+operations, when they are first needed, and what was used last is kept (plan_cache.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minigrad.kernels.geometry import Window
+from minigrad.kernels.plan_cache import remembered
 
 Size = tuple[int, int]
 _EDGES_WORTH_IT = 8  # steps of a row for each place near its ends, from which on those are taken one by one
@@ -45,18 +46,18 @@ class Axis(NamedTuple):
     before: int
     divisor: int = 1
 
-    def reaches(self, p: int) -> list[tuple[int, int]]:
-        """(tap, source position) of all taps that fall on whole positions, also of those that lie beside the source."""
-        found = []
-        for tap in range(self.taps):
-            at, rest = divmod(p * self.stride + tap * self.dilation - self.before, self.divisor)
-            if rest == 0:
-                found.append((tap, at))
-        return found
+    def reached(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the source position of each tap at result ``positions``, and whether it is a whole number.
 
-    def meets(self, p: int) -> list[tuple[int, int]]:
-        """(tap, source position) of all taps that meet the source."""
-        return [(tap, at) for tap, at in self.reaches(p) if 0 <= at < self.source]
+        Both are (positions, taps) arrays. Source positions may lie beside the source.
+        """
+        numerator = positions[:, None] * self.stride + np.arange(self.taps) * self.dilation - self.before
+        return numerator // self.divisor, numerator % self.divisor == 0
+
+    def met(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the source position of each tap at each result position, and whether it is one of the source's."""
+        at, whole = self.reached(np.arange(self.result))
+        return at, whole & (at >= 0) & (at < self.source)
 
     def backwards(self) -> Axis:
         """From results to sources: source s is met at the positions (s + before − tap · dilation) / stride."""
@@ -106,10 +107,13 @@ class Grid(NamedTuple):
         lines = -(-(self.height * self.row + 2 * self.margin) // 16)
         return 16 * (lines | 1)
 
-    def at(self, h: int, w: int) -> int:
-        """Where the first picture's element is; ``w`` may reach into the zeros beside the row."""
-        w += self.left
-        return self.margin + h * self.row + ((w % self.phases) * self.columns + w // self.phases) * self.pictures
+    def across(self, w: np.ndarray) -> np.ndarray:
+        """Return how far the first image's element at column ``w`` is from the beginning of its row.
+
+        ``w`` may reach into the zeros beside the row.
+        """
+        w = w + self.left
+        return ((w % self.phases) * self.columns + w // self.phases) * self.pictures
 
 
 class Steps(NamedTuple):
@@ -132,11 +136,30 @@ class Plan(NamedTuple):
     steps: Steps
 
 
-@lru_cache(maxsize=512)
-def plan(height: Axis, width: Axis, pictures: int, step: int) -> Plan | None:
-    """The steps of a convolution (or of its backward), of ``step`` elements each; None if it has too few positions."""
-    if height.result * width.result * pictures < step or min(height.source, width.source) < 1:
-        return None
+@lru_cache(maxsize=4096)
+def suits(window: Window, size: Size, pictures: int, step: int, lanes: int) -> bool:
+    """Tell whether a convolution and both of its gradients have positions enough to fill the vectors."""
+    height, width = axes(window, size)
+    if min(height.source, width.source, height.result, width.result) < 1:
+        return False
+    places = min(height.result * width.result, height.source * width.source)
+    return places * pictures >= step and (_lies_ready(width, pictures, lanes) or width.result * pictures >= lanes)
+
+
+@remembered
+def forward(window: Window, size: Size, pictures: int, step: int) -> Plan:
+    """Return the steps, of ``step`` elements each, that compute a convolution's output."""
+    return _plan(*axes(window, size), pictures, step)
+
+
+@remembered
+def backward(window: Window, size: Size, pictures: int, step: int) -> Plan:
+    """Return the steps that compute the gradient of a convolution's input."""
+    height, width = axes(window, size)
+    return _plan(height.backwards(), width.backwards(), pictures, step)
+
+
+def _plan(height: Axis, width: Axis, pictures: int, step: int) -> Plan:
     if pictures % step == 0:
         return _by_places(height, width, pictures, step)
     simple = height.stride == width.stride == height.divisor == width.divisor == 1
@@ -146,70 +169,95 @@ def plan(height: Axis, width: Axis, pictures: int, step: int) -> Plan | None:
         and -(-height.result * (width.source + _flat_gap(width, pictures, step)) * pictures // step) < steps_by_rows
     ):
         return _flat(height, width, pictures, step)
-    edges = sum(len(width.meets(q)) < width.taps for q in range(width.result))
-    if simple and 0 < edges * _EDGES_WORTH_IT <= width.result * pictures // step:
+    edges = width.result - np.count_nonzero(width.met()[1].all(axis=1))
+    if simple and 0 < edges < width.result and edges * _EDGES_WORTH_IT <= width.result * pictures // step:
         return _by_long_rows(height, width, pictures, step)
     return _by_rows(height, width, pictures, step)
 
 
-class _Collector:
-    """Gathers steps, and numbers the different lists of taps."""
+class _Kinds(NamedTuple):
+    """Which taps of one dimension are met: positions that meet the same ones are of one kind."""
 
-    def __init__(self) -> None:
-        self.steps: list[tuple[int, int]] = []
-        self.runs: list[tuple[int, int, int]] = []
-        self.first_run = [0]
-        self.classes: dict[tuple[tuple[int, int], ...], int] = {}
-
-    def add(self, start: int, taps: tuple[tuple[int, int], ...], runs: list[tuple[int, int, int]]) -> None:
-        """A step; ``taps`` are (number of the tap, what it adds to the start)."""
-        self.steps.append((start, self.classes.setdefault(taps, len(self.classes))))
-        self.runs += runs
-        self.first_run.append(len(self.runs))
-
-    def finished(self) -> Steps:
-        """As arrays."""
-        live = sorted({tap for taps in self.classes for tap, _ in taps})
-        number = {tap: i for i, tap in enumerate(live)}
-        flat = [(number[tap], offset) for taps in self.classes for tap, offset in taps]
-        ends = np.cumsum([0, *(len(taps) for taps in self.classes)])
-        starts, classes = np.array(self.steps, np.int64).reshape(-1, 2).T
-        indices, offsets = np.array(flat, np.int64).reshape(-1, 2).T
-        return Steps(
-            np.ascontiguousarray(starts),
-            np.ascontiguousarray(classes),
-            np.array(self.runs, np.int64).reshape(-1, 3),
-            np.array(self.first_run, np.int64),
-            np.ascontiguousarray(offsets),
-            np.ascontiguousarray(indices),
-            ends.astype(np.int64),
-            np.array(live, np.int64),
-        )
+    of: np.ndarray  # the kind of each position
+    first: np.ndarray  # of each position, where its first tap reads
+    taps: list[np.ndarray]  # of each kind
+    offsets: list[np.ndarray]  # of each kind: how far each tap reads from the first
 
 
-def _relative(
-    rows: list[tuple[int, int]], columns: list[tuple[int, int]], taps_across: int, grid: Grid
-) -> tuple[int, tuple[tuple[int, int], ...]]:
-    """Where the first of some taps reads, and all taps (row by row) with what they add to that."""
-    if not rows or not columns:
-        return grid.margin, ()
-    start = grid.at(rows[0][1], columns[0][1])
-    return start, tuple((i * taps_across + j, grid.at(h, w) - start) for i, h in rows for j, w in columns)
+def _kinds(met: np.ndarray, where: np.ndarray) -> _Kinds:
+    """Sort positions by the taps that they meet.
+
+    Both are (positions, taps): ``met`` as from Axis.met, and ``where`` says where in memory each tap reads.
+    Positions that meet the same taps read them equally far apart.
+    """
+    patterns, examples, of = np.unique(met, axis=0, return_index=True, return_inverse=True)
+    first = np.where(met.any(axis=1), np.take_along_axis(where, met.argmax(axis=1)[:, None], axis=1)[:, 0], 0)
+    taps = [np.flatnonzero(pattern) for pattern in patterns]
+    offsets = [where[example, t] - first[example] for example, t in zip(examples, taps, strict=True)]
+    return _Kinds(of.reshape(-1), first, taps, offsets)
+
+
+class _Row(NamedTuple):
+    """The steps of one row of the result, which are the same for all rows but for the taps that rows meet."""
+
+    starts: np.ndarray  # from the beginning of a row of the source on
+    kinds: np.ndarray  # of each step: its kind of column
+    columns: _Kinds
+    runs: np.ndarray  # as those of Steps, in a row of the result
+    first_run: np.ndarray  # of each step
+
+
+def _all_rows(height: Axis, width: Axis, grid: Grid, row: _Row) -> Plan:
+    """Return the plan that takes the steps of ``row`` in every row of the result."""
+    at, met = height.met()
+    rows = _kinds(met, at * grid.row)
+    starts = grid.margin + rows.first[:, None] + row.starts
+    classes = rows.of[:, None] * len(row.columns.taps) + row.kinds
+    runs = np.tile(row.runs, (height.result, 1, 1))
+    runs[:, :, 1] += np.arange(height.result)[:, None] * (width.result * grid.pictures)
+    first_run = np.arange(height.result)[:, None] * len(row.runs) + row.first_run
+    offsets, taps = [], []
+    for row_taps, row_offsets in zip(rows.taps, rows.offsets, strict=True):
+        for column_taps, column_offsets in zip(row.columns.taps, row.columns.offsets, strict=True):
+            taps.append((row_taps[:, None] * width.taps + column_taps).reshape(-1))
+            offsets.append((row_offsets[:, None] + column_offsets).reshape(-1))
+    return Plan(grid, _steps(starts, classes, runs, first_run, taps, offsets))
+
+
+def _steps(
+    starts: np.ndarray,
+    classes: np.ndarray,
+    runs: np.ndarray,
+    first_run: np.ndarray,
+    taps: list[np.ndarray],
+    offsets: list[np.ndarray],
+) -> Steps:
+    """Return steps in the form in which compiled code reads them; ``taps`` and ``offsets`` are those of each class."""
+    runs = np.ascontiguousarray(runs.reshape(-1, 3), np.int64)
+    live, indices = np.unique(np.concatenate(taps), return_inverse=True)
+    return Steps(
+        np.ascontiguousarray(starts.reshape(-1), np.int64),
+        np.ascontiguousarray(classes.reshape(-1), np.int64),
+        runs,
+        np.append(first_run.reshape(-1), len(runs)).astype(np.int64),
+        np.concatenate(offsets).astype(np.int64),
+        indices.reshape(-1).astype(np.int64),
+        np.cumsum([0, *map(len, taps)]).astype(np.int64),
+        live.astype(np.int64),
+    )
 
 
 def _by_places(height: Axis, width: Axis, pictures: int, step: int) -> Plan:
     """Steps of one place each, where a place has pictures enough: the source is read where it lies."""
     grid = Grid(height.source, width.source, pictures)
-    collector = _Collector()
-    columns = [width.meets(q) for q in range(width.result)]
-    for r in range(height.result):
-        rows = height.meets(r)
-        for q, met in enumerate(columns):
-            start, taps = _relative(rows, met, width.taps, grid)
-            target = (r * width.result + q) * pictures
-            for lane in range(0, pictures, step):
-                collector.add(start + lane, taps, [(0, target + lane, step)])
-    return Plan(grid, collector.finished())
+    at, met = width.met()
+    columns = _kinds(met, grid.across(at))
+    lanes = np.arange(0, pictures, step)
+    starts = (columns.first[:, None] + lanes).reshape(-1)
+    targets = (np.arange(width.result)[:, None] * pictures + lanes).reshape(-1)
+    runs = np.stack([np.zeros_like(targets), targets, np.full_like(targets, step)], axis=1)
+    kinds = np.repeat(columns.of, lanes.size)
+    return _all_rows(height, width, grid, _Row(starts, kinds, columns, runs, np.arange(targets.size)))
 
 
 def _by_rows(height: Axis, width: Axis, pictures: int, step: int) -> Plan:
@@ -218,25 +266,29 @@ def _by_rows(height: Axis, width: Axis, pictures: int, step: int) -> Plan:
     Backwards with a stride, each remainder of the columns is a row of its own, with taps of its own.
     """
     grid = _grid(width, height.source, pictures, step)
-    collector = _Collector()
-    for r in range(height.result):
-        rows = height.meets(r)
-        for phase in range(width.divisor):
-            columns = list(range(phase, width.result, width.divisor))
-            if not columns:
-                continue
-            met = width.reaches(columns[0])
-            start, taps = _relative(rows, met, width.taps, grid)
-            total = len(columns) * pictures
-            base = (r * width.result + phase) * pictures
-            for done in range(0, total, step):
-                lane = max(0, min(done, total - step))  # the last step is moved back to end with the row, if it can be
-                last = min(done + step, total)
-                runs = [(done - lane, base + done, last - done)]
-                if width.divisor > 1:
-                    runs = list(_spread(lane, done, last, base, pictures, width.divisor * pictures))
-                collector.add(start + lane, taps, runs)
-    return Plan(grid, collector.finished())
+    phases = np.arange(min(width.divisor, width.result))
+    at, whole = width.reached(phases)
+    columns = _kinds(whole, grid.across(at))
+    starts, kinds, runs, first_run = [], [], [], []
+    known = 0  # runs
+    for phase in phases.tolist():
+        total = -(-(width.result - phase) // width.divisor) * pictures
+        done = np.arange(0, total, step)
+        lane = np.maximum(
+            0, np.minimum(done, total - step)
+        )  # the last step is moved back to end with the row, if it can be
+        starts.append(columns.first[phase] + lane)
+        kinds.append(np.full(done.size, columns.of[phase]))
+        # places of the same remainder lie apart in the result: a step has a run for each
+        cuts = done if width.divisor == 1 else np.union1d(done, np.arange(0, total, pictures))
+        place, within = np.divmod(cuts, pictures)
+        target = (place * width.divisor + phase) * pictures + within
+        of_step = cuts // step
+        runs.append(np.stack([cuts - lane[of_step], target, np.diff(cuts, append=total)], axis=1))
+        first_run.append(known + np.searchsorted(of_step, np.arange(done.size)))
+        known += cuts.size
+    row = _Row(np.concatenate(starts), np.concatenate(kinds), columns, np.concatenate(runs), np.concatenate(first_run))
+    return _all_rows(height, width, grid, row)
 
 
 def _by_long_rows(height: Axis, width: Axis, pictures: int, step: int) -> Plan:
@@ -245,42 +297,37 @@ def _by_long_rows(height: Axis, width: Axis, pictures: int, step: int) -> Plan:
     A step for a place at an end computes its neighbours' too, without all their taps, and drops them.
     """
     grid = Grid(height.source, width.source, pictures)
-    collector = _Collector()
-    met = [width.meets(q) for q in range(width.result)]
-    inner = [q for q, taps in enumerate(met) if len(taps) == width.taps]
-    total = width.result * pictures
-    for r in range(height.result):
-        rows, base = height.meets(r), r * total
-        for q in (*range(inner[0]), *range(inner[-1] + 1, width.result)):
-            start, taps = _relative(rows, met[q], width.taps, grid)
-            for done in range(0, pictures, step):
-                last = min(done + step, pictures)
-                # the step is moved back, so that what is read does not go beyond the source
-                lane = max(0, last - step) if q < inner[0] else last - step
-                collector.add(start + lane, taps, [(done - lane, base + q * pictures + done, last - done)])
-        start, taps = _relative(rows, met[inner[0]], width.taps, grid)
-        first, last = inner[0] * pictures, (inner[-1] + 1) * pictures
-        for done in range(first, last, step):
-            lane = min(done, last - step)
-            collector.add(start + lane - first, taps, [(done - lane, base + done, min(done + step, last) - done)])
-    return Plan(grid, collector.finished())
-
-
-def _spread(lane: int, first: int, last: int, base: int, pictures: int, stride: int) -> Iterator[tuple[int, int, int]]:
-    """The runs of elements first … last − 1 of a row, by a step that begins at ``lane``; places go ``stride`` apart."""
-    at = first
-    while at < last:
-        place, within = divmod(at, pictures)
-        length = min(pictures - within, last - at)
-        yield at - lane, base + place * stride + within, length
-        at += length
+    at, met = width.met()
+    columns = _kinds(met, grid.across(at))
+    inner = np.flatnonzero(met.all(axis=1))
+    before, after = np.arange(inner[0]), np.arange(inner[-1] + 1, width.result)
+    done = np.arange(0, pictures, step)
+    last = np.minimum(done + step, pictures)
+    # a step of a place is moved back, so that what is read does not go beyond the source
+    back = np.maximum(0, last - step), last - step
+    starts, kinds, runs = [], [], []
+    for places, lane in zip((before, after), back, strict=True):
+        starts.append((columns.first[places][:, None] + lane).reshape(-1))
+        kinds.append(np.repeat(columns.of[places], done.size))
+        first, target, length = np.broadcast_arrays(done - lane, places[:, None] * pictures + done, last - done)
+        runs.append(np.stack([first, target, length], axis=-1).reshape(-1, 3))
+    begin, end = int(inner[0]) * pictures, int(inner[-1] + 1) * pictures
+    done = np.arange(begin, end, step)
+    lane = np.minimum(done, end - step)
+    starts.append(columns.first[inner[0]] + lane - begin)
+    kinds.append(np.full(done.size, columns.of[inner[0]]))
+    runs.append(np.stack([done - lane, done, np.minimum(step, end - done)], axis=1))
+    every = np.concatenate(starts)
+    row = _Row(every, np.concatenate(kinds), columns, np.concatenate(runs), np.arange(every.size))
+    return _all_rows(height, width, grid, row)
 
 
 def _overhang(axis: Axis) -> tuple[int, int]:
     """How far taps reach before the source's first position, and beyond its last."""
-    results = {*range(min(axis.divisor, axis.result)), *range(max(0, axis.result - axis.divisor), axis.result)}
-    reached = [at for q in results for _, at in axis.reaches(q)]
-    return max(0, -min(reached, default=0)), max(0, max(reached, default=0) - axis.source + 1)
+    ends = min(axis.divisor, axis.result)
+    at, whole = axis.reached(np.concatenate([np.arange(ends), np.arange(axis.result - ends, axis.result)]))
+    reached = at[whole]
+    return max(0, -reached.min(initial=0)), max(0, reached.max(initial=0) - axis.source + 1)
 
 
 def _gap(width: Axis) -> int:
@@ -316,24 +363,23 @@ def _flat(height: Axis, width: Axis, pictures: int, step: int) -> Plan:
     """Steps over the ends of rows, all with all taps; stride 1 only. Above and below there are zeros too."""
     grid = Grid(height.source, width.source, pictures, _flat_gap(width, pictures, step), copied=True)
     grid = grid._replace(margin=(max(_overhang(height)) + 1) * grid.row + step)
-    origin = grid.at(0, 0)
-    rows, columns = height.reaches(0), width.reaches(0)
-    taps = tuple((i * width.taps + j, grid.at(h, w) - origin) for i, h in rows for j, w in columns)
-    collector = _Collector()
+    origin = np.zeros(1, np.int64)
+    rows, columns = height.reached(origin)[0][0] * grid.row, grid.across(width.reached(origin)[0][0])
+    offsets = (rows[:, None] + columns).reshape(-1)
     wanted = width.result * pictures
     total = (height.result - 1) * grid.row + wanted
-    for start in range(0, total, step):
-        runs, at = [], start
-        while at < min(start + step, total):
-            r, within = divmod(at, grid.row)
-            following = r * grid.row + (wanted if within < wanted else grid.row)
-            length = min(following, start + step, total) - at
-            if within < wanted:
-                runs.append((at - start, r * wanted + within, length))
-            at += length
-        if runs:
-            collector.add(origin + start, taps, runs)
-    return Plan(grid, collector.finished())
+    # what is computed ends with each step and each row, and so do the gaps, which are dropped
+    row_starts = np.arange(height.result) * grid.row
+    cuts = np.unique(np.concatenate([np.arange(0, total, step), row_starts, row_starts[:-1] + wanted]))
+    r, within = np.divmod(cuts, grid.row)
+    kept = within < wanted
+    lengths = np.diff(cuts, append=total)[kept]
+    r, within, cuts = r[kept], within[kept], cuts[kept]
+    numbers, first_run = np.unique(cuts // step, return_index=True)
+    runs = np.stack([cuts % step, r * wanted + within, lengths], axis=1)
+    starts = grid.margin + numbers * step
+    taps = np.arange(offsets.size)
+    return Plan(grid, _steps(starts, np.zeros_like(starts), runs, first_run, [taps], [offsets]))
 
 
 class Lines(NamedTuple):
@@ -355,77 +401,78 @@ class Lines(NamedTuple):
     first_tap: np.ndarray  # of each class, and of the one after the last
 
 
-@lru_cache(maxsize=512)
-def lines(height: Axis, width: Axis, pictures: int, lanes: int, longest: int) -> Lines | None:
-    """The stretches for vectors of ``lanes`` elements, ``longest`` vectors a round; None if rows are too short."""
-    skip = pictures % lanes == 0 or (width.stride == 1 and _shortest_overlap(width) * pictures >= lanes)
-    grid = Grid(height.source, width.source, pictures) if skip else _grid(width, height.source, pictures, 0)
-    if not skip and width.result * pictures < lanes:
-        return None
-    classes: dict[tuple[tuple[int, int], ...], list[tuple[int, int]]] = {}
-    stretches: list[list[tuple[int, int, int]]] = []
+_Stretches = tuple[np.ndarray, np.ndarray, np.ndarray]  # (where in g, where in x, how many elements) of each
+
+
+@remembered
+def lines(window: Window, size: Size, pictures: int, lanes: int, longest: int) -> Lines:
+    """Return the stretches for vectors of ``lanes`` elements, ``longest`` vectors a round."""
+    height, width = axes(window, size)
+    ready = _lies_ready(width, pictures, lanes)
+    grid = Grid(height.source, width.source, pictures) if ready else _grid(width, height.source, pictures, 0)
+    classes: dict[tuple[bytes, bytes], tuple[_Stretches, list[tuple[int, int]]]] = {}
     for i in range(height.taps):
         for j in range(width.taps):
-            found = _stretches(height, width, i, j, grid, skip)
-            if found:
-                members = classes.setdefault(tuple((g_at, count) for g_at, _, count in found), [])
-                if not members:
-                    stretches.append(found)
-                members.append((i * width.taps + j, found[0][1]))
-    whole: list[tuple[int, int, int]] = []
-    tails: list[tuple[int, int, int]] = []
-    bounds, first_tail = [], [0]
-    for found in stretches:
-        bounds.append(_in_rounds(found, lanes, longest, whole))
-        tails += [
-            (g_at + count - lanes, x_at + count - lanes, lanes - count % lanes)
-            for g_at, x_at, count in found
-            if count % lanes
-        ]
-        first_tail.append(len(tails))
+            found = _stretches(height, width, i, j, grid, ready)
+            g_at, x_at, counts = found
+            if counts.size:
+                _, members = classes.setdefault((g_at.tobytes(), counts.tobytes()), (found, []))
+                members.append((i * width.taps + j, int(x_at[0])))
+    whole, bounds, tails = [], [], []
+    known = 0  # lines
+    for (g_at, x_at, counts), _ in classes.values():
+        of_class, in_rounds = _in_rounds(g_at, x_at, counts, lanes, longest)
+        whole.append(of_class)
+        bounds.append(in_rounds + known)
+        known += len(of_class)
+        short = counts % lanes > 0
+        back = counts[short] - lanes
+        tails.append(np.stack([g_at[short] + back, x_at[short] + back, lanes - counts[short] % lanes], axis=1))
     rounds = np.zeros((max(map(len, bounds), default=0), len(bounds), 2), np.int64)
     for number, of_class in enumerate(bounds):
         rounds[: len(of_class), number] = of_class
-    members = [(tap, at - group[0][1]) for group in classes.values() for tap, at in group]
+    members = [(tap, at - group[0][1]) for _, group in classes.values() for tap, at in group]
     taps, offsets = np.array(members, np.int64).reshape(-1, 2).T
+    nothing = np.zeros((0, 3), np.int64)
     return Lines(
         grid,
-        np.array(whole, np.int64).reshape(-1, 3),
+        np.concatenate([nothing, *whole]),
         rounds,
-        np.array(tails, np.int64).reshape(-1, 3),
-        np.array(first_tail, np.int64),
+        np.concatenate([nothing, *tails]),
+        np.cumsum([0, *map(len, tails)]).astype(np.int64),
         np.ascontiguousarray(taps),
         np.ascontiguousarray(offsets),
-        np.cumsum([0, *map(len, classes.values())]).astype(np.int64),
+        np.cumsum([0, *(len(group) for _, group in classes.values())]).astype(np.int64),
     )
 
 
-def _shortest_overlap(width: Axis) -> int:
-    """The least number of positions in a row for which one tap meets the source, of taps for which there are any."""
-    met = [sum(tap == t for q in range(width.result) for t, _ in width.meets(q)) for tap in range(width.taps)]
-    return min((count for count in met if count), default=0)
+def _lies_ready(width: Axis, pictures: int, lanes: int) -> bool:
+    """Tell whether the weights' gradient can read x where it lies: what a tap joins in a row fills a vector."""
+    if pictures % lanes == 0:
+        return True
+    joined = np.count_nonzero(width.met()[1], axis=0)  # by each tap, in a row
+    return bool(width.stride == 1 and joined.any() and joined[joined > 0].min() * pictures >= lanes)
 
 
 def _in_rounds(
-    stretches: list[tuple[int, int, int]], lanes: int, longest: int, whole: list[tuple[int, int, int]]
-) -> list[tuple[int, int]]:
-    """Appends the whole vectors of some stretches to ``whole``; where each round of them begins and ends."""
-    total = sum(count // lanes for _, _, count in stretches)
-    longest = -(-total // max(1, -(-total // longest)))  # rounds of about the same length
-    bounds: list[tuple[int, int]] = []
-    held = longest  # vectors in the last round
-    for g_at, x_at, count in stretches:
-        v, vectors = 0, count // lanes
-        while v < vectors:
-            if held == longest:
-                bounds.append((len(whole), len(whole)))
-                held = 0
-            length = min(longest - held, vectors - v)
-            whole.append((g_at + v * lanes, x_at + v * lanes, length))
-            bounds[-1] = (bounds[-1][0], len(whole))
-            held += length
-            v += length
-    return bounds
+    g_at: np.ndarray, x_at: np.ndarray, counts: np.ndarray, lanes: int, longest: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the whole vectors of some stretches as lines, and where each round of them begins and ends."""
+    vectors = counts // lanes
+    ends = np.cumsum(vectors)
+    total = int(ends[-1])
+    if total == 0:
+        return np.zeros((0, 3), np.int64), np.zeros((0, 2), np.int64)
+    longest = -(-total // -(-total // longest))  # rounds of about the same length
+    begins = ends - vectors
+    cuts = np.union1d(begins[vectors > 0], np.arange(0, total, longest))
+    stretch = np.searchsorted(ends, cuts, side="right")
+    done = (cuts - begins[stretch]) * lanes
+    of_round = cuts // longest
+    numbers = np.arange(of_round[-1] + 1)
+    bounds = [np.searchsorted(of_round, numbers, side) for side in ("left", "right")]
+    table = np.stack([g_at[stretch] + done, x_at[stretch] + done, np.diff(cuts, append=total)], axis=1)
+    return table, np.stack(bounds, axis=1)
 
 
 class Columns(NamedTuple):
@@ -436,46 +483,47 @@ class Columns(NamedTuple):
     first_block: np.ndarray  # of each class, and of the one after the last
 
 
-@lru_cache(maxsize=512)
-def columns(
-    height: Axis, width: Axis, pictures: int, lanes: int, longest: int, channels: int, block: int
-) -> Columns | None:
-    """The columns for these ``lines`` and so many channels."""
-    joined = lines(height, width, pictures, lanes, longest)
-    if joined is None:
-        return None
-    length, taps = joined.grid.length, height.taps * width.taps
-    offsets: list[tuple[int, int]] = []
-    first_block = [0]
+@remembered
+def columns(window: Window, size: Size, pictures: int, lanes: int, longest: int, channels: int, block: int) -> Columns:
+    """Return the columns for these ``lines`` and so many channels."""
+    joined = lines(window, size, pictures, lanes, longest)
+    taps = window.kernel[0] * window.kernel[1]
+    channel = np.arange(channels)[:, None]
+    offsets, targets = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for first, last in pairwise(joined.first_tap.tolist()):
-        members = [(joined.offsets[t], joined.taps[t]) for t in range(first, last)]
-        found = [(c * length + offset, c * taps + tap) for c in range(channels) for offset, tap in members]
-        found += [(found[-1][0], -1)] * (-len(found) % block)
-        offsets += found
-        first_block.append(len(offsets) // block)
-    table = np.array(offsets, np.int64).reshape(-1, block, 2)
+        offset = (channel * joined.grid.length + joined.offsets[first:last]).reshape(-1)
+        target = (channel * taps + joined.taps[first:last]).reshape(-1)
+        fill = (0, -offset.size % block)
+        offsets.append(np.pad(offset, fill, mode="edge"))
+        targets.append(np.pad(target, fill, constant_values=-1))
     return Columns(
-        np.ascontiguousarray(table[..., 0]), np.ascontiguousarray(table[..., 1]), np.array(first_block, np.int64)
+        np.concatenate(offsets).reshape(-1, block),
+        np.concatenate(targets).reshape(-1, block),
+        np.cumsum([len(of_class) // block for of_class in offsets]).astype(np.int64),
     )
 
 
-def _stretches(height: Axis, width: Axis, i: int, j: int, grid: Grid, skip: bool) -> list[tuple[int, int, int]]:
-    """(where in g, where in x, how many elements) that tap (i, j) joins; neighbouring ones as one where possible."""
-    places = []
-    for q in range(width.result):
-        at = q * width.stride + j * width.dilation - width.before
-        if not skip or 0 <= at < width.source:
-            places.append((q, at))
-    found: list[tuple[int, int, int]] = []
+def _stretches(height: Axis, width: Axis, i: int, j: int, grid: Grid, ready: bool) -> _Stretches:
+    """Return what tap (i, j) joins; stretches that follow on one another are joined to one."""
     n = grid.pictures
-    for r in range(height.result):
-        h = r * height.stride + i * height.dilation - height.before
-        if not 0 <= h < height.source:
-            continue
-        for q, w in places:
-            g_at, x_at = (r * width.result + q) * n, grid.at(h, w)
-            if found and found[-1][0] + found[-1][2] == g_at and found[-1][1] + found[-1][2] == x_at:
-                found[-1] = (found[-1][0], found[-1][1], found[-1][2] + n)
-            else:
-                found.append((g_at, x_at, n))
-    return found
+    q = np.arange(width.result)
+    w = q * width.stride + j * width.dilation - width.before
+    if ready:
+        inside = (w >= 0) & (w < width.source)
+        q, w = q[inside], w[inside]
+    g_row, x_row, counts = _joined(q * n, grid.across(w), np.full(q.size, n))
+    r = np.arange(height.result)
+    h = r * height.stride + i * height.dilation - height.before
+    inside = (h >= 0) & (h < height.source)
+    g_at = r[inside, None] * (width.result * n) + g_row
+    x_at = grid.margin + h[inside, None] * grid.row + x_row
+    return _joined(g_at.reshape(-1), x_at.reshape(-1), np.tile(counts, np.count_nonzero(inside)))
+
+
+def _joined(g_at: np.ndarray, x_at: np.ndarray, counts: np.ndarray) -> _Stretches:
+    """Join stretches that follow on one another both in g and in x."""
+    if not counts.size:
+        return g_at, x_at, counts
+    follows = (g_at[1:] == g_at[:-1] + counts[:-1]) & (x_at[1:] == x_at[:-1] + counts[:-1])
+    first = np.flatnonzero(np.append(True, ~follows))
+    return g_at[first], x_at[first], np.add.reduceat(counts, first)

@@ -31,6 +31,7 @@ from minigrad.kernels.reference import (
     uniform,
 )
 from minigrad.kernels.threads import evenly, parallel, workers
+from minigrad.kernels.updates import share_memory
 
 __all__ = [
     "add",
@@ -113,6 +114,9 @@ def _choose(x: np.ndarray, mask: np.ndarray, out: np.ndarray | None = None) -> n
 
 def update(updates: Sequence[tuple[Callable[..., None], Sequence[Any]]]) -> None:
     """As reference.update, block by block, all updates shared out among the threads together."""
+    if share_memory(updates):
+        reference.update(updates)
+        return
     jobs: list[tuple[Callable[..., None], list[Any]]] = []
     for formula, arrays in updates:
         flats = flat_alike(*[array for array in arrays if array is not None])
@@ -150,7 +154,7 @@ def batch_norm(
             block = y[c]
             mean[c] = rows[c].mean(axis=1)
             np.subtract(rows[c], mean[c, None], out=block)
-            var[c] = np.einsum("cm,cm->c", block, block) / count
+            var[c] = np.square(block).sum(axis=1) / count  # (einsum adds one after another, which rounds more)
             rstd = 1 / np.sqrt(var[c] + eps)
             block *= (rstd if weight is None else rstd * weight[c])[:, None]
             if bias is not None:
@@ -181,7 +185,7 @@ def batch_norm_backward(
             block = dx[c]
             np.subtract(x_rows[c], mean[c, None], out=block)  # x − mean; normalized = that · rstd
             grad_bias[c] = g_rows[c].sum(axis=1)
-            grad_weight[c] = np.einsum("cm,cm->c", g_rows[c], block) * rstd[c]
+            grad_weight[c] = (g_rows[c] * block).sum(axis=1) * rstd[c]
             block *= (-grad_weight[c] * rstd[c] / count)[:, None]
             block += g_rows[c]
             block -= (grad_bias[c] / count)[:, None]

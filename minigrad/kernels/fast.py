@@ -24,7 +24,7 @@ from minigrad.kernels.geometry import Window
 from minigrad.kernels.layout import empty, empty_like, flat_alike
 from minigrad.kernels.reference import blend, softmax_cross_entropy, softmax_cross_entropy_backward, uniform
 from minigrad.kernels.threads import single_threaded_blas, workers
-from minigrad.kernels.updates import FORMULAS, address_table, blocks, gathered
+from minigrad.kernels.updates import FORMULAS, address_table, blocks, gathered, share_memory
 
 __all__ = [
     "add",
@@ -159,14 +159,16 @@ def pass_where_positive(g: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def update(updates: Sequence[tuple[Callable[..., None], Sequence[Any]]]) -> None:
     """As reference.update: formulas that have a compiled loop in one pass over all their parameters."""
+    if share_memory(updates):
+        reference.update(updates)
+        return
     together, rest = gathered(updates, _FLOATS)
     for (name, options, dtype), rows in together.items():
-        kinds = [bool(o) if isinstance(o, bool) else float(o) for o in options]
         sizes = tuple(row[0].size for row in rows)
-        table = np.array(address_table(rows, FORMULAS[name][1]), np.int64)
+        table = np.array(address_table(rows, FORMULAS[name].most), np.int64)
         few = sum(sizes) < _WORTH_WAKING
         loop = getattr(compiled("fast_updates"), name)
-        compiled("team").call(loop, blocks(sizes, _BLOCK), table, np.empty(0, dtype), *kinds, alone=few)
+        compiled("team").call(loop, blocks(sizes, _BLOCK), table, np.empty(0, dtype), *options, alone=few)
     cpu.update(rest)
 
 

@@ -9,16 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from minigrad.kernels.machine_code import compiled_reordering
 from minigrad.kernels.microkernel import stretch
 from minigrad.kernels.team import as_job, compiled, share_out
 
 # Numba passes an intrinsic its first argument itself:
 # mypy: disable-error-code="call-arg"
 
-_reordering = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-_CHUNK = 4096  # elements summed in the array's own precision before they join a float64 total
 _BLOCK = 16_384  # elements that a part of an elementwise loop takes
 
 
@@ -97,27 +95,24 @@ def pass_where_positive(team: Any, g: Any, y: Any, z: Any) -> None:
 
 
 # --- Batch normalisation: a part is one channel, whose row stays in the cache from pass to pass ---
+#
+# Sums are taken in float64, which costs no time: the loops wait for memory.
 
 
-@_reordering
+@compiled_reordering
 def _batch_norm_part(
     c: int, x: Any, weight: Any, bias: Any, eps: float, relu: bool, y: Any, mean: Any, var: Any
 ) -> None:
     count = x.shape[1]
     zero = x.dtype.type(0)
     total = 0.0
-    for start in range(0, count, _CHUNK):
-        part = zero
-        for i in range(start, min(start + _CHUNK, count)):
-            part += x[c, i]
-        total += part
+    for i in range(count):
+        total += x[c, i]
     m = x.dtype.type(total / count)
     total = 0.0
-    for start in range(0, count, _CHUNK):
-        part = zero
-        for i in range(start, min(start + _CHUNK, count)):
-            part += (x[c, i] - m) * (x[c, i] - m)
-        total += part
+    for i in range(count):
+        distance = np.float64(x[c, i] - m)
+        total += distance * distance
     mean[c] = m
     var[c] = total / count
     scale = x.dtype.type(weight[c] / np.sqrt(total / count + eps))
@@ -133,7 +128,7 @@ def batch_norm(team: Any, x: Any, weight: Any, bias: Any, eps: float, relu: bool
     share_out(team, x.shape[0], as_job(_batch_norm_part, (x, weight, bias, eps, relu, y, mean, var)))
 
 
-@_reordering
+@compiled_reordering
 def _batch_norm_backward_part(
     c: int, g: Any, x: Any, y: Any, weight: Any, mean: Any, var: Any, eps: float, dx: Any, grad_weight: Any,
     grad_bias: Any,
@@ -142,16 +137,12 @@ def _batch_norm_backward_part(
     zero = x.dtype.type(0)
     m = mean[c]
     sum_g, sum_gx = 0.0, 0.0
-    for start in range(0, count, _CHUNK):
-        part_g, part_gx = zero, zero
-        for i in range(start, min(start + _CHUNK, count)):
-            passed = g[c, i]
-            if y.size:
-                passed = zero if y[c, i] <= zero else passed
-            part_g += passed
-            part_gx += passed * (x[c, i] - m)
-        sum_g += part_g
-        sum_gx += part_gx
+    for i in range(count):
+        passed = g[c, i]
+        if y.size:
+            passed = zero if y[c, i] <= zero else passed
+        sum_g += passed
+        sum_gx += np.float64(passed) * np.float64(x[c, i] - m)
     rstd = 1.0 / np.sqrt(var[c] + eps)
     grad_bias[c] = sum_g
     grad_weight[c] = sum_gx * rstd
@@ -299,7 +290,7 @@ def max_pool2d_scatter(
     share_out(team, g.shape[0], as_job(_scatter_part, (g, taps, kernel, stride, dilation, before, dx)))
 
 
-@_reordering
+@compiled_reordering
 def _sums_part(c: int, x: Any, kernel: Any, stride: Any, before: Any, scale: Any, y: Any) -> None:
     """Sums down the window's height first, then along its width."""
     _, height, width, n = x.shape

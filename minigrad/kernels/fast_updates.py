@@ -38,6 +38,12 @@ def _stretch(table: Any, row: int, column: int, first: int, last: int, like: Any
 
 
 @compiled
+def _decayed(gradient: Any, decay: Any, x: Any) -> Any:
+    """The gradient with weight decay; without it, 0 · ∞ must not make NaN of an infinite parameter."""
+    return gradient if decay == 0 else gradient + decay * x
+
+
+@compiled
 def _sgd_part(
     part: int, blocks: Any, table: Any, like: Any, lr: float, momentum: float, decay: float, fresh: float,
     nesterov: bool, maximize: bool,
@@ -54,15 +60,15 @@ def _sgd_part(
     )
     if b.size == 0:
         for i in range(p.size):
-            p[i] -= rate * (sign * g[i] + weight_decay * p[i])
+            p[i] -= rate * _decayed(sign * g[i], weight_decay, p[i])
     elif nesterov:
         for i in range(p.size):
-            direction = sign * g[i] + weight_decay * p[i]
+            direction = _decayed(sign * g[i], weight_decay, p[i])
             b[i] = mu * b[i] + share * direction
             p[i] -= rate * (direction + mu * b[i])
     else:
         for i in range(p.size):
-            b[i] = mu * b[i] + share * (sign * g[i] + weight_decay * p[i])
+            b[i] = mu * b[i] + share * _decayed(sign * g[i], weight_decay, p[i])
             p[i] -= rate * b[i]
 
 
@@ -87,16 +93,17 @@ def _adam_part(
     shrink = kind(1 - lr * decay) if decoupled else kind(1)
     added = kind(0) if decoupled else kind(decay)
     sign = kind(-1 if maximize else 1)
-    keep, new, kept_square, new_square = kind(beta1), kind(1 - beta1), kind(beta2), kind(1 - beta2)
+    new, kept_square, new_square = kind(1 - beta1), kind(beta2), kind(1 - beta2)
     size, correction, epsilon = kind(step_size), kind(root_correction), kind(eps)
     for i in range(p.size):
         x = p[i] * shrink
-        gradient = sign * g[i] + added * x
-        mean = keep * m[i] + new * gradient
+        gradient = _decayed(sign * g[i], added, x)
+        mean = m[i] + new * (gradient - m[i])
         square = kept_square * v[i] + new_square * gradient * gradient
         m[i], v[i] = mean, square
         if largest.size:
-            square = largest[i] if largest[i] > square else square  # NaN stays
+            most = square if square > largest[i] else largest[i]
+            square = most if square == square else square  # NaN stays, in either
             largest[i] = square
         p[i] = x - size * (mean / (np.sqrt(square) / correction + epsilon))
 
@@ -122,11 +129,11 @@ def _rmsprop_part(
     rate, keep, new, epsilon = kind(lr), kind(alpha), kind(1 - alpha), kind(eps)
     added, mu, sign = kind(decay), kind(momentum), kind(-1 if maximize else 1)
     for i in range(p.size):
-        gradient = sign * g[i] + added * p[i]
+        gradient = _decayed(sign * g[i], added, p[i])
         square = keep * v[i] + new * gradient * gradient
         v[i] = square
         if mean.size:
-            centre = keep * mean[i] + new * gradient
+            centre = mean[i] + new * (gradient - mean[i])
             mean[i] = centre
             square -= centre * centre
         direction = gradient / (np.sqrt(square) + epsilon)

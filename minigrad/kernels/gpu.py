@@ -23,7 +23,7 @@ from minigrad.kernels import reference
 from minigrad.kernels.conv_cpu import single_gradients
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.reference import linear, linear_backward, max_pool2d_gather
-from minigrad.kernels.updates import FORMULAS, address_table, blocks, gathered
+from minigrad.kernels.updates import FORMULAS, address_table, blocks, gathered, share_memory
 
 __all__ = [
     "add",
@@ -458,9 +458,12 @@ _MOST_TABLES = 16
 
 def update(updates: Sequence[tuple[Callable[..., None], Sequence[Any]]]) -> None:
     """As reference.update: formulas that have a kernel in one launch for all their parameters."""
+    if share_memory(updates):
+        reference.update(updates)
+        return
     together, rest = gathered(updates, TYPES)
     for (name, options, dtype), rows in together.items():
-        columns = FORMULAS[name][1]
+        columns = FORMULAS[name].most
         parts, table = _table(rows, columns)
         numbers = [np.int32(o) if isinstance(o, bool) else np.float64(o) for o in options]
         if parts.shape[0]:

@@ -441,12 +441,17 @@ extern "C" __global__ void softmax_cross_entropy_back(const REAL* g, const REAL*
     long long row = blocks[3 * blockIdx.x], last = blocks[3 * blockIdx.x + 2];                                         \
     for (long long i = blocks[3 * blockIdx.x + 1] + threadIdx.x; i < last; i += THREADS)
 
+// The gradient with weight decay; without it, 0 * infinity must not make NaN of an infinite parameter.
+static __device__ ACC decayed(ACC gradient, double decay, ACC value) {
+    return decay == 0 ? gradient : gradient + (ACC)decay * value;
+}
+
 extern "C" __global__ void sgd(const long long* blocks, const long long* table, int width, double lr, double momentum,
                                double decay, double fresh, int nesterov, int maximize) {
     REAL *p, *g, *b;
     BLOCK {
         p = ARRAY(0), g = ARRAY(1), b = ARRAY(2);
-        ACC value = (ACC)p[i], direction = (maximize ? -(ACC)g[i] : (ACC)g[i]) + (ACC)decay * value;
+        ACC value = (ACC)p[i], direction = decayed(maximize ? -(ACC)g[i] : (ACC)g[i], decay, value);
         if (b) {
             ACC kept = (ACC)momentum * (ACC)b[i] + (ACC)fresh * direction;
             b[i] = (REAL)kept;
@@ -463,13 +468,13 @@ extern "C" __global__ void adam(const long long* blocks, const long long* table,
     BLOCK {
         p = ARRAY(0), g = ARRAY(1), m = ARRAY(2), v = ARRAY(3), largest = ARRAY(4);
         ACC value = (ACC)p[i] * (decoupled ? (ACC)(1 - lr * decay) : (ACC)1);
-        ACC gradient = (maximize ? -(ACC)g[i] : (ACC)g[i]) + (decoupled ? (ACC)0 : (ACC)decay * value);
-        ACC mean = (ACC)beta1 * (ACC)m[i] + (ACC)(1 - beta1) * gradient;
+        ACC gradient = decayed(maximize ? -(ACC)g[i] : (ACC)g[i], decoupled ? 0 : decay, value);
+        ACC mean = (ACC)m[i] + (ACC)(1 - beta1) * (gradient - (ACC)m[i]);
         ACC square = (ACC)beta2 * (ACC)v[i] + (ACC)(1 - beta2) * gradient * gradient;
         m[i] = (REAL)mean;
         v[i] = (REAL)square;
         if (largest) {
-            if ((ACC)largest[i] > square) square = (ACC)largest[i];
+            if (!(square > (ACC)largest[i]) && square == square) square = (ACC)largest[i];  // NaN stays
             largest[i] = (REAL)square;
         }
         p[i] = (REAL)(value - (ACC)step_size * (mean / (sqrt(square) / (ACC)root_correction + (ACC)eps)));
@@ -481,11 +486,11 @@ extern "C" __global__ void rmsprop(const long long* blocks, const long long* tab
     REAL *p, *g, *v, *b, *center;
     BLOCK {
         p = ARRAY(0), g = ARRAY(1), v = ARRAY(2), b = ARRAY(3), center = ARRAY(4);
-        ACC value = (ACC)p[i], gradient = (maximize ? -(ACC)g[i] : (ACC)g[i]) + (ACC)decay * value;
+        ACC value = (ACC)p[i], gradient = decayed(maximize ? -(ACC)g[i] : (ACC)g[i], decay, value);
         ACC square = (ACC)alpha * (ACC)v[i] + (ACC)(1 - alpha) * gradient * gradient;
         v[i] = (REAL)square;
         if (center) {
-            ACC mean = (ACC)alpha * (ACC)center[i] + (ACC)(1 - alpha) * gradient;
+            ACC mean = (ACC)center[i] + (ACC)(1 - alpha) * (gradient - (ACC)center[i]);
             center[i] = (REAL)mean;
             square -= mean * mean;
         }

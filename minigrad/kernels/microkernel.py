@@ -7,30 +7,28 @@ A compiler keeps a block of sums in registers only if it is told to. These two f
 
 ``offsets`` is what makes a matrix product of them into a convolution: row k of the "column matrix" is nothing but
 the input, read from another place on. No column is ever copied. See conv_direct.py.
-
-(To whoever changes this file: Numba's cache looks at the date of conv_direct.py only. Touch that too.)
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import binding, ir
-from numba import carray, njit, types
+from llvmlite import ir
+from numba import carray, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from minigrad.kernels import vectors
+from minigrad.kernels.machine_code import compiled
 
 # Numba passes an intrinsic its first argument itself:
 # mypy: disable-error-code="call-arg"
 
-_features = binding.get_host_cpu_features()
-_WIDE = bool(_features.get("avx512f"))
-
-#: Bytes of a vector register; rows and vectors of the block that ``accumulate`` keeps in registers (of which there
-#: are 32 with AVX-512 and 16 with AVX2; other processors have no fewer than 16); and the block of ``correlate``.
-VECTOR_BYTES = 64 if _WIDE else 32
-ROWS, VECTORS = (8, 2) if _WIDE else (6, 2)
-PAIR = (4, 6) if _WIDE else (3, 4)
+#: Bytes of a vector register; rows and vectors of the block that ``accumulate`` keeps in registers; and the block of
+#: ``correlate``.
+VECTOR_BYTES = vectors.BITS // 8
+ROWS, VECTORS = (8, 2) if vectors.REGISTERS == 32 else (6, 2)
+PAIR = (4, 6) if vectors.REGISTERS == 32 else (3, 4)
 
 _INDEX = ir.IntType(64)
 _COUNT = ir.IntType(32)
@@ -53,7 +51,8 @@ class _Emitter:
         self.builder, self.vector = builder, vector
         suffix = f"v{vector.count}f{64 if isinstance(vector.element, ir.DoubleType) else 32}"
         kind = ir.FunctionType(vector, [vector] * 3)
-        self._fma = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.{suffix}")
+        # one instruction where the processor has it; "llvm.fma" would call a slow function where it has not
+        self._fma = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.{suffix}")
 
     def at(self, pointer: Any, index: Any) -> Any:
         """The address of element ``index``."""
@@ -259,6 +258,8 @@ def _correlation(masked: bool) -> Any:
                     if masked:
                         from_g = [emit.only_from(third, vector) for vector in from_g]
                     from_x = [emit.load(emit.at(source, builder.add(x_at, along))) for source in sources]
+                    if masked:  # both: 0 · ∞ would not be nothing
+                        from_x = [emit.only_from(third, vector) for vector in from_x]
                     pairs = zip(from_g, block, strict=True)
                     return [[emit.fma(a, b, old) for b, old in zip(from_x, row, strict=True)] for a, row in pairs]
 
@@ -296,7 +297,7 @@ def address(typing_context: Any, array: Any, index: Any) -> Any:
     return signature, generate
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def stretch(array: Any, first: int, count: int) -> Any:
     """Elements first … first + count − 1 of a contiguous array's memory.
 

@@ -6,34 +6,43 @@ stay inside compiled code. They look at a counter; when it moves there is a job,
 in ``PARTS`` numbered parts; everybody takes the next part until there is none. A helper that has found nothing
 for a millisecond goes to sleep, as Python threads sleep.
 
-        @compiled_part
-        def double(part, x, y):                     # compiled, for the numbers 0 … parts − 1
+        @compiled
+        def double(part, x, y):                     # for the numbers 0 … parts − 1
             ...
 
         @compiled
         def run(team, x, y):                        # compiled: all within one call from Python
             share_out(team, parts, as_job(double, (x, y)))  # returns when all parts are done
 
-Which thread takes which part is up to timing, so no result may depend on it: parts write to different places.
+Which thread takes which part is up to timing, so no result may depend on it: parts write to different places. If a part
+fails (its scratch memory may not be had), ``share_out`` raises what that part has raised once all parts are done.
 
 The caller never waits for a helper that has not come: one that sleeps, or that the system has put aside, just gets
 nothing to do. It waits only for those that are ``INSIDE``. A helper first says that it is inside and then looks whether
 the job is still ``OPEN``; the caller first closes the job and then looks who is inside. In whatever order that
 happens, no helper reads a job that has been replaced.
+
+Whoever has a job claims the team for it (``BUSY``), and does it alone where another thread of the user's has claimed
+the team. That happens in compiled code too, where no exception (such as Ctrl-C in Python code) can come in between.
 """
 
 from __future__ import annotations
 
-import platform
+import logging
+import os
 import threading
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
+from llvmlite import binding, ir
+from numba import types
 from numba.core import cgutils
+from numba.core.callconv import RETCODE_USEREXC, Status, excinfo_ptr_t
 from numba.extending import intrinsic
 
+from minigrad.kernels import vectors
+from minigrad.kernels.machine_code import compiled
 from minigrad.kernels.threads import get_num_threads
 from minigrad.system import after_fork_in_child
 
@@ -41,16 +50,18 @@ from minigrad.system import after_fork_in_child
 # mypy: disable-error-code="call-arg,var-annotated"
 
 _LINE = 8  # numbers of a cache line: each field has one to itself, or threads would slow each other down
-TICKET, OPEN, NEXT, INSIDE, FUNCTION, ARGUMENTS, PARTS, HELPERS = (_LINE * i for i in range(8))
-_SPIN = 20_000  # looks at the counter before a helper goes to sleep: a millisecond or so
-_X86 = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
+TICKET, OPEN, NEXT, INSIDE, FUNCTION, ARGUMENTS, FAILURE, PARTS, HELPERS, BUSY = (_LINE * i for i in range(10))
+_PATIENCE = 4_000  # looks at the counter before whoever waits offers its core to others at each look
+_TURNS = 5_000  # looks before a helper goes to sleep: about half a millisecond
+_CORES = os.cpu_count() or 1
 
 _INDEX = ir.IntType(64)
 _BYTES = ir.IntType(8).as_pointer()
-_PART = ir.FunctionType(ir.VoidType(), [_BYTES, _INDEX])  # (address of the arguments, number of the part)
+#: A part of a job as a function of (address of the arguments, number of the part, where it notes an exception).
+_PART = ir.FunctionType(ir.VoidType(), [_BYTES, _INDEX, _INDEX.as_pointer()])
 
-#: How kernels are compiled: kept on disk, without Python's lock, and with division by zero as in NumPy.
-compiled = njit(cache=True, nogil=True, error_model="numpy")
+#: What offers the rest of a thread's turn to others, in this system's C library.
+_YIELD = next((name for name in ("sched_yield", "SwitchToThread") if binding.address_of_symbol(name)), None)
 
 
 # --- Instructions that Numba has no names for ---
@@ -95,37 +106,70 @@ def _add(typing_context: Any, team: Any, field: Any, value: Any) -> Any:
 
 
 @intrinsic
-def _pause(typing_context: Any) -> Any:
-    """Tells the processor that this is a waiting loop, so that it leaves its units to others."""
+def _claim(typing_context: Any, team: Any) -> Any:
+    """Claim the team, if nobody has; return whether that worked."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        if _X86:
-            kind = ir.FunctionType(ir.VoidType(), [])
-            builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.sse2.pause"), [])
+        place = _field(context, builder, signature, [arguments[0], ir.Constant(_INDEX, BUSY)])
+        free, taken = ir.Constant(_INDEX, 0), ir.Constant(_INDEX, 1)
+        return builder.extract_value(builder.cmpxchg(place, free, taken, ordering="seq_cst"), 1)
+
+    return types.boolean(team), generate
+
+
+def _call_without_arguments(builder: Any, name: str, result: Any) -> None:
+    builder.call(cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, []), name), [])
+
+
+@intrinsic
+def _pause(typing_context: Any) -> Any:
+    """Tell the processor that this is a waiting loop, so that it leaves its units to others."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if vectors.X86:
+            _call_without_arguments(builder, "llvm.x86.sse2.pause", ir.VoidType())
         return context.get_dummy_value()
 
     return types.void(), generate
 
 
 @intrinsic
-def _call(typing_context: Any, function: Any, arguments: Any, part: Any) -> Any:
-    """Calls a function by its address."""
+def _offer_core(typing_context: Any) -> Any:
+    """Let another thread have this core, if one waits for it."""
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        function, arguments, part = values
-        builder.call(builder.inttoptr(function, _PART.as_pointer()), [builder.inttoptr(arguments, _BYTES), part])
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if _YIELD is not None:
+            _call_without_arguments(builder, _YIELD, ir.IntType(32))
         return context.get_dummy_value()
 
-    return types.void(types.int64, types.int64, types.int64), generate
+    return types.void(), generate
+
+
+@intrinsic
+def _call(typing_context: Any, job: Any, part: Any) -> Any:
+    """Do a part of a job."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        function, arguments, failure = (builder.extract_value(values[0], i) for i in range(3))
+        function, arguments = builder.inttoptr(function, _PART.as_pointer()), builder.inttoptr(arguments, _BYTES)
+        builder.call(function, [arguments, values[1], builder.inttoptr(failure, _INDEX.as_pointer())])
+        return context.get_dummy_value()
+
+    return types.void(job, types.int64), generate
 
 
 @intrinsic
 def as_job(typing_context: Any, kernel: Any, arguments: Any) -> Any:
-    """``kernel(part, *arguments)`` as a job: the address of a function, and that of its arguments on the stack."""
+    """Return ``kernel(part, *arguments)`` as a job: three addresses, two of them on the caller's stack.
+
+    They are those of a function, of its arguments, and of a place where an exception of any part is noted.
+    """
     called = kernel.get_call_type(typing_context, (types.int64, *arguments.types), {})
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         held = cgutils.alloca_once_value(builder, values[1])
+        failure = cgutils.alloca_once(builder, _INDEX)
+        builder.store(ir.Constant(_INDEX, 0), failure)
         function = ir.Function(builder.module, _PART, name=builder.module.get_unique_name("part"))
         function.linkage = "internal"
         inner = ir.IRBuilder(function.append_basic_block("entry"))
@@ -134,12 +178,32 @@ def as_job(typing_context: Any, kernel: Any, arguments: Any) -> Any:
         overload = kernel.dispatcher.overloads[called.args]
         context.active_code_library.add_linking_library(overload.library)
         target = context.declare_function(builder.module, overload.fndesc)
-        context.call_conv.call_function(inner, target, called.return_type, called.args, [function.args[1], *unpacked])
+        passed = [function.args[1], *unpacked]
+        status, _ = context.call_conv.call_function(inner, target, called.return_type, called.args, passed)
+        with cgutils.if_unlikely(inner, status.is_error):
+            exception = inner.ptrtoint(status.excinfoptr, _INDEX)
+            inner.store_atomic(exception, function.args[2], ordering="monotonic", align=8)
         inner.ret_void()
-        addresses = [builder.ptrtoint(function, _INDEX), builder.ptrtoint(held, _INDEX)]
+        addresses = [builder.ptrtoint(address, _INDEX) for address in (function, held, failure)]
         return context.make_tuple(builder, signature.return_type, addresses)
 
-    return types.UniTuple(types.int64, 2)(kernel, arguments), generate
+    return types.UniTuple(types.int64, 3)(kernel, arguments), generate
+
+
+@intrinsic
+def _raise_failure(typing_context: Any, job: Any) -> Any:
+    """Raise what a part of the job has raised, if any has."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = builder.inttoptr(builder.extract_value(arguments[0], 2), _INDEX.as_pointer())
+        failure = builder.load(place)
+        with cgutils.if_unlikely(builder, builder.icmp_unsigned("!=", failure, ir.Constant(_INDEX, 0))):
+            exception = builder.inttoptr(failure, excinfo_ptr_t)
+            status = Status(RETCODE_USEREXC, *[None] * 6, exception)
+            context.call_conv.return_status_propagate(builder, status)
+        return context.get_dummy_value()
+
+    return types.void(job), generate
 
 
 # --- Sharing out ---
@@ -147,32 +211,45 @@ def as_job(typing_context: Any, kernel: Any, arguments: Any) -> Any:
 
 @compiled
 def _take_parts(team: Any) -> None:
-    function, arguments, parts = _load(team, FUNCTION), _load(team, ARGUMENTS), _load(team, PARTS)
+    job, parts = (_load(team, FUNCTION), _load(team, ARGUMENTS), _load(team, FAILURE)), _load(team, PARTS)
     while True:
         part = _add(team, NEXT, 1)
         if part >= parts:
             break
-        _call(function, arguments, part)
+        _call(job, part)
+
+
+@compiled
+def _wait(turn: int) -> None:
+    """Wait for a moment; ``turn`` counts the moments that this thread has waited already."""
+    if turn < _PATIENCE:
+        _pause()
+    else:
+        _offer_core()
 
 
 @compiled
 def share_out(team: Any, parts: int, job: Any) -> None:
     """Does all parts of a job, by whoever has time; only for compiled functions to call."""
-    function, arguments = job
-    if parts <= 1 or _load(team, HELPERS) == 0:
+    if parts <= 1 or _load(team, HELPERS) == 0 or not _claim(team):
         for part in range(parts):
-            _call(function, arguments, part)
-        return
-    _store(team, FUNCTION, function)
-    _store(team, ARGUMENTS, arguments)
-    _store(team, PARTS, parts)
-    _store(team, NEXT, 0)
-    _store(team, OPEN, 1)
-    _add(team, TICKET, 1)
-    _take_parts(team)
-    _store(team, OPEN, 0)
-    while _load(team, INSIDE) != 0:
-        _pause()
+            _call(job, part)
+    else:
+        _store(team, FUNCTION, job[0])
+        _store(team, ARGUMENTS, job[1])
+        _store(team, FAILURE, job[2])
+        _store(team, PARTS, parts)
+        _store(team, NEXT, 0)
+        _store(team, OPEN, 1)
+        _add(team, TICKET, 1)
+        _take_parts(team)
+        _store(team, OPEN, 0)
+        turn = 0
+        while _load(team, INSIDE) != 0:
+            _wait(turn)
+            turn += 1
+        _store(team, BUSY, 0)
+    _raise_failure(job)
 
 
 @compiled
@@ -182,7 +259,7 @@ def _serve(team: Any, me: int, seen: int, turns: int) -> int:
     while turn < turns:
         now = _load(team, TICKET)
         if now == seen:
-            _pause()
+            _wait(turn)
             turn += 1
             continue
         seen, turn = now, 0
@@ -203,56 +280,76 @@ class _Helper(threading.Thread):
     def __init__(self, team: np.ndarray, number: int) -> None:
         super().__init__(name="minigrad", daemon=True)
         self.team, self.number = team, number
-        self.wake = threading.Event()
-        self.asleep = False
+        self._sleeping = threading.Lock()  # held while there is nothing to wake up for
+        self._sleeping.acquire()
+        self._asleep = False
         self.start()
 
     def run(self) -> None:
         seen = 0
         while True:
-            seen = _serve(self.team, self.number, seen, _SPIN)
-            self.wake.clear()
-            self.asleep = True  # whoever posts a job from now on sets ``wake``; what came before is seen in the ticket
+            seen = _serve(self.team, self.number, seen, _TURNS)
+            self._asleep = True  # whoever posts a job from now on wakes this; what came before is seen in the ticket
             if self.team[TICKET] == seen:
-                self.wake.wait()
-            self.asleep = False
+                self._sleeping.acquire()  # until ``wake`` releases it
+            self._asleep = False
+
+    def wake(self) -> None:
+        """Wake this helper if it sleeps.
+
+        A plain lock is released in one indivisible operation. An Event has a lock of its own inside, which Ctrl-C at
+        the wrong moment would leave held for ever.
+        """
+        if self._asleep:
+            with suppress(RuntimeError):  # somebody else has just released it
+                self._sleeping.release()
 
 
 def _new_team() -> np.ndarray:
     """The fields, from the beginning of a cache line on."""
-    memory = np.zeros(HELPERS + 2 * _LINE, np.int64)
+    memory = np.zeros(BUSY + 2 * _LINE, np.int64)
     skip = -memory.ctypes.data // memory.itemsize % _LINE
     return memory[skip:]
 
 
 _team = _new_team()
-_alone = _new_team()  # has no helpers: for whoever comes while another thread of the user's has the team
+_alone = _new_team()  # has no helpers
 _helpers: list[_Helper] = []
-_in_use = threading.Lock()
+_starting = threading.Lock()
+_most_helpers = _CORES - 1  # or as many as the system has let us start
 
 
 def _forget_helpers() -> None:
     """After a fork the child has none of its parent's threads."""
-    global _team, _helpers, _in_use
-    _team, _helpers, _in_use = _new_team(), [], threading.Lock()
+    global _team, _helpers, _starting
+    _team, _helpers, _starting = _new_team(), [], threading.Lock()
 
 
 after_fork_in_child(_forget_helpers)
 
 
-def call(function: Any, *arguments: Any, alone: bool = False) -> Any:
-    """``function(team, *arguments)``, with the helpers if nobody else has them now, or ``alone`` without."""
-    if alone or not _in_use.acquire(blocking=False):
-        return function(_alone, *arguments)
-    try:
-        wanted = get_num_threads() - 1
-        if _team[HELPERS] != wanted:
-            while len(_helpers) < wanted:
+def _set_helpers(wanted: int) -> None:
+    """Let so many helpers serve the team: new ones, if there are fewer, but none where the system allows no more."""
+    global _most_helpers
+    with _starting:
+        while len(_helpers) < wanted:
+            try:
                 _helpers.append(_Helper(_team, len(_helpers)))
-            _team[HELPERS] = wanted
-        for helper in _helpers[:wanted]:
-            if helper.asleep:
-                helper.wake.set()
-        return function(_team, *arguments)
-    finally:
-        _in_use.release()
+            except RuntimeError:  # as many threads as this user or container may have
+                _most_helpers = wanted = len(_helpers)
+                logging.getLogger("minigrad").warning(
+                    "the system lets no more threads start: kernels use %d instead of %d", wanted + 1, get_num_threads()
+                )
+        _team[HELPERS] = wanted
+
+
+def call(function: Any, *arguments: Any, alone: bool = False) -> Any:
+    """``function(team, *arguments)``, with the helpers that nobody else has at the moment, or ``alone`` without."""
+    if alone:
+        return function(_alone, *arguments)
+    wanted = min(get_num_threads() - 1, _most_helpers)
+    if _team[HELPERS] != wanted:
+        _set_helpers(wanted)
+    for helper in _helpers[:wanted]:
+        helper.wake()
+    return function(_team, *arguments)

@@ -63,22 +63,37 @@ def set_num_threads(count: int) -> None:
 
 def _forget_pool() -> None:
     """After a fork the child has none of its parent's threads."""
-    global _pool, _lock, _busy, _blas_limited
-    _pool, _lock, _busy, _blas_limited = None, threading.Lock(), threading.Lock(), 0
+    global _pool, _pool_size, _lock, _busy, _blas_limited
+    _pool, _pool_size, _lock, _busy, _blas_limited = None, 0, threading.Lock(), threading.Lock(), 0
 
 
 after_fork_in_child(_forget_pool)
 
 
-def _pool_of(threads: int) -> ThreadPoolExecutor:
+def _pool_of(threads: int) -> ThreadPoolExecutor | None:
+    """The pool of so many threads, or of as many as the system lets this process start; None if that is none."""
     global _pool, _pool_size
-    from concurrent.futures import ThreadPoolExecutor
-
-    if _pool is None or _pool_size != threads:
+    if _pool_size != threads:
         if _pool is not None:
             _pool.shutdown()
-        _pool, _pool_size = ThreadPoolExecutor(threads, "minigrad"), threads
+        _pool, _pool_size = _new_pool(threads), threads
     return _pool
+
+
+def _new_pool(threads: int) -> ThreadPoolExecutor | None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    pool, all_started, count = ThreadPoolExecutor(threads, "minigrad"), threading.Event(), 0
+    try:
+        for _ in range(threads):
+            pool.submit(all_started.wait)  # each keeps a thread busy, so that the next one needs a thread of its own
+            count += 1
+    except RuntimeError:  # no more threads: a container or ``ulimit -u`` may allow only so many
+        all_started.set()
+        pool.shutdown(cancel_futures=True)
+        return _new_pool(count) if count else None
+    all_started.set()
+    return pool
 
 
 def workers() -> int:
@@ -95,7 +110,10 @@ class _SingleThreadedBlas:
             if _blas is None:
                 import threadpoolctl
 
-                libraries = threadpoolctl.ThreadpoolController().lib_controllers
+                try:
+                    libraries = threadpoolctl.ThreadpoolController().lib_controllers
+                except OSError:  # it may not look at /proc: then BLAS keeps its threads
+                    libraries = []
                 _blas = [library for library in libraries if library.user_api == "blas"]
             if _blas_limited == 0:
                 _blas_counts = [library.get_num_threads() for library in _blas]
@@ -123,7 +141,8 @@ def evenly(length: int, parts: int) -> list[slice]:
 def parallel(work: Callable[[list[Job]], Result], jobs: Sequence[Job]) -> list[Result]:
     """``work`` on stretches of ``jobs``, one for each thread; their results, in the order of the jobs.
 
-    While another thread of the user's has the pool, the caller does all stretches itself, with the same results.
+    While another thread of the user's has the pool, or where no thread can be started, the caller does all stretches
+    itself, with the same results.
     """
     parts = min(workers(), len(jobs))
     if parts <= 1:
@@ -133,7 +152,10 @@ def parallel(work: Callable[[list[Job]], Result], jobs: Sequence[Job]) -> list[R
         if not _busy.acquire(blocking=False):
             return [work(stretch) for stretch in stretches]
         try:
-            others = [_pool_of(workers() - 1).submit(work, stretch) for stretch in stretches[1:]]
+            pool = _pool_of(workers() - 1)
+            if pool is None:
+                return [work(stretch) for stretch in stretches]
+            others = [pool.submit(work, stretch) for stretch in stretches[1:]]
             try:
                 first = work(stretches[0])  # this thread takes a share too
             finally:

@@ -60,8 +60,7 @@ class AveragedModel(Module):
             if self.use_buffers:
                 pairs += buffers
             for average, new in pairs:
-                averaged = count > 0 and average.is_floating_point()
-                average.copy_(self.avg_fn(average, new.detach(), count) if averaged else new.detach())
+                average.copy_(self.avg_fn(average, new.detach(), count) if count > 0 else new.detach())
             if not self.use_buffers:
                 for kept, new in buffers:
                     kept.copy_(new)

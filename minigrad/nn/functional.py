@@ -218,9 +218,14 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
     """Classes (…) as rows (…, num_classes) of zeros with a one; int64.
 
     Raises:
-        RuntimeError: if a class is negative or not below ``num_classes``.
+        RuntimeError: if a class is negative or not below ``num_classes``, the dtype is not int64, or ``num_classes`` is
+            to be inferred from no classes.
     """
+    if tensor.dtype != np.int64:
+        raise RuntimeError(f"one_hot is only applicable to index tensor of type LongTensor, got {tensor.dtype}")
     labels = to_host(tensor.array)
+    if labels.size == 0 and num_classes == -1:
+        raise RuntimeError("Can not infer total number of classes from empty tensor.")
     classes = int(labels.max()) + 1 if num_classes == -1 else num_classes
     if labels.size and (labels.min() < 0 or labels.max() >= classes):
         raise RuntimeError(f"Class values must be non-negative and smaller than num_classes ({classes}).")

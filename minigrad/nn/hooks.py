@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.function import Function, RemovableHandle, TensorBase
+from minigrad.function import Function, RemovableHandle, TensorBase, refuse_as_replacement
 
 
 class Passage(Function):
@@ -46,6 +46,10 @@ class Hooks:
         for hook, with_kwargs in list(self.forward_pre.values()):
             changed = hook(module, args, kwargs) if with_kwargs else hook(module, args)
             if changed is not None and with_kwargs:
+                if not isinstance(changed, tuple) or len(changed) != 2:
+                    raise RuntimeError(
+                        f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {changed}."
+                    )
                 args, kwargs = changed
             elif changed is not None:
                 args = changed if isinstance(changed, tuple) else (changed,)
@@ -85,7 +89,9 @@ class _Watch:
         passed = Passage.apply(*[outputs[i] for i in self.places], watch=self._at_the_output)
         for i, y in zip(self.places, passed, strict=True):
             outputs[i] = y
-        return type(output)(outputs) if several else outputs[0]
+        if not several:
+            return outputs[0]
+        return type(output)(*outputs) if hasattr(output, "_fields") else type(output)(outputs)
 
     def _at_the_output(self, grads: tuple[Any, ...]) -> tuple[Any, ...]:
         found = dict(zip(self.places, grads, strict=True))
@@ -93,7 +99,7 @@ class _Watch:
         for hook in list(self.hooks.backward_pre.values()):
             changed = hook(self.module, self.grad_output)
             if changed is not None:
-                self.grad_output = changed if isinstance(changed, tuple) else (changed,)
+                self.grad_output = _replacements(hook, self.grad_output, changed, "pre hook", "grad_output")
         if not self.tracked:
             self._run(tuple(None for _ in range(self.count)))
         return tuple(self.grad_output[i] for i in self.places)
@@ -107,11 +113,24 @@ class _Watch:
         for hook in list(self.hooks.backward.values()):
             changed = hook(self.module, grad_input, self.grad_output)
             if changed is not None:
-                changed = changed if isinstance(changed, tuple) else (changed,)
-                if len(changed) != len(grad_input):
-                    raise RuntimeError(
-                        f"Backward hook returned an invalid number of grad_input, got {len(changed)}, "
-                        f"but expected {len(grad_input)}"
-                    )
-                grad_input = changed
+                grad_input = _replacements(hook, grad_input, changed, "hook", "grad_input")
         return grad_input
+
+
+def _replacements(
+    hook: Callable[..., Any], gradients: tuple[Any, ...], changed: Any, kind: str, name: str
+) -> tuple[Any, ...]:
+    """What a backward hook returned in place of ``gradients``, checked.
+
+    Raises:
+        RuntimeError, TypeError: if the number of gradients, or one of them, does not fit.
+    """
+    changed = tuple(changed) if isinstance(changed, tuple | list) else (changed,)
+    if len(changed) != len(gradients):
+        raise RuntimeError(
+            f"Backward {kind} returned an invalid number of {name}, got {len(changed)}, but expected {len(gradients)}"
+        )
+    for gradient, replacement in zip(gradients, changed, strict=True):
+        if gradient is not None and replacement is not None:
+            refuse_as_replacement(hook, gradient, replacement)
+    return changed

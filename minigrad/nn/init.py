@@ -17,6 +17,8 @@ from minigrad.random import Generator, default_generator
 
 
 def _fill(tensor: Any, values: np.ndarray) -> Any:
+    if tensor.dtype.kind != "f":
+        raise NotImplementedError(f"random initial values are not implemented for {tensor.dtype}")
     tensor.array[...] = to_device(values.astype(tensor.dtype, copy=False), tensor.device)
     tensor._written_in_place()
     return tensor
@@ -32,7 +34,13 @@ def uniform_(tensor: Any, a: float = 0.0, b: float = 1.0, generator: Generator |
 
 
 def normal_(tensor: Any, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Any:
-    """Fills with normal numbers."""
+    """Fills with normal numbers.
+
+    Raises:
+        RuntimeError: if ``std`` is negative.
+    """
+    if std < 0:
+        raise RuntimeError(f"normal_ expects std >= 0.0, but found std {std}")
     numbers = (generator or default_generator).numpy.standard_normal(tensor.shape, dtype=_drawn_dtype(tensor))
     return _fill(tensor, numbers * std + mean)
 
@@ -98,16 +106,18 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """By how much weights must be larger because of the nonlinearity that follows.
 
     Raises:
-        ValueError: for an unknown nonlinearity.
+        ValueError: for an unknown nonlinearity, or a slope that is no number.
     """
     slope = 0.01 if param is None else param
+    if not isinstance(slope, int | float) or isinstance(slope, bool):
+        raise ValueError(f"negative_slope {param} not a valid number")
     gains = {
-        "linear": 1.0,
-        "conv2d": 1.0,
-        "sigmoid": 1.0,
+        **dict.fromkeys(("linear", "conv1d", "conv2d", "conv3d", "sigmoid"), 1.0),
+        **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), 1.0),
         "tanh": 5.0 / 3,
         "relu": math.sqrt(2.0),
         "leaky_relu": math.sqrt(2.0 / (1 + slope**2)),
+        "selu": 3.0 / 4,
     }
     if nonlinearity not in gains:
         raise ValueError(f"Unsupported nonlinearity {nonlinearity}; known: {', '.join(gains)}")
@@ -137,6 +147,8 @@ def kaiming_uniform_(
     generator: Generator | None = None,
 ) -> Any:
     """Uniform with variance gain² / fan (He et al. 2015)."""
+    if tensor.array.size == 0:
+        return tensor  # no elements to fill, and perhaps no inputs to divide by
     bound = math.sqrt(3.0) * _kaiming_std(tensor, a, mode, nonlinearity)
     return uniform_(tensor, -bound, bound, generator)
 
@@ -149,6 +161,8 @@ def kaiming_normal_(
     generator: Generator | None = None,
 ) -> Any:
     """Normal with variance gain² / fan (He et al. 2015)."""
+    if tensor.array.size == 0:
+        return tensor
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
 
 

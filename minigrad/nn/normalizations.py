@@ -11,15 +11,25 @@ from minigrad.nn.module import Module, new_parameter
 from minigrad.tensor import Tensor
 
 
-def _add_scale_and_shift(
-    module: Module, shape: tuple[int, ...], scale: bool, shift: bool, device: Any, dtype: Any
-) -> None:
-    """The parameters ``weight``, of ones, and ``bias``, of zeros, as far as they are wanted."""
-    for name, wanted, fill in (("weight", scale, init.ones_), ("bias", shift, init.zeros_)):
-        module.register_parameter(name, fill(new_parameter(*shape, device=device, dtype=dtype)) if wanted else None)
+class _Affine(Module):
+    """What normalisations share: a factor ``weight`` and an offset ``bias``, either of which may be None."""
+
+    def _add_scale_and_shift(self, shape: tuple[int, ...], scale: bool, shift: bool, device: Any, dtype: Any) -> None:
+        for name, wanted in (("weight", scale), ("bias", shift)):
+            self.register_parameter(name, new_parameter(*shape, device=device, dtype=dtype) if wanted else None)
+        self._reset_scale_and_shift()
+
+    def _reset_scale_and_shift(self) -> None:
+        for parameter, fill in ((self.weight, init.ones_), (self.bias, init.zeros_)):
+            if parameter is not None:
+                fill(parameter)
+
+    def reset_parameters(self) -> None:
+        """Factor 1 and offset 0."""
+        self._reset_scale_and_shift()
 
 
-class _NormByChannel(Module):
+class _NormByChannel(_Affine):
     """Normalisation by channel; the running statistics are buffers."""
 
     dimensions: tuple[int, ...] = ()
@@ -39,7 +49,7 @@ class _NormByChannel(Module):
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        _add_scale_and_shift(self, (num_features,), affine, affine and bias, device, dtype)
+        self._add_scale_and_shift((num_features,), affine, affine and bias, device, dtype)
         track = track_running_stats
         self.register_buffer(
             "running_mean", creation.zeros(num_features, device=device, dtype=dtype) if track else None
@@ -48,6 +58,17 @@ class _NormByChannel(Module):
         self.register_buffer(
             "num_batches_tracked", creation.zeros(dtype=dtypes.int64, device=device) if track else None
         )
+
+    def reset_running_stats(self) -> None:
+        """Mean 0, variance 1, no batches counted."""
+        for buffer, value in ((self.running_mean, 0), (self.running_var, 1), (self.num_batches_tracked, 0)):
+            if buffer is not None:
+                init.constant_(buffer, value)
+
+    def reset_parameters(self) -> None:
+        """Factor 1 and offset 0; statistics as at first."""
+        self.reset_running_stats()
+        self._reset_scale_and_shift()
 
     def _check_dimensions(self, input: Tensor) -> None:
         if input.ndim not in self.dimensions:
@@ -67,13 +88,15 @@ class _BatchNorm(_NormByChannel):
     def forward(self, input: Tensor, *, relu: bool = False) -> Tensor:
         self._check_dimensions(input)
         momentum = self.momentum
-        if self.training and self.track_running_stats:
+        if self.training and self.track_running_stats and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
             if momentum is None:  # a cumulative average: every batch counts the same
                 momentum = 1.0 / float(self.num_batches_tracked)
-        by_batch = self.training or not self.track_running_stats
-        running, affine = (self.running_mean, self.running_var), (self.weight, self.bias)
-        return F.batch_norm(input, *running, *affine, by_batch, momentum or 0.0, self.eps, relu=relu)
+        mean, var = self.running_mean, self.running_var
+        by_batch = self.training or (mean is None and var is None)
+        if self.training and not self.track_running_stats:
+            mean = var = None
+        return F.batch_norm(input, mean, var, self.weight, self.bias, by_batch, momentum or 0.0, self.eps, relu=relu)
 
 
 class BatchNorm1d(_BatchNorm):
@@ -88,7 +111,7 @@ class BatchNorm2d(_BatchNorm):
     dimensions = (4,)
 
 
-class LayerNorm(Module):
+class LayerNorm(_Affine):
     """Normalisation over the last dimensions; see ``functional.layer_norm``."""
 
     def __init__(
@@ -104,9 +127,7 @@ class LayerNorm(Module):
         given = normalized_shape
         self.normalized_shape = tuple(given) if isinstance(given, tuple | list) else (given,)
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        _add_scale_and_shift(
-            self, self.normalized_shape, elementwise_affine, elementwise_affine and bias, device, dtype
-        )
+        self._add_scale_and_shift(self.normalized_shape, elementwise_affine, elementwise_affine and bias, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
@@ -115,7 +136,7 @@ class LayerNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
 
-class GroupNorm(Module):
+class GroupNorm(_Affine):
     """Normalisation of groups of channels; see ``functional.group_norm``."""
 
     def __init__(
@@ -133,7 +154,7 @@ class GroupNorm(Module):
         if num_channels % num_groups:
             raise ValueError(f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
-        _add_scale_and_shift(self, (num_channels,), affine, affine and bias, device, dtype)
+        self._add_scale_and_shift((num_channels,), affine, affine and bias, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)

@@ -14,8 +14,16 @@ from minigrad.grad_mode import is_grad_enabled, no_grad
 from minigrad.inplace import refuse_overlapping_write
 from minigrad.kernels import sums
 from minigrad.kernels.precision import rounded, widened
-from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, raised, rounded_once, to_floating
-from minigrad.ops.selection import logical_and, where
+from minigrad.ops.promotion import (
+    as_tensor_operand,
+    cast,
+    normalize_dim,
+    numpy_names,
+    raised,
+    rounded_once,
+    to_floating,
+)
+from minigrad.ops.selection import logical_or, where
 
 
 class Relu(Function):
@@ -166,6 +174,7 @@ def tanh(input: Any) -> Any:
     return Tanh.apply(to_floating(as_tensor_operand("tanh", input)))
 
 
+@numpy_names
 def softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
     """e^x over dimension ``dim``, scaled so that it sums to 1.
 
@@ -176,6 +185,7 @@ def softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
     return _over_dim("softmax", Softmax, input, dim, dtype)
 
 
+@numpy_names
 def log_softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
     """ln softmax(x), computed without leaving the logarithm.
 
@@ -212,8 +222,8 @@ def _floating(name: str, input: Any) -> Any:
 
 def relu6(input: Any, inplace: bool = False) -> Any:
     """min(max(x, 0), 6); the gradient at both kinks is 0."""
-    inside = logical_and(input > 0, input < 6)
-    return _in_place_if(inplace, input, where(inside, input, input.detach().clamp(0, 6)))
+    outside = logical_or(input <= 0, input >= 6)  # NaN is not: its gradient passes, as in relu
+    return _in_place_if(inplace, input, where(outside, input.detach().clamp(0, 6), input))
 
 
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:

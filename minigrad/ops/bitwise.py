@@ -24,12 +24,12 @@ def _shift_right(x: Any, count: Any) -> Any:
     return (shifted if x.dtype.kind == "i" else np.where(fits, shifted, 0)).astype(x.dtype)
 
 
-def _bitwise(name: str, on_arrays: Any, meaning: str) -> Any:
+def _bitwise(name: str, on_arrays: Any, meaning: str, kinds: str = "bui") -> Any:
     def apply(input: Any, other: Any) -> Any:
         x, y = (raw(operand) for operand in promote(input, other))
         dtype = x.dtype if hasattr(x, "dtype") else y.dtype
-        if dtype.kind == "f":
-            raise NotImplementedError(f"{name} is not defined for floating-point numbers, got {dtype}")
+        if dtype.kind not in kinds:
+            raise NotImplementedError(f'"{name}" not implemented for {dtype}')
         if not hasattr(x, "dtype"):
             x = np.full_like(y, x, shape=())
         try:
@@ -41,7 +41,7 @@ def _bitwise(name: str, on_arrays: Any, meaning: str) -> Any:
     apply.__doc__ = f"""{meaning}
 
     Raises:
-        NotImplementedError: for floating-point numbers, which are no row of bits.
+        NotImplementedError: for dtypes that are no rows of bits.
     """
     return apply
 
@@ -49,5 +49,5 @@ def _bitwise(name: str, on_arrays: Any, meaning: str) -> Any:
 bitwise_and = _bitwise("bitwise_and", np.bitwise_and, "The bits that both have.")
 bitwise_or = _bitwise("bitwise_or", np.bitwise_or, "The bits that at least one has.")
 bitwise_xor = _bitwise("bitwise_xor", np.bitwise_xor, "The bits that one has and the other has not.")
-bitwise_left_shift = _bitwise("bitwise_left_shift", _shift_left, "The bits moved up by ``other`` places.")
-bitwise_right_shift = _bitwise("bitwise_right_shift", _shift_right, "The bits moved down by ``other`` places.")
+bitwise_left_shift = _bitwise("bitwise_left_shift", _shift_left, "The bits moved up by ``other`` places.", "ui")
+bitwise_right_shift = _bitwise("bitwise_right_shift", _shift_right, "The bits moved down by ``other`` places.", "ui")

@@ -51,8 +51,9 @@ class CTCGradient(Function):
     """∂L/∂x · g        which, as in torch, cannot be differentiated again"""
 
     def forward(self, g: Any, x: Any, alpha: Any, loss: Any, constants: Any) -> Any:
-        g = g.reshape(1, -1, 1)
+        g, steps = g.reshape(1, -1, 1), constants[2].reshape(1, -1, 1)
         unused = np.isinf(loss).reshape(1, -1, 1) & (g == 0)  # ∞ · 0: an infinite loss that zero_infinity took out
+        unused = unused | (np.arange(x.shape[0], like=steps).reshape(-1, 1, 1) >= steps)
         with np.errstate(invalid="ignore"):
             return np.where(unused, 0.0, _gradient(x, alpha, loss, *constants) * g).astype(x.dtype)
 

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from minigrad.device import to_host
+from minigrad.dtypes import element_of
 from minigrad.function import Function, TensorBase, wrap
 from minigrad.kernels.precision import FLOAT16, FLOAT32, rounded, widened
-from minigrad.ops.promotion import as_tensor_operand, cast, promote, to_floating
+from minigrad.ops.promotion import as_tensor_operand, cast, promote, to_floating, unchanged
 from minigrad.ops.selection import eq, logical_and, where
 from minigrad.ops.unary import log
 
@@ -92,7 +93,7 @@ class TruncDiv(Function):
 
     def forward(self, x: Any, y: Any) -> Any:
         with np.errstate(divide="ignore", invalid="ignore"):
-            if np.result_type(x, y).kind == "f":
+            if (x if hasattr(x, "dtype") else y).dtype.kind == "f":
                 return np.trunc(x / y)
             rest = np.remainder(x, y)  # has y's sign, so a quotient below 0 was rounded away from 0
             return np.floor_divide(x, y) + ((rest != 0) & ((x < 0) != (y < 0)))
@@ -181,8 +182,8 @@ def zeros_like(x: Any) -> Any:
 
 def _integer_power(x: Any, y: Any) -> Any:
     """x^y of integers, where x^−y is 1/x^y rounded towards 0: ±1 for ±1, else 0."""
-    power = x ** np.abs(y)
-    return np.where(y < 0, power * (np.abs(power) == 1), power)
+    power = x ** np.where(y < 0, y & 1, y)  # of a negative exponent it matters only whether it is odd
+    return np.where((y < 0) & (np.abs(x) != 1), x.dtype.type(0), power)
 
 
 def _is_half_with_number(x: Any, y: Any) -> bool:
@@ -222,13 +223,41 @@ class Contiguous(Function):
 
 
 def add(input: Any, other: Any, *, alpha: float = 1) -> Any:
-    """input + alpha · other, broadcast."""
-    return Add.apply(*promote(input, other if alpha == 1 else mul(other, alpha)))
+    """input + alpha · other, broadcast.
+
+    Raises:
+        RuntimeError: if alpha is a fraction beside integers.
+    """
+    return Add.apply(*promote(input, other if alpha == 1 else _scaled(input, other, alpha)))
 
 
 def sub(input: Any, other: Any, *, alpha: float = 1) -> Any:
-    """input − alpha · other, broadcast."""
-    return Sub.apply(*promote(input, other if alpha == 1 else mul(other, alpha)))
+    """input − alpha · other, broadcast.
+
+    Raises:
+        RuntimeError: if alpha is a fraction beside integers, or an operand is of bools.
+    """
+    x, y = promote(input, other if alpha == 1 else _scaled(input, other, alpha))
+    if (x if isinstance(x, TensorBase) else y).array.dtype.kind != "f" and (_is_bool(input) or _is_bool(other)):
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, "
+            "use the `~` or `logical_not()` operator instead."
+        )
+    return Sub.apply(x, y)
+
+
+def _is_bool(x: Any) -> bool:
+    return isinstance(x, bool) or (isinstance(x, TensorBase) and x.array.dtype.kind == "b")
+
+
+def _scaled(input: Any, other: Any, alpha: Any) -> Any:
+    """alpha · other, where alpha is a number of a kind that the operands have."""
+    dtypes = [v.array.dtype for v in (other, input) if isinstance(v, TensorBase)]
+    if any(dtype.kind == "f" for dtype in dtypes) or isinstance(input, float) or isinstance(other, float):
+        return mul(other, alpha)
+    if isinstance(alpha, float):
+        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    return mul(other, element_of(alpha, dtypes[0]))
 
 
 def mul(input: Any, other: Any) -> Any:
@@ -253,7 +282,7 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
         )
     if rounding_mode is not None:
         return (FloorDiv if rounding_mode == "floor" else TruncDiv).apply(*_divisible(input, other))
-    x, y = promote(input, other)
+    x, y = promote(input, other, unchanged)
     return Div.apply(
         to_floating(x) if isinstance(x, TensorBase) else x, to_floating(y) if isinstance(y, TensorBase) else y
     )

@@ -68,7 +68,7 @@ def embedding(
     if max_norm is not None:
         _limit_norms(table, index, max_norm, norm_type)
     looked_up = getitem(table, index.reshape(-1)).reshape(*index.array.shape, table.array.shape[1])
-    if scale_grad_by_freq:
+    if scale_grad_by_freq and table.array.dtype.kind == "f":
         factor = np.ones_like(index.array, dtype=table.array.dtype)
         for number, count in zip(*np.unique(to_host(index.array), return_counts=True), strict=True):
             factor[index.array == int(number)] /= int(count)

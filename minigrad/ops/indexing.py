@@ -16,7 +16,8 @@ from minigrad.device import device_of, to_device, to_host, zeros
 from minigrad.dtypes import element_of
 from minigrad.function import Function, TensorBase, wrap
 from minigrad.inplace import allow_writing, refuse_overlapping_write
-from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, number
+from minigrad.kernels.precision import rounded, widened
+from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, number, numpy_names
 
 
 class Index(NamedTuple):
@@ -74,12 +75,14 @@ class ScatterAt(Function):
 
     def forward(self, g: Any, shape: tuple[int, ...], index: Index) -> Any:
         self.index = index
-        y = zeros(g, shape)
         if index.advanced is None:
+            y = zeros(g, shape)
             index.write(y, g)  # no element twice, so nothing to add up
-        else:
-            index.add(y, g)
-        return y
+            return y
+        wide = widened(g)
+        y = zeros(wide, shape)
+        index.add(y, wide)
+        return rounded(y, g.dtype)
 
     def backward(self, grad: Any) -> Any:
         return GetItem.apply(grad, self.index), None, None
@@ -127,9 +130,10 @@ class ScatterAddAlongDim(Function):
     def forward(self, g: Any, indices: Any, shape: tuple[int, ...], dim: int) -> Any:
         self.dim = dim
         self.save_for_backward(indices)
-        y = zeros(g, shape)
-        np.add.at(y, _positions(indices, dim), g)
-        return y
+        wide = widened(g)
+        y = zeros(wide, shape)
+        np.add.at(y, _positions(indices, dim), wide)
+        return rounded(y, g.dtype)
 
     def backward(self, grad: Any) -> Any:
         (indices,) = self.saved_tensors
@@ -245,6 +249,7 @@ def setitem(input: Any, index: Any, value: Any) -> None:
         raise RuntimeError(f"cannot write a value of shape {list(getattr(value, 'shape', ()))}: {error}") from None
 
 
+@numpy_names
 def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
     """Along ``dim``, the elements that ``indices`` (int64) name; the other dimensions broadcast.
 
@@ -278,6 +283,7 @@ def _without(shape: tuple[int, ...], dim: int) -> tuple[int, ...]:
     return shape[:dim] + shape[dim + 1 :]
 
 
+@numpy_names
 def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Any:
     """y[…, i, …] = input[…, index[…, i, …], …] along ``dim``; ``index`` may be smaller in the other dimensions.
 
@@ -322,6 +328,7 @@ def _checked_index(name: str, index: Any, shape: tuple[int, ...], dim: int) -> A
     return cast(index, np.dtype(np.int64))
 
 
+@numpy_names
 def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     """``input`` with each ``src`` added at the position that ``index`` names along ``dim``; gather's transpose.
 
@@ -352,6 +359,7 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     return x + ScatterAddAlongDim.apply(cut, index, x.array.shape, dim)
 
 
+@numpy_names
 def index_select(input: Any, dim: int, index: Any) -> Any:
     """The slices along ``dim`` that the vector ``index`` names, in its order.
 

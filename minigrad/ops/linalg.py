@@ -123,9 +123,16 @@ def addmm(input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1
     """β · input + α · mat1 mat2. With β = 0 the input counts for nothing, not even where it is NaN or infinite.
 
     Raises:
-        RuntimeError: if one is no matrix, or the sizes do not fit.
+        RuntimeError: if one is no matrix, or the sizes or dtypes do not fit.
     """
     product = mm(mat1, mat2)
+    if input.array.dtype != mat1.array.dtype:
+        raise RuntimeError(
+            f"self and mat2 must have the same dtype, but got {input.array.dtype} and {mat2.array.dtype}; "
+            "convert one with .to(dtype)"
+        )
+    if product.array.dtype.kind != "f":  # torch cuts their fractions off
+        beta, alpha = int(beta), int(alpha)
     x = input.expand(*product.shape)
     scaled = product if alpha == 1 else alpha * product
     if beta == 0:
@@ -220,7 +227,7 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     lead = x.array.shape[:-1]
     rows = math.prod(lead)
     left = matmul(x.reshape(rows, first), weight.permute(1, 0, 2).reshape(first, out * second))  # rows o·j
-    result = (left.reshape(rows, out, second) * y.reshape(rows, 1, second)).sum(-1)
+    result = (left.reshape(rows, out, second) * y.reshape(rows, 1, second)).sum(-1, dtype=x.dtype)
     result = result if bias is None else result + bias
     return result.reshape(*lead, out)
 

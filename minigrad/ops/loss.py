@@ -313,12 +313,13 @@ def binary_cross_entropy(
 
     Raises:
         ValueError: if the shapes differ.
-        RuntimeError: if a probability is not in [0, 1].
+        RuntimeError: if a probability or a target is not in [0, 1], as a NaN is not.
     """
     refuse_legacy_reduction(size_average, reduce)
     _same_shape(input, target)
-    if not to_host(np.all((input.array >= 0) & (input.array <= 1))):  # nor is a NaN
-        raise RuntimeError("all elements of input should be between 0 and 1")
+    for name, values in (("input", input.array), ("target", target.array)):
+        if not to_host(np.all((values >= 0) & (values <= 1))):  # nor is a NaN
+            raise RuntimeError(f"all elements of {name} should be between 0 and 1")
     loss = BinaryCrossEntropy.apply(*promote(input, target))
     return reduced(loss if weight is None else loss * weight, reduction)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from minigrad import kernels
-from minigrad.function import Function
+from minigrad.function import Function, wrap
 from minigrad.grad_mode import is_grad_enabled, no_grad
 from minigrad.kernels.precision import wide
 from minigrad.ops.activation import PassWherePositive
@@ -68,25 +70,26 @@ class BatchNormBackward(Function):
 
 
 class ScaleChannels(Function):
-    """y = x · a + b by channel        ∂L/∂x = ∂L/∂y · a,  ∂L/∂a = Σ ∂L/∂y · x,  ∂L/∂b = Σ ∂L/∂y
+    """y = (x − c) · a + b by channel        ∂L/∂x = ∂L/∂y · a,  ∂L/∂a = Σ ∂L/∂y · (x − c),  ∂L/∂b = Σ ∂L/∂y
 
-    With ``relu``, y is its ReLU, and ∂L/∂y passes where that is positive.
+    The centre c is a constant. With ``relu``, y is its ReLU, and ∂L/∂y passes where that is positive.
     """
 
-    def forward(self, x: Any, a: Any, b: Any, relu: bool = False) -> Any:
+    def forward(self, x: Any, centre: Any, a: Any, b: Any, relu: bool = False) -> Any:
         self.relu = relu
-        y = kernels.of(x).scale_channels(x, a, b, relu)
-        self.save_for_backward(x, a, *((y,) if relu else ()))
+        y = kernels.of(x).scale_channels(x, a, b - centre * a, relu)
+        self.save_for_backward(x, centre, a, *((y,) if relu else ()))
         return y
 
     def backward(self, grad: Any) -> Any:
-        x, a, *relu = self.saved_tensors
+        x, centre, a, *relu = self.saved_tensors
         grad = PassWherePositive.apply(grad, *relu) if relu else grad
-        dims, dtype = (0, *range(2, grad.ndim)), x.dtype
+        dims, by_channel, dtype = (0, *range(2, grad.ndim)), (1, -1, *(1,) * (grad.ndim - 2)), x.dtype
         grad = cast(grad, a.dtype)
-        need_x, need_a, need_b = self.needs_input_grad
-        dx = cast(grad * a.reshape(1, -1, *(1,) * (grad.ndim - 2)), dtype) if need_x else None
-        return dx, (grad * x).sum(dims) if need_a else None, grad.sum(dims) if need_b else None
+        need_x, _, need_a, need_b = self.needs_input_grad
+        dx = cast(grad * a.reshape(*by_channel), dtype) if need_x else None
+        da = (grad * (x - centre.reshape(*by_channel))).sum(dims) if need_a else None
+        return dx, None, da, grad.sum(dims) if need_b else None
 
 
 def batch_norm(
@@ -110,7 +113,7 @@ def batch_norm(
 
     Raises:
         ValueError: in training, if there is only one value per channel (its variance says nothing); if eps is not
-            positive.
+            positive; if only one of the running statistics is given.
         RuntimeError: if a statistic or parameter does not have C elements, or none are given in evaluation.
     """
     x = as_tensor_operand("batch_norm", input)
@@ -135,6 +138,7 @@ def batch_norm(
         return _normalize_by_running(x, running_mean, running_var, weight, bias, eps, relu)
     if x.array.size == 0:  # no values to take statistics of, and none to normalise
         return _scaled_by_channel(x.clone(), weight, bias)
+    _refuse_one_statistic(running_mean, running_var)
     count = x.array.size // channels
     if count == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(x.array.shape)}")
@@ -146,6 +150,11 @@ def batch_norm(
     return y
 
 
+def _refuse_one_statistic(mean: Any, var: Any) -> None:
+    if (mean is None) != (var is None):
+        raise ValueError("running_mean and running_var must either both be None or neither be None")
+
+
 def _move(running: Any, batch: Any, keep: float, share: float) -> None:
     """running ← keep · running + share · batch, in place and not recorded."""
     kernels.of(running.array).blend(running.array, batch.array, keep, share)
@@ -154,12 +163,11 @@ def _move(running: Any, batch: Any, keep: float, share: float) -> None:
 
 def _normalize_by_running(x: Any, mean: Any, var: Any, weight: Any, bias: Any, eps: float, relu: bool) -> Any:
     """(x − mean) / √(var + eps) · weight + bias, as one factor and one offset a channel."""
-    dtype = wide(x.dtype)
-    scale = 1 / (cast(var, dtype) + eps).sqrt()
+    mean, var = (cast(statistic.detach(), wide(x.dtype)) for statistic in (mean, var))
+    scale = 1 / (var + eps).sqrt()
     scale = scale if weight is None else scale * weight
-    offset = -cast(mean, dtype) * scale
-    offset = offset if bias is None else offset + bias
-    return ScaleChannels.apply(x, scale, offset, relu=relu)
+    offset = wrap(np.zeros_like(mean.array)) if bias is None else bias
+    return ScaleChannels.apply(x, mean, scale, cast(offset, scale.dtype), relu=relu)
 
 
 def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
@@ -185,7 +193,7 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
 
     Raises:
         RuntimeError: if the channels do not divide into the groups.
-        ValueError: if a group has one value only.
+        ValueError: if a group has one value only, in a batch of one.
     """
     x = as_tensor_operand("group_norm", input)
     if x.array.ndim < 2:
@@ -196,7 +204,7 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
             f"Expected number of channels in input to be divisible by num_groups, but got input of shape "
             f"{list(x.array.shape)} and num_groups={num_groups}"
         )
-    if n * num_groups == x.array.size != 0:
+    if x.array.size == num_groups:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(x.array.shape)}")
     grouped = _wide(x).reshape(n, num_groups, x.array.size // max(n * num_groups, 1))  # N C … -> N G C/G·…
     y = _standardized(grouped, (2,), eps).reshape(*x.array.shape)
@@ -219,7 +227,7 @@ def instance_norm(
     move towards the mean over the batch of the pictures' own, and normalise if ``use_input_stats`` is false.
 
     Raises:
-        ValueError: if a channel has one value only.
+        ValueError: if a channel has one value only, or only one of the running statistics is given.
         RuntimeError: if a statistic or parameter does not have C elements, or none are given when they are needed.
     """
     x = as_tensor_operand("instance_norm", input)
@@ -227,6 +235,7 @@ def instance_norm(
         raise RuntimeError(f"instance_norm: expected an input of at least 3 dimensions, got {list(x.array.shape)}")
     if not use_input_stats:
         return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
+    _refuse_one_statistic(running_mean, running_var)
     n, channels, *spatial = x.array.shape
     if x.array.size and x.array.size == n * channels:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {list(x.array.shape)}")

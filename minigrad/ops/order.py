@@ -8,10 +8,11 @@ import numpy as np
 
 from minigrad.function import wrap
 from minigrad.ops.indexing import TakeAlongDim
-from minigrad.ops.promotion import as_tensor_operand, normalize_dim
+from minigrad.ops.promotion import as_tensor_operand, normalize_dim, numpy_names
 from minigrad.ops.reduce import ValuesAndIndices
 
 
+@numpy_names
 def sort(input: Any, dim: int = -1, descending: bool = False, stable: bool = False) -> ValuesAndIndices:
     """The elements in order along ``dim``, and where each was; NaN counts as the largest.
 
@@ -32,13 +33,16 @@ def _order(x: Any, dim: int, descending: bool) -> Any:
     return (x.shape[dim] - 1 - np.argsort(x[backwards], axis=dim, kind="stable")[backwards]).astype(np.int64)
 
 
+@numpy_names
 def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesAndIndices:
     """The ``k`` largest (or smallest) elements along ``dim``, in order, and where they were.
 
     Raises:
-        RuntimeError: if there are fewer than ``k`` elements.
+        RuntimeError: if there are fewer than ``k`` elements, or for a bool tensor.
     """
     x = as_tensor_operand("topk", input)
+    if x.array.dtype.kind == "b":
+        raise RuntimeError("topk does not support bool tensors")
     dim = normalize_dim(dim, x.array.ndim)
     size = x.array.shape[dim] if x.array.ndim else 1
     if not 0 <= k <= size:
@@ -49,6 +53,7 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
     return ValuesAndIndices(values.narrow(dim, 0, k), indices.narrow(dim, 0, k))
 
 
+@numpy_names
 def argsort(input: Any, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
     """Where each element of the sorted tensor was."""
     return sort(input, dim, descending, stable).indices

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.dtypes import element_of
 from minigrad.function import Function
-from minigrad.ops.promotion import as_tensor_operand
+from minigrad.ops.promotion import as_tensor_operand, number
 
 
 class Pad(Function):
@@ -46,7 +47,8 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
         value: of a constant border; 0 by default.
 
     Raises:
-        RuntimeError: if ``pad`` has an odd length or more pairs than dimensions, or leaves nothing to take.
+        RuntimeError: if ``pad`` has an odd length or more pairs than dimensions, or leaves nothing to take, or if the
+            value does not fit into the dtype.
         NotImplementedError: for an unknown mode, or a number of dimensions that a mode is not for.
     """
     shape = as_tensor_operand("pad", input).array.shape
@@ -61,7 +63,7 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     widths = [(0, 0)] * (len(shape) - len(pairs)) + pairs[::-1]
     if mode == "constant":
         _refuse_negative_sizes(shape, widths)
-        return Pad.apply(input, tuple(widths), 0.0 if value is None else value)
+        return Pad.apply(input, tuple(widths), element_of(0 if value is None else number(value), input.array.dtype))
     if mode not in _SOURCES:
         raise NotImplementedError(f"Unrecognised padding mode {mode}; expected constant, {', '.join(_SOURCES)}")
     if value:

@@ -112,6 +112,11 @@ def wrapped(value: Any, dtype: dtypes.DType) -> Any:
     return (value - int(limits.min)) % 2**limits.bits + int(limits.min)
 
 
+def unchanged(value: Any, dtype: dtypes.DType) -> Any:
+    """A Python number as it is, for what is not computed in ``dtype`` (true division, limits still to be compared)."""
+    return value
+
+
 def promote(x: Any, y: Any, fit: Any = wrapped) -> tuple[Any, Any]:
     """Both operands in the dtype of their result. A number stays a number, made to ``fit`` beside integers."""
     if isinstance(x, TensorBase) and isinstance(y, TensorBase):
@@ -134,6 +139,25 @@ def promote(x: Any, y: Any, fit: Any = wrapped) -> tuple[Any, Any]:
 def to_floating(x: Any) -> Any:
     """``x`` if it is floating, else cast to the default dtype (exp, sqrt, a division, … of integers)."""
     return x if x.array.dtype.kind == "f" else cast(x, dtypes.get_default_dtype())
+
+
+def numpy_names(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Lets a function take NumPy's ``axis`` and ``keepdims`` for ``dim`` and ``keepdim``, as torch's do.
+
+    Raises:
+        TypeError: if both names of one argument are given.
+    """
+
+    @wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        for theirs, ours in (("axis", "dim"), ("keepdims", "keepdim")):
+            if theirs in options:
+                if ours in options:
+                    raise TypeError(f"{function.__name__}() got both {ours} and {theirs}, which mean the same")
+                options[ours] = options.pop(theirs)
+        return function(*arguments, **options)
+
+    return call
 
 
 def as_tensor_operand(function: str, x: Any, argument: str = "input") -> Any:

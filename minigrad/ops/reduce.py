@@ -17,6 +17,7 @@ from minigrad.ops.promotion import (
     cast,
     normalize_dim,
     normalize_dims,
+    numpy_names,
     raised,
     rounded_once,
     to_floating,
@@ -62,6 +63,8 @@ class Prod(Function):
         (x,) = self.saved_tensors
         if not self.keepdim:
             grad = grad.unsqueeze(self.dim)
+        if x.array.shape[self.dim] == 1:
+            return grad, None, None
         if not to_host(np.any(x.array == 0)):
             return grad * (Prod.apply(x, self.dim, True) / x), None, None
         last = x.transpose(self.dim, -1)
@@ -165,6 +168,7 @@ class ValuesAndIndices(NamedTuple):
     indices: Any
 
 
+@numpy_names
 def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """Σ x over ``dim`` (an int or several; all by default). Integers are summed as int64.
 
@@ -174,9 +178,11 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
     x = raised(as_tensor_operand("sum", input))
     if dtype is not None:
         x = cast(x, np.dtype(dtype))
-    return Sum.apply(x, normalize_dims(dim, x.array.ndim), keepdim)
+    y = Sum.apply(x, normalize_dims(dim, x.array.ndim), keepdim)
+    return y if dtype is None else cast(y, np.dtype(dtype))
 
 
+@numpy_names
 def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """Arithmetic mean over ``dim`` (all dimensions by default); NaN if there is nothing to average.
 
@@ -193,6 +199,7 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
     return Mean.apply(raised(x), normalize_dims(dim, x.array.ndim), keepdim)
 
 
+@numpy_names
 def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """Π x over one dimension, or over all. Integers are multiplied as int64.
 
@@ -210,6 +217,7 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: An
     return Prod.apply(x, normalize_dim(dim, x.array.ndim), keepdim)
 
 
+@numpy_names
 def cumsum(input: Any, dim: int, *, dtype: Any = None) -> Any:
     """x₀ + … + xᵢ at each position i along ``dim``. Integers are summed as int64.
 
@@ -220,9 +228,11 @@ def cumsum(input: Any, dim: int, *, dtype: Any = None) -> Any:
     if dtype is not None:
         x = cast(x, np.dtype(dtype))
     dim = normalize_dim(dim, x.array.ndim)
-    return Cumsum.apply(x, dim) if x.array.ndim else Cumsum.apply(x.reshape(1), 0).reshape(())
+    y = Cumsum.apply(x, dim) if x.array.ndim else Cumsum.apply(x.reshape(1), 0).reshape(())
+    return y if dtype is None else cast(y, np.dtype(dtype))
 
 
+@numpy_names
 def var(
     input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
 ) -> Any:
@@ -233,6 +243,7 @@ def var(
     return var_mean(input, dim, unbiased, keepdim, correction=correction)[0]
 
 
+@numpy_names
 def std(
     input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
 ) -> Any:
@@ -242,6 +253,7 @@ def std(
     return cast(root_with_zero_gradient_at_zero(variance), dtype)
 
 
+@numpy_names
 def var_mean(
     input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
 ) -> tuple[Any, Any]:
@@ -305,6 +317,7 @@ def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, 
     return Norm.apply(x, order, dims, keepdim)
 
 
+@numpy_names
 @rounded_once
 def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
     """ln Σ e^x over ``dim``, without overflow: the largest element is taken out first. −∞ if there is none."""
@@ -326,6 +339,7 @@ def _count(x: Any, dims: tuple[int, ...]) -> int:
     return math.prod(x.array.shape[d] for d in dims)
 
 
+@numpy_names
 def amax(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
     """Largest element over ``dim`` (all by default); elements that tie share the gradient evenly.
 
@@ -335,6 +349,7 @@ def amax(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
     return _extreme_over("amax", np.max, input, dim, keepdim)
 
 
+@numpy_names
 def amin(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
     """Smallest element over ``dim`` (all by default); elements that tie share the gradient evenly."""
     return _extreme_over("amin", np.min, input, dim, keepdim)
@@ -358,6 +373,7 @@ def _refuse_empty(name: str, x: Any, dims: tuple[int, ...]) -> None:
             raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size, got shape {list(x.shape)}")
 
 
+@numpy_names
 def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """The largest element; with an int ``dim``, ``(values, indices)`` over it; with a tensor, ``maximum``.
 
@@ -366,6 +382,7 @@ def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     return _extreme("max", np.argmax, np.max, maximum, input, dim, keepdim)
 
 
+@numpy_names
 def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """The smallest element; with an int ``dim``, ``(values, indices)`` over it; with a tensor, ``minimum``."""
     return _extreme("min", np.argmin, np.min, minimum, input, dim, keepdim)
@@ -388,11 +405,13 @@ def _extreme(name: str, find: Any, over_all: Any, of_two: Any, input: Any, dim: 
     return ValuesAndIndices(*((values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))))
 
 
+@numpy_names
 def argmax(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """Position of the (first) largest element, along ``dim`` or in the flattened tensor."""
     return _position(np.argmax, "argmax", input, dim, keepdim)
 
 
+@numpy_names
 def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """Position of the (first) smallest element, along ``dim`` or in the flattened tensor."""
     return _position(np.argmin, "argmin", input, dim, keepdim)
@@ -410,11 +429,13 @@ def _position(find: Any, name: str, input: Any, dim: int | None, keepdim: bool) 
     return wrap(find(x, axis=axis, keepdims=keepdim))
 
 
+@numpy_names
 def all(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """Whether every element (over ``dim``) is true."""
     return _truth(np.all, input, dim, keepdim)
 
 
+@numpy_names
 def any(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """Whether some element (over ``dim``) is true."""
     return _truth(np.any, input, dim, keepdim)

@@ -9,7 +9,7 @@ import numpy as np
 from minigrad.device import to_host
 from minigrad.dtypes import element_of
 from minigrad.function import Function, TensorBase, why_not_broadcast, wrap
-from minigrad.ops.promotion import as_tensor_operand, cast, number, promote, raw
+from minigrad.ops.promotion import as_tensor_operand, cast, number, promote, raw, unchanged
 
 
 class Maximum(Function):
@@ -114,7 +114,7 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     if min is None and max is None:
         raise RuntimeError("clamp: At least one of 'min' or 'max' must not be None")
     for limit in (min, max):
-        x = x if limit is None else promote(x, limit, lambda value, dtype: value)[0]
+        x = x if limit is None else promote(x, limit, unchanged)[0]
     low, high = (limit if limit is None else promote(x, limit, element_of)[1] for limit in (min, max))
     return Clamp.apply(x, low, high)
 
@@ -159,7 +159,9 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
                 "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
                 f"{value.array.ndim} dimension(s)."
             )
-        return where(mask, cast(value, input.array.dtype), input)
+        if input.array.dtype.kind == "f":
+            return where(mask, cast(value, input.array.dtype), input)
+        value = to_host(value.array).item()
     return Where.apply(mask, element_of(number(value), input.array.dtype), input)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from minigrad import dtypes, kernels
 from minigrad.device import to_host
-from minigrad.function import Function, wrap
-from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, normalize_dims
+from minigrad.function import Function, TensorBase, wrap
+from minigrad.ops.elementwise import Contiguous
+from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, normalize_dims, numpy_names
 from minigrad.ops.selection import where
 
 
@@ -200,6 +201,7 @@ def expand_reduced(grad: Any, shape: tuple[int, ...], dims: tuple[int, ...], kee
     return Expand.apply(grad, shape)
 
 
+@numpy_names
 def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Tensors one after the other along ``dim``; their other sizes must agree.
 
@@ -207,6 +209,8 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
         ValueError: for an empty list.
         RuntimeError: if sizes differ in another dimension.
     """
+    if isinstance(tensors, TensorBase):
+        raise TypeError("cat(): argument 'tensors' must be tuple of Tensors, not Tensor")
     xs = [as_tensor_operand("cat", x, "tensors") for x in tensors]
     if not xs:
         raise ValueError("cat(): expected a non-empty list of Tensors")
@@ -230,12 +234,15 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     return Cat.apply(*[cast(x, dtype) for x in xs], dim=dim)
 
 
+@numpy_names
 def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Tensors of one shape along a new dimension.
 
     Raises:
         RuntimeError: if the shapes differ, or the list is empty.
     """
+    if isinstance(tensors, TensorBase):
+        raise TypeError("stack(): argument 'tensors' must be tuple of Tensors, not Tensor")
     if not tensors:
         raise RuntimeError("stack expects a non-empty TensorList")
     shape = tensors[0].array.shape
@@ -248,6 +255,7 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
     return cat([unsqueeze(x, dim) for x in tensors], normalize_dim(dim, len(shape) + 1))
 
 
+@numpy_names
 def squeeze(input: Any, dim: Any = None) -> Any:
     """Without the dimensions of size 1 (all of them, or those named)."""
     shape = as_tensor_operand("squeeze", input).array.shape
@@ -255,6 +263,7 @@ def squeeze(input: Any, dim: Any = None) -> Any:
     return Reshape.apply(input, tuple(n for d, n in enumerate(shape) if n != 1 or d not in dims))
 
 
+@numpy_names
 def unsqueeze(input: Any, dim: int) -> Any:
     """With a new dimension of size 1 at ``dim``."""
     shape = as_tensor_operand("unsqueeze", input).array.shape
@@ -274,10 +283,13 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
         return Reshape.apply(input, (1,))
     if start > end:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    if start == end:
+        return input
     joined = int(np.prod(shape[start : end + 1], dtype=np.int64))
     return Reshape.apply(input, (*shape[:start], joined, *shape[end + 1 :]))
 
 
+@numpy_names
 def narrow(input: Any, dim: int, start: int, length: int) -> Any:
     """The stretch of ``length`` elements from ``start`` on along ``dim``, as a view.
 
@@ -333,6 +345,7 @@ def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, 
     return tuple(narrow(x, dim, end - size, size) for end, size in zip(ends, sizes, strict=True))
 
 
+@numpy_names
 def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
     """At most ``chunks`` views of nearly equal stretches along ``dim``.
 
@@ -346,6 +359,7 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
     return split(x, max(-(-n // chunks), 1), dim)
 
 
+@numpy_names
 def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
     """Views of every element along ``dim``, without that dimension."""
     x = as_tensor_operand("unbind", input)
@@ -366,7 +380,7 @@ def repeat(input: Any, *repeats: Any) -> Any:
     shape = (1,) * (len(counts) - x.array.ndim) + x.array.shape
     interleaved = x.reshape(*(n for size in shape for n in (1, size)))
     expanded = interleaved.expand(*(n for count, size in zip(counts, shape, strict=True) for n in (count, size)))
-    return expanded.clone().reshape(*(count * size for count, size in zip(counts, shape, strict=True)))
+    return Contiguous.apply(expanded).reshape(*(count * size for count, size in zip(counts, shape, strict=True)))
 
 
 def flip(input: Any, dims: Any) -> Any:

@@ -51,14 +51,12 @@ class Adagrad(Optimizer):
         )
         for group in self.param_groups:  # at once, as in torch, so that a state dict is never without it
             for parameter in group["params"]:
-                self.state[parameter] = self._start(parameter, group)
+                self.state[parameter] = self.initial_state(parameter, group)
 
-    def _start(self, parameter: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+    def initial_state(self, parameter: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         return {"step": 0.0, "sum": zeros_state(parameter).fill_(group["initial_accumulator_value"])}
 
     def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Update:
-        if not state:
-            state.update(self._start(parameter, group))
         state["step"] += 1
         rate = group["lr"] / (1 + (state["step"] - 1) * group["lr_decay"])
         decay, eps, maximize = group["weight_decay"], group["eps"], group["maximize"]

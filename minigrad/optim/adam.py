@@ -24,7 +24,7 @@ class Adam(Optimizer):
     Source: Kingma & Ba 2014, arXiv 1412.6980; torch documentation, "Adam", for the place of ε.
 
     Raises:
-        ValueError: for a negative option or a β outside [0, 1).
+        ValueError: for a negative option, a β outside [0, 1), or only one β that is a tensor.
     """
 
     def __init__(
@@ -40,6 +40,8 @@ class Adam(Optimizer):
         decoupled_weight_decay: bool = False,
     ) -> None:
         check_non_negative(lr=lr, eps=eps, weight_decay=weight_decay)
+        if isinstance(betas[0], Tensor) != isinstance(betas[1], Tensor):
+            raise ValueError("betas must be either both floats or both Tensors")
         super().__init__(
             params,
             {
@@ -53,11 +55,13 @@ class Adam(Optimizer):
             },
         )
 
+    def initial_state(self, parameter: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        state = {"step": 0.0, "exp_avg": zeros_state(parameter), "exp_avg_sq": zeros_state(parameter)}
+        if group["amsgrad"]:
+            state["max_exp_avg_sq"] = zeros_state(parameter)
+        return state
+
     def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Update:
-        if not state:
-            state.update(step=0.0, exp_avg=zeros_state(parameter), exp_avg_sq=zeros_state(parameter))
-            if group["amsgrad"]:
-                state["max_exp_avg_sq"] = zeros_state(parameter)
         state["step"] += 1
         lr, (beta1, beta2) = group["lr"], group["betas"]
         return Update(

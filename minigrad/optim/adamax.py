@@ -42,9 +42,10 @@ class Adamax(Optimizer):
             },
         )
 
+    def initial_state(self, parameter: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        return {"step": 0.0, "exp_avg": zeros_state(parameter), "exp_inf": zeros_state(parameter)}
+
     def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Update:
-        if not state:
-            state.update(step=0.0, exp_avg=zeros_state(parameter), exp_inf=zeros_state(parameter))
         state["step"] += 1
         (beta1, beta2), eps = group["betas"], group["eps"]
         decay, maximize = group["weight_decay"], group["maximize"]

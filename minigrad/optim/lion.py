@@ -37,9 +37,10 @@ class Lion(Optimizer):
             params, {"lr": lr, "betas": check_betas(betas), "weight_decay": weight_decay, "maximize": maximize}
         )
 
+    def initial_state(self, parameter: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        return {"exp_avg": zeros_state(parameter)}
+
     def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Update:
-        if not state:
-            state["exp_avg"] = zeros_state(parameter)
         lr, (beta1, beta2), decay, maximize = group["lr"], group["betas"], group["weight_decay"], group["maximize"]
 
         def formula(p: Any, g: Any, m: Any) -> None:

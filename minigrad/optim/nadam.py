@@ -50,9 +50,11 @@ class NAdam(Optimizer):
             },
         )
 
+    def initial_state(self, parameter: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        means = {"exp_avg": zeros_state(parameter), "exp_avg_sq": zeros_state(parameter)}
+        return {"step": 0.0, "mu_product": 1.0, **means}
+
     def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Update:
-        if not state:
-            state.update(step=0.0, mu_product=1.0, exp_avg=zeros_state(parameter), exp_avg_sq=zeros_state(parameter))
         state["step"] += 1
         t, lr, (beta1, beta2), eps = state["step"], group["lr"], group["betas"], group["eps"]
         decay, decoupled, maximize = group["weight_decay"], group["decoupled_weight_decay"], group["maximize"]

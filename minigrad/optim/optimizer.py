@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial, wraps
 from typing import Any
 
 import numpy as np
 
-from minigrad.device import compute_beside, in_use, to_device
+from minigrad.device import compute_beside, in_use
 from minigrad.grad_mode import enable_grad, no_grad
 from minigrad.kernels import of as kernels_of
+from minigrad.kernels.updates import writable
+from minigrad.optim.state_dicts import checked_groups, checked_state
 from minigrad.profiler import record_function
 from minigrad.tensor import Tensor
 
@@ -51,7 +53,7 @@ class Optimizer:
             cls.__init__ = _refusing_torchs_machinery(cls.__init__)  # type: ignore[method-assign]
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
-        if isinstance(params, Tensor):
+        if isinstance(params, Tensor | dict):
             raise TypeError("params argument given to the optimizer should be an iterable of Tensors or dicts")
         self.defaults = defaults
         self.state: dict[Tensor, dict[str, Any]] = {}
@@ -64,12 +66,20 @@ class Optimizer:
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Adds parameters with options of their own."""
+        if not isinstance(param_group, dict):
+            raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
         given = param_group["params"]
+        if isinstance(given, set | frozenset):
+            raise TypeError(
+                "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets "
+                "will change between runs. Please use a list instead."
+            )
         params = [given] if isinstance(given, Tensor) else list(given)
         named = [isinstance(p, tuple) for p in params]
-        if any(named) != all(named) or any(("param_names" in group) != any(named) for group in self.param_groups):
+        mixed = any(named) and not all(named)
+        if mixed or any(group["params"] and ("param_names" in group) != any(named) for group in self.param_groups):
             raise ValueError("all optimizer params should be with/without names. Some param names are missing")
-        group = {**self.defaults, **param_group}
+        group = {**param_group, **{name: param_group.get(name, value) for name, value in self.defaults.items()}}
         if any(named):
             group["param_names"] = [name for name, _ in params]
             params = [p for _, p in params]
@@ -94,7 +104,7 @@ class Optimizer:
                 if set_to_none:
                     p.grad = None
                 elif p.grad is not None:
-                    p.grad = p.grad.detach().zero_()
+                    p.grad.detach_().zero_()
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Moves every parameter that has a gradient. A ``closure`` recomputes the loss first."""
@@ -113,12 +123,25 @@ class Optimizer:
 
     def _move(self, moved: list[tuple[Tensor, dict[str, Any]]]) -> None:
         """Updates parameters of one device."""
+        _refuse_unwritable([p for p, _ in moved])
         if in_use.several:
             compute_beside(moved[0][0].array)
-        updates = [self.update(p, p.grad, self.state.setdefault(p, {}), group) for p, group in moved]
+        updates = []
+        for p, group in moved:
+            state = self.state.setdefault(p, {})
+            if not state:
+                state.update(self.initial_state(p, group))
+            updates.append(self.update(p, p.grad, state, group))
         kernels_of(moved[0][0].array).update([update.as_arrays() for update in updates])
         for p, _ in moved:
             p._written_in_place()
+
+    def initial_state(self, parameter: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        """Return the state of a parameter before its first step: numbers, and tensors as of :func:`zeros_state`.
+
+        A tensor that is made in the first step is None. A loaded state is held to this one.
+        """
+        return {}
 
     def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Update:
         """How one parameter moves by its gradient, and its state with it; ``step`` does all of them together."""
@@ -131,33 +154,33 @@ class Optimizer:
             {**{k: v for k, v in group.items() if k != "params"}, "params": [numbers[id(p)] for p in group["params"]]}
             for group in self.param_groups
         ]
-        return {"state": {numbers[id(p)]: dict(state) for p, state in self.state.items()}, "param_groups": groups}
+        state = {numbers[id(p)]: dict(state) for p, state in self.state.items() if state}
+        return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continues from a ``state_dict`` (also torch's, with its tensors as arrays).
 
         Raises:
-            ValueError: if the groups do not match, saying how.
+            ValueError: if the groups do not match, or a value is not of the kind that the optimizer has there, saying
+                which. Then the optimizer is unchanged.
         """
-        groups = state_dict["param_groups"]
-        if len(groups) != len(self.param_groups):
-            raise ValueError(
-                f"loaded state dict has {len(groups)} parameter groups, the optimizer has {len(self.param_groups)}"
-            )
-        by_number: dict[int, Tensor] = {}
-        for i, (saved, group) in enumerate(zip(groups, self.param_groups, strict=True)):
-            if len(saved["params"]) != len(group["params"]):
-                raise ValueError(
-                    f"loaded state dict contains a parameter group {i} of {len(saved['params'])} parameters, "
-                    f"the optimizer's has {len(group['params'])}"
-                )
-            by_number.update(zip(saved["params"], group["params"], strict=True))
-        self.state = {
-            by_number[number]: {name: _state_value(name, value, by_number[number]) for name, value in state.items()}
-            for number, state in state_dict["state"].items()
-        }
-        for saved, group in zip(groups, self.param_groups, strict=True):
-            group.update({k: v for k, v in saved.items() if k != "params"})
+        options = checked_groups(state_dict, self.param_groups)
+        groups = [{**group, **given} for group, given in zip(self.param_groups, options, strict=True)]
+        by_number: dict[int, tuple[Tensor, dict[str, Any]]] = {}
+        for saved, group in zip(state_dict["param_groups"], groups, strict=True):
+            for number, p in zip(saved["params"], group["params"], strict=True):
+                if by_number.setdefault(number, (p, group))[0] is not p:
+                    raise ValueError(f"loaded state dict: number {number} stands for several parameters")
+        state = state_dict["state"]
+        if not isinstance(state, dict) or not state.keys() <= by_number.keys():
+            raise ValueError("loaded state dict: state must be a dict by the numbers of the parameters in param_groups")
+        loaded = {}
+        for number, saved in state.items():
+            p, group = by_number[number]
+            loaded[p] = checked_state(saved, self.initial_state(p, group), p, number)
+        self.state = loaded
+        for group, given in zip(self.param_groups, options, strict=True):
+            group.update(given)
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
@@ -167,19 +190,25 @@ class Optimizer:
         return "\n".join([*lines, ")"])
 
 
-def _state_value(name: str, value: Any, parameter: Tensor) -> Any:
-    """A loaded value in a copy of its own, in the parameter's memory order and on its device."""
-    if isinstance(value, Tensor):
-        value = value.array
-    if name in ("step", "mu_product"):  # 0-d tensors in torch's state dicts
-        return float(value)
-    if not hasattr(value, "shape"):
-        return value
-    copy = np.empty_like(parameter.array)
-    copy[...] = to_device(np.asarray(value) if not hasattr(value, "__array_function__") else value, parameter.device)
-    wrapped = parameter.detach()
-    wrapped.array, wrapped._version_cell = copy, None
-    return wrapped
+def _refuse_unwritable(parameters: Sequence[Tensor]) -> None:
+    """Raise an error for a parameter that cannot be changed element by element, before anything is changed.
+
+    Raises:
+        ValueError: for one in read-only memory.
+        RuntimeError: for one that has the same memory for several elements, as ``expand`` makes it; as torch.
+    """
+    for p in parameters:
+        if 0 in p.array.strides and any(n > 1 for n, s in zip(p.shape, p.array.strides, strict=True) if s == 0):
+            raise RuntimeError(
+                "unsupported operation: more than one element of the written-to tensor refers to a single memory "
+                f"location: a parameter of shape {list(p.shape)}. Please clone() the tensor before performing the "
+                "operation."
+            )
+        if not writable(p.array):
+            raise ValueError(
+                f"a parameter of shape {list(p.shape)} lies in read-only memory, which an optimizer cannot change; "
+                "give it memory of its own: parameter.data = parameter.data.clone()"
+            )
 
 
 def zeros_state(parameter: Tensor) -> Tensor:
@@ -211,7 +240,7 @@ def check_betas(betas: tuple[float, float]) -> tuple[float, float]:
     for i, beta in enumerate(betas):
         if not 0.0 <= beta < 1.0:
             raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
-    return (betas[0], betas[1])
+    return (float(betas[0]), float(betas[1]))
 
 
 def check_non_negative(**options: float) -> None:

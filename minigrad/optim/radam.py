@@ -49,9 +49,10 @@ class RAdam(Optimizer):
             },
         )
 
+    def initial_state(self, parameter: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        return {"step": 0.0, "exp_avg": zeros_state(parameter), "exp_avg_sq": zeros_state(parameter)}
+
     def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Update:
-        if not state:
-            state.update(step=0.0, exp_avg=zeros_state(parameter), exp_avg_sq=zeros_state(parameter))
         state["step"] += 1
         t, lr, (beta1, beta2), eps = state["step"], group["lr"], group["betas"], group["eps"]
         decay, decoupled, maximize = group["weight_decay"], group["decoupled_weight_decay"], group["maximize"]

@@ -48,14 +48,16 @@ class RMSprop(Optimizer):
             },
         )
 
+    def initial_state(self, parameter: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        state = {"step": 0.0, "square_avg": zeros_state(parameter)}
+        if group["momentum"]:
+            state["momentum_buffer"] = zeros_state(parameter)
+        if group["centered"]:
+            state["grad_avg"] = zeros_state(parameter)
+        return state
+
     def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Update:
         momentum, centered = group["momentum"], group["centered"]
-        if not state:
-            state.update(step=0.0, square_avg=zeros_state(parameter))
-            if momentum:
-                state["momentum_buffer"] = zeros_state(parameter)
-            if centered:
-                state["grad_avg"] = zeros_state(parameter)
         state["step"] += 1
         return Update(
             rmsprop,

@@ -49,6 +49,9 @@ class SGD(Optimizer):
             },
         )
 
+    def initial_state(self, parameter: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        return {"momentum_buffer": None} if group["momentum"] else {}
+
     def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Update:
         momentum = group["momentum"]
         first = state.get("momentum_buffer") is None

@@ -1,0 +1,97 @@
+"""How far float32 results are from exact ones, by minigrad and by torch on the same numbers.
+
+    python -m benchmarks rounding
+
+prints, for each case, the error of the value and of each gradient: the root mean square of its difference from torch's
+result in float64, relative to that result. How torch rounds differs from processor to processor, so its error is shown
+for comparison; parity_tests/test_float32_error.py holds ours to what the lengths of the sums allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+import minigrad
+
+Call = Callable[[Any, Any, list[Any]], Any]
+
+
+class Case(NamedTuple):
+    """A call, the shapes of what it takes, and how many terms the sums of its value and of each gradient have."""
+
+    call: Call
+    shapes: list[tuple[int, ...]]
+    terms: list[int]
+
+
+def _conv(x: tuple[int, ...], w: tuple[int, ...], positions: int, **options: Any) -> Case:
+    """A convolution; ``positions`` of its output. Its gradients sum over its outputs, and over images and positions."""
+    taps, stride = w[2] * w[3], options.get("stride", 1)
+    return Case(
+        lambda m, F, a: F.conv2d(a[0], a[1], **options),
+        [x, w],
+        [w[1] * taps, w[0] * -(-taps // stride**2), x[0] * positions],
+    )
+
+
+#: Sums of up to 20,000 terms, in all the ways that the kernels have.
+CASES: dict[str, Case] = {
+    "conv2d by places": _conv((32, 96, 7, 7), (64, 96, 3, 3), 49, padding=1),
+    "conv2d by rows": _conv((8, 128, 17, 17), (96, 128, 1, 7), 289, padding=(0, 3)),
+    "conv2d over the ends of rows": _conv((3, 96, 13, 13), (64, 96, 3, 3), 169, padding=1),
+    "conv2d along long rows": _conv((2, 64, 6, 300), (32, 64, 3, 3), 1800, padding=1),
+    "conv2d with stride": _conv((8, 96, 19, 19), (64, 96, 3, 3), 81, stride=2),
+    "conv2d of few positions": _conv((32, 1280, 1, 1), (192, 1280, 1, 1), 1),
+    "conv2d of some positions": _conv((512, 96, 1, 1), (64, 96, 1, 1), 1),
+    "conv2d of points": _conv((8, 768, 9, 9), (128, 768, 1, 1), 81),
+    "conv2d of more taps than a chain": _conv((16, 16, 13, 13), (16, 16, 11, 11), 169, padding=5),
+    "linear": Case(lambda m, F, a: F.linear(a[0], a[1]), [(64, 1024), (512, 1024)], [1024, 512, 64]),
+    "batch_norm": Case(
+        lambda m, F, a: F.relu(F.batch_norm(a[0] + 3, None, None, a[1], a[2], training=True), inplace=True),
+        [(32, 16, 25, 25), (16,), (16,)],
+        [20_000] * 4,
+    ),
+    "avg_pool2d": Case(lambda m, F, a: F.avg_pool2d(a[0], 3, 1, 1), [(8, 32, 17, 17)], [9, 9]),
+}
+
+
+def _results(library: Any, call: Call, arrays: list[np.ndarray], cotangent: np.ndarray | None) -> list[np.ndarray]:
+    """The value, and the gradient of each input."""
+    inputs = [library.tensor(a, requires_grad=True) for a in arrays]
+    y = call(library, library.nn.functional, inputs)
+    if cotangent is None:
+        return [y.detach().numpy()]
+    y.backward(library.tensor(cotangent))
+    return [y.detach().numpy(), *(x.grad.numpy() for x in inputs)]
+
+
+def errors(case: Case) -> list[tuple[float, float]]:
+    """Return minigrad's error and torch's, of the value and of each gradient."""
+    random = np.random.default_rng(0)
+    single = [random.standard_normal(shape).astype(np.float32) for shape in case.shapes]
+    exact = [a.astype(np.float64) for a in single]
+    cotangent = random.standard_normal(_results(torch, case.call, exact, None)[0].shape).astype(np.float32)
+    truth = _results(torch, case.call, exact, cotangent.astype(np.float64))
+    found = (_results(library, case.call, single, cotangent) for library in (minigrad, torch))
+    return [
+        (float(np.sqrt(np.mean((a - t) ** 2) / np.mean(t**2))), float(np.sqrt(np.mean((b - t) ** 2) / np.mean(t**2))))
+        for a, b, t in zip(*found, truth, strict=True)
+    ]
+
+
+def measure() -> dict[str, Any]:
+    """Return and print all errors, and ours as a multiple of torch's."""
+    results: dict[str, Any] = {}
+    for name, case in CASES.items():
+        results[name] = {}
+        for number, (ours, theirs) in enumerate(errors(case)):
+            what = f"gradient {number - 1}" if number else "value"
+            ratio = round(ours / theirs, 3) if theirs else None
+            results[name][what] = {"minigrad": float(f"{ours:.3g}"), "torch": float(f"{theirs:.3g}"), "ratio": ratio}
+        shown = ", ".join(f"{what} {found['minigrad']:.1e} ({found['ratio']})" for what, found in results[name].items())
+        print(f"error (ratio to torch's), {name}: {shown}", flush=True)
+    return results

@@ -1,0 +1,134 @@
+"""Compile kernels, and keep their machine code on disk, so that they are compiled once only (needs Numba).
+
+Numba has a cache of its own, but it looks only at the file in which a function stands. Machine code also contains
+whatever the function calls, and constants such as the shape of a block of registers, from other files; after an
+upgrade of those the old code would go on being used. So here code stands in a folder named after everything it may
+depend on: the *content* of all of the kernels' files, the versions of Python, Numba and llvmlite, and the width of
+vectors. Code of another version is simply not found. (Such folders may be deleted at any time.)
+
+Code is read from, and written to, the first of these that works: ``NUMBA_CACHE_DIR``, ``__pycache__`` beside this
+file, the user's cache folder. Where none can be written, kernels are compiled in every process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import numba
+from numba import njit
+from numba.core.caching import NullCache
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
+
+from minigrad.kernels import vectors
+
+_HERE = Path(__file__).parent
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile a kernel: without Python's lock, and with division by zero as in NumPy."""
+    return _kept(njit(nogil=True, error_model="numpy")(function))
+
+
+def compiled_reordering(function: Callable[..., Any]) -> Any:
+    """Compile a kernel whose sums may be reordered, so that several elements are added at once; NaN is kept."""
+    return _kept(njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})(function))
+
+
+def _kept(dispatcher: Any) -> Any:
+    dispatcher._cache = _Kept(dispatcher.py_func)
+    return dispatcher
+
+
+class _Kept(NullCache):
+    """The machine code of one function, for each of the types that it was called with: what Numba calls a cache."""
+
+    def __init__(self, function: Any) -> None:
+        self._name = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
+
+    def load_overload(self, signature: Any, target: Any) -> Any:
+        """Return what was kept for these types and this processor, or None. Damaged files count as none."""
+        target.refresh()
+        name = self._file(signature, target.codegen())
+        for folder in _folders():
+            try:
+                content = (folder / name).read_bytes()
+            except OSError:
+                continue
+            checksum, data = content[:32], content[32:]
+            if hashlib.sha256(data).digest() == checksum:
+                return CompileResult._rebuild(target, *pickle.loads(data))
+        return None
+
+    def save_overload(self, signature: Any, result: Any) -> None:
+        """Keep the code of a function that was just compiled."""
+        if result.library.has_dynamic_globals:  # it holds addresses of this process
+            return
+        name = self._file(signature, result.codegen)
+        data = dumps(result._reduce())
+        for folder in _folders():
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                _write(folder / name, hashlib.sha256(data).digest() + data)
+            except OSError:
+                continue
+            return
+        _warn()
+
+    def _file(self, signature: Any, codegen: Any) -> str:
+        key = repr((signature, codegen.magic_tuple()))
+        return f"{self._name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.code"
+
+
+@cache
+def _folders() -> list[Path]:
+    """Return where code may be kept, best first."""
+    parents = [_HERE / "__pycache__"]
+    if chosen := os.environ.get("NUMBA_CACHE_DIR"):
+        parents.insert(0, Path(chosen))
+    user = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    with suppress(RuntimeError):  # some users have no home
+        parents.append((Path(user) if user else Path.home() / ".cache") / "minigrad")
+    return [parent / f"minigrad-{_digest()}" for parent in parents]
+
+
+def _digest() -> str:
+    """Return a name for everything, beside the processor, that the kernels' machine code may depend on."""
+    versions = sys.version_info[:2], numba.__version__, llvmlite.__version__, vectors.BITS
+    digest = hashlib.sha256(repr(versions).encode())
+    for file in sorted(_HERE.glob("*.py*")):  # also where only .pyc files are installed
+        digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file so that other processes see all of it or nothing."""
+    descriptor, partial = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        os.replace(partial, path)
+    except BaseException:
+        os.unlink(partial)
+        raise
+
+
+@cache
+def _warn() -> None:
+    tried = ", ".join(str(folder.parent) for folder in _folders())
+    warnings.warn(
+        f"compiled kernels cannot be kept, because none of these folders can be written: {tried}. Every process "
+        "compiles them anew, which takes up to half a minute. Set NUMBA_CACHE_DIR to a folder that can be written",
+        stacklevel=2,
+    )

@@ -1,0 +1,65 @@
+"""Keep the plans that were used last, up to a number of bytes.
+
+A plan of a large map takes megabytes, so what is kept must be bounded in bytes: a program that sees images of many
+sizes would otherwise fill the memory with plans that it never needs again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+#: Bytes of all plans that are kept; the one used last is kept in any case.
+LIMIT = 64 * 2**20
+
+_plans: OrderedDict[Any, Any] = OrderedDict()  # by function and arguments; those used last stand last
+_bytes = 0
+_lock = threading.Lock()
+
+
+def remembered(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Make a function return the plan that it returned before for the same arguments, if it is kept."""
+
+    @wraps(function)
+    def planned(*arguments: Parameters.args, **options: Parameters.kwargs) -> Result:
+        key = (function, arguments, *options.items())
+        with _lock:
+            if key in _plans:
+                _plans.move_to_end(key)
+                return _plans[key]
+        plan = function(*arguments, **options)
+        _keep(key, plan)
+        return plan
+
+    return planned
+
+
+def _keep(key: Any, plan: Any) -> None:
+    global _bytes
+    with _lock:
+        if key in _plans:  # another thread was quicker
+            return
+        _plans[key] = plan
+        _bytes += _size(plan)
+        while _bytes > LIMIT and len(_plans) > 1:
+            _bytes -= _size(_plans.popitem(last=False)[1])
+
+
+def _size(plan: Any) -> int:
+    """Return the bytes of all arrays in a plan."""
+    if isinstance(plan, np.ndarray):
+        return plan.nbytes
+    return sum(map(_size, plan)) if isinstance(plan, tuple) else 0
+
+
+def kept_bytes() -> int:
+    """Return how many bytes of plans are kept."""
+    return _bytes

@@ -1,0 +1,144 @@
+"""What an optimizer checks before it takes up a state dict, which may come from a file of a stranger.
+
+The kernels write to the state by its addresses, and the formulas divide by what the options say. So every value must
+be of the kind that the optimizer itself would have there.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Any
+
+import numpy as np
+
+from minigrad.device import to_device
+from minigrad.tensor import Tensor
+
+_MOST = {"mu_product": 1.0}  # NAdam's product of momenta
+_NOT_NEGATIVE = {
+    "lr", "initial_lr", "eps", "weight_decay", "momentum", "alpha", "lr_decay", "momentum_decay",
+    "initial_accumulator_value",
+}  # fmt: skip
+
+
+def checked_groups(state_dict: Any, groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the options of each loaded group, without its parameters, if they fit the optimizer's groups.
+
+    Raises:
+        ValueError: saying what does not fit.
+    """
+    if not isinstance(state_dict, dict) or not {"state", "param_groups"} <= state_dict.keys():
+        raise ValueError("expected a state dict of an optimizer, with state and param_groups")
+    saved = state_dict["param_groups"]
+    if not isinstance(saved, list | tuple) or not all(isinstance(group, dict) for group in saved):
+        raise ValueError("loaded state dict: param_groups must be a list of dicts")
+    if len(saved) != len(groups):
+        raise ValueError(f"loaded state dict has {len(saved)} parameter groups, the optimizer has {len(groups)}")
+    for i, (theirs, ours) in enumerate(zip(saved, groups, strict=True)):
+        numbers = theirs.get("params")
+        if not isinstance(numbers, list | tuple) or not all(isinstance(number, int) for number in numbers):
+            raise ValueError(f"loaded state dict: the params of group {i} must be a list of their numbers")
+        if len(numbers) != len(ours["params"]):
+            raise ValueError(
+                f"loaded state dict contains a parameter group {i} of {len(numbers)} parameters, "
+                f"the optimizer's has {len(ours['params'])}"
+            )
+    return [
+        {name: _option(name, i, value, ours.get(name)) for name, value in theirs.items() if name != "params"}
+        for i, (theirs, ours) in enumerate(zip(saved, groups, strict=True))
+    ]
+
+
+def _option(name: str, group: int, value: Any, own: Any) -> Any:
+    """Return a loaded option as the kind of value that the optimizer's own is: true or false, a number, or betas."""
+    where = f"{name} of group {group}"
+    if isinstance(own, bool):
+        if isinstance(value, bool | int | np.bool_) and value in (0, 1):
+            return bool(value)
+        raise ValueError(f"loaded state dict: {where} must be true or false, got {_shown(value)}")
+    if isinstance(own, int | float):
+        number = _number(where, value)
+        if name in _NOT_NEGATIVE and number < 0:
+            raise ValueError(f"loaded state dict: {where} must not be negative, got {number}")
+        return number
+    if isinstance(own, tuple) and all(isinstance(beta, float | int) for beta in own):
+        if not isinstance(value, list | tuple) or len(value) != len(own):
+            raise ValueError(f"loaded state dict: {where} must be {len(own)} numbers, got {_shown(value)}")
+        numbers = tuple(_number(where, beta) for beta in value)
+        if not all(0 <= beta < 1 for beta in numbers):
+            raise ValueError(f"loaded state dict: {where} must be at least 0 and below 1, got {numbers}")
+        return numbers
+    return value
+
+
+def _number(name: str, value: Any) -> float:
+    """Return a finite number, which may come as an array or tensor of one element, as torch's do."""
+    if isinstance(value, Tensor | np.ndarray | np.generic):
+        array = np.asarray(value.numpy() if isinstance(value, Tensor) else value)
+        value = array.item() if array.size == 1 and array.dtype.kind in "fiu" else value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
+        raise ValueError(f"loaded state dict: {name} must be a finite number, got {_shown(value)}")
+    return value
+
+
+def checked_state(saved: Any, initial: dict[str, Any], parameter: Tensor, number: int) -> dict[str, Any]:
+    """Return the loaded state of a parameter as the optimizer keeps it: numbers, and tensors of its own.
+
+    Args:
+        saved: what was loaded. If it is empty, the parameter begins anew.
+        initial: the optimizer's state before the first step. A number there must be one, a tensor a tensor of the
+            parameter's shape, and None may be either a tensor or None. Other values are taken as they are.
+
+    Raises:
+        ValueError: naming what does not fit.
+    """
+    where = f"the state of parameter {number}"
+    if not isinstance(saved, dict):
+        raise ValueError(f"loaded state dict: {where} must be a dict, got {_shown(saved)}")
+    missing = [name for name, value in initial.items() if value is not None and name not in saved]
+    if saved and missing:
+        raise ValueError(f"loaded state dict: {where} lacks {', '.join(missing)}")
+    return {name: _value(f"{name} in {where}", name, value, initial, parameter) for name, value in saved.items()}
+
+
+def _value(full_name: str, name: str, value: Any, initial: dict[str, Any], parameter: Tensor) -> Any:
+    expected = initial.get(name)
+    if isinstance(expected, float):
+        count = float(_number(full_name, value))
+        if not 0 <= count <= _MOST.get(name, math.inf):
+            raise ValueError(f"loaded state dict: {full_name} is out of range: {count}")
+        return count
+    array = value.array if isinstance(value, Tensor) else value
+    if not hasattr(array, "shape"):
+        if isinstance(expected, Tensor) or (name in initial and array is not None):
+            raise ValueError(
+                f"loaded state dict: {full_name} must be a tensor of shape {list(parameter.shape)}, got {_shown(value)}"
+            )
+        return value
+    fits = array.shape == parameter.array.shape and array.dtype.kind == "f"
+    if name in initial and not fits:
+        raise ValueError(
+            f"loaded state dict: {full_name} must be a floating tensor of shape {list(parameter.shape)}, got "
+            f"{_shown(value)}"
+        )
+    return _copy(array, parameter, in_its_order=fits)
+
+
+def _copy(array: Any, parameter: Tensor, in_its_order: bool) -> Tensor:
+    """Return a copy of a loaded array on the parameter's device; in its memory order and dtype, if they are alike."""
+    here = to_device(array if hasattr(array, "__array_function__") else np.asarray(array), parameter.device)
+    copy = np.empty_like(parameter.array if in_its_order else here)
+    copy[...] = here
+    tensor = parameter.detach()
+    tensor.array, tensor._version_cell = copy, None
+    return tensor
+
+
+def _shown(value: Any) -> str:
+    """Return a loaded value as an error shows it."""
+    if hasattr(value, "shape"):
+        return f"one of shape {list(value.shape)} and {value.dtype}"
+    if value is None or isinstance(value, bool | float | str):
+        return repr(value)[:100]
+    return f"a value of type {type(value).__name__}"  # which may be too long to show

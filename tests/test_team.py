@@ -1,0 +1,210 @@
+"""Threads that share out compiled work: what fails in one of them is raised, and nothing can leave them locked."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minigrad.kernels.compiled import compiled
+from minigrad.kernels.threads import get_num_threads, set_num_threads
+
+numba = pytest.importorskip("numba", reason="without Numba there is no team")
+team = compiled("team")
+as_job, share_out = team.as_job, team.share_out
+
+# mypy: disable-error-code="call-arg"
+
+
+@numba.njit(nogil=True)
+def _part(part: int, wrong: int, done: Any) -> None:
+    if part == wrong:
+        raise ValueError("this part cannot be done")
+    done[part] += 1
+
+
+@numba.njit(nogil=True)
+def _run(team: Any, wrong: int, done: Any) -> None:
+    share_out(team, done.size, as_job(_part, (wrong, done)))
+
+
+@pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.parametrize("parts", [1, 300])
+def test_what_a_part_raises_is_raised_by_the_call(alone: bool, parts: int) -> None:
+    for wrong in (0, parts // 2, parts - 1):
+        done = np.zeros(parts, np.int64)
+        with pytest.raises(ValueError, match="this part cannot be done"):
+            team.call(_run, wrong, done, alone=alone)
+        assert done.sum() == parts - 1  # the others are done
+        done = np.zeros(parts, np.int64)
+        team.call(_run, -1, done, alone=alone)  # and nothing is left of the failure
+        assert (done == 1).all()
+
+
+def test_several_threads_may_share_out_work_at_once() -> None:
+    wrong: list[int] = []
+
+    def work() -> None:
+        for parts in range(1, 300):
+            done = np.zeros(parts, np.int64)
+            team.call(_run, -1, done)
+            if not (done == 1).all():
+                wrong.append(parts)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_an_allocation_that_fails_inside_a_kernel_is_an_error() -> None:
+    code = """
+import ctypes, numba, numpy as np
+from llvmlite import binding
+from numba.core.runtime import _nrt_python as runtime
+numba.njit(lambda: np.empty(3))()  # Numba registers its own allocator first
+fail, kind, kept = False, ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32), []
+def replace(name):
+    real = kind(runtime.c_helpers[name])
+    allocate = kind(lambda size, align: None if fail else real(size, align))
+    kept.append(allocate)
+    binding.add_symbol("NRT_" + name, ctypes.cast(allocate, ctypes.c_void_p).value)
+for name in ("MemInfo_alloc_aligned", "MemInfo_alloc_safe_aligned"):
+    replace(name)
+import minigrad
+from minigrad.kernels import fast
+from minigrad.kernels.geometry import Window
+x, w = np.ones((4, 6, 20, 20), np.float32), np.ones((6, 6, 3, 3), np.float32)
+window = Window((3, 3), padding=((1, 1), (1, 1)))
+g, taps = np.ones_like(x), fast.max_pool2d(x, window)[1]
+strided = Window((2, 2), (2, 2))
+half = np.ones((4, 6, 10, 10), np.float32)
+few = np.ones((16, 64, 1, 1), np.float32), np.ones((64, 64, 1, 1), np.float32)
+kernels = {
+    "conv2d": lambda: fast.conv2d(x, w, window, 1),
+    "conv2d_backward": lambda: fast.conv2d_backward(x, w, g, window, 1, True, True),
+    "conv2d_input": lambda: fast.conv2d_backward(x, w, g, window, 1, True, False),
+    "gradient of few positions": lambda: fast.conv2d_backward(*few, few[0], Window((1, 1)), 1, False, True),
+    "max_pool2d": lambda: fast.max_pool2d(x, window),
+    "max_pool2d_scatter": lambda: fast.max_pool2d_scatter(g, taps, x.shape, window),
+    "avg_pool2d": lambda: fast.avg_pool2d(x, window, 0.1),
+    "avg_pool2d of steps": lambda: fast.avg_pool2d(x, strided, 0.1),
+    "avg_pool2d_backward": lambda: fast.avg_pool2d_backward(g, x.shape, window, 0.1),
+}
+for threads in (1, 2):
+    minigrad.set_num_threads(threads)
+    for name, kernel in kernels.items():
+        fail = False
+        expected = kernel()
+        fail = True
+        try:
+            kernel()
+        except MemoryError:
+            pass
+        else:
+            raise SystemExit(f"{name}, {threads} threads: nothing was raised")
+        fail = False
+        again = kernel()
+        for a, b in zip(*(r if isinstance(r, tuple) else (r,) for r in (expected, again))):
+            assert a is b is None or np.array_equal(a, b), name
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.fixture
+def fresh(monkeypatch: Any) -> Any:
+    """A team that has no helpers yet, on a machine of four cores."""
+    monkeypatch.setattr(team, "_team", team._new_team())
+    monkeypatch.setattr(team, "_helpers", [])
+    monkeypatch.setattr(team, "_most_helpers", 3)
+    before = get_num_threads()
+    set_num_threads(4)
+    yield
+    set_num_threads(before)
+
+
+def test_where_no_more_threads_can_be_started_those_there_are_do_the_work(fresh: None, monkeypatch: Any) -> None:
+    start, started = threading.Thread.start, []
+
+    def limited(thread: threading.Thread) -> None:
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    for _ in range(3):
+        done = np.zeros(100, np.int64)
+        team.call(_run, -1, done)
+        assert (done == 1).all()
+    assert len(team._helpers) == 1
+    assert team._team[team.HELPERS] == 1
+
+
+def test_there_are_never_more_helpers_than_cores(fresh: None) -> None:
+    set_num_threads(1000)
+    done = np.zeros(100, np.int64)
+    team.call(_run, -1, done)
+    assert (done == 1).all()
+    assert len(team._helpers) == 3
+
+
+def test_an_interrupt_at_any_line_of_a_call_leaves_the_team_free(fresh: None) -> None:
+    done = np.zeros(50, np.int64)
+    team.call(_run, -1, done)  # starts the helpers
+    interrupted = 0
+    for line in range(40):
+        lines = 0
+
+        def interrupt(frame: Any, event: str, argument: Any, line: int = line) -> Any:
+            nonlocal lines, interrupted
+            if frame.f_code.co_filename != team.__file__:
+                return None
+            if event == "line":
+                lines += 1
+                if lines == line + 1:
+                    interrupted += 1
+                    raise KeyboardInterrupt
+            return interrupt
+
+        for helper in team._helpers:
+            helper._asleep = True  # so that it is woken
+        before = sys.gettrace()
+        sys.settrace(interrupt)
+        try:
+            team.call(_run, -1, done)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(before)
+        assert team._team[team.BUSY] == 0
+        done[:] = 0
+        team.call(_run, -1, done)
+        assert (done == 1).all()
+    assert interrupted > 10
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+def test_a_child_after_fork_has_a_team_of_its_own() -> None:
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", """
+import os, numpy as np
+from minigrad.kernels import fast
+x = np.ones((8, 8, 40, 40), np.float32)
+expected = fast.relu(x)
+child = os.fork()
+if child == 0:
+    from minigrad.kernels import team
+    same = np.array_equal(fast.relu(x), expected) and all(helper.is_alive() for helper in team._helpers)
+    os._exit(0 if same else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+"""], capture_output=True, text=True, check=False)  # fmt: skip
+    assert run.returncode == 0, run.stderr
