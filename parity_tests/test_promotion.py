@@ -17,7 +17,7 @@ DTYPES = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float3
 OPERATIONS = ("add", "mul", "div", "maximum", "eq", "lt")
 
 
-def _same(call: Any) -> None:
+def same_result_or_error(call: Any) -> None:
     """The same dtypes, shapes and values, or the same type of error."""
     try:
         theirs = flat_outputs(call(torch, torch.nn.functional))
@@ -42,7 +42,7 @@ def test_two_tensors_of_any_dtypes(operation: str, dims: tuple[int, int]) -> Non
             make = m.from_numpy
             return getattr(m, operation)(make(arrays[0]), make(arrays[1]))
 
-        _same(call)
+        same_result_or_error(call)
 
 
 @pytest.mark.parametrize("number", [True, 3, 2.5])
@@ -57,7 +57,7 @@ def test_a_tensor_and_a_python_number(dtype: str, number: Any) -> None:
             lambda m, F, a=array: number / m.from_numpy(a),
             lambda m, F, a=array: m.from_numpy(a) > number,
         ):
-            _same(call)
+            same_result_or_error(call)
 
 
 FUNCTIONS = {
@@ -84,7 +84,7 @@ FUNCTIONS = {
 def test_functions_of_any_dtype(name: str) -> None:
     for dtype in DTYPES:
         array = np.ones(3, dtype)
-        _same(lambda m, F, a=array: FUNCTIONS[name](m, F, m.from_numpy(a)))
+        same_result_or_error(lambda m, F, a=array: FUNCTIONS[name](m, F, m.from_numpy(a)))
 
 
 EMPTY = {
@@ -137,4 +137,4 @@ EMPTY = {
 
 @pytest.mark.parametrize("name", EMPTY)
 def test_empty_scalar_and_non_finite_inputs(name: str) -> None:
-    _same(EMPTY[name])
+    same_result_or_error(EMPTY[name])

@@ -22,6 +22,18 @@ FLOAT32 = Tolerance(1.3e-6, 1e-5)
 #: a sum grows with its length, and the two libraries add in different orders.
 FLOAT32_SUMS = Tolerance(2e-5, 1e-5)
 
+#: Single operations in float16, whose unit in the last place is 2⁻¹⁰: three of them, for roundings one after another.
+FLOAT16 = Tolerance(3e-3, 1e-5)
+
+#: What follows from sums there, where what was rounded may cancel.
+FLOAT16_SUMS = Tolerance(3e-3, 2e-3)
+
+#: Sums of 10⁵ to 10⁶ float32 numbers: one after the other they err by 10⁻³.
+LONG_SUM = Tolerance(2e-5, 0.0)
+
+#: Sums of 10⁵ float16 numbers, rounded once; 2⁻²³ is its unit in the last place near 0.
+LONG_SUM_FLOAT16 = Tolerance(3e-3, 2**-23)
+
 #: Inception V3 in float64: logits, losses, every gradient, running statistics.
 MODEL = Tolerance(1e-9, 1e-13)
 

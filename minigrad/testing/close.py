@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -87,12 +88,21 @@ def assert_close(
 
 
 def difference_report(
-    actual: np.ndarray, expected: np.ndarray, rtol: float, atol: float, equal_nan: bool = False
+    actual: np.ndarray,
+    expected: np.ndarray,
+    rtol: float,
+    atol: float,
+    equal_nan: bool = False,
+    inputs: Sequence[np.ndarray] | None = None,
 ) -> str | None:
-    """Where two arrays differ by more than allowed: the first place and the worst. ``None`` if nowhere."""
+    """Where two arrays differ by more than allowed: the first place and the worst. ``None`` if nowhere.
+
+    ``inputs``, if given, have the arrays' shape: the report names their elements at those places.
+    """
     if actual.shape != expected.shape:
         return f"shape {list(actual.shape)}, expected {list(expected.shape)}"
-    close = np.isclose(actual, expected, rtol=rtol, atol=atol, equal_nan=equal_nan)
+    with np.errstate(over="ignore", invalid="ignore"):
+        close = np.isclose(actual, expected, rtol=rtol, atol=atol, equal_nan=equal_nan)
     if close.all():
         return None
     a, b = actual.astype(np.float64), expected.astype(np.float64)
@@ -109,5 +119,6 @@ def difference_report(
         lines.append(
             f"  {label} at index {tuple(map(int, at))}: {actual[at]}, expected {expected[at]} "
             f"(difference {difference[at]:.3e}, relative {relative[at]:.3e})"
+            + (f" from {', '.join(str(x[at]) for x in inputs if x.shape == actual.shape)}" if inputs else "")
         )
     return "\n".join([*lines, f"  allowed: {rtol:.3g} relative + {atol:.3g} absolute"])

@@ -40,6 +40,10 @@ def assert_parity(
     atol: float | None = None,
     gradient: bool = True,
     second_gradient: bool = True,
+    elementwise: bool = False,
+    may_refuse: bool = False,
+    infinite_cotangent: bool = False,
+    cotangent: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
     seed: int = 0,
 ) -> ParityReport:
     """Asserts that ``ours(*inputs)`` in minigrad is ``theirs(*inputs)`` in torch, with all derivatives.
@@ -58,6 +62,13 @@ def assert_parity(
             cancels to almost nothing has no digits left to compare. By default 1e-10 and 1e-12 for float64,
             1.3e-6 and 1e-5 for float32.
         gradient, second_gradient: whether to compare them.
+        elementwise: whether every element is computed for itself. Then a huge one hides no error of the others:
+            each may differ by rtol of its own size, or of the largest one up to 100.
+        may_refuse: whether torch may raise an exception. Then minigrad must raise one of the same type, except where
+            torch only lacks a kernel ("not implemented for 'Half'"): minigrad may have one.
+        infinite_cotangent: whether cotangents may be infinite. Where torch's gradient is NaN then, or, unless
+            ``elementwise``, infinite, ∞ − ∞ may have arisen in another order of additions: it need not be the same.
+        cotangent: makes the cotangent of an output, given the output and a generator of random numbers.
         seed: of the cotangents.
 
     Raises:
@@ -76,13 +87,20 @@ def assert_parity(
     other = _Side(lambda a: torch.from_numpy(a).to(theirs_on), torch.autograd.grad, torch.Tensor)
     mine.inputs = [mine.tensor(a, t) for a, t in zip(arrays, track, strict=True)]
     other.inputs = [other.tensor(a, t) for a, t in zip(arrays, track, strict=True)]
-    check = _Comparison(rtol, atol)
+    check = _Comparison(rtol, atol, elementwise, [a for a in arrays if isinstance(a, np.ndarray)])
     report = ParityReport()
+    make_cotangent = _random_like if cotangent is None else cotangent
 
-    my_outputs = flat_outputs(ours(*mine.inputs))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own deprecations and advice
-        outputs = flat_outputs(theirs(*other.inputs))
+        try:
+            outputs = flat_outputs(theirs(*other.inputs))
+        except Exception as refusal:
+            if not may_refuse:
+                raise
+            _require_refusal(ours, mine.inputs, refusal)
+            return report
+    my_outputs = flat_outputs(ours(*mine.inputs))
     _require(len(my_outputs) == len(outputs), f"{len(my_outputs)} outputs, torch has {len(outputs)}")
     report.value = check.all(my_outputs, outputs, [f"output {i}" for i in range(len(outputs))])
     for i, (a, b) in enumerate(zip(my_outputs, outputs, strict=True)):
@@ -94,7 +112,7 @@ def assert_parity(
     wanted = [i for i, t in enumerate(track) if t]
     if not gradient or not roots or not wanted:
         return report
-    cotangents = [_random_like(outputs[i], random) for i in roots]
+    cotangents = [make_cotangent(as_numpy(outputs[i]), random) for i in roots]
     sides = ((mine, my_outputs), (other, outputs))
     for side, results in sides:
         side.cotangents = [side.tensor(v, second_gradient) for v in cotangents]
@@ -105,6 +123,8 @@ def assert_parity(
             create_graph=second_gradient,
             allow_unused=True,
         )
+    if infinite_cotangent:
+        mine.gradients = [_settled(a, b, elementwise) for a, b in zip(mine.gradients, other.gradients, strict=True)]
     report.gradient = check.all(mine.gradients, other.gradients, [f"gradient of input {i}" for i in wanted])
     used = [i for i, b in enumerate(other.gradients) if b is not None and b.requires_grad]
     if not second_gradient or not used:
@@ -112,7 +132,7 @@ def assert_parity(
     for i in used:
         differentiable = getattr(mine.gradients[i], "requires_grad", False)
         _require(differentiable, f"gradient of input {wanted[i]} has no gradient of its own, torch's has")
-    cotangents = [_random_like(other.gradients[i], random) for i in used]
+    cotangents = [make_cotangent(as_numpy(other.gradients[i]), random) for i in used]
     second = [
         side.grad(
             [side.gradients[i] for i in used],
@@ -144,8 +164,8 @@ class _Side:
 class _Comparison:
     """Compares results under the tolerances, and keeps the largest relative difference."""
 
-    def __init__(self, rtol: float | None, atol: float | None) -> None:
-        self.rtol, self.atol = rtol, atol
+    def __init__(self, rtol: float | None, atol: float | None, elementwise: bool, inputs: list[np.ndarray]) -> None:
+        self.rtol, self.atol, self.elementwise, self.inputs = rtol, atol, elementwise, inputs
 
     def all(self, ours: Sequence[Any], theirs: Sequence[Any], names: Sequence[str]) -> float:
         return max([self.one(*pair) for pair in zip(ours, theirs, names, strict=True)], default=0.0)
@@ -156,11 +176,21 @@ class _Comparison:
             return 0.0
         a = np.zeros_like(as_numpy(theirs)) if ours is None else ours
         b = np.zeros_like(as_numpy(a)) if theirs is None else theirs
-        return scaled_difference(a, b, what, self.rtol, self.atol)
+        inputs = self.inputs if self.elementwise else None
+        return scaled_difference(a, b, what, self.rtol, self.atol, inputs)
 
 
-def scaled_difference(ours: Any, theirs: Any, what: str, rtol: float | None = None, atol: float | None = None) -> float:
+def scaled_difference(
+    ours: Any,
+    theirs: Any,
+    what: str,
+    rtol: float | None = None,
+    atol: float | None = None,
+    inputs: Sequence[np.ndarray] | None = None,
+) -> float:
     """The largest difference of two tensors, relative to the largest element of ``theirs``.
+
+    ``inputs``, if given, are those of an elementwise operation; see ``assert_parity``.
 
     Raises:
         AssertionError: if dtype or shape differ, or more than atol + rtol · max |theirs| lies between two elements.
@@ -171,21 +201,47 @@ def scaled_difference(ours: Any, theirs: Any, what: str, rtol: float | None = No
     rtol, atol = default_rtol if rtol is None else rtol, default_atol if atol is None else atol
     finite = np.isfinite(b)
     if b.dtype.kind != "f" or not finite.any():
-        report = difference_report(a, b, 0.0, 0.0, equal_nan=True)
+        report = difference_report(a, b, 0.0, 0.0, equal_nan=True, inputs=inputs)
         _require(report is None, f"{what}: {report}")
         return 0.0
-    largest = float(np.abs(b[finite]).max())
-    report = difference_report(a, b, 0.0, atol + rtol * largest, equal_nan=True)
-    allowed = f"({rtol:.3g} of torch's largest element, {largest:.3g}, and {atol:.3g})"
+    sizes = np.abs(b[finite]).astype(np.float64)
+    if inputs is None:
+        scale, relative = float(sizes.max()), 0.0
+    else:
+        scale, relative = float(sizes[sizes <= 100].max(initial=0.0)), rtol
+    report = difference_report(a, b, relative, atol + rtol * scale, equal_nan=True, inputs=inputs)
+    allowed = f"({rtol:.3g} of torch's largest element, {scale:.3g}, and {atol:.3g})"
     _require(report is None, f"{what}: {report} {allowed}")
-    difference = float(np.abs(a[finite].astype(np.float64) - b[finite]).max())
-    return difference / max(largest, 1e-3)  # of a tensor of zeros the absolute difference counts
+    differences = np.abs(a[finite].astype(np.float64) - b[finite])
+    # of a tensor of zeros the absolute difference counts
+    return float((differences / np.maximum(max(scale, 1e-3), sizes)).max())
 
 
 def _require(condition: Any, message: str) -> None:
     """``assert``, but with this message alone, also where pytest rewrites assertions."""
     if not condition:
         raise AssertionError(message)
+
+
+def _settled(ours: Any, theirs: Any, elementwise: bool) -> Any:
+    """``ours``, but ``theirs`` where that depends on the order of additions of infinite numbers."""
+    if ours is None or theirs is None:
+        return ours
+    a, b = as_numpy(ours), as_numpy(theirs)
+    free = np.isnan(b) if elementwise else ~np.isfinite(b)
+    return np.where(free, b, a) if a.shape == b.shape else ours
+
+
+def _require_refusal(ours: Callable[..., Any], inputs: Sequence[Any], theirs: Exception) -> None:
+    """Both libraries raise the same type of exception."""
+    if "not implemented for '" in str(theirs):
+        return
+    try:
+        ours(*inputs)
+    except Exception as error:
+        _require(type(error) is type(theirs), f"raises {error!r}, torch raises {theirs!r}")
+    else:
+        raise AssertionError(f"gives a result, torch raises {theirs!r}")
 
 
 def flat_outputs(outputs: Any) -> list[Any]:
@@ -203,8 +259,7 @@ def _differentiated(value: Any) -> bool:
     return value.requires_grad if _is_tensor(value) else isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 
-def _random_like(tensor: Any, random: np.random.Generator) -> np.ndarray:
-    like = as_numpy(tensor)
+def _random_like(like: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return np.asarray(random.standard_normal(like.shape)).astype(like.dtype)
 
 

@@ -10,14 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from hypothesis import strategies as st
 
 import minigrad
 from minigrad.nn import functional as F
 from minigrad.testing.parity import ParityReport, assert_parity
-from minigrad.testing.strategies import Sample, in_memory_order
+from minigrad.testing.strategies import Sample, in_strides_of
 
 
 @dataclass(frozen=True)
@@ -34,26 +33,31 @@ class OpRecord:
     errors: Sequence[Callable[[Any, Any], Any]] = ()
     sums: bool = False  #: results are long sums, for which float32 has a tolerance of its own
     second: bool = True  #: torch has a gradient of the gradient
+    elementwise: bool = False  #: element i of the result depends on elements i of the tensors only
+    kinks: tuple[float, ...] = ()  #: where this operation has kinks or thresholds beside those that many have
+    domain: tuple[float, float] | None = None  #: where torch defines it, if not everywhere
 
     def __repr__(self) -> str:
         return self.name
 
-    def compare(self, sample: Sample, dtype: Any, second: bool, **tolerances: Any) -> ParityReport:
+    def compare(self, sample: Sample, dtype: Any, second: bool, **options: Any) -> ParityReport:
         """Outputs, gradients and (if ``second``) gradients of gradients of one call, with random cotangents.
+
+        ``options`` are those of ``assert_parity``.
 
         Raises:
             AssertionError: saying what differs, and where.
         """
         inputs = []
         for i, array in enumerate(sample.arrays):
-            cast = _strided(array.astype(dtype) if array.dtype.kind == "f" else array, array)
+            cast = in_strides_of(array, array.astype(dtype) if array.dtype.kind == "f" else array)
             inputs.append(minigrad.from_numpy(cast).requires_grad_(sample.differentiable(i)))
         return assert_parity(
             lambda *xs: self.call(minigrad, F, *xs, **sample.options),
             lambda *xs: self.call(torch, torch.nn.functional, *xs, **sample.options),
             *inputs,
             second_gradient=second and self.second,
-            **tolerances,
+            **options,
         )
 
     def check_error(self, i: int) -> None:
@@ -70,12 +74,3 @@ def _error(call: Callable[[Any, Any], Any], m: Any, functional: Any) -> Exceptio
     except Exception as error:
         return error
     return None
-
-
-def _strided(array: np.ndarray, like: np.ndarray) -> np.ndarray:
-    """``array`` in the strides of ``like``, gaps included."""
-    if array.ndim == 0:
-        return array
-    order = sorted(range(array.ndim), key=lambda d: -like.strides[d])
-    dense = like.flags.c_contiguous or like.transpose(order).flags.c_contiguous
-    return in_memory_order(array, order, not dense)

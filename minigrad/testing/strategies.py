@@ -10,6 +10,7 @@ They draw :class:`Sample`: the arrays and options of one call. For example
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +30,10 @@ class Sample:
     constants: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
-        tensors = ", ".join(f"{a.dtype}{list(a.shape)} strides {a.strides}" for a in self.arrays)
+        tensors = ", ".join(
+            f"{a.dtype}{list(a.shape)} strides {a.strides}" + (f" {a.tolist()}" if a.size <= 12 else "")
+            for a in self.arrays
+        )
         return f"Sample({tensors}; {self.options})"
 
     def differentiable(self, i: int) -> bool:
@@ -72,6 +76,98 @@ def array_of(draw: Any, shape: tuple[int, ...], values: str = "normal") -> np.nd
     if len(shape) < 1 or draw(st.booleans()):
         return np.ascontiguousarray(array) if shape else np.array(array)
     return in_memory_order(array, list(draw(st.permutations(range(len(shape))))), draw(st.booleans()))
+
+
+#: Numbers at which formulas break: zeros of both signs, infinities, NaN, and where many functions have a kink.
+SPECIAL = (0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 0.5, -0.5, 3.0, -3.0, 6.0)
+
+#: What a gradient that arrives may hold.
+SPECIAL_COTANGENTS = (1.0, -2.5, 0.0, np.inf, -np.inf, np.nan)
+
+
+def ends_of(dtype: Any) -> tuple[Any, ...]:
+    """The largest, smallest and finest numbers of a dtype."""
+    if np.dtype(dtype).kind == "b":
+        return (False, True)
+    if np.dtype(dtype).kind != "f":
+        return (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    info = np.finfo(dtype)
+    positive = (info.max, info.tiny, info.smallest_subnormal, info.eps)
+    return (*positive, *(-x for x in positive))
+
+
+def special_values(dtype: Any, own: tuple[float, ...] = (), domain: tuple[float, float] | None = None) -> list[Any]:
+    """``SPECIAL``, the operation's ``own`` kinks and thresholds, and the ends of the dtype; those in ``domain``."""
+    values = [*SPECIAL, *own, *ends_of(dtype)]
+    return values if domain is None else [x for x in values if domain[0] <= x <= domain[1]]
+
+
+@st.composite
+def with_special_values(draw: Any, samples: st.SearchStrategy[Sample], dtype: Any, values: Sequence[Any]) -> Sample:
+    """The samples in ``dtype``, with one to three elements of the floating tensors replaced by special values.
+
+    They are drawn from ``values``, or are a copy of the first element, so that there is a tie.
+    """
+    sample = draw(samples)
+    arrays = [in_strides_of(a, a.astype(dtype)) if a.dtype.kind == "f" else a for a in sample.arrays]
+    filled = [a for a in arrays if a.dtype.kind == "f" and a.size]
+    for _ in range(draw(st.integers(1, 3)) if filled else 0):
+        array = filled[draw(st.integers(0, len(filled) - 1))]
+        value = draw(st.sampled_from([None, *values]))
+        array.flat[draw(st.integers(0, array.size - 1))] = array.flat[0] if value is None else value
+    return Sample(arrays, sample.options, sample.constants)
+
+
+@st.composite
+def with_integers(draw: Any, samples: st.SearchStrategy[Sample], dtype: Any, ends: bool = True) -> Sample:
+    """The samples with integers (or bools) of ``dtype`` in place of floats; if ``ends``, some are ends of the dtype."""
+    sample = draw(samples)
+    arrays = []
+    for a in sample.arrays:
+        if a.dtype.kind == "f":
+            kind = np.dtype(dtype).kind
+            whole = a > 0 if kind == "b" else np.rint(np.abs(a) * 4 if kind == "u" else a * 4)
+            a = in_strides_of(a, np.asarray(whole).astype(dtype))
+            if ends and a.size and draw(st.booleans()):
+                a.flat[draw(st.integers(0, a.size - 1))] = draw(st.sampled_from(ends_of(dtype)))
+        arrays.append(a)
+    return Sample(arrays, sample.options, sample.constants)
+
+
+def every_combination(values: Sequence[Any], dtype: Any, count: int) -> list[np.ndarray]:
+    """``count`` arrays in which every combination of the values stands, once for each of ``SPECIAL_COTANGENTS``.
+
+    The cotangents belong along dimension 0; see ``along_the_first``.
+    """
+    grids = np.meshgrid(np.empty(len(SPECIAL_COTANGENTS)), *[np.array(values, dtype)] * count, indexing="ij")
+    return [np.ascontiguousarray(grid) for grid in grids[1:]]
+
+
+def along_the_first(like: np.ndarray, random: Any = None) -> np.ndarray:
+    """``SPECIAL_COTANGENTS`` along dimension 0 of an array like ``like``."""
+    column = np.array(SPECIAL_COTANGENTS, like.dtype).reshape(-1, *(1,) * (like.ndim - 1))
+    return np.ascontiguousarray(np.broadcast_to(column, like.shape))
+
+
+def cotangents_with(values: Sequence[float]) -> Callable[[np.ndarray, np.random.Generator], np.ndarray]:
+    """Random cotangents, for ``assert_parity``, in which the values stand at random places."""
+
+    def cotangent(like: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        drawn = np.asarray(random.standard_normal(like.shape)).astype(like.dtype)
+        for value in values if like.size else ():
+            drawn.flat[random.integers(like.size)] = value
+        return drawn
+
+    return cotangent
+
+
+def in_strides_of(like: np.ndarray, array: np.ndarray) -> np.ndarray:
+    """``array`` in the memory order of ``like``, gaps included."""
+    if array.ndim == 0:
+        return array
+    order = sorted(range(array.ndim), key=lambda d: -like.strides[d])
+    dense = like.flags.c_contiguous or like.transpose(order).flags.c_contiguous
+    return in_memory_order(array, order, not dense)
 
 
 def shapes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -20,9 +21,16 @@ def record(
     *errors: Callable[[Any, Any], Any],
     sums: bool = False,
     second: bool = True,
+    elementwise: bool = False,
+    kinks: tuple[float, ...] = (),
+    domain: tuple[float, float] | None = None,
 ) -> None:
     """Adds a record."""
-    RECORDS.append(OpRecord(name, call, samples, errors, sums, second))
+    RECORDS.append(OpRecord(name, call, samples, errors, sums, second, elementwise, kinks, domain))
+
+
+#: Adds the record of an operation each of whose results depends on one element of each tensor.
+record_elementwise = functools.partial(record, elementwise=True)
 
 
 #: A tensor of shape 4 x 3 x 5 in any memory order.

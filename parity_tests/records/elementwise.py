@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from minigrad.testing import strategies as s
 from minigrad.testing.strategies import Sample
-from parity_tests.records.base import record, with_options
+from parity_tests.records.base import record_elementwise as record
+from parity_tests.records.base import with_options
 
 record(
     "add",

@@ -1,0 +1,90 @@
+"""Zeros, infinities, NaN, ties, kinks and the ends of each dtype: there too values and gradients are torch's.
+
+Ordinary random samples never hit them, and no formula is wrong anywhere else so often.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minigrad import kernels
+from minigrad.testing import OpRecord
+from minigrad.testing import strategies as s
+from minigrad.testing.strategies import Sample
+from parity_tests.excused import Excuse, excuse_of
+from parity_tests.records import RECORDS
+from parity_tests.tolerances import FLOAT16, FLOAT16_SUMS, FLOAT32, FLOAT32_SUMS, FLOAT64, Tolerance
+
+#: NumPy warns of what overflows; torch is silent.
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+FLOATS = (np.float64, np.float32, np.float16)
+ELEMENTWISE = [record for record in RECORDS if record.elementwise]
+OTHERS = [record for record in RECORDS if not record.elementwise]
+SETTINGS = settings()
+
+
+def tolerance_of(record: OpRecord, dtype: Any) -> Tolerance:
+    """What the record's results may differ by in ``dtype``."""
+    if dtype is np.float64:
+        return FLOAT64
+    if dtype is np.float16:
+        return FLOAT16_SUMS if record.sums else FLOAT16
+    return FLOAT32_SUMS if record.sums else FLOAT32
+
+
+def values_for(record: OpRecord, dtype: Any, excuse: Excuse) -> list[Any]:
+    """The special values that the record is held to in ``dtype``."""
+    ends = set(s.ends_of(dtype))
+    values = s.special_values(dtype, record.kinks, record.domain)
+    return [x for x in values if not (excuse.ends and x in ends)]
+
+
+@pytest.mark.parametrize("record", ELEMENTWISE, ids=repr)
+@settings(max_examples=max(2, SETTINGS.max_examples // 10))
+@given(data=st.data())
+def test_every_combination_of_special_values_gives_torchs_value_and_gradient(record: OpRecord, data: Any) -> None:
+    sample = data.draw(record.samples)
+    ordinary = [x for x in (2.0, 0.3, -0.7, 12.0, -12.0) if record.domain is None or abs(x - 0.5) < 0.5]
+    for dtype in FLOATS:
+        excuse = excuse_of(record.name, dtype)
+        values = [*values_for(record, dtype, excuse), *ordinary]
+        arrays = s.every_combination(values, dtype, len(sample.arrays))
+        record.compare(
+            Sample(arrays, sample.options, sample.constants),
+            dtype,
+            second=False,
+            elementwise=True,
+            gradient=not excuse.gradient,
+            may_refuse=True,
+            infinite_cotangent=True,
+            cotangent=s.along_the_first,
+            **tolerance_of(record, dtype)._asdict(),
+        )
+
+
+@pytest.mark.parametrize("record", OTHERS, ids=repr)
+@settings(max_examples=max(6, SETTINGS.max_examples // 5))
+@given(data=st.data())
+def test_special_values_anywhere_give_torchs_value_and_gradient_with_all_kernels(record: OpRecord, data: Any) -> None:
+    dtype = data.draw(st.sampled_from(FLOATS))
+    excuse = excuse_of(record.name, dtype)
+    sample = data.draw(s.with_special_values(record.samples, dtype, values_for(record, dtype, excuse)))
+    inside = data.draw(st.sampled_from([(), (), *([x] for x in s.SPECIAL_COTANGENTS)]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels, "_for_numpy", kernels.CHOICES[data.draw(st.sampled_from(list(kernels.CHOICES)))])
+        record.compare(
+            sample,
+            dtype,
+            second=False,
+            gradient=not excuse.gradient,
+            may_refuse=True,
+            infinite_cotangent=not np.isfinite(inside).all(),
+            cotangent=s.cotangents_with(inside),
+            **tolerance_of(record, dtype)._asdict(),
+        )
