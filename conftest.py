@@ -10,14 +10,17 @@ import pytest
 _began = time.monotonic()
 
 #: What takes longest, longest first. Tests are handed out one by one to several processes (`make test`): if a long one
-#: came last, all other processes would wait for it. A name ends anywhere, so it may stand for a file or a test.
+#: came last, all other processes would wait for it. A name may be a file's, a test's, or the beginning of one.
 LONGEST = (
     "tests/test_kill.py",
+    "tests/test_engine.py::test_a_million",
+    "tests/test_kernels.py",
     "tests/test_packaging.py",
     "tests/test_portability.py",
-    "tests/test_examples.py",
-    "parity_tests/test_inception.py",
     "tests/test_training_options.py",
+    "tests/test_examples.py",
+    "tests/test_gpu_kernels.py",
+    "parity_tests/test_inception.py",
     "tests/test_training.py",
     "tests/test_exchange.py",
     "parity_tests/test_published_weights.py",
