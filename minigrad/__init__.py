@@ -1,6 +1,7 @@
 """minigrad: a small, readable tensor and autograd engine with torch's names and semantics."""
 
 import sys as _sys
+import warnings as _warnings
 
 from minigrad import amp, autograd, creation, cuda, derivatives, nn, ops, optim, profiler, recompute
 from minigrad.autocast import autocast, is_autocast_enabled
@@ -174,6 +175,9 @@ from minigrad.tensor import Tensor
 from minigrad.unsupported import refusing_torchs_other_arguments as _refusing
 
 __version__ = "0.1.0"
+
+# Infinities and NaN are values like others here, as in torch. NumPy would warn of each operation that makes one.
+_warnings.filterwarnings("ignore", ".* encountered in", RuntimeWarning, r"minigrad\.")
 
 #: What a type checker may take for public; a test holds it to the imports above.
 __all__ = [

@@ -84,8 +84,7 @@ class GradScaler:
                     if in_use.several:
                         compute_beside(grad)
                     grad *= grad.dtype.type(1 / self._scale)
-                    with np.errstate(invalid="ignore"):  # 0 · ∞ is NaN: one number to ask the device for, at the end
-                        check = check + np.sum(grad * 0)
+                    check = check + np.sum(grad * 0)  # 0 · ∞ is NaN: one number to ask the device for, at the end
         total = check if isinstance(check, float) else to_host(check)
         self._found[id(optimizer)] = not bool(np.isfinite(total))
 

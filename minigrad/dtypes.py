@@ -115,8 +115,7 @@ def element_of(value: Any, dtype: DType) -> Any:
     if dtype.kind == "b":
         return dtype.type(builtins.bool(value))
     if dtype == float16:
-        with np.errstate(over="ignore"):
-            return dtype.type(value)
+        return dtype.type(value)
     lowest, highest = _RANGES[dtype]
     if dtype.kind == "f":
         if not lowest <= value <= highest and math.isfinite(value):

@@ -230,7 +230,6 @@ def test_sequential_addition_fails_the_bounds() -> None:
 
 @pytest.mark.parametrize("dtype", LENGTHS, ids=lambda dtype: dtype.__name__)
 @pytest.mark.parametrize("name", LONG)
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # a gradient may be infinite in float16, as it is in torch
 def test_long_sums_are_as_exact_as_their_dtype(name: str, dtype: Any) -> None:
     for number, (call, make) in enumerate(LONG[name]):
         compare_with_float64(call, make(LENGTHS[dtype]), dtype, f"long sum {number}")

@@ -21,7 +21,6 @@ from parity_tests.records import RECORDS
 from parity_tests.tolerances import FLOAT16, FLOAT16_SUMS, FLOAT32, FLOAT32_SUMS, FLOAT64, Tolerance
 
 #: NumPy warns of what overflows; torch is silent.
-pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
 FLOATS = (np.float64, np.float32, np.float16)
 ELEMENTWISE = [record for record in RECORDS if record.elementwise]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import resource
+import subprocess
+import sys
 import threading
 import weakref
 
@@ -604,3 +606,19 @@ def test_a_million_chained_operations_forward_backward_and_deletion() -> None:
         assert _resident_megabytes() - before < 0.25 * (peak - before), "deletion must give the memory back"
     finally:
         gc.enable()
+
+
+def test_infinities_and_nan_are_values_that_nobody_is_warned_of() -> None:
+    program = """
+import minigrad
+from minigrad.nn import functional as F
+
+x = minigrad.tensor([3e38, float("inf"), 0.0, -1.0, float("nan")], requires_grad=True)
+operations = [lambda: x * 1e30, lambda: x - x, lambda: x.log(), lambda: 1 / x, lambda: x.exp(), lambda: x.cumsum(0)]
+operations += [lambda: x.prod(), lambda: x.var(), lambda: x.softmax(0), lambda: x % 0, lambda: x.half()]
+operations += [lambda: x.sin(), lambda: x @ x, lambda: x.norm(), lambda: F.layer_norm(x, (5,)), lambda: x**-0.5]
+for operation in operations:
+    operation().sum().backward()
+"""
+    run = subprocess.run([sys.executable, "-W", "always", "-c", program], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")

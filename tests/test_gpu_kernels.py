@@ -308,7 +308,6 @@ def test_nan_wins_a_pooling_as_in_the_reference() -> None:
 
 
 @given(case=poolings(), seed=st.integers(0, 99))
-@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 def test_poolings_of_infinities_and_nan_equal_the_reference(case: tuple[np.ndarray, Window], seed: int) -> None:
     shape, window = case[0].shape, case[1]
     for x in (special_values(shape, seed), np.full(shape, -np.inf)):
@@ -320,7 +319,6 @@ def test_poolings_of_infinities_and_nan_equal_the_reference(case: tuple[np.ndarr
         )
 
 
-@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 def test_the_relu_after_batch_norm_cuts_infinite_gradients_off_and_passes_them_at_nan() -> None:
     x, y = _random((4, 3, 5, 5), 0, True), _random((4, 3, 5, 5), 1, True)
     g = np.where(y > 0, _random(y.shape, 2, True), np.inf)
@@ -332,7 +330,6 @@ def test_the_relu_after_batch_norm_cuts_infinite_gradients_off_and_passes_them_a
     assert np.isnan(dx).any(axis=(0, 2, 3)).tolist() == [False, True, False]
 
 
-@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 def test_rows_that_are_ignored_get_no_gradient_however_infinite() -> None:
     x, labels, g = _random((3, 4), 0, False), np.array([1, -100, 2]), np.array([1.0, np.inf, np.nan])
     for kernels in (gpu, reference):

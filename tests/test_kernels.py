@@ -220,7 +220,6 @@ def assert_same(ours: Any, expected: Any) -> None:
         assert np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
 
 
-quiet = pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # ∞ − ∞, as it should be
 half_to_double = pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 
 
@@ -236,7 +235,6 @@ def test_a_gradient_passes_relu_by_choice_so_infinities_where_it_is_cut_vanish(
     assert_same(kernels.relu(y), reference.relu(y))
 
 
-@quiet
 @dtypes
 def test_the_relu_after_batch_norm_cuts_infinite_gradients_off(kernels: Any, dtype: Any) -> None:
     x, y = _random((4, 3, 5, 5), 0, True).astype(dtype), _random((4, 3, 5, 5), 1, True).astype(dtype)
@@ -253,7 +251,6 @@ def test_the_relu_after_batch_norm_cuts_infinite_gradients_off(kernels: Any, dty
     ]
 
 
-@quiet
 @half_to_double
 @given(case=poolings(), seed=st.integers(0, 99))
 def test_pooling_of_infinities_and_nan_equals_the_reference(

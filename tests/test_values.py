@@ -21,8 +21,6 @@ from minigrad.nn import functional as F
 
 INF, NAN = math.inf, math.nan
 
-pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's, of ∞ − ∞ and overflow
-
 
 @pytest.fixture(params=[fast, cpu, reference], ids=["compiled", "numpy", "reference"], autouse=True)
 def backend(request: Any, monkeypatch: pytest.MonkeyPatch) -> Any:

@@ -25,8 +25,7 @@ def rounded(y: Any, dtype: Any) -> Any:
     """``y`` in ``dtype``; ``y`` itself if it is already. Beyond the largest number lies ∞."""
     if y.dtype == dtype:
         return y
-    with np.errstate(over="ignore"):
-        return y.astype(dtype)
+    return y.astype(dtype)
 
 
 def in_float32(kernel: Callable[..., Any]) -> Callable[..., Any]:

@@ -24,27 +24,27 @@ _SHORT = 4 * _STRETCH  # not worth cutting
 def total(x: Any, axes: tuple[int, ...], keepdims: bool = False) -> Any:
     """Σ x over some axes, in x's dtype, but int64 for integers."""
     if x.dtype.kind != "f":
-        return np.sum(x, axis=axes, keepdims=keepdims, dtype=np.int64)
+        return _add(x, axes, keepdims, np.int64)
     return rounded(_wide_total(x, axes, keepdims), x.dtype)
 
 
 def mean(x: Any, axes: tuple[int, ...], keepdims: bool = False) -> Any:
     """Σ x / n over some axes, in x's dtype; NaN where there is nothing to average."""
     count = math.prod(x.shape[axis] for axis in axes)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return rounded(_wide_total(x, axes, keepdims) / count, x.dtype)
+    return rounded(_wide_total(x, axes, keepdims) / count, x.dtype)
 
 
 def running_total(x: Any, axis: int) -> Any:
     """x₀ + … + xᵢ at each position i of an axis, added up in the next wider dtype."""
     wider = {"float16": np.float32, "float32": np.float64, "float64": np.float64}.get(x.dtype.name, np.int64)
-    y = np.cumsum(x, axis=axis, dtype=wider)
+    y = (np.add.accumulate if isinstance(x, np.ndarray) else np.cumsum)(x, axis=axis, dtype=wider)
     return rounded(y, x.dtype) if x.dtype.kind == "f" else y
 
 
 def product(x: Any, axis: int, keepdims: bool = False) -> Any:
     """Π x over an axis, in x's dtype."""
-    return rounded(np.prod(x, axis=axis, keepdims=keepdims, dtype=wide(x.dtype)), x.dtype)
+    multiply: Any = np.multiply.reduce if isinstance(x, np.ndarray) else np.prod
+    return rounded(multiply(x, axis=axis, keepdims=keepdims, dtype=wide(x.dtype)), x.dtype)
 
 
 def _wide_total(x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
@@ -53,7 +53,13 @@ def _wide_total(x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     if isinstance(x, np.ndarray) and math.prod([x.shape[axis] for axis in axes]) > _SHORT:  # devices do it themselves
         while (axis := _axis_to_shorten(x, axes)) is not None:
             x = _sums_of_stretches(x, axis, dtype)
-    return np.sum(x, axis=axes, keepdims=keepdims, dtype=dtype)
+    return _add(x, axes, keepdims, dtype)
+
+
+def _add(x: Any, axes: Any, keepdims: bool, dtype: Any) -> Any:
+    """Σ x over some axes in the order that the library adds them; as ``np.sum``, which takes longer to get there."""
+    add: Any = np.add.reduce if isinstance(x, np.ndarray) else np.sum
+    return add(x, axis=axes, keepdims=keepdims, dtype=dtype)
 
 
 def _axis_to_shorten(x: np.ndarray, axes: tuple[int, ...]) -> int | None:
@@ -87,8 +93,8 @@ def _sums_of_stretches(x: np.ndarray, axis: int, dtype: Any) -> np.ndarray:
     cut = n - n % stretch
     front = x if cut == n else x[(*(slice(None),) * axis, slice(cut))]
     stretches = front.reshape(*x.shape[:axis], cut // stretch, stretch, *x.shape[axis + 1 :])  # a view
-    sums = np.sum(stretches, axis=axis + 1, dtype=dtype)
+    sums = _add(stretches, axis + 1, False, dtype)
     if cut == n:
         return sums
     back = x[(*(slice(None),) * axis, slice(cut, n))]
-    return np.concatenate([sums, np.sum(back, axis=axis, keepdims=True, dtype=dtype)], axis)
+    return np.concatenate([sums, _add(back, axis, True, dtype)], axis)

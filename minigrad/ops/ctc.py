@@ -54,8 +54,7 @@ class CTCGradient(Function):
         g, steps = g.reshape(1, -1, 1), constants[2].reshape(1, -1, 1)
         unused = np.isinf(loss).reshape(1, -1, 1) & (g == 0)  # ∞ · 0: an infinite loss that zero_infinity took out
         unused = unused | (np.arange(x.shape[0], like=steps).reshape(-1, 1, 1) >= steps)
-        with np.errstate(invalid="ignore"):
-            return np.where(unused, 0.0, _gradient(x, alpha, loss, *constants) * g).astype(x.dtype)
+        return np.where(unused, 0.0, _gradient(x, alpha, loss, *constants) * g).astype(x.dtype)
 
     def backward(self, grad: Any) -> Any:
         raise RuntimeError("the derivative of ctc_loss's gradient is not implemented")
@@ -87,8 +86,7 @@ def _log_sum(*terms: Any) -> Any:
     total = np.exp(terms[0] - shift)
     for term in terms[1:]:
         total = total + np.exp(term - shift)
-    with np.errstate(divide="ignore"):
-        return np.log(total) + shift
+    return np.log(total) + shift
 
 
 def _at_the_end(alpha: Any, steps: Any, lengths: Any) -> Any:

@@ -65,8 +65,8 @@ class Div(Function):
 
     def forward(self, x: Any, y: Any) -> Any:
         self.save_for_backward(x if self.needs_input_grad[1] else None, y)
-        with np.errstate(divide="ignore", invalid="ignore"):  # 1/0 = ∞ and 0/0 = NaN, as in torch
-            return _half_with_number(np.divide, x, y) if _is_half_with_number(x, y) else x / y
+        # 1/0 = ∞ and 0/0 = NaN, as in torch
+        return _half_with_number(np.divide, x, y) if _is_half_with_number(x, y) else x / y
 
     def backward(self, grad: Any) -> Any:
         x, y = self.saved_tensors
@@ -79,8 +79,7 @@ class FloorDiv(Function):
     broadcasts = True
 
     def forward(self, x: Any, y: Any) -> Any:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.floor_divide(x, y)
+        return np.floor_divide(x, y)
 
     def backward(self, grad: Any) -> Any:
         return zeros_like(grad), zeros_like(grad)
@@ -92,11 +91,10 @@ class TruncDiv(Function):
     broadcasts = True
 
     def forward(self, x: Any, y: Any) -> Any:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            if (x if hasattr(x, "dtype") else y).dtype.kind == "f":
-                return np.trunc(x / y)
-            rest = np.remainder(x, y)  # has y's sign, so a quotient below 0 was rounded away from 0
-            return np.floor_divide(x, y) + ((rest != 0) & ((x < 0) != (y < 0)))
+        if (x if hasattr(x, "dtype") else y).dtype.kind == "f":
+            return np.trunc(x / y)
+        rest = np.remainder(x, y)  # has y's sign, so a quotient below 0 was rounded away from 0
+        return np.floor_divide(x, y) + ((rest != 0) & ((x < 0) != (y < 0)))
 
     def backward(self, grad: Any) -> Any:
         return zeros_like(grad), zeros_like(grad)
@@ -108,10 +106,10 @@ class Remainder(Function):
     broadcasts = True
 
     def forward(self, x: Any, y: Any) -> Any:
-        with np.errstate(divide="ignore", invalid="ignore"):  # NaN, as in torch
-            if self.needs_input_grad[1]:
-                self.save_for_backward(np.floor_divide(x, y))
-            return np.remainder(x, y)
+        # NaN, as in torch
+        if self.needs_input_grad[1]:
+            self.save_for_backward(np.floor_divide(x, y))
+        return np.remainder(x, y)
 
     def backward(self, grad: Any) -> Any:
         return grad, -grad * self.saved_tensors[0] if self.needs_input_grad[1] else None
@@ -123,10 +121,10 @@ class Fmod(Function):
     broadcasts = True
 
     def forward(self, x: Any, y: Any) -> Any:
-        with np.errstate(divide="ignore", invalid="ignore"):  # NaN, as in torch
-            if self.needs_input_grad[1]:
-                self.save_for_backward(np.trunc(x / y))
-            return np.fmod(x, y)
+        # NaN, as in torch
+        if self.needs_input_grad[1]:
+            self.save_for_backward(np.trunc(x / y))
+        return np.fmod(x, y)
 
     def backward(self, grad: Any) -> Any:
         return grad, -grad * self.saved_tensors[0] if self.needs_input_grad[1] else None
@@ -151,11 +149,10 @@ class Pow(Function):
     broadcasts = True
 
     def forward(self, x: Any, y: Any) -> Any:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            if getattr(y, "dtype", np.dtype(float)).kind == "i":
-                z = _integer_power(x, y)
-            else:
-                z = 1 / np.sqrt(x) if isinstance(y, float) and y == -0.5 else x**y  # −0^−½ is −∞, as in torch
+        if getattr(y, "dtype", np.dtype(float)).kind == "i":
+            z = _integer_power(x, y)
+        else:
+            z = 1 / np.sqrt(x) if isinstance(y, float) and y == -0.5 else x**y  # −0^−½ is −∞, as in torch
         self.save_for_backward(x, y, z if self.needs_input_grad[1] else None)
         return z
 

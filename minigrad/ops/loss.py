@@ -337,8 +337,7 @@ class BinaryCrossEntropy(Function):
 
     def forward(self, p: Any, t: Any) -> Any:
         self.save_for_backward(p, t)
-        with np.errstate(divide="ignore"):
-            return (t - 1) * np.maximum(np.log1p(-p), -100) - t * np.maximum(np.log(p), -100)
+        return (t - 1) * np.maximum(np.log1p(-p), -100) - t * np.maximum(np.log(p), -100)
 
     def backward(self, grad: Any) -> Any:
         p, t = self.saved_tensors

@@ -112,8 +112,8 @@ class ExtremeOverDims(Extreme):
         self.dims, self.keepdim = dims, keepdim
         y = extreme(x, axis=dims, keepdims=True)
         ties = (x == y).astype(x.dtype)
-        with np.errstate(invalid="ignore"):  # a NaN equals nothing: the gradient is NaN too
-            self.save_for_backward(ties / np.sum(ties, axis=dims, keepdims=True))
+        # a NaN equals nothing: the gradient is NaN too
+        self.save_for_backward(ties / np.sum(ties, axis=dims, keepdims=True))
         return y if keepdim else np.squeeze(y, axis=dims)
 
     def backward(self, grad: Any) -> Any:
@@ -131,8 +131,7 @@ class Variance(Function):
         self.dims, self.keepdim, self.freedom = dims, keepdim, freedom
         self.save_for_backward(x)
         deviation = x - sums.mean(x, dims, keepdims=True)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.divide(sums.total(deviation * deviation, dims, keepdim), freedom)
+        return np.divide(sums.total(deviation * deviation, dims, keepdim), freedom)
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved_tensors
@@ -149,10 +148,9 @@ class Norm(Function):
     def forward(self, x: Any, order: float, dims: tuple[int, ...], keepdim: bool) -> Any:
         self.order, self.dims, self.keepdim = order, dims, keepdim
         size = np.abs(widened(x))
-        with np.errstate(divide="ignore", over="ignore"):
-            powers = size if order == 1 else size * size if order == 2 else size**order
-            y = sums.total(powers, dims, keepdim)
-            y = y if order == 1 else np.sqrt(y) if order == 2 else y ** (1 / order)
+        powers = size if order == 1 else size * size if order == 2 else size**order
+        y = sums.total(powers, dims, keepdim)
+        y = y if order == 1 else np.sqrt(y) if order == 2 else y ** (1 / order)
         y = rounded(y, x.dtype)
         self.save_for_backward(x, y)
         return y

@@ -29,8 +29,7 @@ class Log(Function):
 
     def forward(self, x: Any) -> Any:
         self.save_for_backward(x)
-        with np.errstate(divide="ignore", invalid="ignore"):  # ln 0 = −∞ and ln −1 = NaN, as in torch
-            return np.log(x)
+        return np.log(x)  # ln 0 = −∞ and ln −1 = NaN, as in torch
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved_tensors
@@ -41,8 +40,7 @@ class Sqrt(Function):
     """y = √x        ∂L/∂x = ∂L/∂y / 2y"""
 
     def forward(self, x: Any) -> Any:
-        with np.errstate(invalid="ignore"):
-            y = np.sqrt(x)
+        y = np.sqrt(x)
         self.save_for_backward(y)
         return y
 
@@ -56,8 +54,7 @@ class Log1p(Function):
 
     def forward(self, x: Any) -> Any:
         self.save_for_backward(x)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.log1p(x)
+        return np.log1p(x)
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved_tensors
