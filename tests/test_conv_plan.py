@@ -106,10 +106,11 @@ def test_planning_takes_no_more_python_for_a_large_map_than_for_a_small_one(pict
     window = Window((3, 3), (stride, stride), ((1, 1), (1, 1)))
 
     def plan(size: int) -> None:
-        height_and_width = (size, size + 1)
-        conv_plan.forward(window, height_and_width, pictures, 16)
-        conv_plan.backward(window, height_and_width, pictures, 16)
-        conv_plan.columns(window, height_and_width, pictures, 8, 64, 1, 4)
+        problem = conv_plan.problem(pictures, size, size + 1, window, 16, 8)
+        assert problem.suits
+        conv_plan.forward(problem)
+        conv_plan.backward(problem)
+        conv_plan.columns(problem, 64, 1, 4)
 
     small, large = (_lines_run(lambda size=size: plan(size)) for size in (61, 610))
     assert small > 50
@@ -140,12 +141,14 @@ def test_only_the_plans_that_are_used_are_made(monkeypatch: Any) -> None:
 def test_plans_of_images_of_many_sizes_stay_within_the_limit(monkeypatch: Any) -> None:
     monkeypatch.setattr(plan_cache, "LIMIT", 2**20)
     window = Window((3, 3), (1, 1), ((1, 1), (1, 1)))
+
+    def plan(size: int) -> conv_plan.Plan:
+        return conv_plan.forward(conv_plan.problem(1, size, size, window, 16, 8))
+
     for size in range(200, 230):
-        conv_plan.forward(window, (size, size), 1, 16)
+        plan(size)
         assert plan_cache.kept_bytes() <= 2**20
-    again = conv_plan.forward(window, (229, 229), 1, 16)
-    assert again is conv_plan.forward(window, (229, 229), 1, 16)  # the last one is still there
-    huge = conv_plan.forward(window, (1500, 1500), 1, 16)  # larger than the limit: kept until the next one
-    assert huge is conv_plan.forward(window, (1500, 1500), 1, 16)
-    conv_plan.forward(window, (200, 200), 1, 16)
+    assert plan(229) is plan(229)  # the last one is still there
+    assert plan(1500) is plan(1500)  # larger than the limit: kept until the next one
+    plan(200)
     assert plan_cache.kept_bytes() <= 2**20

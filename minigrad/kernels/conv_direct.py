@@ -21,7 +21,7 @@ import numpy as np
 
 from minigrad.kernels import conv_plan, team
 from minigrad.kernels import microkernel as micro
-from minigrad.kernels.conv_plan import Columns, Grid, Lines, Plan, Steps
+from minigrad.kernels.conv_plan import Columns, Grid, Lines, Plan, Problem, Steps
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.layout import empty
 from minigrad.kernels.team import as_job, compiled, share_out
@@ -48,46 +48,15 @@ def step_of(dtype: Any) -> int:
     return micro.VECTORS * micro.lanes(dtype.itemsize)
 
 
-class _Problem(NamedTuple):
-    """A convolution as its plans know it: the number of channels makes no difference to them."""
-
-    window: Window
-    size: tuple[int, int]
-    pictures: int
-    step: int
-
-    @property
-    def lanes(self) -> int:
-        """Elements of a vector."""
-        return self.step // micro.VECTORS
-
-    def forward(self) -> Plan:
-        """Return the plan for the output."""
-        return conv_plan.forward(self.window, self.size, self.pictures, self.step)
-
-    def backward(self) -> Plan:
-        """Return the plan for the gradient of the input."""
-        return conv_plan.backward(self.window, self.size, self.pictures, self.step)
-
-    def weight(self, channels: int) -> tuple[Lines, Columns]:
-        """Return the plan for the gradient of the weights of so many input channels."""
-        summed = self.window, self.size, self.pictures, self.lanes, _LONGEST
-        return conv_plan.lines(*summed), conv_plan.columns(*summed, channels, _PAIR[1])
-
-
-def _problem(n: int, height: int, width: int, window: Window, dtype: Any) -> _Problem:
-    """Of n images of this size; for a pointwise window positions are positions, whatever image they belong to."""
-    if window.is_pointwise:
-        n, height, width = n * height * width, 1, 1
-    return _Problem(window, (height, width), n, step_of(dtype))
-
-
 def suits(shape: tuple[int, ...], w: np.ndarray, window: Window) -> bool:
     """Whether these kernels are for w and pictures of this shape (N, C, H, W): enough positions for the registers."""
-    if w.dtype not in (np.float32, np.float64):
-        return False
-    problem = _problem(shape[0], shape[2], shape[3], window, w.dtype)
-    return conv_plan.suits(window, problem.size, problem.pictures, problem.step, problem.lanes)
+    n, _, height, width = shape
+    return w.dtype in (np.float32, np.float64) and _problem(n, height, width, window, w.dtype).suits
+
+
+def _problem(n: int, height: int, width: int, window: Window, dtype: Any) -> Problem:
+    step = step_of(dtype)
+    return conv_plan.problem(n, height, width, window, step, step // micro.VECTORS)
 
 
 def _plain(w: np.ndarray) -> np.ndarray:
@@ -322,7 +291,7 @@ def conv2d(x: np.ndarray, w: np.ndarray, window: Window) -> np.ndarray:
     """y as (O, H', W', N), of x as (C, H, W, N), contiguous; one group."""
     channels, height, width, n = x.shape
     out, taps = w.shape[0], w.shape[2] * w.shape[3]
-    plan = _problem(n, height, width, window, x.dtype).forward()
+    plan = conv_plan.forward(_problem(n, height, width, window, x.dtype))
     y = empty((out, *window.output_size(height, width), n), x.dtype)
     products = _products("x", x, _plain(w), (channels * taps, taps, 1), plan, out)
     team.call(_run, products, y.reshape(out, -1))
@@ -578,12 +547,15 @@ def conv2d_backward(
     shape = x.shape
     dx = empty((channels, x[0].size) if need_x else (0, 0), g.dtype)
     w = _plain(w)
-    plan = problem.backward() if need_x else _NO_PLAN
+    plan = conv_plan.backward(problem) if need_x else _NO_PLAN
     products = _products("g", g, w, (taps, channels * taps, 1), plan, channels)
     if not need_w:  # then only the shape of x counts
         x = np.empty((channels, 0, 0, 0), g.dtype)
     whole_g = _at_least(_PAIR[0], g) if need_w else g
-    lines, columns = problem.weight(channels) if need_w else (_NO_LINES, _NO_COLUMNS)
+    lines, columns = _NO_LINES, _NO_COLUMNS
+    if need_w:
+        lines = conv_plan.lines(problem, _LONGEST)
+        columns = conv_plan.columns(problem, _LONGEST, channels, _PAIR[1])
     all_live = lines.taps.size == taps
     dw = (np.empty if all_live else np.zeros)((len(whole_g), channels, taps) if need_w else (0, 0, 0), g.dtype)
     sums = _sums(whole_g, x, lines, columns)

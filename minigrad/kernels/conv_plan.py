@@ -16,6 +16,7 @@ operations, when they are first needed, and what was used last is kept (plan_cac
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -136,27 +137,45 @@ class Plan(NamedTuple):
     steps: Steps
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Problem:
+    """A convolution as its plans know it; the number of channels makes no difference to them.
+
+    There is one object for each, which is found quicker among the plans than what it consists of would be.
+    """
+
+    window: Window
+    height: Axis
+    width: Axis
+    pictures: int
+    step: int
+    lanes: int
+    suits: bool  # whether the output and both gradients have positions enough to fill the vectors
+
+
 @lru_cache(maxsize=4096)
-def suits(window: Window, size: Size, pictures: int, step: int, lanes: int) -> bool:
-    """Tell whether a convolution and both of its gradients have positions enough to fill the vectors."""
-    height, width = axes(window, size)
-    if min(height.source, width.source, height.result, width.result) < 1:
-        return False
+def problem(pictures: int, rows: int, columns: int, window: Window, step: int, lanes: int) -> Problem:
+    """Return the convolution of so many images of this size, in steps of ``step`` elements and vectors of ``lanes``."""
+    if window.is_pointwise:  # then positions are positions, whatever image they belong to
+        pictures, rows, columns = pictures * rows * columns, 1, 1
+    height, width = axes(window, (rows, columns))
+    exists = min(height.source, width.source, height.result, width.result) > 0
     places = min(height.result * width.result, height.source * width.source)
-    return places * pictures >= step and (_lies_ready(width, pictures, lanes) or width.result * pictures >= lanes)
+    suits = exists and places * pictures >= step
+    suits = suits and (_lies_ready(width, pictures, lanes) or width.result * pictures >= lanes)
+    return Problem(window, height, width, pictures, step, lanes, suits)
 
 
 @remembered
-def forward(window: Window, size: Size, pictures: int, step: int) -> Plan:
-    """Return the steps, of ``step`` elements each, that compute a convolution's output."""
-    return _plan(*axes(window, size), pictures, step)
+def forward(problem: Problem) -> Plan:
+    """Return the steps that compute a convolution's output."""
+    return _plan(problem.height, problem.width, problem.pictures, problem.step)
 
 
 @remembered
-def backward(window: Window, size: Size, pictures: int, step: int) -> Plan:
+def backward(problem: Problem) -> Plan:
     """Return the steps that compute the gradient of a convolution's input."""
-    height, width = axes(window, size)
-    return _plan(height.backwards(), width.backwards(), pictures, step)
+    return _plan(problem.height.backwards(), problem.width.backwards(), problem.pictures, problem.step)
 
 
 def _plan(height: Axis, width: Axis, pictures: int, step: int) -> Plan:
@@ -405,9 +424,9 @@ _Stretches = tuple[np.ndarray, np.ndarray, np.ndarray]  # (where in g, where in 
 
 
 @remembered
-def lines(window: Window, size: Size, pictures: int, lanes: int, longest: int) -> Lines:
-    """Return the stretches for vectors of ``lanes`` elements, ``longest`` vectors a round."""
-    height, width = axes(window, size)
+def lines(problem: Problem, longest: int) -> Lines:
+    """Return the stretches that the weights' gradient sums over, ``longest`` vectors a round."""
+    height, width, pictures, lanes = problem.height, problem.width, problem.pictures, problem.lanes
     ready = _lies_ready(width, pictures, lanes)
     grid = Grid(height.source, width.source, pictures) if ready else _grid(width, height.source, pictures, 0)
     classes: dict[tuple[bytes, bytes], tuple[_Stretches, list[tuple[int, int]]]] = {}
@@ -484,10 +503,10 @@ class Columns(NamedTuple):
 
 
 @remembered
-def columns(window: Window, size: Size, pictures: int, lanes: int, longest: int, channels: int, block: int) -> Columns:
+def columns(problem: Problem, longest: int, channels: int, block: int) -> Columns:
     """Return the columns for these ``lines`` and so many channels."""
-    joined = lines(window, size, pictures, lanes, longest)
-    taps = window.kernel[0] * window.kernel[1]
+    joined = lines(problem, longest)
+    taps = problem.height.taps * problem.width.taps
     channel = np.arange(channels)[:, None]
     offsets, targets = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for first, last in pairwise(joined.first_tap.tolist()):

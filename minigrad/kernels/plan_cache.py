@@ -26,15 +26,16 @@ _lock = threading.Lock()
 
 
 def remembered(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Make a function return the plan that it returned before for the same arguments, if it is kept."""
+    """Make a function return the plan that it returned before for the same arguments (by position), if it is kept."""
 
     @wraps(function)
     def planned(*arguments: Parameters.args, **options: Parameters.kwargs) -> Result:
-        key = (function, arguments, *options.items())
+        key = (function, arguments)
         with _lock:
-            if key in _plans:
+            plan = _plans.get(key)
+            if plan is not None:
                 _plans.move_to_end(key)
-                return _plans[key]
+                return plan
         plan = function(*arguments, **options)
         _keep(key, plan)
         return plan
