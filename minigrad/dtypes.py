@@ -103,19 +103,17 @@ def dtype_of_scalar(value: Any) -> DType:
 
 
 def element_of(value: Any, dtype: DType) -> Any:
-    """A Python number as an element of ``dtype``. Fractions of integers are cut off; a float16 may become infinite.
+    """A Python number as an element of ``dtype``. Fractions of integers are cut off.
 
     Raises:
-        RuntimeError: if it lies outside the range of an integer dtype or of float32. A negative int wraps around in an
-            unsigned dtype, as in torch.
+        RuntimeError: if it lies outside the range of the dtype. A negative int wraps around in an unsigned dtype, as
+            in torch.
 
-    >>> int(element_of(-1, uint8)), float(element_of(1e5, float16))
-    (255, inf)
+    >>> int(element_of(-1, uint8)), float(element_of(0.1, float16))
+    (255, 0.0999755859375)
     """
     if dtype.kind == "b":
         return dtype.type(builtins.bool(value))
-    if dtype == float16:
-        return dtype.type(value)
     lowest, highest = _RANGES[dtype]
     if dtype.kind == "f":
         if not lowest <= value <= highest and math.isfinite(value):
@@ -126,6 +124,18 @@ def element_of(value: Any, dtype: DType) -> Any:
     if not lowest <= value <= highest:  # nor is a NaN
         raise RuntimeError(f"value cannot be converted to type {dtype} without overflow: {value}")
     return dtype.type(builtins.int(value) % (highest + 1) if value < 0 and dtype.kind == "u" else builtins.int(value))
+
+
+def element_or_infinity(value: Any, dtype: DType) -> Any:
+    """As :func:`element_of`, but a float16 may become infinite.
+
+    >>> float(element_or_infinity(1e5, float16))
+    inf
+    """
+    if dtype != float16:
+        return element_of(value, dtype)
+    with np.errstate(over="ignore"):
+        return dtype.type(value)
 
 
 def in_range(values: np.ndarray, dtype: DType) -> builtins.bool:

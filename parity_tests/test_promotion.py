@@ -18,10 +18,12 @@ OPERATIONS = ("add", "mul", "div", "maximum", "eq", "lt")
 
 
 def same_result_or_error(call: Any) -> None:
-    """The same dtypes, shapes and values, or the same type of error."""
+    """The same dtypes, shapes and values, or the same type of error; what torch has no kernel for may be done."""
     try:
         theirs = flat_outputs(call(torch, torch.nn.functional))
     except Exception as error:
+        if "not implemented for '" in str(error):
+            return
         with pytest.raises(type(error)):
             call(minigrad, F)
         return

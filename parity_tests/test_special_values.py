@@ -41,7 +41,8 @@ def values_for(record: OpRecord, dtype: Any, excuse: Excuse) -> list[Any]:
     """The special values that the record is held to in ``dtype``."""
     ends = set(s.ends_of(dtype))
     values = s.special_values(dtype, record.kinks, record.domain)
-    return [x for x in values if not (excuse.ends and x in ends)]
+    left_out = [str(x) for x in excuse.values]  # NaN equals nothing, so by name
+    return [x for x in values if not (excuse.ends and x in ends) and str(float(x)) not in left_out]
 
 
 @pytest.mark.parametrize("record", ELEMENTWISE, ids=repr)

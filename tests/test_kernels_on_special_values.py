@@ -256,6 +256,8 @@ CALLS: dict[str, tuple[Callable[[Drawing], Any], bool]] = {
 #: What takes no floating numbers, or is held to its formulas elsewhere.
 OTHERS = {
     "tap_dtype": "takes a window only",
+    "chosen": "part of max_pool2d_scatter",
+    "lowest": "takes a dtype only",
     "known_labels": "part of softmax_cross_entropy",
     "target_distribution": "part of softmax_cross_entropy",
     "uniform": "takes a seed only; test_gpu_kernels.py",

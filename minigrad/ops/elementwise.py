@@ -180,7 +180,7 @@ def zeros_like(x: Any) -> Any:
 def _integer_power(x: Any, y: Any) -> Any:
     """x^y of integers, where x^−y is 1/x^y rounded towards 0: ±1 for ±1, else 0."""
     power = x ** np.where(y < 0, y & 1, y)  # of a negative exponent it matters only whether it is odd
-    return np.where((y < 0) & (np.abs(x) != 1), x.dtype.type(0), power)
+    return np.where((y < 0) & (np.abs(x) != 1), power.dtype.type(0), power)
 
 
 def _is_half_with_number(x: Any, y: Any) -> bool:
@@ -225,7 +225,7 @@ def add(input: Any, other: Any, *, alpha: float = 1) -> Any:
     Raises:
         RuntimeError: if alpha is a fraction beside integers.
     """
-    return Add.apply(*promote(input, other if alpha == 1 else _scaled(input, other, alpha)))
+    return Add.apply(*promote(input, other if alpha == 1 and alpha is not True else _scaled(input, other, alpha)))
 
 
 def sub(input: Any, other: Any, *, alpha: float = 1) -> Any:
@@ -234,8 +234,8 @@ def sub(input: Any, other: Any, *, alpha: float = 1) -> Any:
     Raises:
         RuntimeError: if alpha is a fraction beside integers, or an operand is of bools.
     """
-    x, y = promote(input, other if alpha == 1 else _scaled(input, other, alpha))
-    if (x if isinstance(x, TensorBase) else y).array.dtype.kind != "f" and (_is_bool(input) or _is_bool(other)):
+    x, y = promote(input, other if alpha == 1 and alpha is not True else _scaled(input, other, alpha))
+    if _is_bool(input) or _is_bool(other):
         raise RuntimeError(
             "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, "
             "use the `~` or `logical_not()` operator instead."
@@ -249,8 +249,13 @@ def _is_bool(x: Any) -> bool:
 
 def _scaled(input: Any, other: Any, alpha: Any) -> Any:
     """alpha · other, where alpha is a number of a kind that the operands have."""
+    if isinstance(alpha, bool) and not (_is_bool(input) and _is_bool(other)):
+        raise RuntimeError("Boolean alpha only supported for Boolean results.")
     dtypes = [v.array.dtype for v in (other, input) if isinstance(v, TensorBase)]
     if any(dtype.kind == "f" for dtype in dtypes) or isinstance(input, float) or isinstance(other, float):
+        for dtype in dtypes:
+            if dtype.kind == "f":
+                element_of(alpha, dtype)  # which refuses what the dtype cannot hold
         return mul(other, alpha)
     if isinstance(alpha, float):
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
@@ -344,7 +349,8 @@ def pow(input: Any, exponent: Any) -> Any:
         return Mul.apply(x, x)
     if isinstance(x, TensorBase) and x.array.dtype.kind in "iu" and isinstance(exponent, int) and exponent < 0:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
-    return Pow.apply(x, y)
+    z = Pow.apply(x, y)
+    return cast(z, np.dtype(bool)) if _is_bool(input) and _is_bool(exponent) else z  # NumPy makes it int8
 
 
 def clone(input: Any) -> Any:

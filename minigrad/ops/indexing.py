@@ -13,7 +13,7 @@ import numpy as np
 
 from minigrad.autograd import sum_to_shape
 from minigrad.device import device_of, to_device, to_host, zeros
-from minigrad.dtypes import element_of
+from minigrad.dtypes import element_or_infinity
 from minigrad.function import Function, TensorBase, wrap
 from minigrad.inplace import allow_writing, refuse_overlapping_write
 from minigrad.kernels.precision import rounded, widened
@@ -273,7 +273,7 @@ def setitem(input: Any, index: Any, value: Any) -> None:
         RuntimeError: if the value cannot be broadcast to the place, or autograd cannot track the write.
     """
     dtype = input.array.dtype
-    value = cast(value, dtype) if isinstance(value, TensorBase) else element_of(number(value), dtype)
+    value = cast(value, dtype) if isinstance(value, TensorBase) else element_or_infinity(number(value), dtype)
     try:
         SetItem.apply(input, value, as_index(index, input.array))
     except ValueError as error:

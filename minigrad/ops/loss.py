@@ -435,6 +435,19 @@ def _same_shape(input: Any, target: Any) -> None:
         )
 
 
+class NegativeEntropy(Function):
+    """y = x · ln x, and 0 for x = 0        ∂L/∂x = ∂L/∂y · (ln x + x / x), which is NaN for x = 0, as in torch"""
+
+    def forward(self, x: Any) -> Any:
+        self.save_for_backward(x)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(x == 0, x, x * np.log(x))
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved_tensors
+        return grad * (x.log() + x / x)
+
+
 def kl_div(
     input: Any,
     target: Any,
@@ -451,8 +464,7 @@ def kl_div(
     if log_target:
         loss = target.exp() * (target - input)
     else:
-        zero = target == 0  # 0 · ln 0 counts as 0
-        loss = where(zero, 0.0, target * where(zero, 1.0, target).log()) - target * input
+        loss = NegativeEntropy.apply(target) - target * input
     if reduction == "batchmean":
         return sum(loss) / (input.array.shape[0] if input.array.ndim else 1)
     return reduced(loss, reduction)

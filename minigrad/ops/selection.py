@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.device import to_host
-from minigrad.dtypes import element_of
+from minigrad.dtypes import element_of, element_or_infinity
 from minigrad.function import Function, TensorBase, why_not_broadcast, wrap
 from minigrad.ops.promotion import as_tensor_operand, cast, number, promote, raw, unchanged
 
@@ -115,8 +115,13 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
         raise RuntimeError("clamp: At least one of 'min' or 'max' must not be None")
     for limit in (min, max):
         x = x if limit is None else promote(x, limit, unchanged)[0]
-    low, high = (limit if limit is None else promote(x, limit, element_of)[1] for limit in (min, max))
-    return Clamp.apply(x, low, high)
+    return Clamp.apply(x, _limit(x, min), _limit(x, max))
+
+
+def _limit(x: Any, limit: Any) -> Any:
+    if limit is None or isinstance(limit, TensorBase):
+        return limit if limit is None else promote(x, limit)[1]
+    return element_of(number(limit), x.array.dtype)
 
 
 def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
@@ -142,7 +147,7 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
         raise RuntimeError(f"where expected condition to be a boolean tensor, but got {condition.array.dtype}")
     if not isinstance(input, TensorBase) and not isinstance(other, TensorBase):
         raise TypeError("where(): at least one of 'input' and 'other' must be a Tensor")
-    return Where.apply(condition, *promote(input, other, element_of))
+    return Where.apply(condition, *promote(input, other, element_or_infinity))
 
 
 def masked_fill(input: Any, mask: Any, value: Any) -> Any:
