@@ -134,8 +134,7 @@ def element_or_infinity(value: Any, dtype: DType) -> Any:
     """
     if dtype != float16:
         return element_of(value, dtype)
-    with np.errstate(over="ignore"):
-        return dtype.type(value)
+    return dtype.type(value)
 
 
 def in_range(values: np.ndarray, dtype: DType) -> builtins.bool:
