@@ -232,7 +232,8 @@ def full_like(
 ) -> Tensor:
     """One value in the shape, and unless given the dtype and device, of ``input``."""
     chosen = input.dtype if dtype is None else dtypes.as_dtype(dtype)
-    value = dtypes.element_or_infinity(number(fill_value.item() if isinstance(fill_value, Tensor) else fill_value), chosen)
+    value = number(fill_value.item() if isinstance(fill_value, Tensor) else fill_value)
+    value = dtypes.element_or_infinity(value, chosen)
     return _finish(np.full_like(input.array, value, dtype=chosen), device or input.device, requires_grad)
 
 
