@@ -121,7 +121,7 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
 def _limit(x: Any, limit: Any) -> Any:
     if limit is None or isinstance(limit, TensorBase):
         return limit if limit is None else promote(x, limit)[1]
-    return element_of(number(limit), x.array.dtype)
+    return element_of(number(limit), x.array.dtype).item()  # a number lies on no device
 
 
 def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
