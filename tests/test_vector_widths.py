@@ -71,8 +71,8 @@ def test_on_arm_the_inner_loops_are_neon_instructions(element: str) -> None:
     def loops(x: Any, w: Any, taps: Any, w_taps: Any, y: Any, n: int) -> None:
         micro.accumulate(x, 100, 10, w, 8, 1, taps, w_taps, n, y, 16, False)
         micro.accumulate_strided(x, 100, 10, w, 8, 1, taps, w_taps, n, y, 16, True)
-        micro.correlate(x, 100, w, taps, w_taps, 3, y)
-        micro.correlate_ends(x, 100, w, taps, w_taps, 3, y)
+        micro.correlate(x, 100, w, taps, w_taps, 3, n, y)
+        micro.correlate_ends(x, 100, w, taps, w_taps, 3, n, y)
 
     numbers, places = types.CPointer(getattr(types, element)), types.CPointer(types.int64)
     loops.compile((numbers, numbers, places, places, numbers, types.int64))

@@ -32,11 +32,11 @@ from minigrad.kernels.threads import evenly, get_num_threads
 
 _ROWS, _PAIR = micro.ROWS, micro.PAIR
 _CHAIN = 64  # products added one after another, before what they come to is added to other such sums
-_LONGEST = _CHAIN  # vectors of a line: as many of PAIR[0] rows of g also stay in the L1 cache
+_LONGEST = 48  # vectors of a round of lines, at most _CHAIN: two rounds of PAIR[0] rows of g stay in the L1 cache
 _WEIGHT_BYTES = 600_000  # of the weights that a part reads for each of its steps: they stay in the L2 cache
 _COLUMN_BYTES = 600_000  # of x that ``correlate`` reads for each block of outputs: they stay in the L2 cache
 _PARTIAL_SUMS = 6  # of the gradient of the weights, over different positions, at most
-_ROUNDS_A_SUM = 4  # at least
+_ROUNDS_A_SUM = 8  # at least
 _WORTH_PACKING = 8  # steps
 _FEW_POSITIONS = 512  # up to which the gradient of the weights sums over positions one by one
 _PARTS_A_THREAD = 6  # so that nobody waits long for the last part
@@ -305,37 +305,43 @@ def conv2d(x: np.ndarray, w: np.ndarray, window: Window) -> np.ndarray:
 def _do_weights(part: int, parts: Any, g: Any, source: Any, lines: Any, columns: Any, partial: Any) -> None:
     """Some rounds for some blocks of outputs: ``parts`` holds (first round, last + 1, first block, last + 1, number).
 
-    Round by round, so that what is read stays in the cache for all columns. The blocks' sums go to ``partial``.
+    Two rounds at a time, so that what is read stays in the cache for all columns. The blocks' sums go to ``partial``.
     """
     round_0, round_1, o_0, o_1, number = parts[part, 0], parts[part, 1], parts[part, 2], parts[part, 3], parts[part, 4]
     _, o_blocks, blocks, size = partial.shape
     mine = number * o_blocks * blocks * size
     sums = micro.stretch(partial, mine + o_0 * blocks * size, (o_1 - o_0) * blocks * size)
     sums[:] = 0
-    for number in range(round_0, round_1):
+    for number in range(round_0, round_1, 2):
         for group in range(lines.rounds.shape[1]):
             first, last = lines.rounds[number, group, 0], lines.rounds[number, group, 1]
+            end = max(last, lines.rounds[number + 1, group, 1]) if number + 1 < round_1 else last
             if last > first:
-                _correlate_blocks(g, source, lines.whole, first, last, False, columns, group, o_0, o_1, sums)
+                places = first, last, end
+                _correlate_blocks(g, source, lines.whole, places, False, columns, group, o_0, o_1, sums)
     if round_0 == 0:
         for group in range(lines.rounds.shape[1]):
-            first, last = lines.first_tail[group], lines.first_tail[group + 1]
-            if last > first:
-                _correlate_blocks(g, source, lines.tails, first, last, True, columns, group, o_0, o_1, sums)
+            last = lines.first_tail[group + 1]
+            for first in range(lines.first_tail[group], last, 2 * _CHAIN):
+                places = first, min(first + _CHAIN, last), min(first + 2 * _CHAIN, last)
+                _correlate_blocks(g, source, lines.tails, places, True, columns, group, o_0, o_1, sums)
 
 
 @compiled
 def _correlate_blocks(
-    g: Any, source: Any, table: Any, line_0: int, line_1: int, ends: bool, columns: Any, group: int, o_0: int, o_1: int,
-    sums: Any,
-) -> None:  # fmt: skip
-    """Adds what some lines sum up to, for some blocks of outputs and all columns of a class, to ``sums``."""
+    g: Any, source: Any, table: Any, places: Any, ends: bool, columns: Any, group: int, o_0: int, o_1: int, sums: Any
+) -> None:
+    """Adds what some lines sum up to, for some blocks of outputs and all columns of a class, to ``sums``.
+
+    ``places`` are where the lines begin, where the second half of them does, and where they end.
+    """
     outputs, length = g.shape
     blocks = columns.offsets.shape[0]
     size = sums.size // ((o_1 - o_0) * blocks)
     first, last = columns.first_block[group], columns.first_block[group + 1]
-    together = max(1, _COLUMN_BYTES // (_PAIR[1] * _LONGEST * micro.VECTOR_BYTES))
-    x, lines, count = micro.address(source, 0), micro.address(table, 3 * line_0), line_1 - line_0
+    together = max(1, _COLUMN_BYTES // (_PAIR[1] * 2 * _LONGEST * micro.VECTOR_BYTES))
+    x, lines = micro.address(source, 0), micro.address(table, 3 * places[0])
+    count, more = places[1] - places[0], places[2] - places[1]
     for start in range(first, last, together):
         for o in range(o_0, o_1):
             row = micro.address(g, min(o * _PAIR[0], outputs - _PAIR[0]) * length)  # the last block is moved back
@@ -343,9 +349,9 @@ def _correlate_blocks(
                 offsets = micro.address(columns.offsets, k * _PAIR[1])
                 total = micro.address(sums, ((o - o_0) * blocks + k) * size)
                 if ends:
-                    micro.correlate_ends(row, length, x, offsets, lines, count, total)
+                    micro.correlate_ends(row, length, x, offsets, lines, count, more, total)
                 else:
-                    micro.correlate(row, length, x, offsets, lines, count, total)
+                    micro.correlate(row, length, x, offsets, lines, count, more, total)
 
 
 @compiled

@@ -126,26 +126,43 @@ class _Emitter:
         """A block of sums to begin with."""
         return [[ir.Constant(self.vector, [0.0] * self.vector.count)] * width for _ in range(height)]
 
-    def loop(self, count: Any, start: list[list[Any]], body: Any) -> list[list[Any]]:
-        """``body(i, sums)`` for i in 0 … count − 1, where ``sums`` is a block of vectors; returns the last sums."""
+    def loop(self, count: Any, start: list[list[Any]], body: Any, may_be_empty: bool = False) -> list[list[Any]]:
+        """``body(i, sums)`` for i in 0 … count − 1, where ``sums`` is a block of vectors; returns the last sums.
+
+        ``count`` is at least 1 unless it ``may_be_empty``.
+        """
         builder = self.builder
         before = builder.block
         inside, after = builder.append_basic_block("loop"), builder.append_basic_block("done")
-        builder.branch(inside)
+        if may_be_empty:
+            builder.cbranch(builder.icmp_signed(">", count, ir.Constant(_INDEX, 0)), inside, after)
+        else:
+            builder.branch(inside)
         builder.position_at_end(inside)
         i = builder.phi(_INDEX)
         i.add_incoming(ir.Constant(_INDEX, 0), before)
         sums = [[builder.phi(self.vector) for _ in row] for row in start]
         results = body(i, sums)
         following = builder.add(i, ir.Constant(_INDEX, 1))
-        i.add_incoming(following, builder.block)
+        end = builder.block
+        i.add_incoming(following, end)
         for row, new_row, start_row in zip(sums, results, start, strict=True):
             for total, new, first in zip(row, new_row, start_row, strict=True):
                 total.add_incoming(first, before)
-                total.add_incoming(new, builder.block)
+                total.add_incoming(new, end)
         builder.cbranch(builder.icmp_signed("<", following, count), inside, after)
         builder.position_at_end(after)
-        return results
+        return self._either(start, before, results, end) if may_be_empty else results
+
+    def _either(self, first: list[list[Any]], before: Any, second: list[list[Any]], end: Any) -> list[list[Any]]:
+        """The block of vectors that belongs to where the program comes from."""
+        found = []
+        for row, other_row in zip(first, second, strict=True):
+            found.append([self.builder.phi(self.vector) for _ in row])
+            for value, one, other in zip(found[-1], row, other_row, strict=True):
+                value.add_incoming(one, before)
+                value.add_incoming(other, end)
+        return found
 
 
 def _accumulation(packed: bool) -> Any:
@@ -237,13 +254,13 @@ def _correlation(masked: bool) -> Any:
     """The two forms of ``correlate``."""
 
     def correlate(
-        typing_context: Any, g: Any, g_stride: Any, x: Any, offsets: Any, lines: Any, count: Any, sums: Any
+        typing_context: Any, g: Any, g_stride: Any, x: Any, offsets: Any, lines: Any, count: Any, more: Any, sums: Any
     ) -> Any:
         i = types.int64
-        signature = types.void(g, i, x, offsets, lines, i, sums)
+        signature = types.void(g, i, x, offsets, lines, i, i, sums)
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            g, g_stride, x, offsets, lines, count, sums = arguments
+            g, g_stride, x, offsets, lines, count, more, sums = arguments
             emit = _Emitter(builder, _vector_type(context, signature.args[0]))
             rows = [emit.at(g, builder.mul(g_stride, ir.Constant(_INDEX, o))) for o in range(PAIR[0])]
             sources = [emit.at(x, builder.load(emit.at(offsets, k))) for k in range(PAIR[1])]
@@ -266,7 +283,13 @@ def _correlation(masked: bool) -> Any:
                 return vector(ir.Constant(_INDEX, 0), block) if masked else emit.loop(third, block, vector)
 
             block = emit.loop(count, emit.zeros(*PAIR), line)
-            for at, vector in enumerate(emit.totals([total for row in block for total in row])):
+            others = emit.loop(
+                more, emit.zeros(*PAIR), lambda i, block: line(builder.add(count, i), block), may_be_empty=True
+            )
+            pairs = zip(
+                [total for row in block for total in row], [total for row in others for total in row], strict=True
+            )
+            for at, vector in enumerate(emit.totals([builder.fadd(a, b) for a, b in pairs])):
                 place = emit.at(sums, at * emit.vector.count)
                 emit.store(builder.fadd(emit.load(place), vector), place)
             return context.get_dummy_value()
@@ -277,8 +300,9 @@ def _correlation(masked: bool) -> Any:
 
 
 #: sums[o · PAIR[1] + k] += Σ_p g[o · g_stride + p] · x[offsets[k] + p'], for PAIR outputs o and channels or taps k.
-#: The positions p and p' are those of ``count`` lines (where in g, where in x, how many vectors). ``sums`` must have
-#: room for PAIR[0] · PAIR[1] elements, rounded up to whole vectors.
+#: The positions p and p' are those of ``count`` lines (where in g, where in x, how many vectors), and of ``more`` lines
+#: after them, which may be none. The two are summed by themselves first, because long sums round more. ``sums`` must
+#: have room for PAIR[0] · PAIR[1] elements, rounded up to whole vectors.
 correlate = intrinsic(_correlation(masked=False))
 
 #: The same, of lines of one vector, (where in g, where in x, from which element on they count).
