@@ -43,10 +43,15 @@ def excuse_of(name: str, dtype: Any) -> Excuse:
     return excuse if dtype in excuse.dtypes else _NONE
 
 
-#: Where minigrad takes integers that torch refuses, other than for want of a kernel: a part of torch's message.
-WIDER = {
-    "einsum.ijk,ij->k": "expected scalar type Long but found",  # a sum over a dimension of 1 becomes int64 in torch
-    "hinge_embedding_loss": "could not infer output dtype",  # its mean of integers
-    **{f"setitem.{index}": "Index put requires the source" for index in ("list", "tensor", "tensors", "split", "mask")},
-    "setitem.row mask": "Index put requires the source",  # of bools only: other dtypes it converts, as minigrad does
+#: Where minigrad treats integers otherwise than torch: parts of what is reported then.
+OTHERWISE = {
+    # A sum over a dimension of 1 becomes int64 in torch, which it then cannot multiply.
+    "einsum.ijk,ij->k": ("expected scalar type Long but found",),
+    # The margin is cut off to an integer in torch.
+    "hinge_embedding_loss": ("could not infer output dtype", "dtype float32, torch has"),
+    # Bools only, into other tensors; torch converts every other dtype, as minigrad converts all.
+    **{
+        f"setitem.{index}": ("Index put requires the source",)
+        for index in ("list", "tensor", "tensors", "split", "mask", "row mask")
+    },
 }

@@ -138,6 +138,8 @@ def batch_norm(
         return _normalize_by_running(x, running_mean, running_var, weight, bias, eps, relu)
     if x.array.size == 0:  # no values to take statistics of, and none to normalise
         return _scaled_by_channel(x.clone(), weight, bias)
+    if x.array.dtype.kind != "f":
+        raise RuntimeError(f"batch_norm: statistics need a floating input, got {x.array.dtype}; use x.float()")
     _refuse_one_statistic(running_mean, running_var)
     count = x.array.size // channels
     if count == 1:
