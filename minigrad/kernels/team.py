@@ -29,7 +29,6 @@ the team. That happens in compiled code too, where no exception (such as Ctrl-C 
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from contextlib import suppress
 from typing import Any
@@ -44,7 +43,7 @@ from numba.extending import intrinsic
 from minigrad.kernels import vectors
 from minigrad.kernels.machine_code import compiled
 from minigrad.kernels.threads import get_num_threads
-from minigrad.system import after_fork_in_child
+from minigrad.system import after_fork_in_child, cores
 
 # Numba passes an intrinsic its first argument itself:
 # mypy: disable-error-code="call-arg,var-annotated"
@@ -53,7 +52,7 @@ _LINE = 8  # numbers of a cache line: each field has one to itself, or threads w
 TICKET, OPEN, NEXT, INSIDE, FUNCTION, ARGUMENTS, FAILURE, PARTS, HELPERS, BUSY = (_LINE * i for i in range(10))
 _PATIENCE = 4_000  # looks at the counter before whoever waits offers its core to others at each look
 _TURNS = 5_000  # looks before a helper goes to sleep: about half a millisecond
-_CORES = os.cpu_count() or 1
+_CORES = cores()
 
 _INDEX = ir.IntType(64)
 _BYTES = ir.IntType(8).as_pointer()
