@@ -117,7 +117,7 @@ def test_every_parameter_equals_torchvisions_after_ten_steps(make: Any) -> None:
     our_optimizer, their_optimizer = make(optim, ours.parameters()), make(torch.optim, theirs.parameters())
     before = {name: as_numpy(parameter).copy() for name, parameter in ours.state_dict().items()}
     for step in range(10):
-        images, labels = _batch(75, 8, seed=step)
+        images, labels = _batch(75, 4, seed=step)
         our_optimizer.zero_grad()
         their_optimizer.zero_grad()
         loss_with_aux(ours(minigrad.as_tensor(images)), minigrad.as_tensor(labels), label_smoothing=0.1).backward()
