@@ -228,7 +228,7 @@ def adaptive_avg_pool2d(input: Any, output_size: Any) -> Any:
         y = x.mean((-2, -1), keepdim=True)
     else:
         _refuse_integers("adaptive_avg_pool2d", x)
-        _refuse_nothing_to_pool("adaptive_avg_pool2d", x)
+        _refuse_nothing_to_pool("adaptive_avg_pool2d", input)
         if 0 not in (high, wide, x.array.size) and height % high == width % wide == 0:
             size = height // high, width // wide
             y = AvgPool2d.apply(x, Window(size, size), 1.0 / (size[0] * size[1]))
@@ -258,7 +258,7 @@ def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = Fal
     x, batched, high, wide = _adaptive("adaptive_max_pool2d", input, output_size)
     height, width = x.array.shape[-2:]
     _refuse_integers("adaptive_max_pool2d", x)
-    _refuse_nothing_to_pool("adaptive_max_pool2d", x)
+    _refuse_nothing_to_pool("adaptive_max_pool2d", input)
     rows, columns = _cell_positions(high, height), _cell_positions(wide, width)  # (cells, longest cell)
     cells = x[:, :, rows[:, :, None, None], columns]  # N C H W -> N C high h wide w
     flat = cells.permute(0, 1, 2, 4, 3, 5).reshape(*x.array.shape[:2], high, wide, rows.shape[1] * columns.shape[1])
@@ -301,6 +301,7 @@ def _refuse_integers(name: str, x: Any) -> None:
 
 
 def _refuse_nothing_to_pool(name: str, x: Any) -> None:
+    """Refuse an input without elements, unless it is its first dimension, of images or of channels, that has none."""
     if 0 in x.array.shape[1:]:
         raise RuntimeError(
             f"{name}(): Expected input to have non-zero size for non-batch dimensions, "

@@ -16,9 +16,8 @@ from minigrad.device import to_device
 from minigrad.tensor import Tensor
 
 _MOST = {"mu_product": 1.0}  # NAdam's product of momenta
-_NOT_NEGATIVE = {
-    "lr", "initial_lr", "eps", "weight_decay", "momentum", "alpha", "lr_decay", "momentum_decay",
-    "initial_accumulator_value",
+_NOT_NEGATIVE = {  # but rates may be, for a while, where several schedules are stepped together
+    "eps", "weight_decay", "momentum", "alpha", "lr_decay", "momentum_decay", "initial_accumulator_value"
 }  # fmt: skip
 
 
