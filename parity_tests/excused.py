@@ -19,12 +19,14 @@ class Excuse(NamedTuple):
 
 
 _INFINITIES = (np.inf, -np.inf)
+_NOT_FINITE = (*_INFINITIES, np.nan)
 _ONE_STEP = "torch's vector loop makes α · y + x in one step, which does not overflow in between"
 _PLACE = "torch's gradient at NaN depends on the place in the tensor: its vector loop chooses, its other loop compares"
 _TWO_LOOPS = "torch's vector loop gives NaN where its loop for the last elements gives a remainder"
 _STEP_BY_STEP = "torch's mean beside a variance moves step by step, in which ∞ − ∞ occurs; its mean alone does not"
-_DIVIDES = "torch divides the product by the element, ∞ / ∞, where the product of the others is finite"
+_DIVIDES = "torch divides the product by the element, ∞ / ∞, or NaN / NaN, where the product of the others is finite"
 _ANY_ORDER = "torch adds up one factor before it multiplies, so that ∞ − ∞ occurs or not"
+_MEAN_TIMES_WEIGHT = "torch adds bias − mean · weight / σ, which is ∞ − ∞ for an infinite weight"
 _PADDING = "what an infinite weight makes of the zeros of the padding depends on which algorithm torch chooses"
 
 #: By record.
@@ -37,13 +39,12 @@ EXCUSES: dict[str, Excuse] = {
     "fmod": Excuse(_TWO_LOOPS, ends=True),
     "div.trunc": Excuse("torch ends the process at the smallest integer / −1", True, dtypes=(np.int32, np.int64)),
     "var_mean": Excuse(_STEP_BY_STEP, values=_INFINITIES),
-    "prod": Excuse(_DIVIDES, values=_INFINITIES),
-    "prod.zeros": Excuse(_DIVIDES, values=_INFINITIES),
-    "prod.all": Excuse(_DIVIDES, values=_INFINITIES),
+    **{name: Excuse(_DIVIDES, values=_NOT_FINITE) for name in ("prod", "prod.zeros", "prod.all")},
+    "norm": Excuse("torch divides by ‖x‖^(p−1), which is 0 before ‖x‖ is", ends=True),
+    **{name: Excuse(_MEAN_TIMES_WEIGHT, tensors=(1,)) for name in ("group_norm", "instance_norm")},
     "einsum.ijk,ij->k": Excuse(_ANY_ORDER, values=_INFINITIES),
-    "conv1d": Excuse(_PADDING, tensors=(1,)),
-    "conv2d": Excuse(_PADDING, tensors=(1,)),
-    "conv_transpose2d": Excuse(_PADDING, tensors=(1,)),
+    **{name: Excuse(_PADDING, tensors=(1,)) for name in ("conv1d", "conv2d")},
+    "conv_transpose2d": Excuse(_PADDING, tensors=(1,), values=_NOT_FINITE),  # its input meets padding in backward
     "topk": Excuse("which of equal elements comes first is nobody's promise", ties=True),
 }
 
