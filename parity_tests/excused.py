@@ -12,26 +12,42 @@ class Excuse(NamedTuple):
 
     reason: str
     ends: bool = False  #: the largest, smallest and finest numbers of the dtype
-    gradient: bool = False  #: the gradient
-    values: tuple[float, ...] = ()  #: these values; NaN where its gradient is meant
+    values: tuple[float, ...] = ()  #: these values
+    tensors: tuple[int, ...] = ()  #: special values in these tensors
+    ties: bool = False  #: equal elements
     dtypes: tuple[Any, ...] = (np.float64, np.float32, np.float16)
 
 
-_ADDS_IN_ONE_STEP = "torch's vector loop makes α · y + x in one step, which does not overflow in between"
+_INFINITIES = (np.inf, -np.inf)
+_NOT_FINITE = (*_INFINITIES, np.nan)
+_ONE_STEP = "torch's vector loop makes α · y + x in one step, which does not overflow in between"
 _PLACE = "torch's gradient at NaN depends on the place in the tensor: its vector loop chooses, its other loop compares"
-_STEP_BY_STEP = "torch's mean beside a variance moves step by step, in which ∞ − ∞ occurs; its mean alone does not"
 _TWO_LOOPS = "torch's vector loop gives NaN where its loop for the last elements gives a remainder"
+_STEP_BY_STEP = "torch's mean beside a variance moves step by step, in which ∞ − ∞ occurs; its mean alone does not"
+_DIVIDES = "torch divides the product by the element, ∞ / ∞, or NaN / NaN, where the product of the others is finite"
+_ANY_ORDER = "torch adds up one factor before it multiplies, so that ∞ − ∞ occurs or not"
+_MEAN_TIMES_WEIGHT = "torch adds bias − mean · weight / σ, which is ∞ − ∞ for an infinite weight"
+_NO_DIGITS = "a difference of distances of 2·10⁹, of which float32 keeps no digit"
+_PADDING = "what an infinite weight makes of the zeros of the padding depends on which algorithm torch chooses"
 
 #: By record.
 EXCUSES: dict[str, Excuse] = {
-    "add.alpha": Excuse(_ADDS_IN_ONE_STEP, ends=True),
-    "div.trunc": Excuse("torch ends the process at the smallest integer / −1", True, dtypes=(np.int32, np.int64)),
+    "add.alpha": Excuse(_ONE_STEP, ends=True),
     "relu6": Excuse(_PLACE, values=(np.nan,)),
     "elu": Excuse(_PLACE, values=(np.nan,)),
     "hardswish": Excuse(_PLACE, values=(np.nan,)),
-    "var_mean": Excuse(_STEP_BY_STEP, values=(np.inf, -np.inf)),
     "remainder": Excuse(_TWO_LOOPS, ends=True),
     "fmod": Excuse(_TWO_LOOPS, ends=True),
+    "div.trunc": Excuse("torch ends the process at the smallest integer / −1", True, dtypes=(np.int32, np.int64)),
+    "triplet_margin_loss": Excuse(_NO_DIGITS, ends=True, dtypes=(np.int32, np.int64)),
+    "var_mean": Excuse(_STEP_BY_STEP, values=_INFINITIES),
+    **{name: Excuse(_DIVIDES, values=_NOT_FINITE) for name in ("prod", "prod.zeros", "prod.all")},
+    "norm": Excuse("torch divides by ‖x‖^(p−1), which is 0 before ‖x‖ is", ends=True),
+    **{name: Excuse(_MEAN_TIMES_WEIGHT, tensors=(1,)) for name in ("group_norm", "instance_norm")},
+    "einsum.ijk,ij->k": Excuse(_ANY_ORDER, values=_INFINITIES),
+    **{name: Excuse(_PADDING, tensors=(1,)) for name in ("conv1d", "conv2d")},
+    "conv_transpose2d": Excuse(_PADDING, tensors=(1,), values=_NOT_FINITE),  # its input meets padding in backward
+    "topk": Excuse("which of equal elements comes first is nobody's promise", ties=True),
 }
 
 _NONE = Excuse("")

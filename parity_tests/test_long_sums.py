@@ -20,14 +20,24 @@ from minigrad.nn import functional as F
 from minigrad.testing.close import as_numpy
 from minigrad.testing.parity import flat_outputs, scaled_difference
 from parity_tests.records import RECORDS
-from parity_tests.tolerances import LONG_SUM, LONG_SUM_FLOAT16
+from parity_tests.tolerances import (
+    FLOAT16_SUMS,
+    LONG_PRODUCTS,
+    LONG_SUM,
+    LONG_SUM_FLOAT16,
+    ONE_AFTER_THE_OTHER,
+    Tolerance,
+)
 
+#: Of reductions; and of what takes several tensors or windows, which would take long.
 LENGTHS = {np.float32: 1_000_000, np.float16: 100_000}
+SHORTER = {np.float32: 200_000, np.float16: 70_000}
+REDUCTIONS = ("sum", "mean", "var", "std", "logsumexp", "cumsum", "norm", "softmax", "log_softmax")
 
 
 def numbers(*shape: int) -> np.ndarray:
-    """0.1, 0.3, 0.2 again and again: rounding always errs to the same side, so that errors add up too."""
-    return np.resize(np.array([0.1, 0.3, 0.2]), shape)
+    """0.3, 0.3, 0.1 again and again: rounding mostly errs to the same side, so that errors add up too."""
+    return np.resize(np.array([0.3, 0.3, 0.1]), shape)
 
 
 def classes(count: int, *shape: int) -> np.ndarray:
@@ -61,7 +71,7 @@ def _sized(shape: tuple[int, ...], n: int) -> tuple[int, ...]:
 
 # --- Reductions: along a leading, a trailing and a middle dimension, and all ---
 
-_DIMS = {"leading": (0, (-1, 2)), "trailing": (1, (2, -1)), "middle": (1, (2, -1, 2)), "two": ((0, 2), (-2, 2, -2))}
+_DIMS = {"leading": (0, (-1, 2)), "trailing": (1, (2, -1)), "middle": (1, (1, -1, 2)), "two": ((0, 2), (-2, 2, -2))}
 for _name in ("sum", "mean"):
     for _dim, _shape in _DIMS.values():
         long_sum(_name, lambda m, F, x, _n=_name, _d=_dim: getattr(m, _n)(x, _d), one(*_shape))
@@ -155,19 +165,19 @@ for _shape in ((-1, 2), (2, 2, -1), (2, 2, -2, -2), (-2, 2, -2)):
 long_sum("layer_norm", lambda m, F, x, w, b: F.layer_norm(x, w.shape, w, b), several((2, -1), (-1,), (-1,)))
 long_sum("layer_norm", lambda m, F, x, w, b: F.layer_norm(x, w.shape, w, b), several((-1, 3), (3,), (3,)))
 long_sum("group_norm", lambda m, F, x, w, b: F.group_norm(x, 2, w, b), several((2, 4, -1), (4,), (4,)))
-long_sum("group_norm", lambda m, F, x, w, b: F.group_norm(x, 2, w, b), several((-1, 4), (4,), (4,)))
+long_sum("group_norm", lambda m, F, x, w, b: F.group_norm(x, 2, w, b), several((-1, 10), (10,), (10,)))
 long_sum("instance_norm", lambda m, F, x, w, b: F.instance_norm(x, weight=w, bias=b), several((1, 2, -1), (2,), (2,)))
 long_sum("instance_norm.running", lambda m, F, x: F.instance_norm(x), one(2, 2, -2, -2))
 long_sum("normalize", lambda m, F, x: F.normalize(x, dim=0), one(-1, 2))
 long_sum("normalize", lambda m, F, x: F.normalize(x, dim=1), one(2, -1))
-long_sum("cosine_similarity", lambda m, F, x, y: F.cosine_similarity(x, y, 0), _two)
+long_sum("cosine_similarity", lambda m, F, x, y: F.cosine_similarity(x, y.flip((0,)), 0), _two)
 long_sum("local_response_norm", lambda m, F, x: F.local_response_norm(x, 501, 1.0), one(1, 500, 2))
 
 # --- Windows ---
 
 long_sum("conv2d", lambda m, F, x, w, b: F.conv2d(x, w, b), several((1, 2, -2, -2), (3, 2, 3, 3), (3,)))
 long_sum("conv2d", lambda m, F, x, w, b: F.conv2d(x, w, b), several((-1, 2, 1, 1), (3, 2, 1, 1), (3,)))
-long_sum("conv2d", lambda m, F, x, w, b: F.conv2d(x, w, b), several((2, 1, -2, -2), (3, 1, -2, -2), (3,)))
+long_sum("conv2d", lambda m, F, x, w, b: F.conv2d(x, w, b), several((2, 300, 25, 25), (3, 300, 25, 25), (3,)))
 long_sum("conv2d", lambda m, F, x, w, b: F.conv2d(x, w, b, groups=2), several((1, 2, -2, -2), (2, 1, 3, 3), (2,)))
 long_sum("conv1d", lambda m, F, x, w, b: F.conv1d(x, w, b), several((1, 2, -1), (3, 2, 3), (3,)))
 long_sum(
@@ -202,6 +212,10 @@ long_sum(
     lambda n: [numbers(3, 2), classes(3, n), numbers(n, 2)],
 )
 
+#: What adds to places that an index names, one number after the other, as torch does in float32.
+ONE_BY_ONE = ("embedding", "index_select", "getitem.tensor", "gather", "take_along_dim", "scatter_add")
+ONE_BY_ONE += ("index_put.repeated", "pad.modes")
+
 #: Records marked ``sums`` without a long sum, and why.
 WITHOUT = {
     "cross_entropy.unbatched": "one row only; cross_entropy has the long ones",
@@ -222,20 +236,31 @@ def test_every_record_of_sums_has_a_long_one() -> None:
 
 
 def test_sequential_addition_fails_the_bounds() -> None:
-    for dtype, tolerance in ((np.float32, LONG_SUM), (np.float16, LONG_SUM_FLOAT16)):
-        x = numbers(LENGTHS[dtype]).astype(dtype)
-        exact = x.astype(np.float64).sum()
-        assert abs(np.cumsum(x, dtype=dtype)[-1] - exact) > 20 * tolerance.rtol * exact
+    for lengths, float32 in ((LENGTHS, LONG_SUM), (SHORTER, LONG_PRODUCTS)):
+        for dtype, tolerance in ((np.float32, float32), (np.float16, LONG_SUM_FLOAT16)):
+            x = numbers(lengths[dtype]).astype(dtype)
+            exact = x.astype(np.float64).sum()
+            assert abs(np.cumsum(x, dtype=dtype)[-1] - exact) > 5 * tolerance.rtol * exact
 
 
 @pytest.mark.parametrize("dtype", LENGTHS, ids=lambda dtype: dtype.__name__)
 @pytest.mark.parametrize("name", LONG)
 def test_long_sums_are_as_exact_as_their_dtype(name: str, dtype: Any) -> None:
+    length = (LENGTHS if name.split(".")[0] in REDUCTIONS else SHORTER)[dtype]
     for number, (call, make) in enumerate(LONG[name]):
-        compare_with_float64(call, make(LENGTHS[dtype]), dtype, f"long sum {number}")
+        compare_with_float64(name, call, make(length), dtype, f"long sum {number}")
 
 
-def compare_with_float64(call: Call, arrays: list[np.ndarray], dtype: Any, what: str) -> None:
+def tolerance_of(name: str, dtype: Any) -> Tolerance:
+    """What the long sums of a record may be off by."""
+    if dtype is np.float16:  # the gradient of a cosine is a small difference of vectors rounded before
+        return FLOAT16_SUMS if name == "cosine_similarity" else LONG_SUM_FLOAT16
+    if name in ONE_BY_ONE:
+        return ONE_AFTER_THE_OTHER
+    return LONG_SUM if name.split(".")[0] in REDUCTIONS else LONG_PRODUCTS
+
+
+def compare_with_float64(record: str, call: Call, arrays: list[np.ndarray], dtype: Any, what: str) -> None:
     """Value and gradients in ``dtype`` beside torch's in float64 of the same numbers, rounded to ``dtype``."""
     cast = [a.astype(dtype) if a.dtype.kind == "f" else a for a in arrays]
     mine = [minigrad.from_numpy(a).requires_grad_(a.dtype.kind == "f") for a in cast]
@@ -249,7 +274,7 @@ def compare_with_float64(call: Call, arrays: list[np.ndarray], dtype: Any, what:
     )
     wide = [torch.tensor(c.astype(np.float64)) for c in cotangents]
     theirs = torch.autograd.grad(truths, [exact[i] for i in wanted], wide, allow_unused=True)
-    tolerance = LONG_SUM if dtype is np.float32 else LONG_SUM_FLOAT16
+    tolerance = tolerance_of(record, dtype)
     results = [(f"{what}: output {i}", *pair) for i, pair in enumerate(zip(outputs, truths, strict=True))]
     results += [(f"{what}: gradient of input {i}", a, b) for i, a, b in zip(wanted, ours, theirs, strict=True)]
     for name, a, b in results:

@@ -60,7 +60,6 @@ def test_every_combination_of_special_values_gives_torchs_value_and_gradient(rec
             dtype,
             second=False,
             elementwise=True,
-            gradient=not excuse.gradient,
             may_refuse=True,
             infinite_cotangent=True,
             cotangent=s.along_the_first,
@@ -74,7 +73,10 @@ def test_every_combination_of_special_values_gives_torchs_value_and_gradient(rec
 def test_special_values_anywhere_give_torchs_value_and_gradient_with_all_kernels(record: OpRecord, data: Any) -> None:
     dtype = data.draw(st.sampled_from(FLOATS))
     excuse = excuse_of(record.name, dtype)
-    sample = data.draw(s.with_special_values(record.samples, dtype, values_for(record, dtype, excuse)))
+    largest = float(np.finfo(dtype).max)  # whether a sum overflows on its way depends on the order of its terms
+    values = [x for x in values_for(record, dtype, excuse) if abs(float(x)) != largest]
+    most = 1 if excuse.ties else 3
+    sample = data.draw(s.with_special_values(record.samples, dtype, values, most, excuse.tensors))
     inside = data.draw(st.sampled_from([(), (), *([x] for x in s.SPECIAL_COTANGENTS)]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernels, "_for_numpy", kernels.CHOICES[data.draw(st.sampled_from(list(kernels.CHOICES)))])
@@ -82,7 +84,6 @@ def test_special_values_anywhere_give_torchs_value_and_gradient_with_all_kernels
             sample,
             dtype,
             second=False,
-            gradient=not excuse.gradient,
             may_refuse=True,
             infinite_cotangent=not np.isfinite(inside).all(),
             cotangent=s.cotangents_with(inside),

@@ -183,7 +183,9 @@ def _batch_norm(d: Drawing) -> Any:
 
 
 def _batch_norm_backward(d: Drawing) -> Any:
+    """The weights are finite: what is 0 but for rounding, times ∞, has no sign."""
     shape, weight, bias = _channels(d)
+    weight = weight if weight is None else d.ordinary(shape[1])
     x, g = d.special(*shape), d.special(*shape)
     masked = d.choice(True, False)
 
@@ -289,7 +291,7 @@ def calls(draw: Any, function: str, backend: Any) -> Call:
 
 
 @pytest.mark.parametrize("function", CALLS)
-@settings(max_examples=max(20, settings().max_examples // 2))
+@settings(max_examples=max(15, settings().max_examples // 2))
 @given(data=st.data())
 def test_all_kernels_equal_the_reference_on_special_values(backend: Any, function: str, data: Any) -> None:
     call = data.draw(calls(function, backend))

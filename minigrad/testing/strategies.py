@@ -103,17 +103,26 @@ def special_values(dtype: Any, own: tuple[float, ...] = (), domain: tuple[float,
 
 
 @st.composite
-def with_special_values(draw: Any, samples: st.SearchStrategy[Sample], dtype: Any, values: Sequence[Any]) -> Sample:
-    """The samples in ``dtype``, with one to three elements of the floating tensors replaced by special values.
+def with_special_values(
+    draw: Any,
+    samples: st.SearchStrategy[Sample],
+    dtype: Any,
+    values: Sequence[Any],
+    most: int = 3,
+    except_tensors: Sequence[int] = (),
+) -> Sample:
+    """The samples in ``dtype``, with at least one and at ``most`` so many elements replaced by special values.
 
-    They are drawn from ``values``, or are a copy of the first element, so that there is a tie.
+    They are drawn from ``values``, or, if there may be several, are a copy of the first element, so that there is a
+    tie. They stand in any floating tensors but the ``except_tensors``.
     """
     sample = draw(samples)
     arrays = [in_strides_of(a, a.astype(dtype)) if a.dtype.kind == "f" else a for a in sample.arrays]
-    filled = [a for a in arrays if a.dtype.kind == "f" and a.size]
-    for _ in range(draw(st.integers(1, 3)) if filled else 0):
+    filled = [a for i, a in enumerate(arrays) if a.dtype.kind == "f" and a.size and i not in except_tensors]
+    choices = [*([None] if most > 1 else []), *values]
+    for _ in range(draw(st.integers(1, most)) if filled else 0):
         array = filled[draw(st.integers(0, len(filled) - 1))]
-        value = draw(st.sampled_from([None, *values]))
+        value = draw(st.sampled_from(choices))
         array.flat[draw(st.integers(0, array.size - 1))] = array.flat[0] if value is None else value
     return Sample(arrays, sample.options, sample.constants)
 

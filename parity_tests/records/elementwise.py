@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
 from minigrad.testing import strategies as s
@@ -27,7 +28,7 @@ record("mul.scalar", lambda m, F, x: 3 * x, s.unary())
 record("mul.same", lambda m, F, x: x * x, s.unary())
 record("div", lambda m, F, x, y: m.div(x, y), s.broadcastable(values="positive"), lambda m, F: m.zeros(2) / m.zeros(3))
 record("div.scalar", lambda m, F, x: x / 3 + 2 / x, s.unary(values="positive"))
-record("neg", lambda m, F, x: -x, s.unary(), lambda m, F: -m.tensor([True]))
+record("neg", lambda m, F, x: -m.neg(-x), s.unary(), lambda m, F: -m.tensor([True]))
 record("pow", lambda m, F, x, y: m.pow(x, y), s.broadcastable(values="positive"))
 record(
     "pow.scalar",
@@ -78,8 +79,12 @@ record("clone", lambda m, F, x: m.clone(x), s.unary())
 record("to_dtype", lambda m, F, x: x.to(m.float64) + x.float().double(), s.unary())
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
     record(_name, lambda m, F, x, y, _name=_name: getattr(m, _name)(x, y), s.broadcastable(values="ties"))
-record("isfinite", lambda m, F, x: m.logical_not(m.isnan(x / x)), s.unary(values="ties"))
+record("isnan", lambda m, F, x: m.logical_not(m.isnan(x / x)), s.unary(values="ties"))
+record("isfinite", lambda m, F, x: (m.isfinite(1 / x), m.isinf(1 / x)), s.unary(values="ties"))
 record("logical", lambda m, F, x, y: m.logical_or(m.logical_and(x > 0, y > 0), x < 0), s.broadcastable(values="ties"))
+record("logical_xor", lambda m, F, x, y: m.logical_xor(x, y), s.broadcastable(values="ties"))
+record("reciprocal", lambda m, F, x: m.reciprocal(x), s.unary(values="positive"))
+record("square", lambda m, F, x: m.square(x), s.unary())
 
 record("sin.cos", lambda m, F, x: m.sin(x) * m.cos(x), s.unary())
 record("log1p", lambda m, F, x: m.log1p(x), s.unary(values="positive"))
@@ -102,7 +107,7 @@ record(
 )
 record(
     "masked_fill",
-    lambda m, F, x: x.masked_fill(x > 0.3, -2.5),
+    lambda m, F, x: m.masked_fill(x, x > 0.3, -2.5),
     s.unary(),
     lambda m, F: m.zeros(2).masked_fill(m.zeros(2), 1.0),
 )
@@ -147,3 +152,22 @@ record(
     lambda m, F: m.ones(2, requires_grad=True).exp_(),
     lambda m, F: m.ones(2, dtype=m.int64).add_(0.5),
 )
+
+
+def _whole(sample: Sample) -> Sample:
+    return Sample([np.asarray(np.rint(array * 4)).astype(np.int64) for array in sample.arrays])
+
+
+for _name in ("and", "or", "xor"):
+    record(
+        f"bitwise_{_name}",
+        lambda m, F, x, y, _name=_name: getattr(m, f"bitwise_{_name}")(x, y),
+        s.broadcastable().map(_whole),
+        lambda m, F, _name=_name: getattr(m, f"bitwise_{_name}")(m.zeros(2), m.zeros(2)),
+    )
+for _name in ("left", "right"):
+    record(
+        f"bitwise_{_name}_shift",
+        lambda m, F, x, y, _name=_name: getattr(m, f"bitwise_{_name}_shift")(x, y & 7),  # C has no other shifts
+        s.broadcastable().map(_whole),
+    )

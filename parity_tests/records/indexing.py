@@ -117,6 +117,18 @@ record(
     with_options(block, dim=[0, 1, -1]),
     lambda m, F: m.take_along_dim(m.zeros(2), m.tensor([0.5]), 0),
 )
+record(
+    "nonzero",
+    lambda m, F, x: (m.nonzero(x), *m.nonzero(x, as_tuple=True)),
+    s.unary(values="ties", min_dims=1),
+)
+record(
+    "one_hot",
+    lambda m, F, index: (F.one_hot(index), F.one_hot(index, 7)),
+    s.shapes().flatmap(s.array_of).map(lambda a: Sample([np.asarray(np.rint(np.abs(a))).astype(np.int64)])),
+    lambda m, F: F.one_hot(m.tensor([-1])),
+    lambda m, F: F.one_hot(m.tensor([3]), 3),
+)
 _lookups = st.builds(
     lambda table, seed: Sample([table, np.random.default_rng(seed).integers(0, 4, (3, 5))]),
     s.array_of((4, 3)),

@@ -104,6 +104,12 @@ record(
     lambda m, F: m.zeros(3, 1).expand(3),
 )
 record(
+    "broadcast_to",
+    lambda m, F, x: m.broadcast_to(x, (2, *x.shape)),
+    s.unary(),
+    lambda m, F: m.broadcast_to(m.zeros(3), (2, 2)),
+)
+record(
     "cat",
     lambda m, F, *xs, dim: m.cat(xs, dim),
     _joins(stack=False),
