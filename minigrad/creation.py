@@ -137,7 +137,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
         fill_value = fill_value.item()
     value = number(fill_value)
     chosen = dtypes.dtype_of_scalar(value) if dtype is None else dtypes.as_dtype(dtype)
-    return _finish(np.full(_size((size,)), dtypes.element_or_infinity(value, chosen)), device, requires_grad)
+    return _finish(np.full(_size((size,)), dtypes.element_of(value, chosen)), device, requires_grad)
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -233,7 +233,7 @@ def full_like(
     """One value in the shape, and unless given the dtype and device, of ``input``."""
     chosen = input.dtype if dtype is None else dtypes.as_dtype(dtype)
     value = number(fill_value.item() if isinstance(fill_value, Tensor) else fill_value)
-    value = dtypes.element_or_infinity(value, chosen)
+    value = dtypes.element_of(value, chosen)
     return _finish(np.full_like(input.array, value, dtype=chosen), device or input.device, requires_grad)
 
 

@@ -412,7 +412,7 @@ class Tensor(TensorBase):
         return self.fill_(0)
 
     def fill_(self, value: Any) -> Tensor:
-        ops.setitem(self, ..., value if isinstance(value, Tensor) else dtypes.element_or_infinity(value, self.dtype))
+        ops.setitem(self, ..., value if isinstance(value, Tensor) else dtypes.element_of(value, self.dtype))
         return self
 
     def uniform_(self, a: builtins.float = 0.0, b: builtins.float = 1.0, *, generator: Any = None) -> Tensor:
