@@ -96,23 +96,51 @@ def pass_where_positive(team: Any, g: Any, y: Any, z: Any) -> None:
 
 # --- Batch normalisation: a part is one channel, whose row stays in the cache from pass to pass ---
 #
-# Sums are taken in float64, which costs no time: the loops wait for memory.
+# Sums are taken in float64, which costs no time: the loops wait for memory. Only sums are reordered, so only they are
+# functions of their own: the compiler may arrange anything else that it is allowed to differently each time.
 
 
 @compiled_reordering
+def _row_sum(c: int, x: Any) -> float:
+    """Σ x along a row."""
+    total = 0.0
+    for i in range(x.shape[1]):
+        total += x[c, i]
+    return total
+
+
+@compiled_reordering
+def _row_squares(c: int, x: Any, m: Any) -> float:
+    """Σ (x − m)² along a row."""
+    total = 0.0
+    for i in range(x.shape[1]):
+        distance = np.float64(x[c, i] - m)
+        total += distance * distance
+    return total
+
+
+@compiled_reordering
+def _row_products(c: int, g: Any, x: Any, y: Any, m: Any) -> tuple[float, float]:
+    """Σ g and Σ g · (x − m) along a row, of those that passed the ReLU, if y has its results."""
+    zero = x.dtype.type(0)
+    sum_g, sum_gx = 0.0, 0.0
+    for i in range(x.shape[1]):
+        passed = g[c, i]
+        if y.size:
+            passed = zero if y[c, i] <= zero else passed
+        sum_g += passed
+        sum_gx += np.float64(passed) * np.float64(x[c, i] - m)
+    return sum_g, sum_gx
+
+
+@compiled
 def _batch_norm_part(
     c: int, x: Any, weight: Any, bias: Any, eps: float, relu: bool, y: Any, mean: Any, var: Any
 ) -> None:
     count = x.shape[1]
     zero = x.dtype.type(0)
-    total = 0.0
-    for i in range(count):
-        total += x[c, i]
-    m = x.dtype.type(total / count)
-    total = 0.0
-    for i in range(count):
-        distance = np.float64(x[c, i] - m)
-        total += distance * distance
+    m = x.dtype.type(_row_sum(c, x) / count)
+    total = _row_squares(c, x, m)
     mean[c] = m
     var[c] = total / count
     scale = x.dtype.type(weight[c] / np.sqrt(total / count + eps))
@@ -128,7 +156,7 @@ def batch_norm(team: Any, x: Any, weight: Any, bias: Any, eps: float, relu: bool
     share_out(team, x.shape[0], as_job(_batch_norm_part, (x, weight, bias, eps, relu, y, mean, var)))
 
 
-@compiled_reordering
+@compiled
 def _batch_norm_backward_part(
     c: int, g: Any, x: Any, y: Any, weight: Any, mean: Any, var: Any, eps: float, dx: Any, grad_weight: Any,
     grad_bias: Any,
@@ -136,13 +164,7 @@ def _batch_norm_backward_part(
     count = x.shape[1]
     zero = x.dtype.type(0)
     m = mean[c]
-    sum_g, sum_gx = 0.0, 0.0
-    for i in range(count):
-        passed = g[c, i]
-        if y.size:
-            passed = zero if y[c, i] <= zero else passed
-        sum_g += passed
-        sum_gx += np.float64(passed) * np.float64(x[c, i] - m)
+    sum_g, sum_gx = _row_products(c, g, x, y, m)
     rstd = 1.0 / np.sqrt(var[c] + eps)
     grad_bias[c] = sum_g
     grad_weight[c] = sum_gx * rstd
@@ -290,7 +312,7 @@ def max_pool2d_scatter(
     share_out(team, g.shape[0], as_job(_scatter_part, (g, taps, kernel, stride, dilation, before, dx)))
 
 
-@compiled_reordering
+@compiled
 def _sums_part(c: int, x: Any, kernel: Any, stride: Any, before: Any, scale: Any, y: Any) -> None:
     """Sums down the window's height first, then along its width."""
     _, height, width, n = x.shape

@@ -42,8 +42,12 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 
 def compiled_reordering(function: Callable[..., Any]) -> Any:
-    """Compile a kernel whose sums may be reordered, so that several elements are added at once; NaN is kept."""
-    return _kept(njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})(function))
+    """Compile a sum that may be reordered, so that several elements are added at once; NaN is kept.
+
+    For sums only. A kernel that was just compiled calls its parts as they were compiled for themselves, and one that is
+    read from the disk, as they were compiled into it. Where a formula may be rearranged, the two may round differently.
+    """
+    return _kept(njit(nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"})(function))
 
 
 def _kept(dispatcher: Any) -> Any:
