@@ -109,7 +109,7 @@ def element_of(value: Any, dtype: DType) -> Any:
         RuntimeError: if it lies outside the range of the dtype. A negative int wraps around in an unsigned dtype, as
             in torch.
 
-    >>> int(element_of(-1, uint8)), float(element_of(0.1, float16))
+    >>> element_of(-1, uint8).item(), element_of(0.1, float16).item()
     (255, 0.0999755859375)
     """
     if dtype.kind == "b":
@@ -129,7 +129,7 @@ def element_of(value: Any, dtype: DType) -> Any:
 def element_or_infinity(value: Any, dtype: DType) -> Any:
     """As :func:`element_of`, but a float16 may become infinite.
 
-    >>> float(element_or_infinity(1e5, float16))
+    >>> element_or_infinity(1e5, float16).item()
     inf
     """
     if dtype != float16:
