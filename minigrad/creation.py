@@ -159,6 +159,7 @@ def arange(
 
     Raises:
         RuntimeError: if the step is 0 or leads away from the end, or a bound is not finite.
+        ValueError: if the step is a fraction that is 0 as an int64.
         NotImplementedError: for the dtype bool.
     """
     first, last = (0, start) if end is None else (start, end)
@@ -170,11 +171,15 @@ def arange(
         raise RuntimeError("step must be nonzero")
     if not (math.isfinite(first) and math.isfinite(last)):
         raise RuntimeError(f"unsupported range: {first} -> {last}")
-    if chosen.kind in "iu":
+    if chosen == dtypes.int64:
         first, last, step = int(first), int(last), int(step)
+        if step == 0:
+            raise ValueError("step must be nonzero: as an int64 it is 0")
     if (last - first) * step < 0:
         raise RuntimeError(f"upper bound and lower bound inconsistent with step sign: from {first} to {last} by {step}")
     count = math.ceil((last - first) / step)
+    if chosen.kind in "iu":  # fractions count for how many there are, not for which: as in torch
+        first, step = int(first), int(step)
     return _finish((first + step * np.arange(count)).astype(chosen), device, requires_grad)
 
 

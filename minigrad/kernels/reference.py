@@ -8,6 +8,7 @@ that it meets form a strided slice of the size of the output.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -173,8 +174,11 @@ def avg_pool2d(x: Any, window: Window, scale: Any) -> Any:
     """scale · Σ of the elements under each position; ``scale`` is a number or an (H', W') array."""
     rows, columns = window.output_size(*x.shape[-2:])
     y = np.zeros_like(x, shape=(*x.shape[:-2], rows, columns))
-    for _, _, at, seen in window.inner_taps(*x.shape[-2:]):
-        y[at] += x[seen]
+    for _, row in itertools.groupby(window.inner_taps(*x.shape[-2:]), key=lambda tap: tap[0]):
+        total = np.zeros_like(y)  # row by row: no chain of additions is longer than a side of the window
+        for _, _, at, seen in row:
+            total[at] += x[seen]
+        y += total
     return y * scale
 
 

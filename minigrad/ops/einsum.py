@@ -21,7 +21,7 @@ import numpy as np
 
 from minigrad.function import wrap
 from minigrad.ops.linalg import matmul
-from minigrad.ops.promotion import as_tensor_operand
+from minigrad.ops.promotion import as_tensor_operand, promote
 
 Label = str | int  # a letter, or for the dimensions of an ellipsis a number counted from the right
 
@@ -150,8 +150,11 @@ def _check_sizes(terms: list[tuple[Any, list[Label]]]) -> None:
 
 def _contract(x: Any, a: list[Label], y: Any, b: list[Label], needed: set[Label]) -> tuple[Any, list[Label]]:
     """The product of two operands, summed over the labels that nobody needs any more."""
+    alike = x.array.dtype == y.array.dtype
     x, a = _sum_out(x, a, needed | set(b))
     y, b = _sum_out(y, b, needed | set(a))
+    if alike:  # a sum of small integers is int64
+        x, y = promote(x, y)
     shared = [name for name in a if name in b]
     for name in shared:  # a size of 1 broadcasts: repeat it, so that both sides can be laid out as matrices
         n = max(x.array.shape[a.index(name)], y.array.shape[b.index(name)])

@@ -181,9 +181,9 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
         first, second = ([normalize_dim(d, x.array.ndim) for d in ds] for ds, x in zip(dims, (a, b), strict=True))
     for d, e in zip(first, second, strict=True):  # a size of 1 broadcasts: sum the other side first
         if a.array.shape[d] == 1 != b.array.shape[e]:
-            b = b.sum(e, keepdim=True)
+            b = b.sum(e, keepdim=True, dtype=b.dtype)
         elif b.array.shape[e] == 1 != a.array.shape[d]:
-            a = a.sum(d, keepdim=True)
+            a = a.sum(d, keepdim=True, dtype=a.dtype)
     if [a.array.shape[d] for d in first] != [b.array.shape[d] for d in second]:
         raise RuntimeError(
             f"contracted dimensions need to match, but first has sizes {[a.array.shape[d] for d in first]} and second "
