@@ -111,13 +111,14 @@ OPTIMIZERS = {
 }
 
 
+@pytest.mark.parametrize("steps", [2, pytest.param(10, marks=pytest.mark.slow)], ids="{} steps".format)
 @pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
-def test_every_parameter_equals_torchvisions_after_ten_steps(make: Any) -> None:
+def test_every_parameter_equals_torchvisions_after_training(make: Any, steps: int) -> None:
     ours, theirs = _pair(aux=False)
     our_optimizer, their_optimizer = make(optim, ours.parameters()), make(torch.optim, theirs.parameters())
     before = {name: as_numpy(parameter).copy() for name, parameter in ours.state_dict().items()}
-    for step in range(10):
-        images, labels = _batch(75, 4, seed=step)
+    for step in range(steps):
+        images, labels = _batch(75, 8, seed=step)
         our_optimizer.zero_grad()
         their_optimizer.zero_grad()
         loss_with_aux(ours(minigrad.as_tensor(images)), minigrad.as_tensor(labels), label_smoothing=0.1).backward()
@@ -126,7 +127,7 @@ def test_every_parameter_equals_torchvisions_after_ten_steps(make: Any) -> None:
         their_optimizer.step()
     their_state, moved = theirs.state_dict(), []
     for name, value in ours.state_dict().items():
-        assert_close(value, their_state[name], TRAJECTORY, f"{name} after ten steps")
+        assert_close(value, their_state[name], TRAJECTORY, f"{name} after {steps} steps")
         moved.append(np.abs(as_numpy(value) - before[name]).max() / np.abs(as_numpy(value)).max())
     assert np.median(moved) > 10 * TRAJECTORY.rtol, f"the weights moved by {np.median(moved):.1e} only"
 

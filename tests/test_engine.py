@@ -590,13 +590,14 @@ def _resident_megabytes() -> float:
         return int(file.read().split()[1]) * resource.getpagesize() / 2**20
 
 
-def test_a_million_chained_operations_forward_backward_and_deletion() -> None:
+@pytest.mark.parametrize("rounds", [150_000, pytest.param(925_926, marks=pytest.mark.slow)])  # of 1.08 operations
+def test_a_long_chain_of_operations_forward_backward_and_deletion(rounds: int) -> None:
     gc.disable()
     try:
         before = _resident_megabytes()
         x = leaf(1.0)
         y = x
-        for i in range(925_926):
+        for i in range(rounds):
             y = y * 1.0 if i % 25 else y * 0.5 + y * 0.5  # now and then two paths that meet again
         assert y.grad_fn is not None
         y.backward()

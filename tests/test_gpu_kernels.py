@@ -211,7 +211,7 @@ def _source(real: str, headers: str, folder: Path) -> tuple[Path, list[str]]:
 
 @pytest.mark.parametrize("index", ["unsigned int", "long long"])
 @pytest.mark.parametrize("real", KINDS)
-@pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
+@pytest.mark.parametrize("architecture", ["sm_90", pytest.param("sm_80", marks=pytest.mark.slow)])
 def test_the_kernels_compile_for_nvidia(architecture: str, real: str, index: str, tmp_path: Path) -> None:
     if shutil.which("nvcc") is None:
         pytest.skip("NVIDIA's compiler nvcc is not installed here")

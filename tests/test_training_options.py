@@ -133,7 +133,7 @@ EVERYTHING = {
 }
 
 
-@pytest.mark.parametrize("stop_after", [1, 2, 3])
+@pytest.mark.parametrize("stop_after", [2, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 3))])
 def test_with_everything_switched_on_a_resumed_run_ends_with_the_same_bits(stop_after: int, tmp_path: Path) -> None:
     whole, loader = begin(**EVERYTHING)
     run_to_the_end(whole, loader)
