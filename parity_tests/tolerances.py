@@ -25,8 +25,8 @@ FLOAT32_SUMS = Tolerance(2e-5, 1e-5)
 #: Single operations in float16, whose unit in the last place is 2⁻¹⁰: three of them, for roundings one after another.
 FLOAT16 = Tolerance(3e-3, 1e-5)
 
-#: What follows from sums or powers there, where what was rounded may cancel or grow.
-FLOAT16_SUMS = Tolerance(4e-3, 4e-3)
+#: What follows from sums there, where what was rounded may cancel.
+FLOAT16_SUMS = Tolerance(3e-3, 2e-3)
 
 #: Sums of 10⁶ float32 numbers: one after the other they err by 10⁻³ to 10⁻².
 LONG_SUM = Tolerance(2e-5, 0.0)
