@@ -54,7 +54,6 @@ NOT_IN_HALF = {"sort", "nn.functional.normalize"}
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy warns of what overflows; torch is silent
 @pytest.mark.parametrize("name", db.NAMES)
 def test_every_sample_of_torchs_own_in_half_precision_and_small_integers(name: str) -> None:
     for dtype in (torch.float16, torch.uint8, torch.int8, torch.int16, torch.int32):
