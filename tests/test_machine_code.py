@@ -134,3 +134,33 @@ def test_code_that_cannot_be_written_is_still_read(copied: Path, tmp_path: Path)
         assert _run(copied, NUMBA_CACHE_DIR=str(nowhere)) == (rows, 0, 0)
     finally:
         shutil.rmtree(beside)
+
+
+#: A digest of what the kernels that round make of the same numbers.
+BITS = """
+import hashlib
+import numpy as np
+import minigrad
+from minigrad.nn import functional as F
+random = np.random.default_rng(0)
+parts = [random.standard_normal(shape, np.float32) for shape in ((32, 24, 9, 9), (24,), (24,), (32, 24, 9, 9))]
+x, weight, bias, v = (minigrad.from_numpy(part).requires_grad_() for part in parts)
+y = F.relu(F.batch_norm(x, None, None, weight, bias, training=True), inplace=True)
+z = F.avg_pool2d(y, 3, 1, 1) + v
+gradients = minigrad.autograd.grad((z * z).sum(), (x, weight, bias, v))
+digest = hashlib.sha256()
+for tensor in (y, z, *gradients):
+    digest.update(np.ascontiguousarray(tensor.detach().numpy()))
+print(digest.hexdigest())
+"""
+
+
+def test_code_from_the_disk_gives_the_bits_of_code_just_compiled(copied: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(copied), "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-B", "-c", BITS]
+    first, second = (
+        subprocess.run(command, cwd=copied, env=environment, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    )
+    assert _code(tmp_path)
+    assert first == second
