@@ -321,7 +321,9 @@ def test_numbers_that_do_not_fit_a_dtype_are_refused_or_wrap_as_in_torch() -> No
             make(math.nan, minigrad.int32)
         assert make(-1, minigrad.uint8).tolist() == [255]
         assert make(-1.7, minigrad.int8).tolist() == [-1]
-        assert make(1e5, HALF).tolist() == [math.inf]
+    assert minigrad.tensor([1e5], dtype=HALF).tolist() == [math.inf]
+    with pytest.raises(RuntimeError, match="overflow"):
+        minigrad.full((2,), 1e5, dtype=HALF)
     x = minigrad.zeros(2, dtype=minigrad.int8)
     with pytest.raises(RuntimeError, match="overflow"):
         x[0] = 128

@@ -57,6 +57,7 @@ from minigrad.ops import (
     unfold,
 )
 from minigrad.ops.loss import reduced, refuse_legacy_reduction
+from minigrad.ops.promotion import as_tensor_operand
 from minigrad.ops.selection import where
 from minigrad.random import default_generator
 
@@ -221,6 +222,7 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
         RuntimeError: if a class is negative or not below ``num_classes``, the dtype is not int64, or ``num_classes`` is
             to be inferred from no classes.
     """
+    as_tensor_operand("one_hot", tensor, "tensor")
     if tensor.dtype != np.int64:
         raise RuntimeError(f"one_hot is only applicable to index tensor of type LongTensor, got {tensor.dtype}")
     labels = to_host(tensor.array)

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.function import why_not_broadcast, wrap
-from minigrad.ops.promotion import promote, raw
+from minigrad.function import TensorBase, why_not_broadcast, wrap
+from minigrad.ops.promotion import as_tensor_operand, promote, raw
 
 
 def _shift_left(x: Any, count: Any) -> Any:
@@ -26,6 +26,7 @@ def _shift_right(x: Any, count: Any) -> Any:
 
 def _bitwise(name: str, on_arrays: Any, meaning: str, kinds: str = "bui") -> Any:
     def apply(input: Any, other: Any) -> Any:
+        as_tensor_operand(name, input if isinstance(input, TensorBase) else other)
         x, y = (raw(operand) for operand in promote(input, other))
         dtype = x.dtype if hasattr(x, "dtype") else y.dtype
         if dtype.kind not in kinds:
