@@ -44,7 +44,10 @@ help:
 train: .venv/train.stamp
 	$(BIN)/python examples/train_inception.py
 
+# Compiled once beforehand, by all cores; otherwise each of the processes would compile the same kernels.
 test: .venv/test.stamp
+	@$(BIN)/python -m minigrad compile
+	@$(BIN)/python -m minigrad compile --dtype float64
 	$(PYTEST)
 
 test-all: .venv/test.stamp
