@@ -281,6 +281,8 @@ INITIALIZERS: dict[str, Callable[[Any, Any], Any]] = {
 
 @pytest.mark.parametrize("name", INITIALIZERS)
 def test_initializers_have_torchs_mean_spread_and_bounds(name: str) -> None:
+    minigrad.manual_seed(0)
+    torch.manual_seed(0)
     ours = as_numpy(INITIALIZERS[name](nn.init, minigrad.empty(64, 32, 3, 3)))
     theirs = as_numpy(INITIALIZERS[name](torch.nn.init, torch.empty(64, 32, 3, 3)))
     for measure in (np.mean, np.std, lambda a: np.quantile(a, 0.999)):
