@@ -15,6 +15,7 @@ from minigrad.inplace import refuse_overlapping_write
 from minigrad.kernels import sums
 from minigrad.kernels.precision import rounded, widened
 from minigrad.ops.promotion import (
+    apply_rounded_once,
     as_tensor_operand,
     cast,
     normalize_dim,
@@ -403,13 +404,8 @@ def _kept(input: Any) -> Any:
 
 def _apply(function: type[Function], input: Any, inplace: bool, *options: Any) -> Any:
     if not inplace:
-        return _computed(input, function, *options)
-    return input.copy_(_computed(_kept(input), function, *options))
-
-
-@rounded_once
-def _computed(x: Any, function: type[Function], *options: Any) -> Any:
-    return function.apply(x, *options)
+        return apply_rounded_once(function, input, *options)
+    return input.copy_(apply_rounded_once(function, _kept(input), *options))
 
 
 def _in_place_if(inplace: bool, input: Any, result: Any) -> Any:

@@ -14,7 +14,7 @@ from minigrad.kernels import sums
 from minigrad.kernels.reference import known_labels, target_distribution
 from minigrad.ops.activation import log_softmax, sigmoid, softmax
 from minigrad.ops.indexing import TakeAlongDim
-from minigrad.ops.promotion import as_tensor_operand, cast, promote, raised, rounded_once
+from minigrad.ops.promotion import apply_rounded_once, as_tensor_operand, cast, promote, raised, rounded_once
 from minigrad.ops.reduce import mean, sum
 from minigrad.ops.selection import where
 
@@ -320,13 +320,8 @@ def binary_cross_entropy(
     for name, values in (("input", input.array), ("target", target.array)):
         if not to_host(np.all((values >= 0) & (values <= 1))):  # nor is a NaN
             raise RuntimeError(f"all elements of {name} should be between 0 and 1")
-    loss = _computed(BinaryCrossEntropy, *promote(input, target))
+    loss = apply_rounded_once(BinaryCrossEntropy, *promote(input, target))
     return reduced(loss if weight is None else loss * weight, reduction)
-
-
-@rounded_once
-def _computed(function: type[Function], *operands: Any) -> Any:
-    return function.apply(*operands)
 
 
 class BinaryCrossEntropy(Function):
@@ -381,7 +376,7 @@ def binary_cross_entropy_with_logits(
     refuse_legacy_reduction(size_average, reduce)
     _same_shape(input, target)
     x, t = promote(input, target)
-    loss = _computed(
+    loss = apply_rounded_once(
         BinaryCrossEntropyWithLogits, x, t, None if pos_weight is None else cast(pos_weight, x.array.dtype)
     )
     return reduced(loss if weight is None else loss * weight, reduction)

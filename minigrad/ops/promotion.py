@@ -64,6 +64,12 @@ def rounded_once(formula: Callable[..., Any]) -> Callable[..., Any]:
     return compute
 
 
+@rounded_once
+def apply_rounded_once(function: Any, *operands: Any) -> Any:
+    """Apply a :class:`Function`, whose formula has several steps, as :func:`rounded_once`; so is its gradient."""
+    return function.apply(*operands)
+
+
 def _wide(x: Any) -> Any:
     return cast(x, FLOAT32) if isinstance(x, TensorBase) and x.array.dtype == FLOAT16 else x
 
