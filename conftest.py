@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis.internal.conjecture import providers
 
 _began = time.monotonic()
 
@@ -48,7 +49,18 @@ def pytest_addoption(parser: Any) -> None:
     )
 
 
+def _draw_no_numbers_from_the_sources() -> None:
+    """Make the examples of a property test depend on that test alone.
+
+    Hypothesis also tries numbers that it finds in the imported source files, of which every edit, and every process,
+    has others: a run could fail by chance, and the next one pass.
+    """
+    if hasattr(providers, "_get_local_constants"):  # internal, and so may go
+        providers._get_local_constants = lambda: providers._local_constants  # type: ignore[attr-defined]
+
+
 def pytest_configure(config: Any) -> None:
+    _draw_no_numbers_from_the_sources()
     in_several_processes = getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput")
     if in_several_processes and config.option.verbose == 0:
         config.pluginmanager.register(Progress(config))

@@ -5,6 +5,7 @@ Ordinary random samples never hit them, and no formula is wrong anywhere else so
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minigrad import kernels
-from minigrad.testing import OpRecord
+from minigrad.testing import OpRecord, assert_parity
 from minigrad.testing import strategies as s
 from minigrad.testing.strategies import Sample
 from parity_tests.excused import Excuse, excuse_of
 from parity_tests.records import RECORDS
 from parity_tests.tolerances import FLOAT16, FLOAT16_SUMS, FLOAT32, FLOAT32_SUMS, FLOAT64, Tolerance
-
-#: NumPy warns of what overflows; torch is silent.
 
 FLOATS = (np.float64, np.float32, np.float16)
 ELEMENTWISE = [record for record in RECORDS if record.elementwise]
@@ -89,3 +88,16 @@ def test_special_values_anywhere_give_torchs_value_and_gradient_with_all_kernels
             cotangent=s.cotangents_with(inside),
             **tolerance_of(record, dtype)._asdict(),
         )
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("exponent", [0, 0.5, 1, 1.5, 2, 3, -0.5, -1, -1.5, -2])
+@pytest.mark.parametrize("form", ["number", "one for all", "one for each"])
+def test_powers_of_special_values_are_torchs_however_the_exponent_is_given(
+    form: str, exponent: float, dtype: Any
+) -> None:
+    x = np.array([[-np.inf, -0.0, 0.0, -2.0, 2.0, np.inf, np.nan]] * 3, dtype)
+    y: Any = exponent
+    if form != "number":
+        y = np.full(1 if form == "one for all" else x.shape, exponent, dtype)
+    assert_parity(operator.pow, operator.pow, x, y, second_gradient=False, elementwise=True)

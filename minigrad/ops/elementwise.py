@@ -152,7 +152,7 @@ class Pow(Function):
         if getattr(y, "dtype", np.dtype(float)).kind == "i":
             z = _integer_power(x, y)
         else:
-            z = 1 / np.sqrt(x) if isinstance(y, float) and y == -0.5 else x**y  # −0^−½ is −∞, as in torch
+            z = _power(x, y)
         self.save_for_backward(x, y, z if self.needs_input_grad[1] else None)
         return z
 
@@ -175,6 +175,18 @@ class Pow(Function):
 def zeros_like(x: Any) -> Any:
     """Zeros, as constants: a derivative that is 0 whatever it is multiplied by (0 · ∞ would be NaN)."""
     return wrap(np.zeros_like(x.array))
+
+
+def _power(x: Any, y: Any) -> Any:
+    """x^y. As in torch, a number ±½ beside float32 or float64 means the square root: −0^½ is −0, and −∞^½ is NaN.
+
+    Otherwise they are 0 and ∞. NumPy takes the square root wherever one exponent serves all elements, so repeat it.
+    """
+    if isinstance(y, float) and x.dtype != FLOAT16:
+        return 1 / np.sqrt(x) if y == -0.5 else x**y  # −0^−½ is −∞
+    if isinstance(x, np.ndarray) and np.size(y) == 1 and abs(y) == 0.5:
+        y = np.full(x.shape if isinstance(y, float) else np.broadcast_shapes(x.shape, y.shape), y, x.dtype)
+    return x**y
 
 
 def _integer_power(x: Any, y: Any) -> Any:
