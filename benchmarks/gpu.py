@@ -179,8 +179,9 @@ def measure_convolutions(device: str, size: int, batch: int) -> list[dict[str, A
 
 def _our_convolution(device: str, shape: Any) -> dict[str, float]:
     import minigrad
-    from minigrad.kernels import gpu, of
+    from minigrad.kernels import of
     from minigrad.kernels.geometry import Window
+    from minigrad.kernels.gpu import backend as gpu
 
     x_shape, w_shape, stride, padding, need_x = shape
     synchronize, _ = _prepared("minigrad", device, "float32")

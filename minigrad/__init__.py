@@ -1,17 +1,9 @@
 """minigrad: a small, readable tensor and autograd engine with torch's names and semantics."""
 
-import sys as _sys
 import warnings as _warnings
 
-from minigrad import amp, autograd, creation, cuda, derivatives, nn, ops, optim, profiler, recompute
+from minigrad import amp, autograd, creation, cuda, nn, ops, optim, profiler, recompute
 from minigrad.autocast import autocast, is_autocast_enabled
-from minigrad.autograd import (
-    enable_grad,
-    inference_mode,
-    is_grad_enabled,
-    no_grad,
-    set_grad_enabled,
-)
 from minigrad.creation import (
     arange,
     as_tensor,
@@ -56,6 +48,13 @@ from minigrad.dtypes import (
     set_default_dtype,
     short,
     uint8,
+)
+from minigrad.engine.backward import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    no_grad,
+    set_grad_enabled,
 )
 from minigrad.kernels.threads import get_num_threads, set_num_threads
 from minigrad.ops import (
@@ -220,7 +219,6 @@ __all__ = [
     "creation",
     "cuda",
     "cumsum",
-    "derivatives",
     "device",
     "div",
     "dot",
@@ -364,6 +362,3 @@ __all__ = [
 for _name in ops.__all__ + creation.__all__:
     if _name in globals():
         globals()[_name] = _refusing(globals()[_name])
-
-autograd.functional = derivatives  # type: ignore[attr-defined]  # torch's name for it
-_sys.modules["minigrad.autograd.functional"] = derivatives

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.device import to_host
+from minigrad.engine.function import wrap
 from minigrad.extras import Later
 from minigrad.files import write_atomically
-from minigrad.function import wrap
 from minigrad.tensor import Tensor
 
 if TYPE_CHECKING:

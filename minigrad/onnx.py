@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import function
 from minigrad.device import to_host
+from minigrad.engine import function
+from minigrad.engine.grad_mode import no_grad
 from minigrad.extras import require
 from minigrad.files import write_atomically
-from minigrad.grad_mode import no_grad
 from minigrad.tensor import Tensor
 
 OPSET = 17

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
-from minigrad import function
+from minigrad.engine import function
 from minigrad.files import write_atomically
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from minigrad.autograd import grad, topological_order
-from minigrad.function import Function, TensorBase, gradient_edge
-from minigrad.grad_mode import enable_grad, is_grad_enabled
+from minigrad.engine.backward import grad, topological_order
+from minigrad.engine.function import Function, TensorBase, gradient_edge
+from minigrad.engine.grad_mode import enable_grad, is_grad_enabled
 from minigrad.random import default_generator
 
 

@@ -12,7 +12,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import minigrad
-from minigrad.kernels import conv_plan, fast, plan_cache, reference
+from minigrad.kernels import reference
+from minigrad.kernels.compiled import backend as fast
+from minigrad.kernels.compiled import conv_plan, plan_cache
 from minigrad.kernels.geometry import Window
 from minigrad.nn import functional as F
 

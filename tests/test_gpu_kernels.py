@@ -18,8 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minigrad import optim
-from minigrad.kernels import gpu, reference
+from minigrad.kernels import reference
 from minigrad.kernels.geometry import Window
+from minigrad.kernels.gpu import backend as gpu
 from tests.test_kernels import _random, assert_equal, assert_same, convolutions, poolings, special_values
 
 KINDS = {"float": "", "double": "", "half": "fp16"}
@@ -40,7 +41,7 @@ struct Index { unsigned x, y; };
 static Index blockIdx, threadIdx, gridDim;
 static void wait_for_others();
 #define __syncthreads wait_for_others
-#line 1 "gpu_kernels.cu"
+#line 1 "kernels.cu"
 """
 
 EPILOGUE = """

@@ -16,8 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minigrad.kernels import cpu, fast, reference
-from minigrad.kernels.compiled import compiled
+from minigrad.kernels import reference
+from minigrad.kernels.blocked import backend as cpu
+from minigrad.kernels.compiled import backend as fast
+from minigrad.kernels.compiled.load import load
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.threads import evenly, get_num_threads, parallel, set_num_threads
 from minigrad.optim import adam as optim_adam
@@ -368,7 +370,7 @@ def _direct_cases(draw: Any) -> tuple[Any, ...]:
 @given(case=_direct_cases())
 def test_direct_convolutions_equal_the_reference(case: tuple[Any, ...], dtype: Any) -> None:
     shape, out, window, threads = case
-    direct = compiled("conv_direct")
+    direct = load("conv_direct")
     x, w = _random(shape, 0, False), _random((out, shape[1], *window.kernel), 1, False)
     xs, ws = x.astype(dtype), w.astype(dtype)
     if not direct.suits(xs.shape, ws, window):

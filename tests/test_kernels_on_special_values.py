@@ -11,8 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minigrad.kernels import cpu, fast, gpu, reference
+from minigrad.kernels import reference
+from minigrad.kernels.blocked import backend as cpu
+from minigrad.kernels.compiled import backend as fast
 from minigrad.kernels.geometry import Window
+from minigrad.kernels.gpu import backend as gpu
 from minigrad.testing.strategies import SPECIAL
 from tests import test_gpu_kernels as host
 

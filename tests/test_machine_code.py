@@ -21,12 +21,15 @@ PACKAGE = Path(minigrad.__file__).parent
 PROGRAM = """
 import sys, warnings
 import numpy as np
-from minigrad.kernels import fast_loops, microkernel, reference, team
+from minigrad.kernels import reference
+from minigrad.kernels.compiled import loops as fast_loops
+from minigrad.kernels.compiled import microkernel
+from minigrad.kernels.compiled import team
 random = np.random.default_rng(0)
 with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")
     if sys.argv[1] == "convolution":
-        from minigrad.kernels import conv_direct
+        from minigrad.kernels.compiled import conv_direct
         from minigrad.kernels.geometry import Window
         x, w = random.standard_normal((2, 3, 7, 9)), random.standard_normal((13, 3, 3, 3))
         window = Window((3, 3), padding=((1, 1), (1, 1)))
@@ -78,7 +81,7 @@ def test_code_is_found_again_but_not_after_a_constant_of_another_file_has_change
     assert compiled > 0
     assert not warned
     assert _run(copied, **kept) == (rows, 0, 0)
-    source = copied / "minigrad/kernels/microkernel.py"
+    source = copied / "minigrad/kernels/compiled/microkernel.py"
     text, times = source.read_text(encoding="utf-8"), source.stat()
     fewer = rows - 2
     changed = text.replace(f"({rows}, 2) if", f"({fewer}, 2) if").replace(f"else ({rows}, 2)", f"else ({fewer}, 2)")
@@ -113,7 +116,7 @@ def test_where_nothing_can_be_written_kernels_are_compiled_and_one_warning_says_
 ) -> None:
     nowhere = tmp_path / "a file"
     nowhere.touch()  # no folder can be made in a file, not even by root
-    beside = copied / "minigrad/kernels/__pycache__"
+    beside = copied / "minigrad/kernels/compiled/__pycache__"
     beside.touch()
     try:
         blocked = {"NUMBA_CACHE_DIR": str(nowhere), "XDG_CACHE_HOME": str(nowhere), "HOME": str(nowhere)}
@@ -126,7 +129,7 @@ def test_where_nothing_can_be_written_kernels_are_compiled_and_one_warning_says_
 
 def test_code_that_cannot_be_written_is_still_read(copied: Path, tmp_path: Path) -> None:
     rows, _, _ = _run(copied, NUMBA_CACHE_DIR=str(tmp_path))
-    beside = copied / "minigrad/kernels/__pycache__"
+    beside = copied / "minigrad/kernels/compiled/__pycache__"
     shutil.copytree(tmp_path, beside)
     nowhere = tmp_path / "a file"
     nowhere.touch()

@@ -15,7 +15,9 @@ from inception.recipes import Recipe
 from inception.training import build
 from minigrad import Tensor, checkpoint, optim
 from minigrad.checkpoint import CheckpointError
-from minigrad.kernels import cpu, fast, reference
+from minigrad.kernels import reference
+from minigrad.kernels.blocked import backend as cpu
+from minigrad.kernels.compiled import backend as fast
 from minigrad.optim import optimizer as module
 
 OPTIMIZERS: dict[str, Callable[[Any], optim.Optimizer]] = {
@@ -344,7 +346,7 @@ def test_options_are_taken_as_the_kind_of_value_that_the_optimizer_has() -> None
 
 def test_flags_given_as_numbers_are_compiled_for_as_truth_values() -> None:
     pytest.importorskip("numba", reason="the compiled kernels need Numba")
-    from minigrad.kernels import fast_updates
+    from minigrad.kernels.compiled import updates as fast_updates
 
     optimizer, _ = stepped(OPTIMIZERS["SGD momentum"])
     fast_updates_before = len(fast_updates.sgd.signatures)

@@ -99,7 +99,7 @@ def test_the_wheel_has_every_file_of_the_packages_and_nothing_else(wheel: Path) 
     }
     assert names == expected
     assert "minigrad/py.typed" in names
-    assert "minigrad/kernels/gpu_kernels.cu" in names
+    assert "minigrad/kernels/gpu/kernels.cu" in names
     for line in (
         "Requires-Python: >=3.11",
         "Classifier: Programming Language :: Python :: 3",
@@ -113,7 +113,7 @@ def test_an_installed_minigrad_checks_gradients_trains_and_predicts(wheel: Path,
     python = next(commands.glob("python*"))
     pip("--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel, folder=tmp_path)
     assert str(tmp_path / "environment") in run(python, "-c", GRADCHECK, folder=tmp_path)
-    assert "kernels: cpu" in run(commands / "minigrad", "info", folder=tmp_path)
+    assert "kernels: blocked" in run(commands / "minigrad", "info", folder=tmp_path)
 
     recipe = ["--data", "synthetic", "--limit", "8", "--batch-size", "4", "--classes", "3", "--epochs", "1"]
     recipe += ["--schedule", "constant", "--optimizer", "sgd", "--output", "run"]

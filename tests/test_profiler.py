@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import minigrad
-from minigrad import function, nn, optim, profiler
+from minigrad import nn, optim, profiler
+from minigrad.engine import function
 
 
 def _step() -> None:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minigrad.kernels.compiled import compiled
+from minigrad.kernels.compiled.load import load
 from minigrad.kernels.threads import get_num_threads, set_num_threads
 
 numba = pytest.importorskip("numba", reason="without Numba there is no team")
-team = compiled("team")
+team = load("team")
 as_job, share_out = team.as_job, team.share_out
 
 # mypy: disable-error-code="call-arg"
@@ -79,7 +79,7 @@ def replace(name):
 for name in ("MemInfo_alloc_aligned", "MemInfo_alloc_safe_aligned"):
     replace(name)
 import minigrad
-from minigrad.kernels import fast
+from minigrad.kernels.compiled import backend as fast
 from minigrad.kernels.geometry import Window
 x, w = np.ones((4, 6, 20, 20), np.float32), np.ones((6, 6, 3, 3), np.float32)
 window = Window((3, 3), padding=((1, 1), (1, 1)))
@@ -197,12 +197,12 @@ def test_a_child_after_fork_has_a_team_of_its_own() -> None:
     run = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", """
 import os, numpy as np
-from minigrad.kernels import fast
+from minigrad.kernels.compiled import backend as fast
 x = np.ones((8, 8, 40, 40), np.float32)
 expected = fast.relu(x)
 child = os.fork()
 if child == 0:
-    from minigrad.kernels import team
+    from minigrad.kernels.compiled import team
     same = np.array_equal(fast.relu(x), expected) and all(helper.is_alive() for helper in team._helpers)
     os._exit(0 if same else 1)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -16,7 +16,9 @@ import pytest
 import minigrad
 from minigrad import kernels
 from minigrad.autograd import grad
-from minigrad.kernels import cpu, fast, reference
+from minigrad.kernels import reference
+from minigrad.kernels.blocked import backend as cpu
+from minigrad.kernels.compiled import backend as fast
 from minigrad.nn import functional as F
 
 INF, NAN = math.inf, math.nan

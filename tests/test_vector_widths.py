@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from minigrad.kernels.compiled import compiled
+from minigrad.kernels.compiled.load import load
 from minigrad.kernels.settings import WIDTHS
 
 pytest.importorskip("numba", reason="without Numba there are no vectors to choose")
-BITS = compiled("vectors").BITS
+BITS = load("vectors").BITS
 ROOT = Path(__file__).parent.parent
 #: Convolutions of every plan, and the rounding of all kernels, in float32.
 NARROW_TESTS = [
@@ -55,7 +55,7 @@ def test_a_width_that_no_processor_has_is_refused(bits: str, error: str) -> None
 
 @pytest.mark.skipif(max(WIDTHS) == BITS, reason="this processor has the widest vectors there are")
 def test_a_width_that_this_processor_does_not_have_is_refused() -> None:
-    run = _with_bits("512", "-c", "from minigrad.kernels import microkernel")
+    run = _with_bits("512", "-c", "from minigrad.kernels.compiled import microkernel")
     assert run.returncode == 1
     assert f"MINIGRAD_VECTOR_BITS=512 is more than this processor's vectors have: {BITS}" in run.stderr
 
@@ -65,7 +65,7 @@ def test_on_arm_the_inner_loops_are_neon_instructions(element: str) -> None:
     from llvmlite import binding
     from numba import njit, types
 
-    micro: Any = compiled("microkernel")
+    micro: Any = load("microkernel")
 
     @njit(nogil=True)
     def loops(x: Any, w: Any, taps: Any, w_taps: Any, y: Any, n: int) -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.data.loader import item_generator
+from minigrad.engine.function import wrap
 from minigrad.extras import Later
-from minigrad.function import wrap
 from minigrad.tensor import Tensor
 
 if TYPE_CHECKING:

@@ -16,7 +16,10 @@ from typing import Any
 import numpy as np
 
 from minigrad.extras import installed
-from minigrad.kernels import cpu, fast, gpu, reference
+from minigrad.kernels import reference
+from minigrad.kernels.blocked import backend as cpu
+from minigrad.kernels.compiled import backend as fast
+from minigrad.kernels.gpu import backend as gpu
 from minigrad.kernels.memory import keep_freed_memory
 from minigrad.kernels.settings import vector_bits
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minigrad.creation import tensor
-from minigrad.grad_mode import no_grad
+from minigrad.engine.grad_mode import no_grad
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad import kernels
 from minigrad.device import to_host
-from minigrad.function import wrap
+from minigrad.engine.function import wrap
 from minigrad.ops import (
     adaptive_avg_pool2d,
     adaptive_max_pool2d,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.function import Function, RemovableHandle, TensorBase, refuse_as_replacement
+from minigrad.engine.function import Function, RemovableHandle, TensorBase, refuse_as_replacement
 
 
 class Passage(Function):

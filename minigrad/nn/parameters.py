@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from minigrad.grad_mode import no_grad
+from minigrad.engine.grad_mode import no_grad
 from minigrad.ops import cat, norm, stack
 from minigrad.tensor import Tensor
 

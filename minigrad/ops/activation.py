@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from minigrad import kernels
-from minigrad.function import Function, only_made
-from minigrad.grad_mode import is_grad_enabled, no_grad
-from minigrad.inplace import refuse_overlapping_write
+from minigrad.engine.function import Function, only_made
+from minigrad.engine.grad_mode import is_grad_enabled, no_grad
+from minigrad.engine.inplace import refuse_overlapping_write
 from minigrad.kernels import sums
 from minigrad.kernels.precision import rounded, widened
 from minigrad.ops.promotion import (

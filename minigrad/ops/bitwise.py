@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.function import TensorBase, why_not_broadcast, wrap
+from minigrad.engine.function import TensorBase, why_not_broadcast, wrap
 from minigrad.ops.promotion import as_tensor_operand, promote, raw
 
 

@@ -23,8 +23,8 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad import kernels
-from minigrad.function import Function
-from minigrad.grad_mode import is_grad_enabled
+from minigrad.engine.function import Function
+from minigrad.engine.grad_mode import is_grad_enabled
 from minigrad.kernels.geometry import Window
 from minigrad.ops.padding import pad
 from minigrad.ops.promotion import as_tensor_operand, lowered

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.device import to_host
-from minigrad.function import Function, TensorBase, wrap
+from minigrad.engine.function import Function, TensorBase, wrap
 from minigrad.ops.loss import reduced
 from minigrad.ops.promotion import as_tensor_operand
 from minigrad.ops.selection import where

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.function import wrap
+from minigrad.engine.function import wrap
 from minigrad.ops.linalg import matmul
 from minigrad.ops.promotion import as_tensor_operand, promote
 

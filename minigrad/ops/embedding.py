@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.device import to_host
-from minigrad.function import Function, wrap
-from minigrad.grad_mode import no_grad
+from minigrad.engine.function import Function, wrap
+from minigrad.engine.grad_mode import no_grad
 from minigrad.ops.indexing import getitem
 from minigrad.ops.promotion import as_tensor_operand
 from minigrad.ops.reduce import norm

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.autograd import sum_to_shape
 from minigrad.device import device_of, to_device, to_host, zeros
 from minigrad.dtypes import element_or_infinity
-from minigrad.function import Function, TensorBase, wrap
-from minigrad.inplace import allow_writing, refuse_overlapping_write
+from minigrad.engine.backward import sum_to_shape
+from minigrad.engine.function import Function, TensorBase, wrap
+from minigrad.engine.inplace import allow_writing, refuse_overlapping_write
 from minigrad.kernels.precision import rounded, widened
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, number, numpy_names
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from minigrad import kernels
-from minigrad.function import Function, wrap
-from minigrad.grad_mode import is_grad_enabled
+from minigrad.engine.function import Function, wrap
+from minigrad.engine.grad_mode import is_grad_enabled
 from minigrad.ops.promotion import as_tensor_operand, lowered, normalize_dim
 from minigrad.ops.selection import where
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from minigrad import kernels
 from minigrad.device import to_host
-from minigrad.function import Function, wrap
-from minigrad.grad_mode import is_grad_enabled
+from minigrad.engine.function import Function, wrap
+from minigrad.engine.grad_mode import is_grad_enabled
 from minigrad.kernels import sums
 from minigrad.kernels.reference import known_labels, target_distribution
 from minigrad.ops.activation import log_softmax, sigmoid, softmax

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from minigrad import kernels
-from minigrad.function import Function, wrap
-from minigrad.grad_mode import is_grad_enabled, no_grad
+from minigrad.engine.function import Function, wrap
+from minigrad.engine.grad_mode import is_grad_enabled, no_grad
 from minigrad.kernels.precision import wide
 from minigrad.ops.activation import PassWherePositive
 from minigrad.ops.padding import pad

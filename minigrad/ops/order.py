@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.function import wrap
+from minigrad.engine.function import wrap
 from minigrad.ops.indexing import TakeAlongDim
 from minigrad.ops.promotion import as_tensor_operand, normalize_dim, numpy_names
 from minigrad.ops.reduce import ValuesAndIndices

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.dtypes import element_of
-from minigrad.function import Function
+from minigrad.engine.function import Function
 from minigrad.ops.promotion import as_tensor_operand, number
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from minigrad import kernels
 from minigrad.device import device_of, to_device, zeros
-from minigrad.function import Function, wrap
+from minigrad.engine.function import Function, wrap
 from minigrad.kernels.geometry import Window
 from minigrad.ops.conv import pair
 from minigrad.ops.elementwise import div

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.device import device_of, to_device
-from minigrad.function import wrap
+from minigrad.engine.function import wrap
 from minigrad.ops.promotion import as_tensor_operand, cast
 
 #: The modes, and for how many spatial dimensions they are.

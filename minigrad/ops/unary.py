@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.function import Function, wrap
+from minigrad.engine.function import Function, wrap
 from minigrad.ops.promotion import as_tensor_operand, to_floating
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.function import Function
+from minigrad.engine.function import Function
 from minigrad.kernels.geometry import Window
 from minigrad.ops.conv import conv_window, pair
 from minigrad.ops.promotion import as_tensor_operand

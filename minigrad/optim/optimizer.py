@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.device import compute_beside, in_use
-from minigrad.grad_mode import enable_grad, no_grad
+from minigrad.engine.grad_mode import enable_grad, no_grad
 from minigrad.kernels import of as kernels_of
 from minigrad.kernels.updates import writable
 from minigrad.optim.state_dicts import checked_groups, checked_state

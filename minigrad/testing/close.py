@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.device import to_host
-from minigrad.function import TensorBase
+from minigrad.engine.function import TensorBase
 
 #: torch.testing's own: relative and absolute tolerance of each floating dtype; other dtypes must be equal.
 TOLERANCES = {"float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}

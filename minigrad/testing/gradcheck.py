@@ -13,7 +13,7 @@ import numpy as np
 
 from minigrad import autograd
 from minigrad.device import to_device, to_host
-from minigrad.function import wrap
+from minigrad.engine.function import wrap
 from minigrad.tensor import Tensor
 
 

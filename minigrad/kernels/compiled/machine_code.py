@@ -31,9 +31,10 @@ from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
-from minigrad.kernels import vectors
+from minigrad.kernels.compiled import vectors
 
 _HERE = Path(__file__).parent
+_KERNELS = _HERE.parent
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -111,7 +112,9 @@ def _digest() -> str:
     """Return a name for everything, beside the processor, that the kernels' machine code may depend on."""
     versions = sys.version_info[:2], numba.__version__, llvmlite.__version__, vectors.BITS
     digest = hashlib.sha256(repr(versions).encode())
-    for file in sorted(_HERE.glob("*.py*")):  # also where only .pyc files are installed
+    for file in sorted(_KERNELS.rglob("*.py*")):  # also where only .pyc files are installed
+        if file.parent.name == "__pycache__":
+            continue
         digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.autograd import grad
 from minigrad.device import zeros
-from minigrad.function import TensorBase, wrap
-from minigrad.grad_mode import enable_grad
+from minigrad.engine.backward import grad
+from minigrad.engine.function import TensorBase, wrap
+from minigrad.engine.grad_mode import enable_grad
 from minigrad.ops import stack
 
 

@@ -21,8 +21,8 @@ import numpy as np
 
 from minigrad import dtypes
 from minigrad.device import compute_beside, device_of, in_use
-from minigrad.grad_mode import anomaly_enabled, grad_enabled
-from minigrad.inplace import (
+from minigrad.engine.grad_mode import anomaly_enabled, grad_enabled
+from minigrad.engine.inplace import (
     Version,
     Views,
     history_changed,

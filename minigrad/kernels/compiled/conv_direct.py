@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.kernels import conv_plan, team
-from minigrad.kernels import microkernel as micro
-from minigrad.kernels.conv_plan import Columns, Grid, Lines, Plan, Problem, Steps
+from minigrad.kernels.compiled import conv_plan, team
+from minigrad.kernels.compiled import microkernel as micro
+from minigrad.kernels.compiled.conv_plan import Columns, Grid, Lines, Plan, Problem, Steps
+from minigrad.kernels.compiled.team import as_job, compiled, share_out
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.layout import empty
-from minigrad.kernels.team import as_job, compiled, share_out
 from minigrad.kernels.threads import evenly, get_num_threads
 
 # Numba passes an intrinsic its first argument itself:

@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.kernels import cpu, reference
-from minigrad.kernels.compiled import compiled
-from minigrad.kernels.conv_cpu import single_gradients
+from minigrad.kernels import reference
+from minigrad.kernels.blocked import backend as cpu
+from minigrad.kernels.blocked.conv import single_gradients
+from minigrad.kernels.compiled.load import load
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.layout import empty, empty_like, flat_alike
 from minigrad.kernels.reference import blend, softmax_cross_entropy, softmax_cross_entropy_backward, uniform
@@ -61,7 +62,7 @@ _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 @cache
 def _modules() -> tuple[Any, Any]:
-    return compiled("fast_loops"), compiled("team").call
+    return load("loops"), load("team").call
 
 
 def _suits(*arrays: Any) -> bool:
@@ -167,8 +168,8 @@ def update(updates: Sequence[tuple[Callable[..., None], Sequence[Any]]]) -> None
         sizes = tuple(row[0].size for row in rows)
         table = np.array(address_table(rows, FORMULAS[name].most), np.int64)
         few = sum(sizes) < _WORTH_WAKING
-        loop = getattr(compiled("fast_updates"), name)
-        compiled("team").call(loop, blocks(sizes, _BLOCK), table, np.empty(0, dtype), *options, alone=few)
+        loop = getattr(load("updates"), name)
+        load("team").call(loop, blocks(sizes, _BLOCK), table, np.empty(0, dtype), *options, alone=few)
     cpu.update(rest)
 
 
@@ -179,7 +180,7 @@ def _direct(x: np.ndarray, w: np.ndarray, window: Window, groups: int) -> Any:
     """The kernels that need no columns, if they suit this convolution."""
     if groups != 1 or not _suits(x, w):
         return None
-    direct = compiled("conv_direct")
+    direct = load("conv_direct")
     return direct if direct.suits(x.shape, w, window) else None
 
 
@@ -191,7 +192,7 @@ def _filled_up(x: np.ndarray, w: np.ndarray, window: Window, groups: int) -> int
     """
     if groups != 1 or not _suits(x, w):
         return 0
-    direct = compiled("conv_direct")
+    direct = load("conv_direct")
     count = -(-len(x) // direct.step_of(x.dtype)) * direct.step_of(x.dtype)
     positions = max(x[0, 0].size, math.prod(window.output_size(*x.shape[-2:])))
     return count if positions * count <= _FILLED_POSITIONS and direct.suits((count, *x.shape[1:]), w, window) else 0
@@ -225,7 +226,7 @@ def conv2d(x: np.ndarray, w: np.ndarray, window: Window, groups: int) -> np.ndar
         with _blas_for(x, w):
             return _from_order((matrix @ rows).reshape(len(w), 1, 1, len(x)))
     if count := _filled_up(x, w, window, groups):
-        y = compiled("conv_direct").conv2d(_with_zeros(x, count), w, window)
+        y = load("conv_direct").conv2d(_with_zeros(x, count), w, window)
         return _from_order(y[..., : len(x)].copy())
     return cpu.conv2d(x, w, window, groups)
 
@@ -243,7 +244,7 @@ def conv2d_backward(
             return dx, dw
     if direct is None and g.dtype == x.dtype and (count := _filled_up(x, w, window, groups)):
         filled = _with_zeros(x, count), w, _with_zeros(g, count)
-        dx, dw = compiled("conv_direct").conv2d_backward(*filled, window, need_x, need_w)
+        dx, dw = load("conv_direct").conv2d_backward(*filled, window, need_x, need_w)
         return None if dx is None else _from_order(dx[..., : len(x)].copy()), dw
     if direct is None:
         return cpu.conv2d_backward(x, w, g, window, groups, need_x, need_w)

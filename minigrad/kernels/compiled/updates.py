@@ -13,7 +13,7 @@ import numpy as np
 from numba import carray, types
 from numba.extending import intrinsic
 
-from minigrad.kernels.team import as_job, compiled, share_out
+from minigrad.kernels.compiled.team import as_job, compiled, share_out
 
 # Numba passes an intrinsic its first argument itself:
 # mypy: disable-error-code="call-arg"

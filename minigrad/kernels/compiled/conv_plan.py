@@ -23,8 +23,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minigrad.kernels.compiled.plan_cache import remembered
 from minigrad.kernels.geometry import Window
-from minigrad.kernels.plan_cache import remembered
 
 Size = tuple[int, int]
 _EDGES_WORTH_IT = 8  # steps of a row for each place near its ends, from which on those are taken one by one

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.kernels.machine_code import compiled_reordering
-from minigrad.kernels.microkernel import stretch
-from minigrad.kernels.team import as_job, compiled, share_out
+from minigrad.kernels.compiled.machine_code import compiled_reordering
+from minigrad.kernels.compiled.microkernel import stretch
+from minigrad.kernels.compiled.team import as_job, compiled, share_out
 
 # Numba passes an intrinsic its first argument itself:
 # mypy: disable-error-code="call-arg"

@@ -40,8 +40,8 @@ from numba.core import cgutils
 from numba.core.callconv import RETCODE_USEREXC, Status, excinfo_ptr_t
 from numba.extending import intrinsic
 
-from minigrad.kernels import vectors
-from minigrad.kernels.machine_code import compiled
+from minigrad.kernels.compiled import vectors
+from minigrad.kernels.compiled.machine_code import compiled
 from minigrad.kernels.threads import get_num_threads
 from minigrad.system import after_fork_in_child, cores
 

@@ -23,10 +23,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import function, kernels
+from minigrad import kernels
 from minigrad.device import compute_beside, device_of, in_use, zeros
-from minigrad.function import Edge, Function, Node, TensorBase, gradient_edge, refuse_as_replacement, wrap
-from minigrad.grad_mode import (
+from minigrad.engine import function
+from minigrad.engine.function import Edge, Function, Node, TensorBase, gradient_edge, refuse_as_replacement, wrap
+from minigrad.engine.grad_mode import (
     detect_anomaly,
     enable_grad,
     inference_mode,
@@ -34,7 +35,7 @@ from minigrad.grad_mode import (
     no_grad,
     set_grad_enabled,
 )
-from minigrad.inplace import has_overlap, refuse_stale
+from minigrad.engine.inplace import has_overlap, refuse_stale
 
 __all__ = [
     "Function",

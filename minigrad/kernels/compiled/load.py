@@ -8,12 +8,12 @@ from typing import Any
 
 
 @cache
-def compiled(name: str) -> Any:
+def load(name: str) -> Any:
     """The module of this name beside this one, which needs Numba.
 
     Imported when first needed, because importing Numba takes longer than importing all of minigrad.
     """
-    module = importlib.import_module(f"minigrad.kernels.{name}")
+    module = importlib.import_module(f"minigrad.kernels.compiled.{name}")
     _announce_compilation()
     return module
 

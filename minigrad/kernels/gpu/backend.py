@@ -1,4 +1,4 @@
-"""The same functions as reference.py on a GPU: CuPy's matrix products, and the loops in gpu_kernels.cu.
+"""The same functions as reference.py on a GPU: CuPy's matrix products, and the loops in kernels.cu.
 
 Activations made here are N C H W to their user but lie as C N H W in memory: a 1×1 convolution is then one matrix
 product, a channel is a row, and a join of channels copies blocks. Any other order is copied on entry. Other
@@ -20,7 +20,7 @@ import numpy as np
 
 from minigrad.device import in_use
 from minigrad.kernels import reference
-from minigrad.kernels.conv_cpu import single_gradients
+from minigrad.kernels.blocked.conv import single_gradients
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.reference import linear, linear_backward, max_pool2d_gather
 from minigrad.kernels.updates import FORMULAS, address_table, blocks, gathered, share_memory
@@ -51,7 +51,7 @@ __all__ = [
     "update",
 ]
 
-SOURCE = Path(__file__).with_name("gpu_kernels.cu")
+SOURCE = Path(__file__).with_name("kernels.cu")
 _FLOAT32, _FLOAT64, _FLOAT16 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.float16)
 TYPES = {_FLOAT32: ("float", "float"), _FLOAT64: ("double", "double"), _FLOAT16: ("half", "float")}  # REAL, ACC
 _ACCUMULATORS: dict[Any, Any] = {_FLOAT32: _FLOAT32, _FLOAT64: _FLOAT64, _FLOAT16: _FLOAT32}  # of arithmetic: ACC
@@ -70,7 +70,7 @@ few_outputs = {_FLOAT32: 64, _FLOAT64: 64, _FLOAT16: 16, "tf32": 32}
 
 
 def launch(kernel: str, dtype: Any, grid: tuple[int, int], *arguments: Any) -> None:
-    """Runs a kernel of gpu_kernels.cu, compiled for arrays of this dtype, on the current stream."""
+    """Runs a kernel of kernels.cu, compiled for arrays of this dtype, on the current stream."""
     wide = False
     for argument in arguments:
         if argument.size >= 2**31:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.kernels import reference
-from minigrad.kernels.conv_cpu import conv2d, conv2d_backward, conv2d_input, conv2d_weight
+from minigrad.kernels.blocked.conv import conv2d, conv2d_backward, conv2d_input, conv2d_weight
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.layout import channel_blocks, channels_first, flat_alike, logical, rows_of
 from minigrad.kernels.precision import in_float32

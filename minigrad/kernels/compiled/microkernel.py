@@ -18,8 +18,8 @@ from numba import carray, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from minigrad.kernels import vectors
-from minigrad.kernels.machine_code import compiled
+from minigrad.kernels.compiled import vectors
+from minigrad.kernels.compiled.machine_code import compiled
 
 # Numba passes an intrinsic its first argument itself:
 # mypy: disable-error-code="call-arg"

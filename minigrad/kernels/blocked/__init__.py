@@ -1,0 +1,1 @@
+"""Kernels for NumPy arrays in NumPy alone: blocks that fit the cache, shared among threads."""

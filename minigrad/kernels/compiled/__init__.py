@@ -1,0 +1,1 @@
+"""Kernels for NumPy arrays that Numba compiles when they are first used."""

@@ -1,0 +1,1 @@
+"""Kernels for CuPy arrays, in CUDA C++ that CuPy compiles."""
