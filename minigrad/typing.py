@@ -1,0 +1,22 @@
+"""Types that the signatures of minigrad share.
+
+``Array`` is what an operation computes on, ``Tensor`` (tensor.py) is what the user holds. They are never mixed up:
+``forward`` takes arrays and ``backward`` takes tensors.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+#: A NumPy array, or an array of another library that NumPy's functions accept, such as CuPy's. The elements may have any
+#: of minigrad's dtypes.
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+DType: TypeAlias = np.dtype[Any]
+Number: TypeAlias = int | float
+Shape: TypeAlias = tuple[int, ...]
+#: One number for height and width, or one for each.
+IntOrPair: TypeAlias = int | tuple[int, int]
+#: How a loss function combines the losses of the single elements.
+Reduction: TypeAlias = Literal["none", "mean", "sum"]
