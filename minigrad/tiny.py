@@ -128,7 +128,7 @@ class Sum(Function):
         return (np.full(x.shape, grad),)
 
 
-class ReLU(Function):
+class Relu(Function):
     """y = max(x, 0)        ∂L/∂x = ∂L/∂y where x > 0, else 0"""
 
     def forward(self, x: Array) -> Array:
@@ -224,7 +224,7 @@ def main() -> None:
     w1, scale, shift = Tensor(random.normal(0, 0.3, (2, 1, 3, 3))), Tensor(np.ones(2)), Tensor(np.zeros(2))
     w2 = Tensor(random.normal(0, 0.2, (1, 2, 4, 4)))
     for step in range(1, 13):
-        features = ReLU.apply(BatchNorm.apply(Conv2d.apply(x, w1), scale, shift))  # 8 1 6 6 -> 8 2 4 4
+        features = Relu.apply(BatchNorm.apply(Conv2d.apply(x, w1), scale, shift))  # 8 1 6 6 -> 8 2 4 4
         error = Conv2d.apply(features, w2) + minus_target  # 8 2 4 4 -> 8 1 1 1
         loss = (error * error).sum()
         loss.backward()
