@@ -53,7 +53,15 @@ from minigrad.ops.loss import (
     nll_loss,
     smooth_l1_loss,
 )
-from minigrad.ops.norm import batch_norm, group_norm, instance_norm, layer_norm, local_response_norm, normalize
+from minigrad.ops.norm import (
+    batch_norm,
+    batch_norm_relu,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    local_response_norm,
+    normalize,
+)
 from minigrad.ops.order import argsort, sort, topk
 from minigrad.ops.padding import pad
 from minigrad.ops.pool import adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, max_pool2d
@@ -156,6 +164,7 @@ __all__ = [
     "argsort",
     "avg_pool2d",
     "batch_norm",
+    "batch_norm_relu",
     "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
