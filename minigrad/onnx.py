@@ -175,8 +175,11 @@ def _scale_channels(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
     offset = offset - centre * factor
     shape = (-1, *(1,) * (x.ndim - 2))
     product = graph.emit("Mul", [graph.name(x), graph.name(np.reshape(factor, shape), x)])
-    y = graph.emit("Add", [product, graph.name(np.reshape(offset, shape), x)])
-    return graph.emit("Relu", [y]) if node.relu else y
+    return graph.emit("Add", [product, graph.name(np.reshape(offset, shape), x)])
+
+
+def _scale_channels_relu(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+    return graph.emit("Relu", [_scale_channels(graph, node, arrays)])
 
 
 def _max_pool(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
@@ -255,6 +258,7 @@ TRANSLATIONS: dict[str, Callable[[_Graph, Any, Sequence[Any]], str]] = {
     "LogSoftmax": _along("LogSoftmax"),
     "Conv2d": _conv,
     "ScaleChannels": _scale_channels,
+    "ScaleChannelsRelu": _scale_channels_relu,
     "MaxPool2d": _max_pool,
     "AvgPool2d": _avg_pool,
     "Sum": _sum,
