@@ -1,8 +1,6 @@
 """Neural networks: modules, layers, their functions, and initial values."""
 
-import sys as _sys
-
-from minigrad.nn import functional, init, parameters
+from minigrad.nn import functional, init, utils
 from minigrad.nn.activations import (
     ELU,
     GELU,
@@ -141,8 +139,5 @@ __all__ = [
     "ZeroPad2d",
     "functional",
     "init",
-    "parameters",
+    "utils",
 ]
-
-utils = parameters  # torch's name; ``import minigrad.nn.utils`` finds it too
-_sys.modules["minigrad.nn.utils"] = parameters
