@@ -10,7 +10,7 @@ from minigrad import kernels
 from minigrad.device import to_host
 from minigrad.engine.function import Function, wrap
 from minigrad.kernels import sums
-from minigrad.kernels.reference import known_labels, target_distribution
+from minigrad.kernels.labels import known_labels, target_distribution
 from minigrad.ops.activation import log_softmax, sigmoid, softmax
 from minigrad.ops.indexing import TakeAlongDim
 from minigrad.ops.promotion import apply_rounded_once, as_tensor_operand, cast, promote, raised, rounded_once
