@@ -31,6 +31,7 @@ from minigrad.engine.inplace import (
     refuse_untrackable_write,
     share_memory,
 )
+from minigrad.typing import Array
 
 
 class RemovableHandle:
@@ -200,6 +201,8 @@ class Function:
     in_place = False  #: ``forward`` writes into its first input and returns it
     takes_relu = False  #: ``backward`` can do the work of a ReLU that follows; see ``take_relu``
 
+    fused_backward: Callable[..., tuple[Array | None, ...]] | None = None
+
     num_outputs = 1
     needs_input_grad: tuple[bool, ...] = ()
     next_functions: tuple[Edge | None, ...] = ()
@@ -218,6 +221,11 @@ class Function:
     def backward(self, *grad_outputs: Any) -> Any:
         """Computes the gradients of the inputs from the gradients of the outputs."""
         raise NotImplementedError(f"{type(self).__name__} must define backward to be differentiated")
+
+    def __init_subclass__(cls) -> None:
+        """A new ``backward`` does not go with an inherited ``fused_backward``."""
+        if "backward" in vars(cls) and "fused_backward" not in vars(cls):
+            cls.fused_backward = None
 
     def save_for_backward(self, *values: Any) -> None:
         """Keeps inputs, outputs or other arrays for ``backward``, where ``saved_tensors`` has them."""
@@ -328,6 +336,11 @@ class Function:
             )
         connect = grad_enabled.get()
         return tuple([self._unpack(saved, connect) for saved in self._saved])
+
+    @property
+    def saved_arrays(self) -> tuple[Any, ...]:
+        """What ``save_for_backward`` kept, as arrays, for ``fused_backward``."""
+        return tuple([value.array if isinstance(value, TensorBase) else value for value in self.saved_tensors])
 
     def _unpack(self, saved: _Saved, connect: bool) -> Any:
         value, kind, position, version, count = saved

@@ -20,32 +20,38 @@ Sources: Dumoulin & Visin, "A guide to convolution arithmetic", 2016; torch docu
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from minigrad import kernels
 from minigrad.engine.function import Function
-from minigrad.engine.grad_mode import is_grad_enabled
 from minigrad.kernels.geometry import Window
 from minigrad.ops.padding import pad
 from minigrad.ops.promotion import as_tensor_operand, lowered
+from minigrad.typing import Array, Shape
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
 
 
 class Conv2d(Function):
     """y = x ⋆ w        ∂L/∂x = Conv2dInput(∂L/∂y, w),  ∂L/∂w = Conv2dWeight(x, ∂L/∂y)"""
 
-    def forward(self, x: Any, w: Any, window: Window, groups: int) -> Any:
+    def forward(self, x: Array, w: Array, window: Window, groups: int) -> Array:
         self.x_shape, self.w_shape, self.window, self.groups = x.shape, w.shape, window, groups
         self.save_for_backward(x, w)
         return kernels.of(x).conv2d(x, w, window, groups)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, w = self.saved_tensors
         need_x, need_w, *_ = self.needs_input_grad
-        if not is_grad_enabled() and need_x and need_w:
-            return *Conv2dBackward.apply(x, w, grad, self.window, self.groups), None, None
         dx = Conv2dInput.apply(grad, w, self.x_shape, self.window, self.groups) if need_x else None
         dw = Conv2dWeight.apply(x, grad, self.w_shape, self.window, self.groups) if need_w else None
         return dx, dw, None, None
+
+    def fused_backward(self, grad: Array) -> tuple[Array | None, ...]:
+        x, w = self.saved_arrays
+        need_x, need_w, *_ = self.needs_input_grad
+        return *kernels.of(x).conv2d_backward(x, w, grad, self.window, self.groups, need_x, need_w), None, None
 
 
 class Conv2dInput(Function):
@@ -54,12 +60,12 @@ class Conv2dInput(Function):
     where dx' is the gradient with respect to dx. It is also the transposed convolution of g with w.
     """
 
-    def forward(self, g: Any, w: Any, x_shape: tuple[int, ...], window: Window, groups: int) -> Any:
+    def forward(self, g: Array, w: Array, x_shape: Shape, window: Window, groups: int) -> Array:
         self.w_shape, self.window, self.groups = w.shape, window, groups
         self.save_for_backward(g, w)
         return kernels.of(g).conv2d_input(g, w, x_shape, window, groups)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         g, w = self.saved_tensors
         need_g, need_w, *_ = self.needs_input_grad
         dg = Conv2d.apply(grad, w, self.window, self.groups) if need_g else None
@@ -73,24 +79,17 @@ class Conv2dWeight(Function):
     where dw' is the gradient with respect to dw.
     """
 
-    def forward(self, x: Any, g: Any, w_shape: tuple[int, ...], window: Window, groups: int) -> Any:
+    def forward(self, x: Array, g: Array, w_shape: Shape, window: Window, groups: int) -> Array:
         self.x_shape, self.window, self.groups = x.shape, window, groups
         self.save_for_backward(x, g)
         return kernels.of(x).conv2d_weight(x, g, w_shape, window, groups)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, g = self.saved_tensors
         need_x, need_g, *_ = self.needs_input_grad
         dx = Conv2dInput.apply(g, grad, self.x_shape, self.window, self.groups) if need_x else None
         dg = Conv2d.apply(x, grad, self.window, self.groups) if need_g else None
         return dx, dg, None, None, None
-
-
-class Conv2dBackward(Function):
-    """Both gradients in one call, which lets the kernel share work. Only for when no graph is recorded."""
-
-    def forward(self, x: Any, w: Any, g: Any, window: Window, groups: int) -> Any:
-        return kernels.of(x).conv2d_backward(x, w, g, window, groups, True, True)
 
 
 def conv2d(

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigrad import kernels
 from minigrad.engine.function import Function, wrap
-from minigrad.engine.grad_mode import is_grad_enabled, no_grad
+from minigrad.engine.grad_mode import no_grad
 from minigrad.kernels.precision import wide
 from minigrad.ops.activation import PassWherePositive
 from minigrad.ops.padding import pad
 from minigrad.ops.pool import avg_pool2d
 from minigrad.ops.promotion import as_tensor_operand, cast, rounded_once
 from minigrad.ops.reduce import norm
+from minigrad.typing import Array
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
 
 
 class BatchNorm(Function):
@@ -42,14 +46,11 @@ class BatchNorm(Function):
         self.mark_non_differentiable(mean, var)
         return y, mean, var
 
-    def backward(self, grad: Any, *_: Any) -> Any:
-        x, weight, mean, var, *relu = self.saved_tensors
-        if is_grad_enabled():
-            return *self.formula(PassWherePositive.apply(grad, *relu) if relu else grad, x, weight), None
-        return *BatchNormBackward.apply(grad, x, weight, mean, var, self.eps, *relu), None
-
-    def formula(self, grad: Any, x: Any, weight: Any) -> Any:
-        """The gradients in differentiable operations, with μ and σ computed anew from x."""
+    def backward(self, grad: Tensor, *unused: None) -> tuple[Tensor | None, ...]:
+        x, weight, _, _, *relu = (
+            self.saved_tensors
+        )  # μ and σ are computed anew from x, through which they have gradients
+        grad = PassWherePositive.apply(grad, *relu) if relu else grad
         dims, dtype = (0, *range(2, x.ndim)), x.dtype
         grad, x = _wide(grad), _wide(x)
         centred = x - x.mean(dims, keepdim=True)
@@ -59,14 +60,11 @@ class BatchNorm(Function):
         dx = (g_hat - g_hat.mean(dims, keepdim=True) - x_hat * (g_hat * x_hat).mean(dims, keepdim=True)) / sigma
         _, need_weight, need_bias, _ = self.needs_input_grad
         dw, db = (grad * x_hat).sum(dims) if need_weight else None, grad.sum(dims) if need_bias else None
-        return cast(dx, dtype), dw, db
+        return cast(dx, dtype), dw, db, None
 
-
-class BatchNormBackward(Function):
-    """The three gradients in one pass over memory. Only for when no graph is recorded."""
-
-    def forward(self, g: Any, x: Any, weight: Any, mean: Any, var: Any, eps: float, y: Any = None) -> Any:
-        return kernels.of(x).batch_norm_backward(g, x, weight, mean, var, eps, y)
+    def fused_backward(self, grad: Array, *unused: None) -> tuple[Array | None, ...]:
+        x, weight, mean, var, *relu = self.saved_arrays
+        return *kernels.of(x).batch_norm_backward(grad, x, weight, mean, var, self.eps, *relu), None
 
 
 class ScaleChannels(Function):
