@@ -11,8 +11,7 @@ from minigrad.engine.function import Function, wrap
 from minigrad.engine.grad_mode import no_grad
 from minigrad.kernels.precision import wide
 from minigrad.ops.activation import PassWherePositive
-from minigrad.ops.padding import pad
-from minigrad.ops.pool import avg_pool2d
+from minigrad.ops.moving import avg_pool2d, pad
 from minigrad.ops.promotion import as_tensor_operand, cast, rounded_once
 from minigrad.ops.reduce import norm
 from minigrad.typing import Array
