@@ -20,6 +20,7 @@ from minigrad.engine.grad_mode import is_grad_enabled
 from minigrad.engine.inplace import history_changed, is_view
 from minigrad.kernels.precision import rounded
 from minigrad.ops import promotion
+from minigrad.ops.identity import ToDevice
 from minigrad.random import default_generator
 
 
@@ -305,7 +306,7 @@ class Tensor(TensorBase):
         copy = copy or flags[1:2] == [True]  # positional flags are non_blocking, copy
         result = self
         if device is not None and not is_on(self.array, as_device(device)):
-            result = ToDevice.apply(result, as_device(device), non_blocking or flags[:1] == [True])
+            result = ToDevice.apply(result, target=as_device(device), non_blocking=non_blocking or flags[:1] == [True])
         if dtype is not None:
             result = F.copying.to_dtype(result, dtypes.as_dtype(dtype))
         return result.clone() if copy and result is self else result
@@ -528,7 +529,7 @@ class Tensor(TensorBase):
     reshape, view, permute, transpose, t = F.reshape, F.shape.view, F.permute, F.transpose, F.t
     expand, broadcast_to, flatten = F.shape.expand, F.broadcast_to, F.flatten
     squeeze, unsqueeze = F.squeeze, F.unsqueeze
-    split, chunk, unbind, narrow, repeat = F.split, F.chunk, F.unbind, F.narrow, F.shape.repeat
+    split, chunk, unbind, narrow, repeat = F.split, F.chunk, F.unbind, F.narrow, F.arrangement.repeat
     flip, roll, tril, triu = F.flip, F.roll, F.tril, F.triu
     gather, take_along_dim, index_select = F.gather, F.take_along_dim, F.index_select
     scatter_add, index_put = F.scatter_add, F.index_put
@@ -587,17 +588,6 @@ def _unpickled(cls: type[Tensor], values: np.ndarray, where: str, requires_grad:
     tensor.array = to_device(values, device(where))
     tensor._requires_grad = requires_grad
     return tensor
-
-
-class ToDevice(autograd.Function):
-    """y = x on another device        ∂L/∂x = ∂L/∂y on x's device"""
-
-    def forward(self, x: Any, where: device, non_blocking: bool = False) -> Any:
-        self.origin = device_of(x)
-        return to_device(x, where, non_blocking)
-
-    def backward(self, grad: Any) -> Any:
-        return ToDevice.apply(grad, self.origin, False), None, None
 
 
 def as_device(value: Any) -> device:
