@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from minigrad.nn.utils import parameters_to_vector, vector_to_parameters
 
 import minigrad
 from inception.figures import new_figure
@@ -23,6 +22,7 @@ from minigrad import nn, optim
 from minigrad.data.datasets import Digits
 from minigrad.extras import ensure_installed
 from minigrad.files import writing
+from minigrad.nn.utils import parameters_to_vector, vector_to_parameters
 
 Loss = Callable[[np.ndarray], float]
 
