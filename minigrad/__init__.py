@@ -49,7 +49,7 @@ from minigrad.dtypes import (
     short,
     uint8,
 )
-from minigrad.engine.backward import (
+from minigrad.engine.grad_mode import (
     enable_grad,
     inference_mode,
     is_grad_enabled,

@@ -13,10 +13,11 @@ import numpy as np
 
 from minigrad import dtypes, ops
 from minigrad.device import device, device_of, get_default_device, is_on, pinned, to_device, to_host
-from minigrad.engine import backward as autograd
-from minigrad.engine.function import TensorBase, tensor_class, wrap
+from minigrad.engine import api
+from minigrad.engine.function import Function
 from minigrad.engine.grad_mode import is_grad_enabled
 from minigrad.engine.inplace import history_changed, is_view
+from minigrad.engine.tensor_base import TensorBase, tensor_class, wrap
 from minigrad.kernels.precision import rounded
 from minigrad.random import default_generator
 
@@ -258,7 +259,7 @@ class Tensor(TensorBase):
         inputs: Any = None,
     ) -> None:
         """Adds to every leaf's ``grad`` the gradient of this tensor; see ``minigrad.autograd.backward``."""
-        autograd.backward(self, gradient, retain_graph, create_graph, inputs)
+        api.backward(self, gradient, retain_graph, create_graph, inputs)
 
     def detach(self) -> Tensor:
         """The same values and memory, outside the graph."""
@@ -587,7 +588,7 @@ def _unpickled(cls: type[Tensor], values: np.ndarray, where: str, requires_grad:
     return tensor
 
 
-class ToDevice(autograd.Function):
+class ToDevice(Function):
     """y = x on another device        ∂L/∂x = ∂L/∂y on x's device"""
 
     def forward(self, x: Any, where: device, non_blocking: bool = False) -> Any:

@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.engine.function import Function, RemovableHandle, TensorBase, refuse_as_replacement
+from minigrad.engine.function import Function
+from minigrad.engine.handles import RemovableHandle
+from minigrad.engine.hooks import refuse_as_replacement
+from minigrad.engine.tensor_base import TensorBase
 
 
 class Passage(Function):

@@ -8,7 +8,9 @@ import numpy as np
 
 from minigrad.device import to_host
 from minigrad.dtypes import element_of, element_or_infinity
-from minigrad.engine.function import Function, TensorBase, why_not_broadcast, wrap
+from minigrad.engine.function import Function
+from minigrad.engine.mistakes import why_not_broadcast
+from minigrad.engine.tensor_base import TensorBase, wrap
 from minigrad.ops.promotion import as_tensor_operand, cast, number, promote, raw, unchanged
 
 
