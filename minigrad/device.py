@@ -168,13 +168,17 @@ class _InUse:
 
     def __init__(self) -> None:
         self.several = False  #: whether more than one of a kind
+        self.when_several: list[Callable[[], None]] = []  # called once, when ``several`` becomes true
         self.chosen: dict[str, int] = {}  # where a device without a number is, by its kind; if not here, 0
         self.tf32 = False  #: whether matrix products of float32 may round their inputs (``cuda.set_tf32``)
         self._seen: set[tuple[str, int]] = set()
 
     def note(self, kind: str, index: int) -> None:
         self._seen.add((kind, index))
-        self.several = len(self._seen) > len({kind for kind, _ in self._seen})
+        if not self.several and len(self._seen) > len({kind for kind, _ in self._seen}):
+            self.several = True
+            for call in self.when_several:
+                call()
 
 
 in_use = _InUse()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from minigrad.engine.function import RemovableHandle, TensorBase, refuse_as_replacement
+from minigrad.engine.handles import RemovableHandle
+from minigrad.engine.hooks import refuse_as_replacement
+from minigrad.engine.tensor_base import TensorBase
 from minigrad.ops.identity import Passage
 
 

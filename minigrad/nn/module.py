@@ -9,8 +9,8 @@ import numpy as np
 
 from minigrad import creation, dtypes
 from minigrad.device import device_of, to_device
-from minigrad.engine.function import RemovableHandle
 from minigrad.engine.grad_mode import no_grad
+from minigrad.engine.handles import RemovableHandle
 from minigrad.nn.hooks import Hooks
 from minigrad.tensor import Tensor, target_of_to
 
