@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from minigrad.device import to_host
 from minigrad.dtypes import element_of, element_or_infinity
@@ -49,6 +49,10 @@ def _limit(x: Tensor, limit: Tensor | Number | None) -> Tensor | Number | None:
     return element_of(number(limit), x.array.dtype).item()  # a number lies on no device
 
 
+@overload
+def where(condition: Tensor) -> tuple[Tensor, ...]: ...
+@overload
+def where(condition: Tensor, input: Tensor | Number, other: Tensor | Number) -> Tensor: ...
 def where(
     condition: Tensor, input: Tensor | Number | None = None, other: Tensor | Number | None = None
 ) -> Tensor | tuple[Tensor, ...]:

@@ -119,7 +119,7 @@ class Index(NamedTuple):
         if dim is None or rounds is None:
             np.add.at(x[self.basic], self.advanced, value)
             return
-        before = (slice(None),) * dim
+        before: tuple[Any, ...] = (slice(None),) * dim
         for chosen in rounds:
             x[self.basic][(*before, self.advanced[dim][chosen])] += value[(*before, chosen)]
 
