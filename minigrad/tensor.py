@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from minigrad import dtypes, ops
-from minigrad.device import device, device_of, get_default_device, is_on, pinned, to_device, to_host
+from minigrad.device import device, device_of, get_default_device, is_on, to_device, to_host
 from minigrad.engine import backward as autograd
 from minigrad.engine.function import TensorBase, tensor_class, wrap
 from minigrad.engine.grad_mode import is_grad_enabled
 from minigrad.engine.inplace import history_changed, is_view
+from minigrad.gpu import pinned
 from minigrad.kernels.precision import rounded
 from minigrad.random import default_generator
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.device import in_use
+from minigrad.gpu import precision
 from minigrad.kernels import reference
 from minigrad.kernels.blocked.conv import single_gradients
 from minigrad.kernels.geometry import Window
@@ -252,7 +252,7 @@ def _conv2d_input(gc: Any, w: Any, x_shape: tuple[int, ...], window: Window) -> 
 
 
 def _goes_without_columns(outputs: int, dtype: Any) -> bool:
-    return outputs <= few_outputs["tf32" if in_use.tf32 and dtype == _FLOAT32 else dtype]
+    return outputs <= few_outputs["tf32" if precision.tf32 and dtype == _FLOAT32 else dtype]
 
 
 def _stretches(count: int, bytes_each: int) -> list[tuple[int, int]]:
