@@ -17,6 +17,7 @@ Sources: torch documentation, "Autograd mechanics"; Griewank & Walther, Evaluati
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -282,7 +283,10 @@ def _run_node(node: Function, gradients: list[Any], pending: _GradientSums) -> N
             wrap(zeros(*p)) if g is None and p is not None else g
             for g, p in zip(gradients, node._output_prototypes or (), strict=True)
         ]
-    results = node.backward(*gradients)
+    if node.fused_backward is None or is_grad_enabled():
+        results = node.backward(*gradients)
+    else:
+        results = _in_one_pass(node, [None if g is None else g.array for g in gradients])
     if not isinstance(results, tuple):
         results = (results,)
     if len(results) != len(node.next_functions):
@@ -301,6 +305,16 @@ def _run_node(node: Function, gradients: list[Any], pending: _GradientSums) -> N
                 f"{node.name}.backward returned nan values. The forward call was made here:\n{node._forward_trace}"
             )
         pending.add(edge, result)
+
+
+def _in_one_pass(node: Function, gradients: list[Any]) -> tuple[Any, ...]:
+    """What ``node.fused_backward`` returns, as tensors."""
+    assert node.fused_backward is not None
+    start = time.perf_counter()
+    results = node.fused_backward(*gradients)
+    if function.observer is not None:
+        function.observer.ran(f"{node.name}Backward", gradients, results, start)
+    return tuple([None if result is None else wrap(result) for result in results])
 
 
 def _one_for_each_input(node: Function, results: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from numpy.typing import DTypeLike
 
 from minigrad.device import DeviceLike
+from minigrad.functions.windows import pair, single
 from minigrad.nn import functional as F
 from minigrad.nn import init
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter, new_parameter
-from minigrad.ops.conv import pair, single
 from minigrad.tensor import Tensor
 
 #: One number for all dimensions, or one for each.
@@ -28,7 +28,10 @@ class _Convolution(Module):
     dimensions = 2
     weight: Parameter
     bias: Parameter  # None with bias=False; not in the type, so that ``layer.bias.grad`` needs no check, as in torch
+    kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
     padding: str | tuple[int, ...]
+    dilation: tuple[int, ...]
 
     def __init__(
         self,
@@ -76,7 +79,7 @@ class _Convolution(Module):
         """Draw weight and bias uniformly from ±1/√(number of inputs of one output), torch's default."""
         init.uniform_by_fan_in(math.prod(self.weight.shape[1:]), self.weight, self.bias)
 
-    def _padded(self, input: Tensor) -> tuple[Tensor, IntOrTuple | str]:
+    def _padded(self, input: Tensor) -> tuple[Tensor, Any]:  # the padding as the function takes it
         """Return the input with the border of ``padding_mode``, and the zero padding left to the convolution."""
         if self.padding_mode == "zeros":
             return input, self.padding
@@ -111,6 +114,9 @@ class Conv2d(_Convolution):
     ``functional.pad``.
     """
 
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+
     def forward(self, input: Tensor) -> Tensor:
         padded, zeros = self._padded(input)
         return F.conv2d(padded, self.weight, self.bias, self.stride, zeros, self.dilation, self.groups)
@@ -123,13 +129,15 @@ class Conv1d(_Convolution):
 
     def forward(self, input: Tensor) -> Tensor:
         padded, zeros = self._padded(input)
-        return F.conv1d(padded, self.weight, self.bias, self.stride, zeros, self.dilation, self.groups)
+        return F.conv1d(padded, self.weight, self.bias, self.stride[0], zeros, self.dilation[0], self.groups)
 
 
 class ConvTranspose2d(_Convolution):
     """Transposed convolution; see ``functional.conv_transpose2d``. weight (in, out / groups, kh, kw), bias (out)."""
 
-    padding: tuple[int, ...]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int]
 
     def __init__(
         self,
@@ -162,7 +170,7 @@ class ConvTranspose2d(_Convolution):
             input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation
         )
 
-    def _extra_for(self, input: Tensor, output_size: Sequence[int]) -> tuple[int, ...]:
+    def _extra_for(self, input: Tensor, output_size: Sequence[int]) -> tuple[int, int]:
         """Return the output padding for which the output has the wanted size, the last two numbers of it."""
         wanted = tuple(output_size)[-2:]
         smallest = [
@@ -178,4 +186,4 @@ class ConvTranspose2d(_Convolution):
                 f"requested an output size of {list(wanted)}, but valid sizes range from {smallest} to {largest} "
                 f"(for an input of {list(input.shape[-2:])})"
             )
-        return extra
+        return extra[0], extra[1]

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-
-from minigrad.engine.function import Function, RemovableHandle, refuse_as_replacement
+from minigrad.engine.function import RemovableHandle, refuse_as_replacement
+from minigrad.ops.identity import Passage
 from minigrad.tensor import Tensor
-from minigrad.typing import Array
 
 if TYPE_CHECKING:
     from minigrad.nn.module import Module
@@ -18,17 +16,6 @@ if TYPE_CHECKING:
 Hook: TypeAlias = Callable[..., Any]
 #: Of several tensors; ``None`` where there is none.
 Gradients: TypeAlias = tuple[Tensor | None, ...]
-
-
-class Passage(Function):
-    """yᵢ = xᵢ        ∂L/∂xᵢ = ∂L/∂yᵢ, or what ``watch`` returns for them"""
-
-    def forward(self, *xs: Array, watch: Callable[[Gradients], Gradients]) -> tuple[Array, ...]:
-        self.watch = watch
-        return tuple(np.copy(x, order="K") for x in xs)
-
-    def backward(self, *grads: Tensor | None) -> Gradients:
-        return self.watch(grads)
 
 
 class Hooks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from minigrad.functions.loss import refuse_legacy_reduction
 from minigrad.nn import functional as F
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor
@@ -26,7 +27,7 @@ class CrossEntropyLoss(Module):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__()
-        F.refuse_legacy_reduction(size_average, reduce)
+        refuse_legacy_reduction(size_average, reduce)
         self.register_buffer("weight", weight)
         self.ignore_index, self.reduction, self.label_smoothing = ignore_index, reduction, label_smoothing
 
@@ -53,7 +54,7 @@ class NLLLoss(Module):
         reduction: Reduction = "mean",
     ) -> None:
         super().__init__()
-        F.refuse_legacy_reduction(size_average, reduce)
+        refuse_legacy_reduction(size_average, reduce)
         self.register_buffer("weight", weight)
         self.ignore_index, self.reduction = ignore_index, reduction
 
@@ -66,7 +67,7 @@ class _Loss(Module):
 
     def __init__(self, size_average: None = None, reduce: None = None, reduction: Reduction = "mean") -> None:
         super().__init__()
-        F.refuse_legacy_reduction(size_average, reduce)
+        refuse_legacy_reduction(size_average, reduce)
         self.reduction = reduction
 
 

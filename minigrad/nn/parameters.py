@@ -7,8 +7,11 @@ import warnings
 from collections.abc import Iterable, Iterator
 
 from minigrad.engine.grad_mode import no_grad
-from minigrad.ops import cat, norm, stack
+from minigrad.functions.pieces import cat, stack
+from minigrad.functions.reduce import norm
 from minigrad.tensor import Tensor
+
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "vector_to_parameters"]
 
 
 def _each(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
