@@ -13,11 +13,12 @@ import numpy as np
 
 from minigrad import dtypes
 from minigrad import functions as F
-from minigrad.device import device, device_of, get_default_device, is_on, pinned, to_device, to_host
+from minigrad.device import device, device_of, get_default_device, is_on, to_device, to_host
 from minigrad.engine import api
 from minigrad.engine.grad_mode import is_grad_enabled
 from minigrad.engine.inplace import history_changed, is_view
 from minigrad.engine.tensor_base import TensorBase, tensor_class, wrap
+from minigrad.gpu import pinned
 from minigrad.kernels.precision import rounded
 from minigrad.ops import promotion
 from minigrad.ops.identity import ToDevice
