@@ -13,13 +13,15 @@ import numpy as np
 
 from minigrad import dtypes
 from minigrad import functions as F
-from minigrad.device import device, device_of, get_default_device, is_on, pinned, to_device, to_host
-from minigrad.engine import backward as autograd
-from minigrad.engine.function import TensorBase, tensor_class, wrap
+from minigrad.device import device, device_of, get_default_device, is_on, to_device, to_host
+from minigrad.engine import api
 from minigrad.engine.grad_mode import is_grad_enabled
 from minigrad.engine.inplace import history_changed, is_view
+from minigrad.engine.tensor_base import TensorBase, tensor_class, wrap
+from minigrad.gpu import pinned
 from minigrad.kernels.precision import rounded
 from minigrad.ops import promotion
+from minigrad.ops.identity import ToDevice
 from minigrad.random import default_generator
 
 
@@ -260,7 +262,7 @@ class Tensor(TensorBase):
         inputs: Any = None,
     ) -> None:
         """Adds to every leaf's ``grad`` the gradient of this tensor; see ``minigrad.autograd.backward``."""
-        autograd.backward(self, gradient, retain_graph, create_graph, inputs)
+        api.backward(self, gradient, retain_graph, create_graph, inputs)
 
     def detach(self) -> Tensor:
         """The same values and memory, outside the graph."""
@@ -305,7 +307,7 @@ class Tensor(TensorBase):
         copy = copy or flags[1:2] == [True]  # positional flags are non_blocking, copy
         result = self
         if device is not None and not is_on(self.array, as_device(device)):
-            result = ToDevice.apply(result, as_device(device), non_blocking or flags[:1] == [True])
+            result = ToDevice.apply(result, target=as_device(device), non_blocking=non_blocking or flags[:1] == [True])
         if dtype is not None:
             result = F.copying.to_dtype(result, dtypes.as_dtype(dtype))
         return result.clone() if copy and result is self else result
@@ -528,7 +530,7 @@ class Tensor(TensorBase):
     reshape, view, permute, transpose, t = F.reshape, F.shape.view, F.permute, F.transpose, F.t
     expand, broadcast_to, flatten = F.shape.expand, F.broadcast_to, F.flatten
     squeeze, unsqueeze = F.squeeze, F.unsqueeze
-    split, chunk, unbind, narrow, repeat = F.split, F.chunk, F.unbind, F.narrow, F.shape.repeat
+    split, chunk, unbind, narrow, repeat = F.split, F.chunk, F.unbind, F.narrow, F.arrangement.repeat
     flip, roll, tril, triu = F.flip, F.roll, F.tril, F.triu
     gather, take_along_dim, index_select = F.gather, F.take_along_dim, F.index_select
     scatter_add, index_put = F.scatter_add, F.index_put
@@ -587,17 +589,6 @@ def _unpickled(cls: type[Tensor], values: np.ndarray, where: str, requires_grad:
     tensor.array = to_device(values, device(where))
     tensor._requires_grad = requires_grad
     return tensor
-
-
-class ToDevice(autograd.Function):
-    """y = x on another device        ∂L/∂x = ∂L/∂y on x's device"""
-
-    def forward(self, x: Any, where: device, non_blocking: bool = False) -> Any:
-        self.origin = device_of(x)
-        return to_device(x, where, non_blocking)
-
-    def backward(self, grad: Any) -> Any:
-        return ToDevice.apply(grad, self.origin, False), None, None
 
 
 def as_device(value: Any) -> device:

@@ -39,16 +39,20 @@ def first_sentence(path: Path) -> str:
     return re.split(r"(?<=[^.][.:])\s+(?=[A-Z`]|$)", text)[0].rstrip(".:").replace("|", r"\|")
 
 
+def entry(module: str) -> str:
+    """Return the link and purpose of a module, as Markdown."""
+    path = source(module)
+    name = path.parent if path.name == "__init__.py" else path
+    link = name.relative_to(ROOT).as_posix() + ("/" if name.is_dir() else "")
+    return f"[`{link.removeprefix('minigrad/')}`](../{link}) {first_sentence(path)}"
+
+
 def section() -> str:
-    """Return the table between its markers."""
-    rows = ["| floor | module | purpose |", "|---:|---|---|"]
+    """Return the table between its markers: one row for each floor."""
     floors = contract()
+    rows = ["| floor | modules |", "|---:|---|"]
     for height, modules in zip(range(len(floors), 0, -1), floors, strict=True):
-        for module in sorted(modules):
-            path = source(module)
-            name = path.parent if path.name == "__init__.py" else path
-            link = name.relative_to(ROOT).as_posix() + ("/" if name.is_dir() else "")
-            rows.append(f"| {height} | [{link.removeprefix('minigrad/')}](../{link}) | {first_sentence(path)} |")
+        rows.append(f"| {height} | {'<br>'.join(map(entry, sorted(modules)))} |")
     return "\n".join([BEGIN, *rows, END])
 
 

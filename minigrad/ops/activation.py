@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad import kernels
-from minigrad.engine.function import Function, only_made
-from minigrad.engine.grad_mode import is_grad_enabled, no_grad
+from minigrad.engine.function import Function
+from minigrad.engine.grad_mode import is_grad_enabled
 from minigrad.engine.inplace import refuse_overlapping_write
 from minigrad.kernels import sums
 from minigrad.kernels.precision import rounded, widened
+from minigrad.ops.moving import logical_or, where
 from minigrad.ops.promotion import (
     apply_rounded_once,
     as_tensor_operand,
@@ -24,7 +25,6 @@ from minigrad.ops.promotion import (
     rounded_once,
     to_floating,
 )
-from minigrad.ops.selection import logical_or, where
 from minigrad.typing import Array
 
 if TYPE_CHECKING:
@@ -161,11 +161,6 @@ def relu(input: Any, inplace: bool = False) -> Any:
     """
     if as_tensor_operand("relu", input).array.dtype.kind == "b":
         raise RuntimeError("Boolean inputs not supported for relu")
-    if inplace and is_grad_enabled() and getattr(input.grad_fn, "takes_relu", False) and only_made(input):
-        with no_grad():  # a peephole: the operation before can do this one's backward in the same pass over memory
-            ReluInPlace.apply(input)
-        input.grad_fn.take_relu(input)
-        return input
     return (ReluInPlace if inplace else Relu).apply(input)
 
 
