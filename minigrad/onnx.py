@@ -10,14 +10,13 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from minigrad.device import to_host
-from minigrad.engine import function
 from minigrad.engine.grad_mode import no_grad
+from minigrad.engine.watchers import watchers
 from minigrad.extras import require
 from minigrad.files import write_atomically
 from minigrad.tensor import Tensor
@@ -26,18 +25,17 @@ OPSET = 17
 
 
 class _Recorder:
-    """Notes the operations while the model runs (see ``function.observer``)."""
+    """Notes the operations while the model runs (see ``minigrad.engine.watchers``)."""
 
     def __init__(self) -> None:
         self.operations: list[tuple[Any, Sequence[Any], Any]] = []
 
-    def ran(self, node: Any, arrays: Sequence[Any], results: Sequence[Any], start: float) -> None:
-        """Called by the engine after each operation."""
-        self.operations.append((node, list(arrays), results))
-
-    def phase(self, name: str) -> Any:
-        """Called by the engine around a backward pass."""
-        return nullcontext()
+    def watch(self, node: Any, stage: str, inputs: Sequence[Any], compute: Callable[[], Any]) -> Any:
+        """Run and note one computation of the engine."""
+        results = compute()
+        if stage == "forward":
+            self.operations.append((node, list(inputs), results if isinstance(results, tuple) else (results,)))
+        return results
 
 
 def export(
@@ -63,12 +61,12 @@ def export(
     was_training = model.training
     model.eval()
     recorder = _Recorder()
-    before, function.observer = function.observer, recorder
+    watchers.append(recorder.watch)
     try:
         with no_grad():
             result = model(args)
     finally:
-        function.observer = before
+        watchers.remove(recorder.watch)
         model.train(was_training)
     owned = [*model.named_parameters(), *model.named_buffers()]
     graph = _Graph(onnx, {id(t.array): name for name, t in owned}, args.shape[0])
@@ -175,8 +173,11 @@ def _scale_channels(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
     offset = offset - centre * factor
     shape = (-1, *(1,) * (x.ndim - 2))
     product = graph.emit("Mul", [graph.name(x), graph.name(np.reshape(factor, shape), x)])
-    y = graph.emit("Add", [product, graph.name(np.reshape(offset, shape), x)])
-    return graph.emit("Relu", [y]) if node.relu else y
+    return graph.emit("Add", [product, graph.name(np.reshape(offset, shape), x)])
+
+
+def _scale_channels_relu(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+    return graph.emit("Relu", [_scale_channels(graph, node, arrays)])
 
 
 def _max_pool(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
@@ -217,7 +218,7 @@ def _gelu_tanh(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
 
 
 def _reshape(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
-    x, shape = arrays
+    x, shape = arrays[0], node.shape
     keeps_batch = len(shape) > 0 and x.ndim > 0 and shape[0] == x.shape[0] == graph.batch
     target = [0 if keeps_batch else shape[0], *shape[1:]]  # 0: as many as there are
     return graph.emit("Reshape", [graph.name(x), graph.name(np.array(target, np.int64))])
@@ -232,7 +233,7 @@ def _linear(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
 
 
 def _permute(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
-    return graph.emit("Transpose", [graph.name(arrays[0])], perm=list(arrays[1]))
+    return graph.emit("Transpose", [graph.name(arrays[0])], perm=list(node.dims))
 
 
 def _concatenate(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
@@ -255,6 +256,7 @@ TRANSLATIONS: dict[str, Callable[[_Graph, Any, Sequence[Any]], str]] = {
     "LogSoftmax": _along("LogSoftmax"),
     "Conv2d": _conv,
     "ScaleChannels": _scale_channels,
+    "ScaleChannelsRelu": _scale_channels_relu,
     "MaxPool2d": _max_pool,
     "AvgPool2d": _avg_pool,
     "Sum": _sum,

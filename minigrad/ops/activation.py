@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigrad import kernels
-from minigrad.engine.function import Function, only_made
-from minigrad.engine.grad_mode import is_grad_enabled, no_grad
+from minigrad.engine.function import Function
+from minigrad.engine.grad_mode import is_grad_enabled
 from minigrad.engine.inplace import refuse_overlapping_write
 from minigrad.kernels import sums
 from minigrad.kernels.precision import rounded, widened
+from minigrad.ops.moving import logical_or, where
 from minigrad.ops.promotion import (
     apply_rounded_once,
     as_tensor_operand,
@@ -24,7 +25,10 @@ from minigrad.ops.promotion import (
     rounded_once,
     to_floating,
 )
-from minigrad.ops.selection import logical_or, where
+from minigrad.typing import Array
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
 
 
 class Relu(Function):
@@ -157,11 +161,6 @@ def relu(input: Any, inplace: bool = False) -> Any:
     """
     if as_tensor_operand("relu", input).array.dtype.kind == "b":
         raise RuntimeError("Boolean inputs not supported for relu")
-    if inplace and is_grad_enabled() and getattr(input.grad_fn, "takes_relu", False) and only_made(input):
-        with no_grad():  # a peephole: the operation before can do this one's backward in the same pass over memory
-            ReluInPlace.apply(input)
-        input.grad_fn.take_relu(input)
-        return input
     return (ReluInPlace if inplace else Relu).apply(input)
 
 
@@ -260,10 +259,17 @@ class Silu(Function):
         self.save_for_backward(x, s)
         return x * s
 
-    def backward(self, grad: Any) -> Any:
-        x, s = self.saved_tensors
-        s = sigmoid(x) if is_grad_enabled() else s  # anew, as a function of x, only where that matters
-        return grad * (s * (1 + x * (1 - s)))
+    def backward(self, grad: Tensor) -> Tensor:
+        x, _ = self.saved_tensors
+        return grad * self.slope(x, sigmoid(x))
+
+    def fused_backward(self, grad: Array) -> tuple[Array]:
+        return (grad * self.slope(*self.saved_arrays),)
+
+    @staticmethod
+    def slope(x: Any, s: Any) -> Any:
+        """Return ∂y/∂x, of arrays or of tensors."""
+        return s * (1 + x * (1 - s))
 
 
 def silu(input: Any, inplace: bool = False) -> Any:
@@ -327,11 +333,16 @@ class Gelu(Function):
         self.save_for_backward(x, phi)
         return x * phi
 
-    def backward(self, grad: Any) -> Any:
-        x, phi = self.saved_tensors
-        phi = 0.5 * (1 + Erf.apply(x / math.sqrt(2))) if is_grad_enabled() else phi
+    def backward(self, grad: Tensor) -> Tensor:
+        x, _ = self.saved_tensors
+        phi = 0.5 * (1 + Erf.apply(x / math.sqrt(2)))
         density = (x * x * -0.5).exp() / math.sqrt(2 * math.pi)
         return grad * (phi + x * density)
+
+    def fused_backward(self, grad: Array) -> tuple[Array]:
+        x, phi = self.saved_arrays
+        density = np.exp(x * x * -0.5) / math.sqrt(2 * math.pi)
+        return (grad * (phi + x * density),)
 
 
 class GeluByTanh(Function):
@@ -344,11 +355,18 @@ class GeluByTanh(Function):
         self.save_for_backward(x, t)
         return 0.5 * x * (1 + t)
 
-    def backward(self, grad: Any) -> Any:
-        x, t = self.saved_tensors
-        t = tanh(self.scale * (x + self.cubic * x * x * x)) if is_grad_enabled() else t
-        slope = (1 - t * t) * (self.scale * (1 + 3 * self.cubic * x * x))
-        return grad * (0.5 * (1 + t) + 0.5 * x * slope)
+    def backward(self, grad: Tensor) -> Tensor:
+        x, _ = self.saved_tensors
+        return grad * self.slope(x, tanh(self.scale * (x + self.cubic * x * x * x)))
+
+    def fused_backward(self, grad: Array) -> tuple[Array]:
+        return (grad * self.slope(*self.saved_arrays),)
+
+    @classmethod
+    def slope(cls, x: Any, t: Any) -> Any:
+        """Return ∂y/∂x, of arrays or of tensors."""
+        inner = (1 - t * t) * (cls.scale * (1 + 3 * cls.cubic * x * x))  # ∂t/∂x
+        return 0.5 * (1 + t) + 0.5 * x * inner
 
 
 class Erf(Function):

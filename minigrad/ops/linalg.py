@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigrad import kernels
-from minigrad.engine.function import Function, wrap
-from minigrad.engine.grad_mode import is_grad_enabled
+from minigrad.engine.function import Function
+from minigrad.engine.tensor_base import wrap
+from minigrad.kernels import sums
+from minigrad.ops.moving import where
 from minigrad.ops.promotion import as_tensor_operand, lowered, normalize_dim
-from minigrad.ops.selection import where
+from minigrad.typing import Array
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
 
 
 class MatMul(Function):
@@ -19,12 +24,12 @@ class MatMul(Function):
 
     broadcasts = True  # batch dimensions broadcast
 
-    def forward(self, a: Any, b: Any) -> Any:
+    def forward(self, a: Array, b: Array) -> Array:
         need_a, need_b = self.needs_input_grad
         self.save_for_backward(a if need_b else None, b if need_a else None)
         return np.matmul(a, b)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
         a, b = self.saved_tensors
         grad_a = None if b is None else MatMul.apply(grad, b.transpose(-1, -2))
         grad_b = None if a is None else MatMul.apply(a.transpose(-1, -2), grad)
@@ -34,7 +39,7 @@ class MatMul(Function):
 class Linear(Function):
     """y = x Wᵀ + b        ∂L/∂x = ∂L/∂y W,  ∂L/∂W = (∂L/∂y)ᵀ x,  ∂L/∂b = Σ over rows of ∂L/∂y"""
 
-    def forward(self, x: Any, w: Any, b: Any) -> Any:
+    def forward(self, x: Array, w: Array, b: Array | None) -> Array:
         need_x, need_w, _ = self.needs_input_grad
         self.save_for_backward(x if need_w else None, w if need_x else None)
         y = kernels.of(x).linear(x, w)
@@ -42,21 +47,20 @@ class Linear(Function):
             y += b
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, w = self.saved_tensors
-        if x is not None and w is not None and not is_grad_enabled():
-            dx, dw = LinearBackward.apply(x, w, grad)
-        else:
-            dx = None if w is None else matmul(grad, w)
-            dw = None if x is None else matmul(grad.t(), x)
+        dx = None if w is None else MatMul.apply(grad, w)
+        dw = None if x is None else MatMul.apply(grad.t(), x)
         return dx, dw, grad.sum(0) if self.needs_input_grad[2] else None
 
-
-class LinearBackward(Function):
-    """Both gradients in one call. Only for when no graph is recorded."""
-
-    def forward(self, x: Any, w: Any, g: Any) -> Any:
-        return kernels.of(x).linear_backward(x, w, g)
+    def fused_backward(self, grad: Array) -> tuple[Array | None, ...]:
+        x, w = self.saved_arrays
+        if x is not None and w is not None:
+            dx, dw = kernels.of(grad).linear_backward(x, w, grad)
+        else:
+            dx = None if w is None else np.matmul(grad, w)
+            dw = None if x is None else np.matmul(np.transpose(grad), x)
+        return dx, dw, sums.total(grad, (0,)) if self.needs_input_grad[2] else None
 
 
 def matmul(input: Any, other: Any) -> Any:

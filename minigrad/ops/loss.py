@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigrad import kernels
 from minigrad.device import to_host
-from minigrad.engine.function import Function, wrap
-from minigrad.engine.grad_mode import is_grad_enabled
+from minigrad.engine.function import Function
+from minigrad.engine.tensor_base import wrap
 from minigrad.kernels import sums
-from minigrad.kernels.reference import known_labels, target_distribution
+from minigrad.kernels.labels import known_labels, target_distribution
 from minigrad.ops.activation import log_softmax, sigmoid, softmax
-from minigrad.ops.indexing import TakeAlongDim
+from minigrad.ops.gathering import TakeAlongDim
+from minigrad.ops.moving import where
 from minigrad.ops.promotion import apply_rounded_once, as_tensor_operand, cast, promote, raised, rounded_once
 from minigrad.ops.reduce import mean, sum
-from minigrad.ops.selection import where
+from minigrad.typing import Array
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
 
 
 def reduced(loss: Any, reduction: str) -> Any:
@@ -141,7 +145,7 @@ def _nll_elements(x: Any, t: Any, weight: Any, ignore_index: int) -> tuple[Any, 
     _check_range(t, x.array.shape[1], ignore_index)
     labels, factors = known_labels(x.array, t.array, None if weight is None else weight.array, ignore_index)
     factors = wrap(factors.astype(x.array.dtype))
-    picked = TakeAlongDim.apply(x, wrap(np.expand_dims(labels, 1)), 1).squeeze(1)  # N 1 … -> N …
+    picked = TakeAlongDim.apply(x, wrap(np.expand_dims(labels, 1)), dim=1).squeeze(1)  # N 1 … -> N …
     return where(wrap(t.array == ignore_index), 0.0, -picked * factors), factors
 
 
@@ -197,33 +201,23 @@ class SoftmaxCrossEntropy(Function):
 
     def forward(self, x: Any, labels: Any, weight: Any, smoothing: float, ignore: int) -> Any:
         loss, factors, log_sums = kernels.of(x).softmax_cross_entropy(x, labels, weight, smoothing, ignore)
-        self.options = smoothing, ignore
+        self.smoothing, self.ignore = smoothing, ignore
         self.save_for_backward(x, labels, weight, factors, log_sums)
         self.mark_non_differentiable(factors, log_sums)
         return loss, factors, log_sums
 
-    def backward(self, grad: Any, *_: Any) -> Any:
-        x, *rest = self.saved_tensors
-        if is_grad_enabled():
-            return self.formula(grad, x), None, None, None, None
-        dx = SoftmaxCrossEntropyBackward.apply(grad, x, *rest, *self.options)
-        return dx, None, None, None, None
-
-    def formula(self, grad: Any, x: Any) -> Any:
-        """The gradient in differentiable operations."""
-        _, labels, weight, *_ = self.saved_tensors
+    def backward(self, grad: Tensor, *unused: None) -> tuple[Tensor | None, ...]:
+        x, labels, weight, *_ = self.saved_tensors
         weights = None if weight is None else weight.array
-        q = wrap(target_distribution(x.array, labels.array, weights, *self.options))
-        grad = where(labels != self.options[1], grad, 0.0)  # those ignored
-        return (softmax(x, 1) * q.sum(1, keepdim=True) - q) * grad.unsqueeze(1)
+        q = wrap(target_distribution(x.array, labels.array, weights, self.smoothing, self.ignore))
+        grad = where(labels != self.ignore, grad, 0.0)
+        return (softmax(x, 1) * q.sum(1, keepdim=True) - q) * grad.unsqueeze(1), None, None, None, None
 
-
-class SoftmaxCrossEntropyBackward(Function):
-    """∂ℓ/∂x in one pass over memory. Only for when no graph is recorded."""
-
-    def forward(self, g: Any, x: Any, labels: Any, weight: Any, *rest: Any) -> Any:
-        factors, log_sums, smoothing, ignore = rest
-        return kernels.of(x).softmax_cross_entropy_backward(g, x, labels, weight, smoothing, ignore, factors, log_sums)
+    def fused_backward(self, grad: Array, *unused: None) -> tuple[Array | None, ...]:
+        x, labels, weight, factors, log_sums = self.saved_arrays
+        gradient = kernels.of(x).softmax_cross_entropy_backward
+        dx = gradient(grad, x, labels, weight, self.smoothing, self.ignore, factors, log_sums)
+        return dx, None, None, None, None
 
 
 @rounded_once

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigrad import kernels
-from minigrad.engine.function import Function, wrap
-from minigrad.engine.grad_mode import is_grad_enabled, no_grad
+from minigrad.engine.function import Function
+from minigrad.engine.grad_mode import no_grad
+from minigrad.engine.tensor_base import wrap
 from minigrad.kernels.precision import wide
 from minigrad.ops.activation import PassWherePositive
-from minigrad.ops.padding import pad
-from minigrad.ops.pool import avg_pool2d
+from minigrad.ops.moving import avg_pool2d, pad
 from minigrad.ops.promotion import as_tensor_operand, cast, rounded_once
 from minigrad.ops.reduce import norm
+from minigrad.typing import Array
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
 
 
 class BatchNorm(Function):
@@ -28,28 +32,17 @@ class BatchNorm(Function):
 
     so the gradient keeps no part that only shifts or scales x, which y does not see.
     ∂L/∂w = Σ ∂L/∂y · x̂,  ∂L/∂b = Σ ∂L/∂y.   μ and σ² are returned too, for the running statistics.
-
-    If a ReLU follows (``relu``, or one in place later), ∂L/∂y is that of the ReLU's output, and passes where it is
-    positive.
     """
 
-    takes_relu = True
-
-    def forward(self, x: Any, weight: Any, bias: Any, eps: float, relu: bool = False) -> Any:
-        self.eps, self.takes_relu = eps, not relu
-        y, mean, var = kernels.of(x).batch_norm(x, weight, bias, eps, relu)
-        self.save_for_backward(x, weight, mean, var, *((y,) if relu else ()))
+    def forward(self, x: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Array, Array]:
+        self.eps = eps
+        y, mean, var = kernels.of(x).batch_norm(x, weight, bias, eps)
+        self.save_for_backward(x, weight, mean, var)
         self.mark_non_differentiable(mean, var)
         return y, mean, var
 
-    def backward(self, grad: Any, *_: Any) -> Any:
-        x, weight, mean, var, *relu = self.saved_tensors
-        if is_grad_enabled():
-            return *self.formula(PassWherePositive.apply(grad, *relu) if relu else grad, x, weight), None
-        return *BatchNormBackward.apply(grad, x, weight, mean, var, self.eps, *relu), None
-
-    def formula(self, grad: Any, x: Any, weight: Any) -> Any:
-        """The gradients in differentiable operations, with μ and σ computed anew from x."""
+    def backward(self, grad: Tensor, *unused: None) -> tuple[Tensor | None, ...]:
+        x, weight, *_ = self.saved_tensors  # μ and σ depend on x, so they are computed from it again
         dims, dtype = (0, *range(2, x.ndim)), x.dtype
         grad, x = _wide(grad), _wide(x)
         centred = x - x.mean(dims, keepdim=True)
@@ -59,37 +52,66 @@ class BatchNorm(Function):
         dx = (g_hat - g_hat.mean(dims, keepdim=True) - x_hat * (g_hat * x_hat).mean(dims, keepdim=True)) / sigma
         _, need_weight, need_bias, _ = self.needs_input_grad
         dw, db = (grad * x_hat).sum(dims) if need_weight else None, grad.sum(dims) if need_bias else None
-        return cast(dx, dtype), dw, db
+        return cast(dx, dtype), dw, db, None
+
+    def fused_backward(self, grad: Array, *unused: None) -> tuple[Array | None, ...]:
+        x, weight, mean, var = self.saved_arrays
+        return *kernels.of(x).batch_norm_backward(grad, x, weight, mean, var, self.eps), None
 
 
-class BatchNormBackward(Function):
-    """The three gradients in one pass over memory. Only for when no graph is recorded."""
+class BatchNormRelu(BatchNorm):
+    """z = max(y, 0) with y = BatchNorm(x)        ∂L/∂y = ∂L/∂z where z > 0 (or NaN), else 0;  the rest as BatchNorm
 
-    def forward(self, g: Any, x: Any, weight: Any, mean: Any, var: Any, eps: float, y: Any = None) -> Any:
-        return kernels.of(x).batch_norm_backward(g, x, weight, mean, var, eps, y)
+    The two are one operation because a kernel computes both in one pass over memory, forward and backward.
+    """
+
+    def forward(self, x: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Array, Array]:
+        self.eps = eps
+        z, mean, var = kernels.of(x).batch_norm(x, weight, bias, eps, True)
+        self.save_for_backward(x, weight, mean, var, z)
+        self.mark_non_differentiable(mean, var)
+        return z, mean, var
+
+    def backward(self, grad: Tensor, *unused: None) -> tuple[Tensor | None, ...]:
+        *_, z = self.saved_tensors
+        return super().backward(PassWherePositive.apply(grad, z))
+
+    def fused_backward(self, grad: Array, *unused: None) -> tuple[Array | None, ...]:
+        x, weight, mean, var, z = self.saved_arrays
+        return *kernels.of(x).batch_norm_backward(grad, x, weight, mean, var, self.eps, z), None
 
 
 class ScaleChannels(Function):
     """y = (x − c) · a + b by channel        ∂L/∂x = ∂L/∂y · a,  ∂L/∂a = Σ ∂L/∂y · (x − c),  ∂L/∂b = Σ ∂L/∂y
 
-    The centre c is a constant. With ``relu``, y is its ReLU, and ∂L/∂y passes where that is positive.
+    The centre c is a constant.
     """
 
-    def forward(self, x: Any, centre: Any, a: Any, b: Any, relu: bool = False) -> Any:
-        self.relu = relu
-        y = kernels.of(x).scale_channels(x, a, b - centre * a, relu)
-        self.save_for_backward(x, centre, a, *((y,) if relu else ()))
-        return y
+    def forward(self, x: Array, centre: Array, a: Array, b: Array) -> Array:
+        self.save_for_backward(x, centre, a)
+        return kernels.of(x).scale_channels(x, a, b - centre * a)
 
-    def backward(self, grad: Any) -> Any:
-        x, centre, a, *relu = self.saved_tensors
-        grad = PassWherePositive.apply(grad, *relu) if relu else grad
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, centre, a, *_ = self.saved_tensors
         dims, by_channel, dtype = (0, *range(2, grad.ndim)), (1, -1, *(1,) * (grad.ndim - 2)), x.dtype
         grad = cast(grad, a.dtype)
         need_x, _, need_a, need_b = self.needs_input_grad
         dx = cast(grad * a.reshape(*by_channel), dtype) if need_x else None
         da = (grad * (x - centre.reshape(*by_channel))).sum(dims) if need_a else None
         return dx, None, da, grad.sum(dims) if need_b else None
+
+
+class ScaleChannelsRelu(ScaleChannels):
+    """z = max(y, 0) with y = ScaleChannels(x)        ∂L/∂y = ∂L/∂z where z > 0 (or NaN), else 0"""
+
+    def forward(self, x: Array, centre: Array, a: Array, b: Array) -> Array:
+        z = kernels.of(x).scale_channels(x, a, b - centre * a, True)
+        self.save_for_backward(x, centre, a, z)
+        return z
+
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
+        *_, z = self.saved_tensors
+        return super().backward(PassWherePositive.apply(grad, z))
 
 
 def batch_norm(
@@ -101,21 +123,53 @@ def batch_norm(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
-    *,
-    relu: bool = False,
 ) -> Any:
-    """Normalises every channel (dimension 1) of (N, C, …), in training by the batch's own statistics.
+    """Normalise every channel (dimension 1) of (N, C, …), in training by the batch's own statistics.
 
     In training the running statistics, where given, move towards the batch's:
     running ← (1 − momentum) · running + momentum · batch, with the *unbiased* variance, although the
-    normalisation uses the biased one. Otherwise the running statistics normalise. With ``relu`` (which torch has
-    not) the result is its ReLU, in the same pass over memory.
+    normalisation uses the biased one. Otherwise the running statistics normalise.
 
     Raises:
         ValueError: in training, if there is only one value per channel (its variance says nothing); if eps is not
             positive; if only one of the running statistics is given.
         RuntimeError: if a statistic or parameter does not have C elements, or none are given in evaluation.
     """
+    operations = BatchNorm, ScaleChannels
+    return _batch_norm(operations, input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+def batch_norm_relu(
+    input: Any,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:
+    """Return relu(batch_norm(…)), computed in one pass over memory. torch has no such function.
+
+    Raises:
+        ValueError, RuntimeError: as :func:`batch_norm`.
+    """
+    operations = BatchNormRelu, ScaleChannelsRelu
+    return _batch_norm(operations, input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+def _batch_norm(
+    operations: tuple[type[BatchNorm], type[ScaleChannels]],
+    input: Any,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any,
+    bias: Any,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> Any:
+    by_batch, by_running = operations
     x = as_tensor_operand("batch_norm", input)
     if x.array.ndim < 2 and x.array.size:
         raise RuntimeError(f"batch_norm: expected an input of at least 2 dimensions, got {list(x.array.shape)}")
@@ -135,7 +189,7 @@ def batch_norm(
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
-        return _normalize_by_running(x, running_mean, running_var, weight, bias, eps, relu)
+        return by_running.apply(x, *_centre_factor_and_offset(x, running_mean, running_var, weight, bias, eps))
     if x.array.size == 0:  # no values to take statistics of, and none to normalise
         return _scaled_by_channel(x.clone(), weight, bias)
     if x.array.dtype.kind != "f":
@@ -144,7 +198,7 @@ def batch_norm(
     count = x.array.size // channels
     if count == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(x.array.shape)}")
-    y, mean, var = BatchNorm.apply(x, weight, bias, eps, relu=relu)
+    y, mean, var = by_batch.apply(x, weight, bias, eps)
     if running_mean is not None:
         _move(running_mean, mean, 1 - momentum, momentum)
     if running_var is not None:
@@ -163,13 +217,13 @@ def _move(running: Any, batch: Any, keep: float, share: float) -> None:
     running._written_in_place()
 
 
-def _normalize_by_running(x: Any, mean: Any, var: Any, weight: Any, bias: Any, eps: float, relu: bool) -> Any:
-    """(x − mean) / √(var + eps) · weight + bias, as one factor and one offset a channel."""
+def _centre_factor_and_offset(x: Any, mean: Any, var: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
+    """Return c, a and b of each channel such that (x − mean) / √(var + eps) · weight + bias = (x − c) · a + b."""
     mean, var = (cast(statistic.detach(), wide(x.dtype)) for statistic in (mean, var))
     scale = 1 / (var + eps).sqrt()
     scale = scale if weight is None else scale * weight
     offset = wrap(np.zeros_like(mean.array)) if bias is None else bias
-    return ScaleChannels.apply(x, mean, scale, cast(offset, scale.dtype), relu=relu)
+    return mean, scale, cast(offset, scale.dtype)
 
 
 def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
