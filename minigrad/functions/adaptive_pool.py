@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 import numpy as np
 
 from minigrad.device import device_of, to_device, zeros
-from minigrad.engine.function import wrap
+from minigrad.engine.tensor_base import wrap
 from minigrad.functions.pool import as_batch, beside, refuse_integers
 from minigrad.kernels.geometry import Window
 from minigrad.ops.cells import Cells, SumCells

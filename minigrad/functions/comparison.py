@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal, overload
 import numpy as np
 
 from minigrad.device import to_host
-from minigrad.engine.function import why_not_broadcast, wrap
+from minigrad.engine.mistakes import why_not_broadcast
+from minigrad.engine.tensor_base import wrap
 from minigrad.ops.promotion import as_tensor_operand, promote, raw
 from minigrad.typing import Number
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad import kernels
 from minigrad.device import device_of, to_device
-from minigrad.engine.function import wrap
+from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arithmetic import div
 from minigrad.functions.windows import pool_window
 from minigrad.kernels.geometry import Window

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minigrad.device import device_of, to_device
-from minigrad.engine.function import wrap
+from minigrad.engine.tensor_base import wrap
 from minigrad.ops.promotion import as_tensor_operand, cast
 from minigrad.typing import Shape
 

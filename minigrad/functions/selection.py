@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, overload
 
 from minigrad.device import to_host
 from minigrad.dtypes import element_of, element_or_infinity
-from minigrad.engine.function import TensorBase
+from minigrad.engine.tensor_base import TensorBase
 from minigrad.functions.comparison import nonzero
 from minigrad.ops.promotion import as_tensor_operand, cast, number, promote, unchanged
 from minigrad.ops.selection import Clamp, Maximum, Minimum, Where
