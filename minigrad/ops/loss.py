@@ -8,7 +8,8 @@ import numpy as np
 
 from minigrad import kernels
 from minigrad.device import to_host
-from minigrad.engine.function import Function, wrap
+from minigrad.engine.function import Function
+from minigrad.engine.tensor_base import wrap
 from minigrad.kernels import sums
 from minigrad.kernels.labels import known_labels, target_distribution
 from minigrad.ops.activation import log_softmax, sigmoid, softmax

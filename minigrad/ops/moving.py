@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.dtypes import element_of, element_or_infinity
-from minigrad.engine.function import why_not_broadcast, wrap
+from minigrad.engine.mistakes import why_not_broadcast
+from minigrad.engine.tensor_base import wrap
 from minigrad.kernels.geometry import Window
 from minigrad.ops.padding import Pad
 from minigrad.ops.pool import AvgPool2d

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.device import to_host
-from minigrad.engine.function import Function, TensorBase, wrap
+from minigrad.engine.function import Function
+from minigrad.engine.tensor_base import TensorBase, wrap
 from minigrad.kernels import sums
 from minigrad.kernels.precision import rounded, widened
 from minigrad.ops.gathering import TakeAlongDim
