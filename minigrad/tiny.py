@@ -17,8 +17,8 @@ If you know micrograd: its `Value` is a `Tensor` here, its `_prev` is `next_func
 `backward` of a `Function`. Here a value is an array, and an operation is a class, so that forward and backward stand
 side by side.
 
-In every formula L is the loss. ∂L/∂y is an array of y's shape; each element is the change of L per change of that element
-of y. A `backward` gets ∂L/∂y of its output and returns ∂L/∂x of each input; nothing else about the graph matters to it.
+In every formula L is the loss. ∂L/∂y is an array of y's shape; each element is the change of L per change of that
+element of y. A `backward` gets ∂L/∂y of its output and returns ∂L/∂x of each input; it needs nothing else.
 `python -m minigrad.tiny` trains a small network.
 """
 

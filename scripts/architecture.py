@@ -16,15 +16,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs/architecture.md"
-#: Folders whose files the page lists one by one.
-LISTED = ("minigrad/engine", "inception")
+#: Folders whose files the page lists one by one, beside the floors of the contracts.
+LISTED = ("minigrad/engine",)
 
 
-def contract() -> list[list[str]]:
-    """Return the floors from the top down, each as a list of module names."""
+def contracts() -> dict[str, list[list[str]]]:
+    """Return for each contract its floors from the top down, each as a list of module names."""
     with open(ROOT / "pyproject.toml", "rb") as file:
-        (layers,) = tomllib.load(file)["tool"]["importlinter"]["contracts"]
-    return [re.split(r"\s*[|:]\s*", floor) for floor in layers["layers"]]
+        found = tomllib.load(file)["tool"]["importlinter"]["contracts"]
+    levels = {}
+    for contract in found:
+        (container,) = contract.get("containers", [""])
+        prefix = f"{container}." if container else ""
+        floors = [re.split(r"\s*[|:]\s*", floor) for floor in contract["layers"]]
+        levels[contract["name"]] = [[prefix + module for module in floor] for floor in floors]
+    return levels
 
 
 def source(module: str) -> Path:
@@ -41,18 +47,17 @@ def first_sentence(path: Path) -> str:
     return re.split(r"(?<=[^.][.:])\s+(?=[A-Z`]|$)", text)[0].rstrip(".:").replace("|", r"\|")
 
 
-def link(path: Path, above: str = "minigrad/") -> str:
-    """Return a link to a file or package, named without the folder above it, and its purpose, as Markdown."""
+def link(path: Path) -> str:
+    """Return a link to a file or package, and its purpose, as Markdown."""
     name = path.parent if path.name == "__init__.py" else path
     target = name.relative_to(ROOT).as_posix() + ("/" if name.is_dir() else "")
-    return f"[`{target.removeprefix(above)}`](../{target}) {first_sentence(path)}"
+    return f"[`{name.name}{'/' if name.is_dir() else ''}`](../{target}) {first_sentence(path)}"
 
 
-def floors() -> str:
-    """Return the table of floors: one row for each."""
-    levels = contract()
+def table(floors: list[list[str]]) -> str:
+    """Return a table with one row for each floor."""
     rows = ["| floor | modules |", "|---:|---|"]
-    for height, modules in zip(range(len(levels), 0, -1), levels, strict=True):
+    for height, modules in zip(range(len(floors), 0, -1), floors, strict=True):
         rows.append(f"| {height} | {'<br>'.join(link(source(module)) for module in sorted(modules))} |")
     return "\n".join(rows)
 
@@ -60,12 +65,15 @@ def floors() -> str:
 def files(folder: str) -> str:
     """Return a list of the modules in a folder."""
     modules = sorted(path for path in (ROOT / folder).glob("*.py") if path.name != "__init__.py")
-    return "\n".join(f"- {link(path, folder + '/')}" for path in modules)
+    return "\n".join(f"- {link(path)}" for path in modules)
 
 
 def sections() -> dict[str, str]:
     """Return the generated parts of the page, by the name in their markers."""
-    return {"floors": floors(), **{folder: files(folder) for folder in LISTED}}
+    return {
+        **{name: table(floors) for name, floors in contracts().items()},
+        **{folder: files(folder) for folder in LISTED},
+    }
 
 
 def updated(page: str) -> str:

@@ -35,8 +35,6 @@ FOREIGN: set[str] = set()
 PENDING = {
     "minigrad/ops/arithmetic.py",
     "arithmetic.py",
-    "inception/step.py",
-    "step.py",
     "minigrad/engine/function.py: autograd.py",
     "minigrad/kernels/compiled/loops.py: fast.py",
 }
