@@ -242,8 +242,12 @@ def _concatenate(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
 TRANSLATIONS: dict[str, Callable[[_Graph, Any, Sequence[Any]], str]] = {
     "Add": _simple("Add"),
     "Sub": _simple("Sub"),
+    "SubConstant": _simple("Sub"),
     "Mul": _simple("Mul"),
+    "MulConstant": _simple("Mul"),
     "Div": _simple("Div"),
+    "DivConstant": _simple("Div"),
+    "ConstantDiv": _simple("Div"),
     "Neg": _simple("Neg"),
     "Exp": _simple("Exp"),
     "MatMul": _simple("MatMul"),

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigrad import kernels
-from minigrad.engine.function import Function, only_made
-from minigrad.engine.grad_mode import is_grad_enabled, no_grad
+from minigrad.engine.function import Function
 from minigrad.engine.inplace import refuse_overlapping_write
 from minigrad.kernels import sums
 from minigrad.kernels.precision import rounded, widened
-from minigrad.ops.promotion import (
-    apply_rounded_once,
-    as_tensor_operand,
-    cast,
-    normalize_dim,
-    numpy_names,
-    raised,
-    rounded_once,
-    to_floating,
-)
-from minigrad.ops.selection import logical_or, where
+from minigrad.ops.promotion import rounded_once
 from minigrad.typing import Array
 
 if TYPE_CHECKING:
@@ -153,90 +141,6 @@ class LogSoftmax(Function):
         return grad - y.exp() * grad.sum(dim, keepdim=True)
 
 
-def relu(input: Any, inplace: bool = False) -> Any:
-    """max(x, 0) of every element.
-
-    Raises:
-        RuntimeError: for a bool tensor.
-    """
-    if as_tensor_operand("relu", input).array.dtype.kind == "b":
-        raise RuntimeError("Boolean inputs not supported for relu")
-    if inplace and is_grad_enabled() and getattr(input.grad_fn, "takes_relu", False) and only_made(input):
-        with no_grad():  # a peephole: the operation before can do this one's backward in the same pass over memory
-            ReluInPlace.apply(input)
-        input.grad_fn.take_relu(input)
-        return input
-    return (ReluInPlace if inplace else Relu).apply(input)
-
-
-def sigmoid(input: Any) -> Any:
-    """1 / (1 + e⁻ˣ) of every element."""
-    return Sigmoid.apply(to_floating(as_tensor_operand("sigmoid", input)))
-
-
-def tanh(input: Any) -> Any:
-    """Hyperbolic tangent of every element."""
-    return Tanh.apply(to_floating(as_tensor_operand("tanh", input)))
-
-
-@numpy_names
-def softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
-    """e^x over dimension ``dim``, scaled so that it sums to 1.
-
-    Raises:
-        IndexError: if ``dim`` is out of range.
-        NotImplementedError: for an integer tensor without ``dtype``.
-    """
-    return _over_dim("softmax", Softmax, input, dim, dtype)
-
-
-@numpy_names
-def log_softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
-    """ln softmax(x), computed without leaving the logarithm.
-
-    Raises:
-        IndexError: if ``dim`` is out of range.
-        NotImplementedError: for an integer tensor without ``dtype``.
-    """
-    return _over_dim("log_softmax", LogSoftmax, input, dim, dtype)
-
-
-def _over_dim(name: str, function: type[Function], input: Any, dim: int | None, dtype: Any) -> Any:
-    x = raised(as_tensor_operand(name, input))
-    if dtype is not None:
-        x = cast(x, np.dtype(dtype))
-    if x.array.dtype.kind != "f":
-        raise NotImplementedError(f"{name} is not implemented for {x.array.dtype}; pass dtype=minigrad.float32")
-    if dim is None:
-        dim = 0 if x.array.ndim in (0, 1, 3) else 1
-        warnings.warn(f"{name}: implicit dimension choice is deprecated; pass dim={dim}", stacklevel=3)
-    dim = normalize_dim(dim, x.array.ndim)
-    if x.array.ndim == 0:
-        return function.apply(x.reshape(1), 0).reshape(())
-    return x.clone() if x.array.size == 0 else function.apply(x, dim)
-
-
-# --- Composed of the above ---
-
-
-def _floating(name: str, input: Any) -> Any:
-    if as_tensor_operand(name, input).array.dtype.kind != "f":
-        raise NotImplementedError(f"{name} is not implemented for {input.array.dtype}; use x.float()")
-    return input
-
-
-def relu6(input: Any, inplace: bool = False) -> Any:
-    """min(max(x, 0), 6); the gradient at both kinks is 0."""
-    outside = logical_or(input <= 0, input >= 6)  # NaN is not: its gradient passes, as in relu
-    return _in_place_if(inplace, input, where(outside, input.detach().clamp(0, 6), input))
-
-
-def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
-    """x above 0, negative_slope · x below."""
-    x = _floating("leaky_relu", input)
-    return _in_place_if(inplace, input, where(x > 0, x, x * negative_slope))
-
-
 class Elu(Function):
     """y = x above 0, α · (eˣ − 1) below        ∂L/∂x = ∂L/∂y above 0, ∂L/∂y · α·eˣ below and at 0"""
 
@@ -247,13 +151,8 @@ class Elu(Function):
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved_tensors
-        slope = self.alpha * where(x >= 0, 0.0, x).exp()
-        return where(x > 0, grad, grad * slope), None
-
-
-def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
-    """x above 0, α · (eˣ − 1) below (Clevert et al. 2015)."""
-    return _apply(Elu, _floating("elu", input), inplace, alpha)
+        slope = self.alpha * x.masked_fill(x >= 0, 0.0).exp()
+        return grad.where(x > 0, grad * slope), None
 
 
 class Silu(Function):
@@ -266,7 +165,7 @@ class Silu(Function):
 
     def backward(self, grad: Tensor) -> Tensor:
         x, _ = self.saved_tensors
-        return grad * self.slope(x, sigmoid(x))
+        return grad * self.slope(x, x.sigmoid())
 
     def fused_backward(self, grad: Array) -> tuple[Array]:
         return (grad * self.slope(*self.saved_arrays),)
@@ -275,11 +174,6 @@ class Silu(Function):
     def slope(x: Any, s: Any) -> Any:
         """Return ∂y/∂x, of arrays or of tensors."""
         return s * (1 + x * (1 - s))
-
-
-def silu(input: Any, inplace: bool = False) -> Any:
-    """x · sigmoid(x) (Elfwing et al. 2017)."""
-    return _apply(Silu, _floating("silu", input), inplace)
 
 
 class Hardswish(Function):
@@ -291,12 +185,7 @@ class Hardswish(Function):
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved_tensors
-        return where(x <= -3, 0.0, where(x >= 3, grad, grad * (x / 3 + 0.5)))
-
-
-def hardswish(input: Any, inplace: bool = False) -> Any:
-    """x · min(max(x + 3, 0), 6) / 6 (Howard et al. 2019)."""
-    return _apply(Hardswish, _floating("hardswish", input), inplace)
+        return grad.where(x >= 3, grad * (x / 3 + 0.5)).masked_fill(x <= -3, 0.0)
 
 
 class Softplus(Function):
@@ -311,23 +200,7 @@ class Softplus(Function):
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved_tensors
         z = x * self.beta
-        return where(z > self.threshold, grad, grad * sigmoid(z)), None, None
-
-
-def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
-    """ln(1 + e^(β·x)) / β; x itself where β·x is above the threshold."""
-    return _apply(Softplus, _floating("softplus", input), False, beta, threshold)
-
-
-def gelu(input: Any, approximate: str = "none") -> Any:
-    """x · Φ(x), with Φ the normal distribution function (Hendrycks & Gimpel 2016), or its tanh approximation.
-
-    Raises:
-        RuntimeError: for another ``approximate`` than ``"none"`` and ``"tanh"``.
-    """
-    if approximate not in ("none", "tanh"):
-        raise RuntimeError("approximate argument must be either none or tanh.")
-    return _apply(Gelu if approximate == "none" else GeluByTanh, _floating("gelu", input), False)
+        return grad.where(z > self.threshold, grad * z.sigmoid()), None, None
 
 
 class Gelu(Function):
@@ -362,7 +235,7 @@ class GeluByTanh(Function):
 
     def backward(self, grad: Tensor) -> Tensor:
         x, _ = self.saved_tensors
-        return grad * self.slope(x, tanh(self.scale * (x + self.cubic * x * x * x)))
+        return grad * self.slope(x, (self.scale * (x + self.cubic * x * x * x)).tanh())
 
     def fused_backward(self, grad: Array) -> tuple[Array]:
         return (grad * self.slope(*self.saved_arrays),)
@@ -418,22 +291,3 @@ def _quotient(coefficients: Any, x: Any) -> Any:
     for c in coefficients[1]:
         below = below * x + c
     return above / below
-
-
-def _kept(input: Any) -> Any:
-    """A copy for formulas whose derivative needs the input, since what is written over it is not that any more."""
-    return input.clone() if is_grad_enabled() and input.requires_grad else input
-
-
-def _apply(function: type[Function], input: Any, inplace: bool, *options: Any) -> Any:
-    if not inplace:
-        return apply_rounded_once(function, input, *options)
-    return input.copy_(apply_rounded_once(function, _kept(input), *options))
-
-
-def _in_place_if(inplace: bool, input: Any, result: Any) -> Any:
-    if not inplace:
-        return result
-    if input.dtype.kind != result.dtype.kind:
-        raise NotImplementedError(f"the result, {result.dtype}, can't be written in place into {input.dtype}")
-    return input.copy_(result)

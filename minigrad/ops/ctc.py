@@ -22,7 +22,7 @@ import numpy as np
 
 from minigrad.device import to_host
 from minigrad.engine.function import Function, TensorBase, wrap
-from minigrad.ops.loss import reduced
+from minigrad.functions.loss import reduced
 from minigrad.ops.promotion import as_tensor_operand
 from minigrad.ops.selection import where
 

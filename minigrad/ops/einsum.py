@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.engine.function import wrap
-from minigrad.ops.linalg import matmul
+from minigrad.functions.linalg import matmul
 from minigrad.ops.promotion import as_tensor_operand, promote
 
 Label = str | int  # a letter, or for the dimensions of an ellipsis a number counted from the right

@@ -9,9 +9,9 @@ import numpy as np
 from minigrad.device import to_host
 from minigrad.engine.function import Function, wrap
 from minigrad.engine.grad_mode import no_grad
+from minigrad.functions.reduce import norm
 from minigrad.ops.indexing import getitem
 from minigrad.ops.promotion import as_tensor_operand
-from minigrad.ops.reduce import norm
 from minigrad.ops.selection import where
 
 

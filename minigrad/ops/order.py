@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from minigrad.engine.function import wrap
+from minigrad.functions.reduce import ValuesAndIndices
 from minigrad.ops.indexing import TakeAlongDim
 from minigrad.ops.promotion import as_tensor_operand, normalize_dim, numpy_names
-from minigrad.ops.reduce import ValuesAndIndices
 
 
 @numpy_names

@@ -16,7 +16,6 @@ from minigrad.device import device_of, to_device, zeros
 from minigrad.engine.function import Function, wrap
 from minigrad.kernels.geometry import Window
 from minigrad.ops.conv import pair
-from minigrad.ops.elementwise import div
 from minigrad.ops.promotion import as_tensor_operand, cast
 
 
@@ -189,7 +188,7 @@ def avg_pool2d(
         y = AvgPool2d.apply(x, window, 1.0 / counts if isinstance(counts, int) else _beside(x.array, 1.0 / counts))
     else:
         sums = AvgPool2d.apply(x, window, 1)
-        y = div(sums, counts if isinstance(counts, int) else wrap(_beside(x.array, counts)), rounding_mode="trunc")
+        y = sums.div(counts if isinstance(counts, int) else wrap(_beside(x.array, counts)), rounding_mode="trunc")
     return y if batched else y.squeeze(0)
 
 

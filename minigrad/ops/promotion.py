@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from minigrad.autocast import half_type
 from minigrad.device import compute_beside, in_use
 from minigrad.engine.function import Function, TensorBase
 from minigrad.kernels.precision import FLOAT16, FLOAT32, rounded
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Cast(Function):
@@ -46,15 +49,15 @@ def raised(x: Any) -> Any:
     return x
 
 
-def rounded_once(formula: Callable[..., Any]) -> Callable[..., Any]:
-    """Makes a formula of several steps compute with float16 tensors in float32, and round its result once.
+def rounded_once(formula: Callable[P, R]) -> Callable[P, R]:
+    """Make a formula of several steps compute with float16 tensors in float32, and round its result once.
 
     Each step alone would lose digits, or overflow: eˣ of a float16 does above 11. Beside tensors of other floating
     dtypes, promotion does the same.
     """
 
     @wraps(formula)
-    def compute(*operands: Any, **options: Any) -> Any:
+    def compute(*operands: P.args, **options: P.kwargs) -> R:
         given = [x.array.dtype for x in (*operands, *options.values()) if isinstance(x, TensorBase)]
         if FLOAT16 not in given or any(dtype.kind == "f" and dtype != FLOAT16 for dtype in given):
             return formula(*operands, **options)
@@ -147,15 +150,15 @@ def to_floating(x: Any) -> Any:
     return x if x.array.dtype.kind == "f" else cast(x, dtypes.get_default_dtype())
 
 
-def numpy_names(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Lets a function take NumPy's ``axis`` and ``keepdims`` for ``dim`` and ``keepdim``, as torch's do.
+def numpy_names(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function take NumPy's ``axis`` and ``keepdims`` for ``dim`` and ``keepdim``, as torch's do.
 
     Raises:
         TypeError: if both names of one argument are given.
     """
 
     @wraps(function)
-    def call(*arguments: Any, **options: Any) -> Any:
+    def call(*arguments: P.args, **options: P.kwargs) -> R:
         for theirs, ours in (("axis", "dim"), ("keepdims", "keepdim")):
             if theirs in options:
                 if ours in options:

@@ -10,7 +10,7 @@ import numpy as np
 from minigrad import dtypes, kernels
 from minigrad.device import to_host
 from minigrad.engine.function import Function, TensorBase, wrap
-from minigrad.ops.elementwise import Contiguous
+from minigrad.ops.copying import Contiguous
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, normalize_dims, numpy_names
 from minigrad.ops.selection import where
 
