@@ -8,7 +8,7 @@ from copy import deepcopy
 from functools import reduce
 from numbers import Number
 from types import EllipsisType
-from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeGuard, overload
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, overload
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -26,6 +26,7 @@ from minigrad.random import Generator, default_generator
 from minigrad.typing import Array
 
 P = ParamSpec("P")
+Other = TypeVar("Other")
 #: What may stand beside a tensor in an operator.
 Operand: TypeAlias = "Tensor | int | float"
 #: What a tensor can be made of. Lists may hold lists.
@@ -53,10 +54,10 @@ def _require_grad(values: tuple[object, ...]) -> bool:
     return True in [isinstance(value, TensorBase) and value._requires_grad for value in values]
 
 
-def _operator(function: Callable[[Tensor, Operand], Tensor]) -> Callable[[Tensor, Operand], Tensor]:
+def _operator(function: Callable[[Tensor, Other], Tensor]) -> Callable[[Tensor, Other], Tensor]:
     """Return the method of ``self + other``. Where other is neither a Tensor nor a number, its own method is tried."""
 
-    def method(self: Tensor, other: Operand) -> Tensor:
+    def method(self: Tensor, other: Other) -> Tensor:
         try:
             return function(self, other)
         except TypeError:
@@ -68,10 +69,10 @@ def _operator(function: Callable[[Tensor, Operand], Tensor]) -> Callable[[Tensor
     return method
 
 
-def _reflected(function: Callable[[Operand, Tensor], Tensor]) -> Callable[[Tensor, Operand], Tensor]:
+def _reflected(function: Callable[[Other, Tensor], Tensor]) -> Callable[[Tensor, Other], Tensor]:
     """Return the method of ``other + self``, where ``other`` is no Tensor."""
 
-    def method(self: Tensor, other: Operand) -> Tensor:
+    def method(self: Tensor, other: Other) -> Tensor:
         try:
             return function(other, self)
         except TypeError:
@@ -749,6 +750,9 @@ def as_device(value: DeviceLike) -> device:
     return value if isinstance(value, device) else device(value)
 
 
+_Device = device  # the class, where an argument has its name
+
+
 def target_of_to(
     args: tuple[DTypeLike | DeviceLike | Tensor | None, ...], dtype: DTypeLike | None, device: DeviceLike | None
 ) -> tuple[DTypeLike | None, DeviceLike | None, list[bool]]:
@@ -759,23 +763,19 @@ def target_of_to(
             flags.append(argument)
         elif isinstance(argument, Tensor):
             dtype, device = argument.dtype, argument.device
-        elif _names_device(argument):
+        elif isinstance(argument, _Device) or (isinstance(argument, str) and not _is_dtype(argument)):
             device = argument
         elif argument is not None:
             dtype = argument
     return dtype, device, flags
 
 
-def _names_device(value: object) -> TypeGuard[DeviceLike]:
-    if isinstance(value, device):
-        return True
-    if not isinstance(value, str):
-        return False
+def _is_dtype(name: str) -> bool:
     try:
-        np.dtype(value)
+        np.dtype(name)
     except TypeError:
-        return True
-    return False
+        return False
+    return True
 
 
 def as_array(data: Data, dtype: DTypeLike | None = None) -> Array:

@@ -109,7 +109,7 @@ def nll_loss(
     return NegativeLogLikelihood.apply(x, t, weight, ignore_index, reduction)
 
 
-def _check_classes(x: Tensor, t: Tensor, weight: Tensor) -> None:
+def _check_classes(x: Tensor, t: Tensor, weight: Tensor | None) -> None:
     if x.array.ndim == 0:
         raise ValueError("Expected input with at least 1 dimension, got a 0-d tensor")
     expected = x.array.shape[:1] + x.array.shape[2:] if x.array.ndim > 1 else ()

@@ -195,7 +195,7 @@ def instance_norm(
     y = batch_norm(widened(x).reshape(1, n * channels, *spatial), mean, var, None, None, True, momentum, eps)
     with no_grad():
         for running, moved in ((running_mean, mean), (running_var, var)):
-            if moved is not None:
+            if running is not None and moved is not None:
                 running.copy_(moved.reshape(n, channels).mean(0))
     return cast(_scaled_by_channel(y.reshape(*x.array.shape), weight, bias), x.dtype)
 

@@ -80,7 +80,7 @@ class PowConstant(Function):
         return grad * (self.c * x ** (self.c - 1)), None
 
 
-def _with_constant(operation: Callable[[Array, Number], Array], x: Array, c: Number) -> Array:
+def _with_constant(operation: Callable[[Array, Number | np.floating], Array], x: Array, c: Number) -> Array:
     """Return ``operation(x, c)``. Beside float16, c need not be in its range: 1e5 / x · 1e5 would overflow."""
     if x.dtype == FLOAT16:
         return rounded(operation(widened(x), FLOAT32.type(c)), FLOAT16)
