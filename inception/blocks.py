@@ -20,10 +20,10 @@ class BasicConv2d(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, **kwargs: Any) -> None:
         super().__init__()
         self.conv = nn.Conv2d(in_channels, out_channels, bias=False, **kwargs)
-        self.bn = nn.BatchNorm2d(out_channels, eps=0.001)
+        self.bn = nn.BatchNormReLU2d(out_channels, eps=0.001)  # batch norm and ReLU in one pass over memory
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bn(self.conv(x), relu=True)
+        return self.bn(self.conv(x))
 
 
 class InceptionA(nn.Module):

@@ -29,13 +29,17 @@ from minigrad.engine.grad_mode import no_grad as no_grad
 from minigrad.engine.grad_mode import set_grad_enabled as set_grad_enabled
 from minigrad.functions.activation import *
 from minigrad.functions.arithmetic import *
+from minigrad.functions.arrangement import *
 from minigrad.functions.bitwise import *
+from minigrad.functions.comparison import *
 from minigrad.functions.contraction import *
 from minigrad.functions.conv import *
 from minigrad.functions.copying import *
+from minigrad.functions.gathering import *
 from minigrad.functions.indexing import *
 from minigrad.functions.linalg import *
 from minigrad.functions.order import *
+from minigrad.functions.pieces import *
 from minigrad.functions.reduce import *
 from minigrad.functions.selection import *
 from minigrad.functions.shape import *
@@ -53,14 +57,18 @@ __all__ = (
     creation.__all__
     + dtypes.__all__
     + functions.activation.__all__
+    + functions.arrangement.__all__
     + functions.arithmetic.__all__
     + functions.bitwise.__all__
+    + functions.comparison.__all__
     + functions.contraction.__all__
     + functions.conv.__all__
     + functions.copying.__all__
+    + functions.gathering.__all__
     + functions.indexing.__all__
     + functions.linalg.__all__
     + functions.order.__all__
+    + functions.pieces.__all__
     + functions.reduce.__all__
     + functions.selection.__all__
     + functions.shape.__all__

@@ -151,6 +151,19 @@ def _simple(operation: str) -> Callable[..., str]:
     return translate
 
 
+def _with_constant(operation: str) -> Callable[..., str]:
+    """Return the translation of an operation with a plain number, which is its second operand."""
+
+    def translate(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+        return graph.emit(operation, [graph.name(arrays[0]), graph.name(node.c, arrays[0])])
+
+    return translate
+
+
+def _constant_div(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+    return graph.emit("Div", [graph.name(node.c, arrays[0]), graph.name(arrays[0])])
+
+
 def _along(operation: str) -> Callable[..., str]:
     def translate(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
         return graph.emit(operation, [graph.name(arrays[0])], axis=node.dim)
@@ -175,8 +188,11 @@ def _scale_channels(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
     offset = offset - centre * factor
     shape = (-1, *(1,) * (x.ndim - 2))
     product = graph.emit("Mul", [graph.name(x), graph.name(np.reshape(factor, shape), x)])
-    y = graph.emit("Add", [product, graph.name(np.reshape(offset, shape), x)])
-    return graph.emit("Relu", [y]) if node.relu else y
+    return graph.emit("Add", [product, graph.name(np.reshape(offset, shape), x)])
+
+
+def _scale_channels_relu(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+    return graph.emit("Relu", [_scale_channels(graph, node, arrays)])
 
 
 def _max_pool(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
@@ -217,7 +233,7 @@ def _gelu_tanh(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
 
 
 def _reshape(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
-    x, shape = arrays
+    x, shape = arrays[0], node.shape
     keeps_batch = len(shape) > 0 and x.ndim > 0 and shape[0] == x.shape[0] == graph.batch
     target = [0 if keeps_batch else shape[0], *shape[1:]]  # 0: as many as there are
     return graph.emit("Reshape", [graph.name(x), graph.name(np.array(target, np.int64))])
@@ -232,7 +248,7 @@ def _linear(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
 
 
 def _permute(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
-    return graph.emit("Transpose", [graph.name(arrays[0])], perm=list(arrays[1]))
+    return graph.emit("Transpose", [graph.name(arrays[0])], perm=list(node.dims))
 
 
 def _concatenate(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
@@ -242,12 +258,12 @@ def _concatenate(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
 TRANSLATIONS: dict[str, Callable[[_Graph, Any, Sequence[Any]], str]] = {
     "Add": _simple("Add"),
     "Sub": _simple("Sub"),
-    "SubConstant": _simple("Sub"),
+    "SubConstant": _with_constant("Sub"),
     "Mul": _simple("Mul"),
-    "MulConstant": _simple("Mul"),
+    "MulConstant": _with_constant("Mul"),
     "Div": _simple("Div"),
-    "DivConstant": _simple("Div"),
-    "ConstantDiv": _simple("Div"),
+    "DivConstant": _with_constant("Div"),
+    "ConstantDiv": _constant_div,
     "Neg": _simple("Neg"),
     "Exp": _simple("Exp"),
     "MatMul": _simple("MatMul"),
@@ -259,6 +275,7 @@ TRANSLATIONS: dict[str, Callable[[_Graph, Any, Sequence[Any]], str]] = {
     "LogSoftmax": _along("LogSoftmax"),
     "Conv2d": _conv,
     "ScaleChannels": _scale_channels,
+    "ScaleChannelsRelu": _scale_channels_relu,
     "MaxPool2d": _max_pool,
     "AvgPool2d": _avg_pool,
     "Sum": _sum,

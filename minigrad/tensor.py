@@ -22,6 +22,7 @@ from minigrad.engine.grad_mode import is_grad_enabled
 from minigrad.engine.inplace import history_changed, is_view
 from minigrad.kernels.precision import rounded
 from minigrad.ops import promotion
+from minigrad.ops.identity import ToDevice
 from minigrad.random import Generator, default_generator
 from minigrad.typing import Array
 
@@ -323,7 +324,7 @@ class Tensor(TensorBase):
         copy = copy or flags[1:2] == [True]  # positional flags are non_blocking, copy
         result = self
         if device is not None and not is_on(self.array, as_device(device)):
-            result = ToDevice.apply(result, as_device(device), non_blocking or flags[:1] == [True])
+            result = ToDevice.apply(result, target=as_device(device), non_blocking=non_blocking or flags[:1] == [True])
         if dtype is not None:
             result = F.copying.to_dtype(result, dtypes.as_dtype(dtype))
         return result.clone() if copy and result is self else result
@@ -625,7 +626,7 @@ class Tensor(TensorBase):
     chunk = F.chunk
     unbind = F.unbind
     narrow = F.narrow
-    repeat = F.shape.repeat
+    repeat = F.arrangement.repeat
     flip = F.flip
     roll = F.roll
     tril = F.tril
@@ -734,17 +735,6 @@ def _unpickled(cls: type[Tensor], values: np.ndarray, where: str, requires_grad:
     return tensor
 
 
-class ToDevice(autograd.Function):
-    """y = x on another device        ∂L/∂x = ∂L/∂y on x's device"""
-
-    def forward(self, x: Array, where: device, non_blocking: bool = False) -> Array:
-        self.origin = device_of(x)
-        return to_device(x, where, non_blocking)
-
-    def backward(self, grad: Tensor) -> tuple[Tensor, None, None]:
-        return ToDevice.apply(grad, self.origin, False), None, None
-
-
 def as_device(value: DeviceLike) -> device:
     """Return the device that ``value`` is or names."""
     return value if isinstance(value, device) else device(value)
@@ -801,7 +791,7 @@ def as_array(data: Data, dtype: DTypeLike | None = None) -> Array:
 
 
 def _dtypes_in(data: Data) -> set[dtypes.DType]:
-    """Return the dtypes of the arrays, NumPy numbers and tensors in nested lists; with them, those of Python's numbers."""
+    """Return the dtypes in nested lists: of arrays, NumPy numbers and tensors, and if there are such, of numbers."""
     found: set[dtypes.DType] = set()
     python: set[type] = set()
     level: list[Any] = [data]  # of lists in lists, whatever they hold

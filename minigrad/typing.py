@@ -10,8 +10,8 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-#: A NumPy array, or an array of another library that NumPy's functions accept, such as CuPy's. The elements may have any
-#: of minigrad's dtypes.
+#: A NumPy array, or an array of another library that NumPy's functions accept, such as CuPy's. The elements may have
+#: any of minigrad's dtypes.
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 DType: TypeAlias = np.dtype[Any]
 Number: TypeAlias = int | float

@@ -19,6 +19,7 @@ from parity_tests.records import RECORDS
 # For every operation with a ``fused_backward``, the records whose graphs contain it.
 RECORDS_OF = {
     "BatchNorm": ["batch_norm.training"],
+    "BatchNormRelu": ["batch_norm_relu.training"],
     "Conv2d": ["conv2d"],
     "Gelu": ["gelu"],
     "GeluByTanh": ["gelu.tanh"],

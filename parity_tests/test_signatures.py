@@ -12,7 +12,9 @@ import minigrad
 from minigrad import nn, optim
 from minigrad.nn import functional as F
 
-LAYERS = [name for name, item in vars(nn).items() if inspect.isclass(item) and name not in ("Parameter",)]
+LAYERS = [
+    name for name, item in vars(nn).items() if inspect.isclass(item) and name not in ("Parameter", "BatchNormReLU2d")
+]
 FUNCTIONS = [name for name in F.__all__ if hasattr(torch.nn.functional, name)]
 OPTIMIZERS = [name for name, item in vars(optim).items() if inspect.isclass(item) and name != "Lion"]
 SCHEDULES = [

@@ -236,3 +236,22 @@ def test_integers_for_floats_and_mixed_devices_are_refused() -> None:
         nn.Conv2d(3, 4, 3)(minigrad.zeros(1, 3, 8, 8, dtype=minigrad.int64))
     with pytest.raises(RuntimeError, match="not available"):
         minigrad.zeros(2).to("gpu")
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_norm_with_relu_is_the_relu_of_batch_norm(training: bool) -> None:
+    fused, plain = nn.BatchNormReLU2d(3, momentum=0.3), nn.BatchNorm2d(3, momentum=0.3)
+    plain.load_state_dict(fused.state_dict())
+    outputs, inputs, seen = [], [], []
+    fused.register_forward_hook(lambda module, args, output: seen.append(output))
+    for module in (fused.train(training), plain.train(training)):
+        inputs.append(x := minigrad.randn(4, 3, 5, 2, generator=minigrad.Generator().manual_seed(0)).requires_grad_())
+        outputs.append(y := module(x) if module is fused else module(x).relu())
+        (y * y).sum().backward()
+    np.testing.assert_array_equal(outputs[0].detach(), outputs[1].detach())
+    assert seen[0] is outputs[0], "a hook sees the result of the ReLU"
+    np.testing.assert_allclose(inputs[0].grad.numpy(), inputs[1].grad.numpy(), rtol=1e-4, atol=1e-5)
+    for ours, theirs in zip(fused.parameters(), plain.parameters(), strict=True):
+        np.testing.assert_allclose(ours.grad.numpy(), theirs.grad.numpy(), rtol=1e-4, atol=1e-5)
+    for ours, theirs in zip(fused.buffers(), plain.buffers(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)

@@ -51,7 +51,7 @@ def environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "MINIGRAD_"))}
     return {
         **kept,
-        "MINIGRAD_KERNELS": "numpy",
+        "MINIGRAD_KERNELS": "blocked",
     }  # others would be compiled anew, and are tested elsewhere
 
 

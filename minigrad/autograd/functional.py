@@ -23,7 +23,7 @@ from minigrad.device import zeros
 from minigrad.engine.backward import grad
 from minigrad.engine.function import TensorBase, wrap
 from minigrad.engine.grad_mode import enable_grad
-from minigrad.functions.shape import stack
+from minigrad.functions.pieces import stack
 
 
 def vjp(

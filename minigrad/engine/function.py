@@ -9,7 +9,6 @@ and dropping the output frees the graph at once.
 
 from __future__ import annotations
 
-import sys
 import time
 import traceback
 import weakref
@@ -199,7 +198,6 @@ class Function:
     broadcasts = False  #: inputs may be broadcast; the engine sums their gradients back to shape
     makes_view = False  #: the output may share the first input's memory
     in_place = False  #: ``forward`` writes into its first input and returns it
-    takes_relu = False  #: ``backward`` can do the work of a ReLU that follows; see ``take_relu``
 
     fused_backward: Callable[..., tuple[Array | None, ...]] | None = None
 
@@ -366,14 +364,6 @@ class Function:
                 tensor._requires_grad = True
         return tensor
 
-    def take_relu(self, y: Any) -> None:
-        """Notes that output 0 has become its own ReLU, in place: ``backward`` gets the gradient of that.
-
-        It finds y at the end of ``saved_tensors``.
-        """
-        assert self._saved is not None
-        self._saved = [*self._saved, _Saved(y.array, "output", 0, y._storage_version, y._version)]
-
     def release(self) -> None:
         """Frees the saved arrays; a later backward through this node then says so."""
         if self._saved:
@@ -388,25 +378,6 @@ def _leave_node(tensor: TensorBase, new: Function) -> None:
         index = tensor._output_index
         new.retained = {0: old.retained[index]}
         old.retained = {i: kept for i, kept in old.retained.items() if i != index}
-
-
-def only_made(tensor: TensorBase) -> bool:
-    """Whether no recorded operation has used ``tensor`` yet, nor a hook, so that its node is its own.
-
-    Whoever used it holds an edge to its node. CPython's reference counts tell.
-    """
-    node = tensor.grad_fn
-    return sys.getrefcount(node) <= _REFERENCES_IF_UNUSED and not tensor._hooks and not tensor.retains_grad
-
-
-def _count_references_if_unused() -> int:
-    tensor = TensorBase()
-    tensor.grad_fn = Function()
-    node = tensor.grad_fn
-    return sys.getrefcount(node)
-
-
-_REFERENCES_IF_UNUSED = _count_references_if_unused()
 
 
 def why_not_broadcast(name: str, arrays: Sequence[Any]) -> str:

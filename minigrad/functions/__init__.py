@@ -17,13 +17,17 @@ are in ``torch.nn.functional`` in ``minigrad/nn/functional.py``, and some are na
 
 from minigrad.functions import (
     activation,
+    adaptive_pool,
     affine,
     arithmetic,
+    arrangement,
     bitwise,
+    comparison,
     contraction,
     conv,
     copying,
     ctc,
+    gathering,
     indexing,
     linalg,
     lookup,
@@ -32,6 +36,7 @@ from minigrad.functions import (
     order,
     padding,
     patches,
+    pieces,
     pool,
     rectifiers,
     reduce,
@@ -41,13 +46,17 @@ from minigrad.functions import (
     unary,
 )
 from minigrad.functions.activation import *
+from minigrad.functions.adaptive_pool import *
 from minigrad.functions.affine import *
 from minigrad.functions.arithmetic import *
+from minigrad.functions.arrangement import *
 from minigrad.functions.bitwise import *
+from minigrad.functions.comparison import *
 from minigrad.functions.contraction import *
 from minigrad.functions.conv import *
 from minigrad.functions.copying import *
 from minigrad.functions.ctc import *
+from minigrad.functions.gathering import *
 from minigrad.functions.indexing import *
 from minigrad.functions.linalg import *
 from minigrad.functions.lookup import *
@@ -56,6 +65,7 @@ from minigrad.functions.normalization import *
 from minigrad.functions.order import *
 from minigrad.functions.padding import *
 from minigrad.functions.patches import *
+from minigrad.functions.pieces import *
 from minigrad.functions.pool import *
 from minigrad.functions.rectifiers import *
 from minigrad.functions.reduce import *
@@ -66,21 +76,26 @@ from minigrad.functions.unary import *
 
 __all__ = (
     activation.__all__
+    + adaptive_pool.__all__
+    + affine.__all__
     + arithmetic.__all__
+    + arrangement.__all__
     + bitwise.__all__
+    + comparison.__all__
     + contraction.__all__
     + conv.__all__
     + copying.__all__
     + ctc.__all__
+    + gathering.__all__
     + indexing.__all__
     + linalg.__all__
-    + affine.__all__
     + lookup.__all__
     + loss.__all__
     + normalization.__all__
     + order.__all__
     + padding.__all__
     + patches.__all__
+    + pieces.__all__
     + pool.__all__
     + rectifiers.__all__
     + reduce.__all__

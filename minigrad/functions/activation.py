@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minigrad.engine.function import Function, only_made
-from minigrad.engine.grad_mode import is_grad_enabled, no_grad
+from minigrad.engine.function import Function
 from minigrad.ops.activation import LogSoftmax, Relu, ReluInPlace, Sigmoid, Softmax, Tanh
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, numpy_names, raised, to_floating
 from minigrad.typing import DType
@@ -33,11 +32,6 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """
     if as_tensor_operand("relu", input).array.dtype.kind == "b":
         raise RuntimeError("Boolean inputs not supported for relu")
-    if inplace and is_grad_enabled() and getattr(input.grad_fn, "takes_relu", False) and only_made(input):
-        with no_grad():  # a peephole: the operation before can do this one's backward in the same pass over memory
-            ReluInPlace.apply(input)
-        input.grad_fn.take_relu(input)
-        return input
     return (ReluInPlace if inplace else Relu).apply(input)
 
 
@@ -84,5 +78,5 @@ def _over_dim(name: str, function: type[Function], input: Tensor, dim: int | Non
         warnings.warn(f"{name}: implicit dimension choice is deprecated; pass dim={dim}", stacklevel=3)
     dim = normalize_dim(dim, x.array.ndim)
     if x.array.ndim == 0:
-        return function.apply(x.reshape(1), 0).reshape(())
-    return x.clone() if x.array.size == 0 else function.apply(x, dim)
+        return function.apply(x.reshape(1), dim=0).reshape(())
+    return x.clone() if x.array.size == 0 else function.apply(x, dim=dim)

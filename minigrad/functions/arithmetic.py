@@ -52,7 +52,7 @@ def sub(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1) ->
             "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, "
             "use the `~` or `logical_not()` operator instead."
         )
-    return Sub.apply(x, y) if isinstance(y, TensorBase) else SubConstant.apply(x, y)
+    return Sub.apply(x, y) if isinstance(y, TensorBase) else SubConstant.apply(x, c=y)
 
 
 def _is_bool(x: Tensor | Number) -> bool:
@@ -79,9 +79,9 @@ def mul(input: Tensor | Number, other: Tensor | Number) -> Tensor:
     """Return input · other, broadcast."""
     x, y = promote(input, other)
     if not isinstance(y, TensorBase):
-        return MulConstant.apply(x, y)
+        return MulConstant.apply(x, c=y)
     if not isinstance(x, TensorBase):
-        return MulConstant.apply(y, x)
+        return MulConstant.apply(y, c=x)
     return Mul.apply(x, y)
 
 
@@ -103,9 +103,9 @@ def div(
         return (FloorDiv if rounding_mode == "floor" else TruncDiv).apply(*_divisible(input, other))
     x, y = promote(input, other, unchanged)
     if not isinstance(y, TensorBase):
-        return DivConstant.apply(to_floating(x), y)
+        return DivConstant.apply(to_floating(x), c=y)
     if not isinstance(x, TensorBase):
-        return ConstantDiv.apply(x, to_floating(y))
+        return ConstantDiv.apply(to_floating(y), c=x)
     return Div.apply(to_floating(x), to_floating(y))
 
 
@@ -177,5 +177,5 @@ def pow(input: Tensor | Number, exponent: Tensor | Number) -> Tensor:
     elif y < 0 and isinstance(y, int) and x.array.dtype.kind in "iu":
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     else:
-        z = PowConstant.apply(x, y)
+        z = PowConstant.apply(x, c=y)
     return cast(z, np.dtype(bool)) if _is_bool(input) and _is_bool(exponent) else z  # NumPy makes it int8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minigrad.ops.copying import Clone, Contiguous
+from minigrad.ops.identity import Clone, Contiguous
 from minigrad.ops.promotion import cast
 from minigrad.typing import DType
 

@@ -106,7 +106,7 @@ def nll_loss(
     _check_classes(x, t, weight)
     _check_range(t, _class_count(x), ignore_index)
     _check_reduction(reduction)
-    return NegativeLogLikelihood.apply(x, t, weight, ignore_index, reduction)
+    return NegativeLogLikelihood.apply(x, t, weight, ignore=ignore_index, reduction=reduction)
 
 
 def _check_classes(x: Tensor, t: Tensor, weight: Tensor | None) -> None:
@@ -180,14 +180,14 @@ def cross_entropy(
         raise NotImplementedError(f"cross_entropy is not implemented for {x.array.dtype} scores; use x.float()")
     _check_classes(x, t, weight)
     _check_range(t, _class_count(x), ignore_index)
-    return CrossEntropy.apply(x, t, weight, label_smoothing, ignore_index, reduction)
+    return CrossEntropy.apply(x, t, weight, smoothing=label_smoothing, ignore=ignore_index, reduction=reduction)
 
 
 @rounded_once
 def _soft_cross_entropy(x: Tensor, q: Tensor, weight: Tensor | None, reduction: Reduction, smoothing: float) -> Tensor:
     if smoothing > 0:
         q = q * (1 - smoothing) + smoothing / _class_count(x)
-    return CrossEntropyOfProbabilities.apply(x, cast(q, x.array.dtype), weight, reduction)
+    return CrossEntropyOfProbabilities.apply(x, cast(q, x.array.dtype), weight, reduction=reduction)
 
 
 def l1_loss(

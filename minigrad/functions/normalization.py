@@ -14,7 +14,7 @@ from minigrad.functions.padding import pad
 from minigrad.functions.pool import avg_pool2d
 from minigrad.functions.reduce import Dim, norm
 from minigrad.kernels.precision import wide
-from minigrad.ops.norm import BatchNorm, ScaleChannels, widened
+from minigrad.ops.norm import BatchNorm, BatchNormRelu, ScaleChannels, ScaleChannelsRelu, widened
 from minigrad.ops.promotion import as_tensor_operand, cast, rounded_once
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "batch_norm",
+    "batch_norm_relu",
     "group_norm",
     "instance_norm",
     "layer_norm",
@@ -39,21 +40,53 @@ def batch_norm(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
-    *,
-    relu: bool = False,
 ) -> Tensor:
     """Normalise every channel (dimension 1) of (N, C, …), in training by the batch's own statistics.
 
     In training the running statistics, where given, move towards the batch's:
     running ← (1 − momentum) · running + momentum · batch, with the *unbiased* variance, although the
-    normalisation uses the biased one. Otherwise the running statistics normalise. With ``relu`` (which torch has
-    not) the result is its ReLU, in the same pass over memory.
+    normalisation uses the biased one. Otherwise the running statistics normalise.
 
     Raises:
         ValueError: in training, if there is only one value per channel (its variance says nothing); if eps is not
             positive; if only one of the running statistics is given.
         RuntimeError: if a statistic or parameter does not have C elements, or none are given in evaluation.
     """
+    operations = BatchNorm, ScaleChannels
+    return _batch_norm(operations, input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+def batch_norm_relu(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Return relu(batch_norm(…)), computed in one pass over memory. torch has no such function.
+
+    Raises:
+        ValueError, RuntimeError: as :func:`batch_norm`.
+    """
+    operations = BatchNormRelu, ScaleChannelsRelu
+    return _batch_norm(operations, input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+def _batch_norm(
+    operations: tuple[type[BatchNorm], type[ScaleChannels]],
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> Tensor:
+    by_batch, by_running = operations
     x = as_tensor_operand("batch_norm", input)
     if x.array.ndim < 2 and x.array.size:
         raise RuntimeError(f"batch_norm: expected an input of at least 2 dimensions, got {list(x.array.shape)}")
@@ -73,7 +106,7 @@ def batch_norm(
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
-        return _normalize_by_running(x, running_mean, running_var, weight, bias, eps, relu)
+        return by_running.apply(x, *_centre_factor_and_offset(x, running_mean, running_var, weight, bias, eps))
     if x.array.size == 0:  # no values to take statistics of, and none to normalise
         return _scaled_by_channel(x.clone(), weight, bias)
     if x.array.dtype.kind != "f":
@@ -82,7 +115,7 @@ def batch_norm(
     count = x.array.size // channels
     if count == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(x.array.shape)}")
-    y, mean, var = BatchNorm.apply(x, weight, bias, eps, relu=relu)
+    y, mean, var = by_batch.apply(x, weight, bias, eps)
     if running_mean is not None:
         _move(running_mean, mean, 1 - momentum, momentum)
     if running_var is not None:
@@ -101,15 +134,15 @@ def _move(running: Tensor, batch: Tensor, keep: float, share: float) -> None:
     running._written_in_place()
 
 
-def _normalize_by_running(
-    x: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, relu: bool
-) -> Tensor:
-    """Return (x − mean) / √(var + eps) · weight + bias, as one factor and one offset a channel."""
+def _centre_factor_and_offset(
+    x: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return c, a and b of each channel such that (x − mean) / √(var + eps) · weight + bias = (x − c) · a + b."""
     mean, var = (cast(statistic.detach(), wide(x.dtype)) for statistic in (mean, var))
     scale = 1 / (var + eps).sqrt()
     scale = scale if weight is None else scale * weight
     offset = wrap(np.zeros_like(mean.array)) if bias is None else bias
-    return ScaleChannels.apply(x, mean, scale, cast(offset, scale.dtype), relu=relu)
+    return mean, scale, cast(offset, scale.dtype)
 
 
 def layer_norm(

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 from minigrad.engine.function import Function
 from minigrad.engine.grad_mode import is_grad_enabled
-from minigrad.functions.selection import logical_or, where
+from minigrad.functions.comparison import logical_or
+from minigrad.functions.selection import where
 from minigrad.ops.activation import Elu, Gelu, GeluByTanh, Hardswish, Silu, Softplus
 from minigrad.ops.promotion import apply_rounded_once, as_tensor_operand
-from minigrad.typing import Number
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -45,7 +45,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """Return x above 0, α · (eˣ − 1) below (Clevert et al. 2015)."""
-    return _apply(Elu, _floating("elu", input), inplace, alpha)
+    return _apply(Elu, _floating("elu", input), inplace, alpha=alpha)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -60,7 +60,7 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """Return ln(1 + e^(β·x)) / β; x itself where β·x is above the threshold."""
-    return _apply(Softplus, _floating("softplus", input), False, beta, threshold)
+    return _apply(Softplus, _floating("softplus", input), False, beta=beta, threshold=threshold)
 
 
 def gelu(input: Tensor, approximate: Literal["none", "tanh"] = "none") -> Tensor:
@@ -79,10 +79,10 @@ def _kept(input: Tensor) -> Tensor:
     return input.clone() if is_grad_enabled() and input.requires_grad else input
 
 
-def _apply(function: type[Function], input: Tensor, inplace: bool, *options: Number) -> Tensor:
+def _apply(function: type[Function], input: Tensor, inplace: bool, **options: float) -> Tensor:
     if not inplace:
-        return apply_rounded_once(function, input, *options)
-    return input.copy_(apply_rounded_once(function, _kept(input), *options))
+        return apply_rounded_once(function, input, **options)
+    return input.copy_(apply_rounded_once(function, _kept(input), **options))
 
 
 def _in_place_if(inplace: bool, input: Tensor, result: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import numpy as np
 
 from minigrad.engine.function import wrap
 from minigrad.functions.selection import maximum, minimum
-from minigrad.ops.indexing import TakeAlongDim
+from minigrad.ops.gathering import TakeAlongDim
 from minigrad.ops.promotion import (
     as_tensor_operand,
     cast,
@@ -69,7 +69,7 @@ def sum(input: Tensor, dim: Dim | None = None, keepdim: bool = False, *, dtype: 
     x = raised(as_tensor_operand("sum", input))
     if dtype is not None:
         x = cast(x, np.dtype(dtype))
-    y = Sum.apply(x, normalize_dims(dim, x.array.ndim), keepdim)
+    y = Sum.apply(x, dims=normalize_dims(dim, x.array.ndim), keepdim=keepdim)
     return y if dtype is None else cast(y, np.dtype(dtype))
 
 
@@ -87,7 +87,7 @@ def mean(input: Tensor, dim: Dim | None = None, keepdim: bool = False, *, dtype:
         raise RuntimeError(
             f"mean(): could not infer output dtype. Input dtype must be floating point. Got: {x.array.dtype}"
         )
-    return Mean.apply(raised(x), normalize_dims(dim, x.array.ndim), keepdim)
+    return Mean.apply(raised(x), dims=normalize_dims(dim, x.array.ndim), keepdim=keepdim)
 
 
 @numpy_names
@@ -104,8 +104,8 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
         x = cast(x, np.dtype(np.int64))
     if dim is None or x.array.ndim == 0:
         normalize_dim(0 if dim is None else dim, x.array.ndim)
-        return Prod.apply(x.reshape(x.array.size), 0, False)
-    return Prod.apply(x, normalize_dim(dim, x.array.ndim), keepdim)
+        return Prod.apply(x.reshape(x.array.size), dim=0, keepdim=False)
+    return Prod.apply(x, dim=normalize_dim(dim, x.array.ndim), keepdim=keepdim)
 
 
 @numpy_names
@@ -119,7 +119,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
     if dtype is not None:
         x = cast(x, np.dtype(dtype))
     dim = normalize_dim(dim, x.array.ndim)
-    y = Cumsum.apply(x, dim) if x.array.ndim else Cumsum.apply(x.reshape(1), 0).reshape(())
+    y = Cumsum.apply(x, dim=dim) if x.array.ndim else Cumsum.apply(x.reshape(1), dim=0).reshape(())
     return y if dtype is None else cast(y, np.dtype(dtype))
 
 
@@ -182,7 +182,7 @@ def _wide_var_mean(
     x = cast(x, np.dtype(np.float32 if x.array.dtype == np.float16 else np.float64))
     dims = normalize_dims(dim, x.array.ndim)
     freedom = builtins.max(_count(x, dims) - (1 if correction is None else correction), 0)
-    return Variance.apply(x, dims, keepdim, freedom), mean(x, dims, keepdim)
+    return Variance.apply(x, dims=dims, keepdim=keepdim, freedom=freedom), mean(x, dims, keepdim)
 
 
 def _root_with_zero_gradient_at_zero(squares: Tensor) -> Tensor:
@@ -225,10 +225,10 @@ def norm(
             f"{list(x.array.shape)}: there are no elements, and the operation does not have an identity"
         )
     if order in (math.inf, -math.inf):
-        return Extreme.apply(x.abs(), dims, keepdim, np.max if order > 0 else np.min)
+        return Extreme.apply(x.abs(), dims=dims, keepdim=keepdim, extreme=np.max if order > 0 else np.min)
     if order == 0:
-        return sum(Step.apply(x, lambda array: (array != 0).astype(array.dtype)), dims, keepdim)
-    return Norm.apply(x, order, dims, keepdim)
+        return sum(Step.apply(x, function=lambda array: (array != 0).astype(array.dtype)), dims, keepdim)
+    return Norm.apply(x, order=order, dims=dims, keepdim=keepdim)
 
 
 @numpy_names
@@ -274,7 +274,7 @@ def _extreme_over(name: str, extreme: Callable[..., Array], input: Tensor, dim: 
         )
     dims = normalize_dims(dim, x.array.ndim)
     _refuse_empty(name, x, dims)
-    return ExtremeOverDims.apply(x, dims, keepdim, extreme)
+    return ExtremeOverDims.apply(x, dims=dims, keepdim=keepdim, extreme=extreme)
 
 
 def _refuse_empty(name: str, x: Tensor, dims: tuple[int, ...]) -> None:
@@ -323,7 +323,7 @@ def _extreme(
     if dim is None:
         if x.array.size == 0:
             raise RuntimeError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
-        return Extreme.apply(x, normalize_dims(None, x.array.ndim), False, over_all)
+        return Extreme.apply(x, dims=normalize_dims(None, x.array.ndim), keepdim=False, extreme=over_all)
     if not isinstance(dim, int):
         return of_two(x, dim)
     dim = normalize_dim(dim, x.array.ndim)
@@ -331,7 +331,7 @@ def _extreme(
         return ValuesAndIndices(x.clone(), wrap(np.zeros_like(x.array, dtype=np.int64)))
     _refuse_empty(name, x, (dim,))
     indices = wrap(np.expand_dims(find(x.array, axis=dim), dim))
-    values = TakeAlongDim.apply(x, indices, dim)
+    values = TakeAlongDim.apply(x, indices, dim=dim)
     return ValuesAndIndices(*((values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))))
 
 

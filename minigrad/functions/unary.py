@@ -106,7 +106,7 @@ def sign(input: Tensor) -> Tensor:
     """Return −1, 0 or 1 by the sign of every element, 0 for NaN; its gradient is 0."""
     if as_tensor_operand("sign", input).array.dtype.kind == "b":
         return input.clone()
-    return Step.apply(input, rounding.sign)
+    return Step.apply(input, function=rounding.sign)
 
 
 def floor(input: Tensor) -> Tensor:
@@ -139,7 +139,7 @@ def _rounded(name: str, function: Callable[[Array], Array], input: Tensor) -> Te
     x = as_tensor_operand(name, input)
     if x.array.dtype.kind == "b":
         raise NotImplementedError(f"{name} is not implemented for bool tensors")
-    return x.clone() if x.array.dtype.kind in "iu" else Step.apply(x, function)
+    return x.clone() if x.array.dtype.kind in "iu" else Step.apply(x, function=function)
 
 
 def isnan(input: Tensor) -> Tensor:

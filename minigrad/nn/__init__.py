@@ -50,6 +50,7 @@ from minigrad.nn.module import Module, Parameter
 from minigrad.nn.normalizations import (
     BatchNorm1d,
     BatchNorm2d,
+    BatchNormReLU2d,
     GroupNorm,
     InstanceNorm1d,
     InstanceNorm2d,
@@ -80,6 +81,7 @@ __all__ = [
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
+    "BatchNormReLU2d",
     "Bilinear",
     "CTCLoss",
     "CircularPad1d",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from minigrad.functions.windows import pair, single
 from minigrad.nn import functional as F
 from minigrad.nn import init
 from minigrad.nn.module import Module, new_parameter
-from minigrad.ops.conv import pair, single
 from minigrad.tensor import Tensor
 
 _PADDING_MODES = ("zeros", "reflect", "replicate", "circular")

@@ -11,6 +11,7 @@ from minigrad.device import to_host
 from minigrad.engine.function import wrap
 from minigrad.functions import (
     activation,
+    adaptive_pool,
     affine,
     conv,
     ctc,
@@ -24,6 +25,7 @@ from minigrad.functions import (
     resample,
 )
 from minigrad.functions.activation import *
+from minigrad.functions.adaptive_pool import *
 from minigrad.functions.affine import *
 from minigrad.functions.conv import *
 from minigrad.functions.ctc import *
@@ -44,6 +46,7 @@ from minigrad.random import default_generator
 
 __all__ = (
     activation.__all__
+    + adaptive_pool.__all__
     + conv.__all__
     + ctc.__all__
     + affine.__all__

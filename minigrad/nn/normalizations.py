@@ -83,9 +83,11 @@ class _NormByChannel(_Affine):
 
 
 class _BatchNorm(_NormByChannel):
-    """Batch normalisation: each channel over the whole batch; called with ``relu=True``, the ReLU of that."""
+    """Batch normalisation: each channel over the whole batch."""
 
-    def forward(self, input: Tensor, *, relu: bool = False) -> Tensor:
+    function = staticmethod(F.batch_norm)
+
+    def forward(self, input: Tensor) -> Tensor:
         self._check_dimensions(input)
         momentum = self.momentum
         if self.training and self.track_running_stats and self.num_batches_tracked is not None:
@@ -96,7 +98,7 @@ class _BatchNorm(_NormByChannel):
         by_batch = self.training or (mean is None and var is None)
         if self.training and not self.track_running_stats:
             mean = var = None
-        return F.batch_norm(input, mean, var, self.weight, self.bias, by_batch, momentum or 0.0, self.eps, relu=relu)
+        return self.function(input, mean, var, self.weight, self.bias, by_batch, momentum or 0.0, self.eps)
 
 
 class BatchNorm1d(_BatchNorm):
@@ -109,6 +111,15 @@ class BatchNorm2d(_BatchNorm):
     """Batch normalisation of (N, C, H, W)."""
 
     dimensions = (4,)
+
+
+class BatchNormReLU2d(BatchNorm2d):
+    """Batch normalisation of (N, C, H, W), and the ReLU of that, in one pass over memory.
+
+    The parameters and buffers are those of :class:`BatchNorm2d`. torch has no such module.
+    """
+
+    function = staticmethod(F.batch_norm_relu)
 
 
 class LayerNorm(_Affine):

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from minigrad.engine.grad_mode import no_grad
+from minigrad.functions.pieces import cat, stack
 from minigrad.functions.reduce import norm
-from minigrad.functions.shape import cat, stack
 from minigrad.tensor import Tensor
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "vector_to_parameters"]

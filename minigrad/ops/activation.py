@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -18,16 +18,18 @@ from minigrad.typing import Array
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
+Both = TypeVar("Both", "Array", "Tensor")  # of arrays in ``fused_backward``, of tensors in ``backward``
+
 
 class Relu(Function):
     """y = max(x, 0)        ∂L/∂x = ∂L/∂y where y > 0 (or NaN), else 0 (also at the kink)"""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         y = kernels.of(x).relu(x, out=x if self.in_place else None)
         self.save_for_backward(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Tensor) -> Tensor:
         (y,) = self.saved_tensors
         return PassWherePositive.apply(grad, y)
 
@@ -37,7 +39,7 @@ class ReluInPlace(Relu):
 
     in_place = True
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         refuse_overlapping_write(x)
         return super().forward(x)
 
@@ -45,11 +47,11 @@ class ReluInPlace(Relu):
 class PassWherePositive(Function):
     """z = g where y > 0 (or NaN), else 0        ∂L/∂g = ∂L/∂z there, else 0;  y only chooses"""
 
-    def forward(self, g: Any, y: Any) -> Any:
+    def forward(self, g: Array, y: Array) -> Array:
         self.save_for_backward(y)
         return kernels.of(g).pass_where_positive(g, y)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Tensor) -> tuple[Tensor, None]:
         (y,) = self.saved_tensors
         return PassWherePositive.apply(grad, y), None
 
@@ -57,23 +59,23 @@ class PassWherePositive(Function):
 class Sigmoid(Function):
     """y = 1 / (1 + e⁻ˣ)        ∂L/∂x = ∂L/∂y · y·(1 − y)"""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         y = rounded(_sigmoid(widened(x)), x.dtype)
         self.save_for_backward(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Tensor) -> Tensor:
         (y,) = self.saved_tensors
         return self.formula(grad, y)
 
     @staticmethod
     @rounded_once
-    def formula(grad: Any, y: Any) -> Any:
-        """The gradient of x."""
+    def formula(grad: Tensor, y: Tensor) -> Tensor:
+        """Return the gradient of x."""
         return grad * (y * (1 - y))
 
 
-def _sigmoid(x: Any) -> Any:
+def _sigmoid(x: Array) -> Array:
     z = np.exp(-np.abs(x))  # at most 1, so nothing overflows for any x
     return np.where(x >= 0, 1 / (1 + z), z / (1 + z))
 
@@ -81,26 +83,26 @@ def _sigmoid(x: Any) -> Any:
 class Tanh(Function):
     """y = tanh x        ∂L/∂x = ∂L/∂y · (1 − y²)"""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         y = np.tanh(x)
         self.save_for_backward(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Tensor) -> Tensor:
         (y,) = self.saved_tensors
         return self.formula(grad, y)
 
     @staticmethod
     @rounded_once
-    def formula(grad: Any, y: Any) -> Any:
-        """The gradient of x."""
+    def formula(grad: Tensor, y: Tensor) -> Tensor:
+        """Return the gradient of x."""
         return grad * (1 - y * y)
 
 
 class Softmax(Function):
     """yᵢ = e^xᵢ / Σₖ e^xₖ        ∂L/∂xᵢ = yᵢ · (∂L/∂yᵢ − Σₖ ∂L/∂yₖ·yₖ)"""
 
-    def forward(self, x: Any, dim: int) -> Any:
+    def forward(self, x: Array, *, dim: int) -> Array:
         self.dim = dim
         wide = widened(x)
         e = np.exp(wide - np.max(wide, axis=dim, keepdims=True))  # shifted: the same quotient, no overflow
@@ -108,21 +110,21 @@ class Softmax(Function):
         self.save_for_backward(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Tensor) -> Tensor:
         (y,) = self.saved_tensors
-        return self.formula(grad, y, self.dim), None
+        return self.formula(grad, y, self.dim)
 
     @staticmethod
     @rounded_once
-    def formula(grad: Any, y: Any, dim: int) -> Any:
-        """The gradient of x."""
+    def formula(grad: Tensor, y: Tensor, dim: int) -> Tensor:
+        """Return the gradient of x."""
         return y * (grad - (grad * y).sum(dim, keepdim=True))
 
 
 class LogSoftmax(Function):
     """yᵢ = xᵢ − ln Σₖ e^xₖ        ∂L/∂xᵢ = ∂L/∂yᵢ − e^yᵢ · Σₖ ∂L/∂yₖ"""
 
-    def forward(self, x: Any, dim: int) -> Any:
+    def forward(self, x: Array, *, dim: int) -> Array:
         self.dim = dim
         wide = widened(x)
         shifted = wide - np.max(wide, axis=dim, keepdims=True)
@@ -130,35 +132,35 @@ class LogSoftmax(Function):
         self.save_for_backward(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Tensor) -> Tensor:
         (y,) = self.saved_tensors
-        return self.formula(grad, y, self.dim), None
+        return self.formula(grad, y, self.dim)
 
     @staticmethod
     @rounded_once
-    def formula(grad: Any, y: Any, dim: int) -> Any:
-        """The gradient of x."""
+    def formula(grad: Tensor, y: Tensor, dim: int) -> Tensor:
+        """Return the gradient of x."""
         return grad - y.exp() * grad.sum(dim, keepdim=True)
 
 
 class Elu(Function):
     """y = x above 0, α · (eˣ − 1) below        ∂L/∂x = ∂L/∂y above 0, ∂L/∂y · α·eˣ below and at 0"""
 
-    def forward(self, x: Any, alpha: float) -> Any:
+    def forward(self, x: Array, *, alpha: float) -> Array:
         self.alpha = alpha
         self.save_for_backward(x)
         return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))  # eˣ of a large x would overflow
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Tensor) -> Tensor:
         (x,) = self.saved_tensors
         slope = self.alpha * x.masked_fill(x >= 0, 0.0).exp()
-        return grad.where(x > 0, grad * slope), None
+        return grad.where(x > 0, grad * slope)
 
 
 class Silu(Function):
     """y = x · s, s = sigmoid x        ∂L/∂x = ∂L/∂y · s · (1 + x · (1 − s))"""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         s = _sigmoid(x)
         self.save_for_backward(x, s)
         return x * s
@@ -171,7 +173,7 @@ class Silu(Function):
         return (grad * self.slope(*self.saved_arrays),)
 
     @staticmethod
-    def slope(x: Any, s: Any) -> Any:
+    def slope(x: Both, s: Both) -> Both:
         """Return ∂y/∂x, of arrays or of tensors."""
         return s * (1 + x * (1 - s))
 
@@ -179,11 +181,11 @@ class Silu(Function):
 class Hardswish(Function):
     """y = x · min(max(x + 3, 0), 6) / 6        ∂L/∂x = ∂L/∂y · (x / 3 + ½) between −3 and 3, 0 below, ∂L/∂y above"""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         self.save_for_backward(x)
         return x * np.clip(x + 3, 0, 6) / 6
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Tensor) -> Tensor:
         (x,) = self.saved_tensors
         return grad.where(x >= 3, grad * (x / 3 + 0.5)).masked_fill(x <= -3, 0.0)
 
@@ -191,22 +193,22 @@ class Hardswish(Function):
 class Softplus(Function):
     """y = ln(1 + e^(β·x)) / β, or x where β·x is above the threshold        ∂L/∂x = ∂L/∂y · sigmoid(β·x), or ∂L/∂y"""
 
-    def forward(self, x: Any, beta: float, threshold: float) -> Any:
+    def forward(self, x: Array, *, beta: float, threshold: float) -> Array:
         self.beta, self.threshold = beta, threshold
         self.save_for_backward(x)
         z = x * beta
         return np.where(z > threshold, x, (np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))) / beta)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Tensor) -> Tensor:
         (x,) = self.saved_tensors
         z = x * self.beta
-        return grad.where(z > self.threshold, grad * z.sigmoid()), None, None
+        return grad.where(z > self.threshold, grad * z.sigmoid())
 
 
 class Gelu(Function):
     """y = x · Φ(x)        ∂L/∂x = ∂L/∂y · (Φ(x) + x · φ(x)), with φ = Φ′ the normal density"""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         phi = 0.5 * (1 + _erf(x / math.sqrt(2)))
         self.save_for_backward(x, phi)
         return x * phi
@@ -228,7 +230,7 @@ class GeluByTanh(Function):
 
     scale, cubic = math.sqrt(2 / math.pi), 0.044715
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         t = np.tanh(self.scale * (x + self.cubic * x * x * x))
         self.save_for_backward(x, t)
         return 0.5 * x * (1 + t)
@@ -241,7 +243,7 @@ class GeluByTanh(Function):
         return (grad * self.slope(*self.saved_arrays),)
 
     @classmethod
-    def slope(cls, x: Any, t: Any) -> Any:
+    def slope(cls, x: Both, t: Both) -> Both:
         """Return ∂y/∂x, of arrays or of tensors."""
         inner = (1 - t * t) * (cls.scale * (1 + 3 * cls.cubic * x * x))  # ∂t/∂x
         return 0.5 * (1 + t) + 0.5 * x * inner
@@ -250,11 +252,11 @@ class GeluByTanh(Function):
 class Erf(Function):
     """y = (2/√π) ∫₀ˣ e^(−t²) dt        ∂L/∂x = ∂L/∂y · (2/√π) · e^(−x²)"""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         self.save_for_backward(x)
         return _erf(x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Tensor) -> Tensor:
         (x,) = self.saved_tensors
         return grad * (2 / math.sqrt(math.pi)) * (-(x * x)).exp()
 
@@ -275,8 +277,8 @@ _ERFC = (
 )  # fmt: skip
 
 
-def _erf(x: Any) -> Any:
-    """The error function: by one quotient of polynomials up to |x| = 1, by another of erfc beyond."""
+def _erf(x: Array) -> Array:
+    """Return the error function: by one quotient of polynomials up to |x| = 1, by another of erfc beyond."""
     size = np.minimum(np.abs(x), 6.0)  # erf(6) is 1 to the last digit of float64
     inner = np.clip(x, -1.0, 1.0)
     near = inner * _quotient(_ERF, inner * inner)
@@ -284,7 +286,7 @@ def _erf(x: Any) -> Any:
     return np.where(size <= 1, near, np.sign(x) * far).astype(x.dtype)
 
 
-def _quotient(coefficients: Any, x: Any) -> Any:
+def _quotient(coefficients: tuple[tuple[float, ...], tuple[float, ...]], x: Array) -> Array:
     above, below = (np.zeros_like(x), np.zeros_like(x))
     for c in coefficients[0]:
         above = above * x + c

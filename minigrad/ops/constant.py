@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minigrad.engine.function import Function, wrap
+from minigrad.engine.function import Function
 from minigrad.kernels.precision import FLOAT16, FLOAT32, rounded, widened
 from minigrad.ops.powers import power
+from minigrad.ops.rounding import zeros_like
 from minigrad.typing import Array, Number
 
 if TYPE_CHECKING:
@@ -23,61 +24,62 @@ if TYPE_CHECKING:
 class SubConstant(Function):
     """y = x − c        ∂L/∂x = ∂L/∂y"""
 
-    def forward(self, x: Array, c: Number) -> Array:
+    def forward(self, x: Array, *, c: Number) -> Array:
+        self.c = c
         return x - c
 
-    def backward(self, grad: Tensor) -> tuple[Tensor, None]:
-        return grad, None
+    def backward(self, grad: Tensor) -> Tensor:
+        return grad
 
 
 class MulConstant(Function):
     """y = c · x        ∂L/∂x = ∂L/∂y · c"""
 
-    def forward(self, x: Array, c: Number) -> Array:
+    def forward(self, x: Array, *, c: Number) -> Array:
         self.c = c
         return _with_constant(np.multiply, x, c)
 
-    def backward(self, grad: Tensor) -> tuple[Tensor, None]:
-        return grad * self.c, None
+    def backward(self, grad: Tensor) -> Tensor:
+        return grad * self.c
 
 
 class DivConstant(Function):
     """y = x / c        ∂L/∂x = ∂L/∂y / c"""
 
-    def forward(self, x: Array, c: Number) -> Array:
+    def forward(self, x: Array, *, c: Number) -> Array:
         self.c = c
         return _with_constant(np.divide, x, c)
 
-    def backward(self, grad: Tensor) -> tuple[Tensor, None]:
-        return grad / self.c, None
+    def backward(self, grad: Tensor) -> Tensor:
+        return grad / self.c
 
 
 class ConstantDiv(Function):
     """y = c / x        ∂L/∂x = −∂L/∂y · c / x²"""
 
-    def forward(self, c: Number, x: Array) -> Array:
+    def forward(self, x: Array, *, c: Number) -> Array:
         self.c = c
         self.save_for_backward(x)
         return _with_constant(lambda x, c: np.divide(c, x), x, c)
 
-    def backward(self, grad: Tensor) -> tuple[None, Tensor]:
+    def backward(self, grad: Tensor) -> Tensor:
         (x,) = self.saved_tensors
-        return None, -grad * (self.c / x / x)
+        return -grad * (self.c / x / x)
 
 
 class PowConstant(Function):
     """y = x^c        ∂L/∂x = ∂L/∂y · c·x^(c−1),  which is 0 for c = 0 and any x"""
 
-    def forward(self, x: Array, c: Number) -> Array:
+    def forward(self, x: Array, *, c: Number) -> Array:
         self.c = c
         self.save_for_backward(x)
         return power(x, c)
 
-    def backward(self, grad: Tensor) -> tuple[Tensor, None]:
+    def backward(self, grad: Tensor) -> Tensor:
         (x,) = self.saved_tensors
         if self.c == 0:
-            return wrap(np.zeros_like(grad.array)), None  # not grad · 0, which is NaN where grad is ∞
-        return grad * (self.c * x ** (self.c - 1)), None
+            return zeros_like(grad)  # not grad · 0, which is NaN where grad is ∞
+        return grad * (self.c * x ** (self.c - 1))
 
 
 def _with_constant(operation: Callable[[Array, Number | np.floating], Array], x: Array, c: Number) -> Array:

@@ -23,8 +23,8 @@ import numpy as np
 from minigrad import kernels
 from minigrad.engine.function import Function, wrap
 from minigrad.kernels import sums
+from minigrad.kernels.labels import known_labels
 from minigrad.kernels.precision import rounded, widened
-from minigrad.kernels.reference import known_labels
 from minigrad.ops.promotion import cast
 from minigrad.typing import Array, Reduction
 
@@ -52,7 +52,7 @@ class OverTargets(Function):
         return rounded(total, loss.dtype)
 
     def share(self, grad: Tensor, counted: Array) -> Tensor:
-        """Return the gradient of every ℓ, given that of the result of ``reduce``: 0 for a target that is not counted."""
+        """Return the gradient of every ℓ from that of the result of ``reduce``; 0 for a target that is not counted."""
         if self.divisor is not None:
             grad = cast(cast(grad, self.divisor.dtype) / wrap(self.divisor), grad.dtype)
         return grad.expand(*counted.shape).where(wrap(counted), 0.0)
@@ -61,12 +61,12 @@ class OverTargets(Function):
 class CrossEntropy(OverTargets):
     """L = mean of ℓ over the targets, ℓ = −Σ_c q_c · log p_c, p = softmax x        ∂ℓ/∂x_k = p_k · Σq − q_k
 
-    x is (N, C, …) and the labels (N, …), or x is (C) and there is one label. With label smoothing ε and class weights w,
-    q_c is w_c · ((1 − ε) · [c = label] + ε/C), and 0 if the label is to be ignored.
+    x is (N, C, …) and the labels (N, …), or x is (C) and there is one label. With label smoothing ε and class weights
+    w, q_c = w_c · ((1 − ε) · [c = label] + ε/C), or 0 if the label is to be ignored.
     """
 
     def forward(
-        self, x: Array, labels: Array, weight: Array | None, smoothing: float, ignore: int, reduction: Reduction
+        self, x: Array, labels: Array, weight: Array | None, *, smoothing: float, ignore: int, reduction: Reduction
     ) -> Array:
         self.smoothing, self.ignore = smoothing, ignore
         rows = _rows(x)  # N C … -> N·… C
@@ -81,7 +81,7 @@ class CrossEntropy(OverTargets):
         dim = _class_dim(x.array)
         q = wrap(self.distribution(x.array, labels.array, None if weight is None else weight.array))
         dx = x.softmax(dim) * q.sum(dim, keepdim=True) - q
-        return dx * self.share(grad, labels.array != self.ignore).unsqueeze(dim), None, None, None, None, None
+        return dx * self.share(grad, labels.array != self.ignore).unsqueeze(dim), None, None
 
     def distribution(self, x: Array, labels: Array, weight: Array | None) -> Array:
         """Return q, the target distribution, of the shape of x."""
@@ -98,7 +98,7 @@ class CrossEntropy(OverTargets):
         share = self.share(wrap(grad), labels != self.ignore).array.reshape(-1)
         gradient = kernels.of(x).softmax_cross_entropy_backward
         rows = gradient(share, _rows(x), labels.reshape(-1), weight, self.smoothing, self.ignore, factors, log_sums)
-        return _from_rows(rows, x.shape), None, None, None, None, None
+        return _from_rows(rows, x.shape), None, None
 
 
 class CrossEntropyOfProbabilities(OverTargets):
@@ -107,7 +107,7 @@ class CrossEntropyOfProbabilities(OverTargets):
     The target distribution q, of the shape of x (N, C, …) or (C), is given. ∂ℓ/∂q = −w · log p, ∂ℓ/∂w = −Σ q · log p.
     """
 
-    def forward(self, x: Array, q: Array, weight: Array | None, reduction: Reduction) -> Array:
+    def forward(self, x: Array, q: Array, weight: Array | None, *, reduction: Reduction) -> Array:
         dim = _class_dim(x)
         shifted = x - (np.max(x, axis=dim, keepdims=True) if x.size else 0)
         log_p = shifted - np.log(sums.total(np.exp(shifted), (dim,), keepdims=True))
@@ -126,7 +126,7 @@ class CrossEntropyOfProbabilities(OverTargets):
         dq = -grad * log_p * w if self.needs_input_grad[1] else None
         others = tuple(d for d in range(x.ndim) if d != dim)
         dw = -(grad * log_p * q).sum(others) if self.needs_input_grad[2] else None
-        return dx, dq, dw, None
+        return dx, dq, dw
 
 
 class NegativeLogLikelihood(OverTargets):
@@ -135,7 +135,7 @@ class NegativeLogLikelihood(OverTargets):
     x is (N, C, …), log-probabilities, and the labels (N, …), or x is (C) and there is one label.
     """
 
-    def forward(self, x: Array, labels: Array, weight: Array | None, ignore: int, reduction: Reduction) -> Array:
+    def forward(self, x: Array, labels: Array, weight: Array | None, *, ignore: int, reduction: Reduction) -> Array:
         dim = _class_dim(x)
         label, factors = known_labels(x if dim else x[None], labels, weight, ignore)
         factors = factors.astype(x.dtype)
@@ -151,7 +151,7 @@ class NegativeLogLikelihood(OverTargets):
         classes = np.arange(self.shape[dim], like=label.array).reshape(by_class)
         at_label = wrap(classes == np.expand_dims(label.array, dim))
         slope = (self.share(grad, counted.array) * -factors).unsqueeze(dim)
-        return slope.expand(*self.shape).where(at_label, 0.0), None, None, None, None
+        return slope.expand(*self.shape).where(at_label, 0.0), None, None
 
 
 def _total(x: Array) -> Array:

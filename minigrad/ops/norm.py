@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from minigrad import kernels
 from minigrad.engine.function import Function
@@ -26,25 +26,17 @@ class BatchNorm(Function):
 
     so the gradient keeps no part that only shifts or scales x, which y does not see.
     ∂L/∂w = Σ ∂L/∂y · x̂,  ∂L/∂b = Σ ∂L/∂y.   μ and σ² are returned too, for the running statistics.
-
-    If a ReLU follows (``relu``, or one in place later), ∂L/∂y is that of the ReLU's output, and passes where it is
-    positive.
     """
 
-    takes_relu = True
-
-    def forward(self, x: Any, weight: Any, bias: Any, eps: float, relu: bool = False) -> Any:
-        self.eps, self.takes_relu = eps, not relu
-        y, mean, var = kernels.of(x).batch_norm(x, weight, bias, eps, relu)
-        self.save_for_backward(x, weight, mean, var, *((y,) if relu else ()))
+    def forward(self, x: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Array, Array]:
+        self.eps = eps
+        y, mean, var = kernels.of(x).batch_norm(x, weight, bias, eps)
+        self.save_for_backward(x, weight, mean, var)
         self.mark_non_differentiable(mean, var)
         return y, mean, var
 
     def backward(self, grad: Tensor, *unused: None) -> tuple[Tensor | None, ...]:
-        x, weight, _, _, *relu = (
-            self.saved_tensors
-        )  # μ and σ are computed anew from x, through which they have gradients
-        grad = PassWherePositive.apply(grad, *relu) if relu else grad
+        x, weight, *_ = self.saved_tensors  # μ and σ depend on x, so they are computed from it again
         dims, dtype = (0, *range(2, x.ndim)), x.dtype
         grad, x = widened(grad), widened(x)
         centred = x - x.mean(dims, keepdim=True)
@@ -57,25 +49,44 @@ class BatchNorm(Function):
         return cast(dx, dtype), dw, db, None
 
     def fused_backward(self, grad: Array, *unused: None) -> tuple[Array | None, ...]:
-        x, weight, mean, var, *relu = self.saved_arrays
-        return *kernels.of(x).batch_norm_backward(grad, x, weight, mean, var, self.eps, *relu), None
+        x, weight, mean, var = self.saved_arrays
+        return *kernels.of(x).batch_norm_backward(grad, x, weight, mean, var, self.eps), None
+
+
+class BatchNormRelu(BatchNorm):
+    """z = max(y, 0) with y = BatchNorm(x)        ∂L/∂y = ∂L/∂z where z > 0 (or NaN), else 0;  the rest as BatchNorm
+
+    The two are one operation because a kernel computes both in one pass over memory, forward and backward.
+    """
+
+    def forward(self, x: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Array, Array]:
+        self.eps = eps
+        z, mean, var = kernels.of(x).batch_norm(x, weight, bias, eps, True)
+        self.save_for_backward(x, weight, mean, var, z)
+        self.mark_non_differentiable(mean, var)
+        return z, mean, var
+
+    def backward(self, grad: Tensor, *unused: None) -> tuple[Tensor | None, ...]:
+        *_, z = self.saved_tensors
+        return super().backward(PassWherePositive.apply(grad, z))
+
+    def fused_backward(self, grad: Array, *unused: None) -> tuple[Array | None, ...]:
+        x, weight, mean, var, z = self.saved_arrays
+        return *kernels.of(x).batch_norm_backward(grad, x, weight, mean, var, self.eps, z), None
 
 
 class ScaleChannels(Function):
     """y = (x − c) · a + b by channel        ∂L/∂x = ∂L/∂y · a,  ∂L/∂a = Σ ∂L/∂y · (x − c),  ∂L/∂b = Σ ∂L/∂y
 
-    The centre c is a constant. With ``relu``, y is its ReLU, and ∂L/∂y passes where that is positive.
+    The centre c is a constant.
     """
 
-    def forward(self, x: Any, centre: Any, a: Any, b: Any, relu: bool = False) -> Any:
-        self.relu = relu
-        y = kernels.of(x).scale_channels(x, a, b - centre * a, relu)
-        self.save_for_backward(x, centre, a, *((y,) if relu else ()))
-        return y
+    def forward(self, x: Array, centre: Array, a: Array, b: Array) -> Array:
+        self.save_for_backward(x, centre, a)
+        return kernels.of(x).scale_channels(x, a, b - centre * a)
 
-    def backward(self, grad: Any) -> Any:
-        x, centre, a, *relu = self.saved_tensors
-        grad = PassWherePositive.apply(grad, *relu) if relu else grad
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, centre, a, *_ = self.saved_tensors
         dims, by_channel, dtype = (0, *range(2, grad.ndim)), (1, -1, *(1,) * (grad.ndim - 2)), x.dtype
         grad = cast(grad, a.dtype)
         need_x, _, need_a, need_b = self.needs_input_grad
@@ -84,5 +95,19 @@ class ScaleChannels(Function):
         return dx, None, da, grad.sum(dims) if need_b else None
 
 
-def widened(x: Any) -> Any:
+class ScaleChannelsRelu(ScaleChannels):
+    """z = max(y, 0) with y = ScaleChannels(x)        ∂L/∂y = ∂L/∂z where z > 0 (or NaN), else 0"""
+
+    def forward(self, x: Array, centre: Array, a: Array, b: Array) -> Array:
+        z = kernels.of(x).scale_channels(x, a, b - centre * a, True)
+        self.save_for_backward(x, centre, a, z)
+        return z
+
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
+        *_, z = self.saved_tensors
+        return super().backward(PassWherePositive.apply(grad, z))
+
+
+def widened(x: Tensor) -> Tensor:
+    """Return a float16 tensor as float32, another as it is."""
     return cast(x, wide(x.dtype))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,10 @@ from minigrad.autocast import half_type
 from minigrad.device import compute_beside, in_use
 from minigrad.engine.function import Function, TensorBase
 from minigrad.kernels.precision import FLOAT16, FLOAT32, rounded
+from minigrad.typing import Array, DType
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -21,17 +25,17 @@ R = TypeVar("R")
 class Cast(Function):
     """y = x in another dtype        ∂L/∂x = ∂L/∂y in x's dtype"""
 
-    def forward(self, x: Any, dtype: Any) -> Any:
+    def forward(self, x: Array, *, dtype: DType) -> Array:
         self.dtype = x.dtype
         return rounded(x, dtype)
 
-    def backward(self, grad: Any) -> Any:
-        return cast(grad, self.dtype), None
+    def backward(self, grad: Tensor) -> Tensor:
+        return cast(grad, self.dtype)
 
 
 def cast(x: Any, dtype: dtypes.DType) -> Any:
     """``x`` with elements of ``dtype``; ``x`` itself if it has them already."""
-    return x if x.array.dtype == dtype else Cast.apply(x, dtype)
+    return x if x.array.dtype == dtype else Cast.apply(x, dtype=dtype)
 
 
 def lowered(*operands: Any) -> Any:
@@ -68,9 +72,9 @@ def rounded_once(formula: Callable[P, R]) -> Callable[P, R]:
 
 
 @rounded_once
-def apply_rounded_once(function: Any, *operands: Any) -> Any:
+def apply_rounded_once(function: type[Function], *operands: Tensor | None, **options: float) -> Tensor:
     """Apply a :class:`Function`, whose formula has several steps, as :func:`rounded_once`; so is its gradient."""
-    return function.apply(*operands)
+    return function.apply(*operands, **options)
 
 
 def _wide(x: Any) -> Any:

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 class Step(Function):
     """y = a function of x that is constant between its jumps, such as floor and sign        ∂L/∂x = 0"""
 
-    def forward(self, x: Array, function: Callable[[Array], Array]) -> Array:
+    def forward(self, x: Array, *, function: Callable[[Array], Array]) -> Array:
         return function(x)
 
-    def backward(self, grad: Tensor) -> tuple[Tensor, None]:
-        return zeros_like(grad), None
+    def backward(self, grad: Tensor) -> Tensor:
+        return zeros_like(grad)
 
 
 class FloorDiv(Function):

@@ -10,6 +10,12 @@ from minigrad.testing import strategies as s
 from minigrad.testing.strategies import Sample
 from parity_tests.records.base import block, record, with_options
 
+
+def _batch_norm_relu(F: Any) -> Any:
+    """Minigrad's one function, or torch's two. (x + 0.01 keeps the records off the kink, where x is the mean.)"""
+    return getattr(F, "batch_norm_relu", lambda *args, **options: F.relu(F.batch_norm(*args, **options)))
+
+
 record(
     "batch_norm.training",
     lambda m, F, x, mean, var, w=None, b=None, **o: (F.batch_norm(x, mean, var, w, b, **o), mean, var),
@@ -23,6 +29,18 @@ record(
     lambda m, F, x, mean, var, w=None, b=None, **o: F.batch_norm(x, mean, var, w, b, **o),
     s.normalizations(training=False),
     lambda m, F: F.batch_norm(m.zeros(2, 3), None, None),
+    sums=True,
+)
+record(
+    "batch_norm_relu.training",
+    lambda m, F, x, mean, var, w=None, b=None, **o: (_batch_norm_relu(F)(x + 0.01, mean, var, w, b, **o), mean, var),
+    s.normalizations(training=True),
+    sums=True,
+)
+record(
+    "batch_norm_relu.evaluation",
+    lambda m, F, x, mean, var, w=None, b=None, **o: _batch_norm_relu(F)(x + 0.01, mean, var, w, b, **o),
+    s.normalizations(training=False),
     sums=True,
 )
 record(
