@@ -332,7 +332,7 @@ def machine(device: str) -> dict[str, Any]:
     if device == "cpu":
         return {"card": "none: a rehearsal on the CPU", **found}
     from minigrad import cuda
-    from minigrad.device import cupy
+    from minigrad.gpu import cupy
 
     module = cupy()  # says what is missing, if something is
     runtime = module.cuda.runtime

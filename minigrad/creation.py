@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from minigrad import dtypes
-from minigrad.device import cupy, device_of, get_default_device, to_device
-from minigrad.engine.function import wrap
+from minigrad.device import device_of, get_default_device, to_device
+from minigrad.engine.tensor_base import wrap
+from minigrad.gpu import cupy
 from minigrad.ops.promotion import number
 from minigrad.random import Generator, below, default_generator
 from minigrad.tensor import Tensor, as_array, as_device

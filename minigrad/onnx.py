@@ -10,14 +10,13 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from minigrad.device import to_host
-from minigrad.engine import function
 from minigrad.engine.grad_mode import no_grad
+from minigrad.engine.watchers import watchers
 from minigrad.extras import require
 from minigrad.files import write_atomically
 from minigrad.tensor import Tensor
@@ -26,18 +25,17 @@ OPSET = 17
 
 
 class _Recorder:
-    """Notes the operations while the model runs (see ``function.observer``)."""
+    """Notes the operations while the model runs (see ``minigrad.engine.watchers``)."""
 
     def __init__(self) -> None:
         self.operations: list[tuple[Any, Sequence[Any], Any]] = []
 
-    def ran(self, node: Any, arrays: Sequence[Any], results: Sequence[Any], start: float) -> None:
-        """Called by the engine after each operation."""
-        self.operations.append((node, list(arrays), results))
-
-    def phase(self, name: str) -> Any:
-        """Called by the engine around a backward pass."""
-        return nullcontext()
+    def watch(self, node: Any, stage: str, inputs: Sequence[Any], compute: Callable[[], Any]) -> Any:
+        """Run and note one computation of the engine."""
+        results = compute()
+        if stage == "forward":
+            self.operations.append((node, list(inputs), results if isinstance(results, tuple) else (results,)))
+        return results
 
 
 def export(
@@ -63,12 +61,12 @@ def export(
     was_training = model.training
     model.eval()
     recorder = _Recorder()
-    before, function.observer = function.observer, recorder
+    watchers.append(recorder.watch)
     try:
         with no_grad():
             result = model(args)
     finally:
-        function.observer = before
+        watchers.remove(recorder.watch)
         model.train(was_training)
     owned = [*model.named_parameters(), *model.named_buffers()]
     graph = _Graph(onnx, {id(t.array): name for name, t in owned}, args.shape[0])

@@ -15,11 +15,12 @@ from numpy.typing import DTypeLike
 
 from minigrad import dtypes
 from minigrad import functions as F
-from minigrad.device import device, device_of, get_default_device, is_on, pinned, to_device, to_host
-from minigrad.engine import backward as autograd
-from minigrad.engine.function import TensorBase, tensor_class, wrap
+from minigrad.device import device, device_of, get_default_device, is_on, to_device, to_host
+from minigrad.engine import api
 from minigrad.engine.grad_mode import is_grad_enabled
 from minigrad.engine.inplace import history_changed, is_view
+from minigrad.engine.tensor_base import TensorBase, tensor_class, wrap
+from minigrad.gpu import pinned
 from minigrad.kernels.precision import rounded
 from minigrad.ops import promotion
 from minigrad.ops.identity import ToDevice
@@ -207,7 +208,7 @@ class Tensor(TensorBase):
         Raises:
             RuntimeError: for anything else.
         """
-        if not isinstance(element, Tensor | Number):
+        if not isinstance(element, Tensor | int | float | np.number):
             raise RuntimeError(
                 f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
             )
@@ -279,7 +280,7 @@ class Tensor(TensorBase):
         inputs: Tensor | Sequence[Tensor] | None = None,
     ) -> None:
         """Adds to every leaf's ``grad`` the gradient of this tensor; see ``minigrad.autograd.backward``."""
-        autograd.backward(self, gradient, retain_graph, create_graph, inputs)
+        api.backward(self, gradient, retain_graph, create_graph, inputs)
 
     def detach(self) -> Tensor:
         """The same values and memory, outside the graph."""

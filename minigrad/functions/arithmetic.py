@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.device import to_host
 from minigrad.dtypes import element_of
-from minigrad.engine.function import TensorBase, wrap
+from minigrad.engine.tensor_base import TensorBase, wrap
 from minigrad.ops.arithmetic import Add, Div, Mul, Neg, Pow, Sub
 from minigrad.ops.constant import ConstantDiv, DivConstant, MulConstant, PowConstant, SubConstant
 from minigrad.ops.promotion import as_tensor_operand, cast, promote, to_floating, unchanged

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minigrad.engine.function import wrap
+from minigrad.engine.tensor_base import wrap
 from minigrad.functions.shape import as_ints
 from minigrad.ops.identity import Contiguous
 from minigrad.ops.promotion import as_tensor_operand, normalize_dim, normalize_dims

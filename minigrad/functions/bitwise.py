@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minigrad.engine.function import TensorBase, why_not_broadcast, wrap
+from minigrad.engine.mistakes import why_not_broadcast
+from minigrad.engine.tensor_base import TensorBase, wrap
 from minigrad.ops.promotion import as_tensor_operand, promote, raw
 from minigrad.typing import Array
 

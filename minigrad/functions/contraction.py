@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from minigrad.engine.function import wrap
+from minigrad.engine.tensor_base import wrap
 from minigrad.functions.linalg import matmul
 from minigrad.ops.promotion import as_tensor_operand, promote
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad.device import to_host
 from minigrad.dtypes import element_or_infinity
-from minigrad.engine.function import TensorBase
+from minigrad.engine.tensor_base import TensorBase
 from minigrad.functions.index_parts import IndexPart, TorchIndex, as_index
 from minigrad.ops.indexing import GetItem, ScatterAt, SetItem
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, number, numpy_names

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minigrad.engine.function import wrap
+from minigrad.engine.tensor_base import wrap
 from minigrad.functions.selection import where
 from minigrad.ops.linalg import MatMul
 from minigrad.ops.promotion import as_tensor_operand, lowered, normalize_dim

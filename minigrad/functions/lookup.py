@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minigrad.device import to_host
-from minigrad.engine.function import wrap
 from minigrad.engine.grad_mode import no_grad
+from minigrad.engine.tensor_base import wrap
 from minigrad.functions.reduce import norm
 from minigrad.functions.selection import where
 from minigrad.ops.identity import ScaleGradient

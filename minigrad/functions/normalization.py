@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minigrad import kernels
-from minigrad.engine.function import wrap
 from minigrad.engine.grad_mode import no_grad
+from minigrad.engine.tensor_base import wrap
 from minigrad.functions.padding import pad
 from minigrad.functions.pool import avg_pool2d
 from minigrad.functions.reduce import Dim, norm

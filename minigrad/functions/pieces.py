@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad import dtypes
 from minigrad.device import to_host
-from minigrad.engine.function import TensorBase
+from minigrad.engine.tensor_base import TensorBase
 from minigrad.functions.shape import unsqueeze
 from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, numpy_names
 from minigrad.ops.shape import Cat

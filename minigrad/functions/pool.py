@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 
 from minigrad import kernels
 from minigrad.device import device_of, to_device
-from minigrad.engine.function import wrap
+from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arithmetic import div
 from minigrad.functions.windows import pool_window
 from minigrad.kernels.geometry import Window
 from minigrad.ops.pool import AvgPool2d, MaxPool2d
 from minigrad.ops.promotion import as_tensor_operand
-from minigrad.typing import Array, IntOrPair, Shape
+from minigrad.typing import Array, IntOrInts, Shape
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -22,12 +22,43 @@ if TYPE_CHECKING:
 __all__ = ["avg_pool2d", "max_pool2d"]
 
 
+@overload
 def max_pool2d(
     input: Tensor,
-    kernel_size: IntOrPair,
-    stride: IntOrPair | None = None,
-    padding: IntOrPair = 0,
-    dilation: IntOrPair = 1,
+    kernel_size: IntOrInts,
+    stride: IntOrInts | None = None,
+    padding: IntOrInts = 0,
+    dilation: IntOrInts = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[False] = False,
+) -> Tensor: ...
+@overload
+def max_pool2d(
+    input: Tensor,
+    kernel_size: IntOrInts,
+    stride: IntOrInts | None = None,
+    padding: IntOrInts = 0,
+    dilation: IntOrInts = 1,
+    ceil_mode: bool = False,
+    *,
+    return_indices: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
+@overload
+def max_pool2d(
+    input: Tensor,
+    kernel_size: IntOrInts,
+    stride: IntOrInts | None = None,
+    padding: IntOrInts = 0,
+    dilation: IntOrInts = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]: ...
+def max_pool2d(
+    input: Tensor,
+    kernel_size: IntOrInts,
+    stride: IntOrInts | None = None,
+    padding: IntOrInts = 0,
+    dilation: IntOrInts = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor]:
@@ -67,9 +98,9 @@ def _flat_positions(taps: Array, shape: Shape, window: Window) -> Array:
 
 def avg_pool2d(
     input: Tensor,
-    kernel_size: IntOrPair,
-    stride: IntOrPair | None = None,
-    padding: IntOrPair = 0,
+    kernel_size: IntOrInts,
+    stride: IntOrInts | None = None,
+    padding: IntOrInts = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, overload
 
 import numpy as np
 
-from minigrad.engine.function import wrap
+from minigrad.engine.tensor_base import wrap
 from minigrad.functions.selection import maximum, minimum
 from minigrad.ops.gathering import TakeAlongDim
 from minigrad.ops.promotion import (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from minigrad.device import to_host
 from minigrad.dtypes import element_of, element_or_infinity
-from minigrad.engine.function import TensorBase
+from minigrad.engine.tensor_base import TensorBase
 from minigrad.functions.comparison import nonzero
 from minigrad.ops.promotion import as_tensor_operand, cast, number, promote, unchanged
 from minigrad.ops.selection import Clamp, Maximum, Minimum, Where
@@ -49,6 +49,10 @@ def _limit(x: Tensor, limit: Tensor | Number | None) -> Tensor | Number | None:
     return element_of(number(limit), x.array.dtype).item()  # a number lies on no device
 
 
+@overload
+def where(condition: Tensor) -> tuple[Tensor, ...]: ...
+@overload
+def where(condition: Tensor, input: Tensor | Number, other: Tensor | Number) -> Tensor: ...
 def where(
     condition: Tensor, input: Tensor | Number | None = None, other: Tensor | Number | None = None
 ) -> Tensor | tuple[Tensor, ...]:

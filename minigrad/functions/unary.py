@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minigrad.engine.function import wrap
+from minigrad.engine.tensor_base import wrap
 from minigrad.ops import rounding
 from minigrad.ops.promotion import as_tensor_operand, to_floating
 from minigrad.ops.rounding import Step

@@ -46,7 +46,7 @@ from minigrad.nn.losses import (
     SmoothL1Loss,
     TripletMarginLoss,
 )
-from minigrad.nn.module import Module, Parameter
+from minigrad.nn.module import Module
 from minigrad.nn.normalizations import (
     BatchNorm1d,
     BatchNorm2d,
@@ -69,6 +69,7 @@ from minigrad.nn.paddings import (
     ZeroPad1d,
     ZeroPad2d,
 )
+from minigrad.nn.parameter import Parameter
 from minigrad.nn.poolings import AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d
 
 __all__ = [

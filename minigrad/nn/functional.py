@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad import kernels
 from minigrad.device import to_host
-from minigrad.engine.function import wrap
+from minigrad.engine.tensor_base import wrap
 from minigrad.functions import (
     activation,
     adaptive_pool,

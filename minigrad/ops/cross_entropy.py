@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minigrad import kernels
-from minigrad.engine.function import Function, wrap
+from minigrad.engine.function import Function
+from minigrad.engine.tensor_base import wrap
 from minigrad.kernels import sums
 from minigrad.kernels.labels import known_labels
 from minigrad.kernels.precision import rounded, widened

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minigrad.device import to_host
-from minigrad.engine.function import Function, wrap
+from minigrad.engine.function import Function
+from minigrad.engine.tensor_base import wrap
 from minigrad.kernels import sums
 from minigrad.kernels.precision import rounded, widened
 from minigrad.ops.promotion import rounded_once

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.device import in_use
+from minigrad.gpu import precision
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.reference import Reference
 from minigrad.kernels.updates import FORMULAS, address_table, blocks, gathered, share_memory
@@ -409,7 +409,7 @@ def _input_gradient(gc: Array, w: Array, x_shape: Shape, window: Window) -> Arra
 
 
 def _goes_without_columns(outputs: int, dtype: DType) -> bool:
-    return outputs <= few_outputs["tf32" if in_use.tf32 and dtype == _FLOAT32 else dtype]
+    return outputs <= few_outputs["tf32" if precision.tf32 and dtype == _FLOAT32 else dtype]
 
 
 def _stretches(count: int, bytes_each: int) -> list[tuple[int, int]]:
