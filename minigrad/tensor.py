@@ -8,14 +8,14 @@ from copy import deepcopy
 from functools import reduce
 from numbers import Number
 from types import EllipsisType
-from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, overload
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad import dtypes
 from minigrad import functions as F
-from minigrad.device import device, device_of, get_default_device, is_on, to_device, to_host
+from minigrad.device import DeviceLike, device, device_of, get_default_device, is_on, to_device, to_host
 from minigrad.engine import api
 from minigrad.engine.grad_mode import is_grad_enabled
 from minigrad.engine.inplace import history_changed, is_view
@@ -36,7 +36,6 @@ Data: TypeAlias = "Tensor | Array | int | float | Sequence[Any]"
 #: One part of an index, and an index.
 IndexPart: TypeAlias = "int | slice | Tensor | Array | Sequence[Any] | EllipsisType | None"
 Index: TypeAlias = "IndexPart | tuple[IndexPart, ...]"
-DeviceLike: TypeAlias = "device | str"
 
 
 def _in_place(function: Callable[Concatenate[Tensor, P], Tensor]) -> Callable[Concatenate[Tensor, P], Tensor]:
@@ -208,11 +207,11 @@ class Tensor(TensorBase):
         Raises:
             RuntimeError: for anything else.
         """
-        if not isinstance(element, Tensor | int | float | np.number):
+        if not isinstance(element, Tensor | Number):
             raise RuntimeError(
                 f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
             )
-        return builtins.bool(F.any(F.eq(self, element)).item())
+        return builtins.bool(F.any(F.eq(self, cast(Operand, element))).item())
 
     # --- Out of minigrad ---
 
@@ -308,7 +307,7 @@ class Tensor(TensorBase):
 
     def to(
         self,
-        *args: DTypeLike | DeviceLike | Tensor | None,
+        *args: DTypeLike | DeviceLike | Tensor | builtins.bool | None,
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         non_blocking: bool = False,
@@ -526,12 +525,12 @@ class Tensor(TensorBase):
         """Element by element; False, as for any object, beside what is no tensor, array or number."""
         if not isinstance(other, TensorBase | Number | np.ndarray):
             return NotImplemented
-        return F.eq(self, wrap(other) if isinstance(other, np.ndarray) else other)
+        return F.eq(self, wrap(other) if isinstance(other, np.ndarray) else cast(Operand, other))
 
     def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
         if not isinstance(other, TensorBase | Number | np.ndarray):
             return NotImplemented
-        return F.ne(self, wrap(other) if isinstance(other, np.ndarray) else other)
+        return F.ne(self, wrap(other) if isinstance(other, np.ndarray) else cast(Operand, other))
 
     # --- Operations that are functions of the same name ---
 
@@ -745,7 +744,7 @@ _Device = device  # the class, where an argument has its name
 
 
 def target_of_to(
-    args: tuple[DTypeLike | DeviceLike | Tensor | None, ...], dtype: DTypeLike | None, device: DeviceLike | None
+    args: tuple[DTypeLike | DeviceLike | Tensor | bool | None, ...], dtype: DTypeLike | None, device: DeviceLike | None
 ) -> tuple[DTypeLike | None, DeviceLike | None, list[bool]]:
     """Return the dtype and device (or None) and the flags that the positional arguments of ``to`` mean."""
     flags: list[bool] = []

@@ -237,7 +237,7 @@ def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False) -> Tensor:
     """Return ln Σ e^x over ``dim``, without overflow: the largest element is taken out first. −∞ if there is none."""
     x = to_floating(as_tensor_operand("logsumexp", input))
     dims = normalize_dims(dim, x.array.ndim)
-    shift = 0.0
+    shift: Tensor | float = 0.0
     if _count(x, dims):
         largest = np.max(x.array, axis=dims, keepdims=True)
         shift = wrap(np.where(np.isfinite(largest), largest, largest.dtype.type(0)))

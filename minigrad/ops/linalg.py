@@ -27,8 +27,9 @@ class MatMul(Function):
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
         a, b = self.saved_tensors
-        grad_a = None if b is None else MatMul.apply(grad, b.transpose(-1, -2))
-        grad_b = None if a is None else MatMul.apply(a.transpose(-1, -2), grad)
+        need_a, need_b = self.needs_input_grad
+        grad_a = MatMul.apply(grad, b.transpose(-1, -2)) if need_a else None
+        grad_b = MatMul.apply(a.transpose(-1, -2), grad) if need_b else None
         return grad_a, grad_b
 
 
@@ -45,15 +46,15 @@ class Linear(Function):
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, w = self.saved_tensors
-        dx = None if w is None else MatMul.apply(grad, w)
-        dw = None if x is None else MatMul.apply(grad.t(), x)
-        return dx, dw, grad.sum(0) if self.needs_input_grad[2] else None
+        need_x, need_w, need_b = self.needs_input_grad
+        dx = MatMul.apply(grad, w) if need_x else None
+        dw = MatMul.apply(grad.t(), x) if need_w else None
+        return dx, dw, grad.sum(0) if need_b else None
 
     def fused_backward(self, grad: Array) -> tuple[Array | None, ...]:
         x, w = self.saved_arrays
-        if x is not None and w is not None:
-            dx, dw = kernels.of(grad).linear_backward(x, w, grad)
-        else:
-            dx = None if w is None else np.matmul(grad, w)
-            dw = None if x is None else np.matmul(np.transpose(grad), x)
-        return dx, dw, sums.total(grad, (0,)) if self.needs_input_grad[2] else None
+        need_x, need_w, need_b = self.needs_input_grad
+        db = sums.total(grad, (0,)) if need_b else None
+        if need_x and need_w:
+            return *kernels.of(grad).linear_backward(x, w, grad), db
+        return np.matmul(grad, w) if need_x else None, np.matmul(np.transpose(grad), x) if need_w else None, db
