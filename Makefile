@@ -1,23 +1,23 @@
-# Each target does all of its own set-up, in .venv, with the Python that the variable names: make test PYTHON=python3.12
+# Each target sets up what it needs, in .venv. Choose the Python with: make test PYTHON=python3.12
 PYTHON ?= python3
 BIN := .venv/bin
-# Tests run in one process a core; BLAS threads of their own would only be in each other's way. They are handed out one
-# by one, in the order of conftest.py: the longest first, so that no process ends long before the others. conftest.py
-# shows the progress too, in place of pytest's percentages.
+# Tests run in one process for each core, so BLAS gets one thread. They are handed out one by one in the order of
+# conftest.py, the longest first, so that all processes end at about the same time. conftest.py also shows the progress.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxschedchunk 1 -o console_output_style=classic
 
 .PHONY: help train test test-all test-pythons lint format report bench clean
 
 help:
-	@echo "make train     trains Inception V3 on the pictures that ship with minigrad, into runs/"
-	@echo "make test      installs the reference (torch) and runs the tests"
-	@echo "make test-all  ten times the random examples, all tests on the reference kernels, and on the stand-in device"
-	@echo "make test-pythons  the tests on every Python from 3.11 on that is installed, each in an environment of its own"
-	@echo "make lint      ruff, mypy, and the floors of the architecture"
-	@echo "make report    measures the parity figures anew, into docs/parity.md and README.md"
-	@echo "make bench     steps, layers, overhead, scaling beside torch, into benchmarks/results.json and plots"
+	@echo "make train     train Inception V3 on the images that ship with minigrad, into runs/"
+	@echo "make test      install torch as the reference and run the tests"
+	@echo "make test-all  test with ten times the random examples, on the reference kernels, and on the stand-in device"
+	@echo "make test-pythons  test on every installed Python from 3.11 on, each in its own environment"
+	@echo "make lint      run ruff, mypy, and the check that imports only go down"
+	@echo "make format    format the code, and update the table of floors in docs/architecture.md"
+	@echo "make report    measure the parity figures, into docs/parity.md and README.md"
+	@echo "make bench     measure steps, layers, overhead and scaling beside torch, into benchmarks/results.json and plots"
 
-# An environment that could not be finished must not be taken for one the next time.
+# A half-made environment is deleted, so that the next run does not use it.
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		found=$$($(PYTHON) --version 2>&1) || found="not there"; \
@@ -32,8 +32,8 @@ help:
 	$(BIN)/python -m minigrad compile
 	@touch $@
 
-# torchvision is only read for its model definitions; with its dependencies it would bring another torch. CuPy is only
-# asked what functions it has; where there is none for the machine, the tests that ask are skipped.
+# torchvision serves for its model definitions only; its dependencies would install another torch. CuPy serves for its
+# list of functions only; without it, the tests that use the list are skipped.
 .venv/test.stamp: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet torch==2.13.0
 	$(BIN)/python -m pip install --quiet --editable '.[lint]'
@@ -44,7 +44,7 @@ help:
 train: .venv/train.stamp
 	$(BIN)/python examples/train_inception.py
 
-# Compiled once beforehand, by all cores; otherwise each of the processes would compile the same kernels.
+# The kernels are compiled once, on all cores, before the tests; otherwise each process would compile them.
 test: .venv/test.stamp
 	@$(BIN)/python -m minigrad compile
 	@$(BIN)/python -m minigrad compile --dtype float64
@@ -67,6 +67,7 @@ lint: .venv/test.stamp
 format: .venv/test.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python -m scripts.floors
 
 report: .venv/test.stamp
 	$(BIN)/python -m parity_tests.report

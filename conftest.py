@@ -1,4 +1,4 @@
-"""Options of the test run, its order, and what a person sees of it."""
+"""Options, order and progress report of the test run."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from hypothesis.internal.conjecture import providers
 
 _began = time.monotonic()
 
-#: What takes longest, longest first. Tests are handed out one by one to several processes (`make test`): if a long one
-#: came last, all other processes would wait for it. A name may be a file's, a test's, or the beginning of one.
-LONGEST = (
+#: The slowest tests, slowest first. Tests are handed out one by one to several processes (`make test`); all processes
+#: would wait for a slow test that started last. An entry is a file, a test, or the beginning of a test's name.
+SLOWEST = (
     "tests/test_kill.py",
     "tests/test_engine.py::test_a_long_chain",
     "tests/test_vector_widths.py",
@@ -39,23 +39,23 @@ def pytest_addoption(parser: Any) -> None:
     parser.addoption(
         "--device",
         default=None,
-        help="run what compares devices and libraries there ('gpu', 'gpu:1', or 'stand_in', which needs none)",
+        help="run the tests marked `device` on this device ('gpu', 'gpu:1', or 'stand_in', which needs no GPU)",
     )
     parser.addoption(
         "--minutes",
         type=float,
         default=None,
-        help="skip what has not begun after so many minutes, saying so (with --device: 7)",
+        help="skip tests that have not begun after this many minutes (default with --device: 7)",
     )
 
 
 def _draw_no_numbers_from_the_sources() -> None:
     """Make the examples of a property test depend on that test alone.
 
-    Hypothesis also tries numbers that it finds in the imported source files, of which every edit, and every process,
-    has others: a run could fail by chance, and the next one pass.
+    Hypothesis also tries numbers that it finds in the imported source files. These differ after every edit and between
+    processes, so a run could fail and the next one pass.
     """
-    if hasattr(providers, "_get_local_constants"):  # internal, and so may go
+    if hasattr(providers, "_get_local_constants"):  # internal to hypothesis, so it may disappear
         providers._get_local_constants = lambda: providers._local_constants  # type: ignore[attr-defined]
 
 
@@ -78,8 +78,8 @@ def pytest_configure(config: Any) -> None:
 
 
 def pytest_collection_modifyitems(config: Any, items: list[Any]) -> None:
-    """The longest tests come first. With ``--device`` only those marked ``device`` run: others say nothing of it."""
-    items.sort(key=_place)  # which keeps the order of those in one place
+    """Sort the slowest tests to the front; with ``--device`` keep only the tests marked ``device``."""
+    items.sort(key=_rank)  # stable: tests of equal rank keep their order
     if config.getoption("--device") is None:
         return
     others = [item for item in items if item.get_closest_marker("device") is None]
@@ -87,17 +87,16 @@ def pytest_collection_modifyitems(config: Any, items: list[Any]) -> None:
     items[:] = [item for item in items if item.get_closest_marker("device") is not None]
 
 
-def _place(item: Any) -> int:
-    """Where in ``LONGEST`` a test is; all others come after."""
-    places = (place for place, name in enumerate(LONGEST) if item.nodeid.startswith(name))
-    return next(places, len(LONGEST))
+def _rank(item: Any) -> int:
+    """Return the index of a test in ``SLOWEST``; all other tests come after."""
+    ranks = (rank for rank, name in enumerate(SLOWEST) if item.nodeid.startswith(name))
+    return next(ranks, len(SLOWEST))
 
 
 class Progress:
-    """Shows a line every few seconds: `` 40% · 1,200 of 3,000 tests · 2:31``, and every failure at once.
+    """Progress line every few seconds (`` 40% · 1,200 of 3,000 tests · 2:31``), and every failure at once.
 
-    It takes the place of pytest's dots, one a test, which with several processes say neither how many there are nor
-    which have failed.
+    It replaces pytest's dots, which with several processes show neither the number of tests nor which have failed.
     """
 
     EVERY = 10.0  # seconds
@@ -105,16 +104,16 @@ class Progress:
     def __init__(self, config: Any) -> None:
         self.config = config
         self.total = self.done = self.failed = 0
-        self.said = time.monotonic()
+        self.last_line = time.monotonic()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Any) -> None:
-        """A process has collected the tests, which are the same in each."""
+        """Note the number of tests, which is the same in every process."""
         self.total = len(ids)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str]:
-        """Count a test as pytest would, but without a letter."""
+        """Count a test as pytest would, but print no letter."""
         if hasattr(report, "wasxfail"):
             return "xfailed" if report.skipped else "xpassed", "", ""
         if report.failed:
@@ -124,21 +123,21 @@ class Progress:
         return "passed" if report.when == "call" else "", "", ""
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """A part of a test is over: its preparation, itself, or what it leaves to clear up."""
+        """Report a failure at once, and the progress now and then."""
         if report.failed:
             self.failed += 1
             self.say(f"FAILED {report.nodeid}")
         if report.when == "teardown":
             self.done += 1
-            if time.monotonic() - self.said >= self.EVERY or self.done == self.total:
+            if time.monotonic() - self.last_line >= self.EVERY or self.done == self.total:
                 self.say()
 
     def say(self, what: str = "") -> None:
-        """Writes a line."""
-        self.said = time.monotonic()
-        minutes, seconds = divmod(round(self.said - _began), 60)
-        shares = f"{self.done / max(self.total, 1):4.0%} · {self.done:,} of {self.total:,} tests"
-        line = f"{shares} · {minutes}:{seconds:02}" + (f" · {self.failed} failed" if self.failed else "")
+        """Print a line with the progress and ``what``."""
+        self.last_line = time.monotonic()
+        minutes, seconds = divmod(round(self.last_line - _began), 60)
+        progress = f"{self.done / max(self.total, 1):4.0%} · {self.done:,} of {self.total:,} tests"
+        line = f"{progress} · {minutes}:{seconds:02}" + (f" · {self.failed} failed" if self.failed else "")
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             reporter.write_line(f"{line} · {what}" if what else line)
@@ -146,7 +145,7 @@ class Progress:
 
 @pytest.fixture(autouse=True)
 def _within_the_time(request: Any) -> None:
-    """A machine may be lent for minutes only: what does not fit is named rather than lost."""
+    """Skip tests that begin after ``--minutes``, so that a run on a borrowed machine ends in time."""
     minutes = request.config.getoption("--minutes")
     if minutes is None and request.config.getoption("--device") is not None:
         minutes = 7.0

@@ -30,7 +30,7 @@ import numpy as np
 
 from benchmarks import figures
 from benchmarks import loading as loading_case
-from inception.training import PHASES
+from inception.clock import PHASES
 from minigrad.files import write_atomically
 from minigrad.kernels.threads import get_num_threads
 from minigrad.testing.report import replace_section

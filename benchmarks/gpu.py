@@ -234,9 +234,11 @@ def _milliseconds(call: Callable[[], Any], synchronize: Callable[[], None], repe
 def measure_loading(device: str, size: int, batch: int, workers: int) -> dict[str, Any]:
     """Pictures a second that the loader alone makes from JPEGs, and the share of training that waits for them."""
     from benchmarks.loading import write_pictures
+    from inception.clock import WAITING, PhaseClock
     from inception.data import load_data
+    from inception.loop import train_epoch
     from inception.recipes import Recipe
-    from inception.training import WAITING, PhaseClock, build, train_epoch
+    from inception.state import Training
     from minigrad.data import DataLoader
 
     with tempfile.TemporaryDirectory() as folder:
@@ -252,7 +254,7 @@ def measure_loading(device: str, size: int, batch: int, workers: int) -> dict[st
         for _ in loader:
             pass
         alone = len(loader) * batch / (time.perf_counter() - start)
-        training = build(recipe, len(data.classes), len(loader))
+        training = Training.from_recipe(recipe, len(data.classes), len(loader))
         train_epoch(training, loader, PhaseClock())
         clock, start = PhaseClock(), time.perf_counter()
         train_epoch(training, loader, clock)
@@ -332,7 +334,7 @@ def machine(device: str) -> dict[str, Any]:
     if device == "cpu":
         return {"card": "none: a rehearsal on the CPU", **found}
     from minigrad import cuda
-    from minigrad.device import cupy
+    from minigrad.gpu import cupy
 
     module = cupy()  # says what is missing, if something is
     runtime = module.cuda.runtime

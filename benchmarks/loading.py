@@ -7,9 +7,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from inception.clock import WAITING, PhaseClock
 from inception.data import load_data
+from inception.loop import train_epoch
 from inception.recipes import Recipe
-from inception.training import WAITING, PhaseClock, build, train_epoch
+from inception.state import Training
 from minigrad.data import DataLoader
 from minigrad.data.datasets import SyntheticPictures
 
@@ -36,7 +38,7 @@ def measure() -> dict[str, Any]:
         data = load_data(recipe)
         for workers in (0, 1, 2):
             loader = DataLoader(data.train, BATCH, shuffle=True, seed=0, drop_last=True, num_workers=workers)
-            training = build(recipe, len(data.classes), len(loader))
+            training = Training.from_recipe(recipe, len(data.classes), len(loader))
             train_epoch(training, loader, PhaseClock(), lambda training, result: training.step == 3)  # warm-up
             training.step = 0
             clock, start = PhaseClock(), time.perf_counter()

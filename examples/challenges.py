@@ -1,39 +1,42 @@
-"""What goes wrong in training, and what helps, each as a plot of a real run.
+"""Show three ways in which training fails, and what helps, each as a plot of a real run.
 
     python examples/challenges.py
 
-1. Overfitting: a network with far more weights than pictures learns them by heart. Dropout, weight decay and stopping
-   early (at the lowest validation loss) help.
-2. Vanishing gradients: through twelve sigmoids next to nothing of the gradient is left. ReLU and batch norm help.
-3. Exploding gradients: a recurrence multiplies by the same matrix again and again. Clipping the norm helps.
+1. Overfitting: a network with far more weights than images memorises them. Dropout, weight decay and early stopping
+   (at the lowest validation loss) help.
+2. Vanishing gradients: twelve sigmoids in a row leave almost nothing of the gradient. ReLU and batch norm help.
+3. Exploding gradients: a recurrent network multiplies by the same matrix again and again. Clipping the norm helps.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from minigrad.nn.utils import clip_grad_norm_
 
 import minigrad
 from inception.figures import new_figure
-from minigrad import nn, optim
+from minigrad import Tensor, nn, optim
 from minigrad.data.datasets import Digits
 from minigrad.extras import ensure_installed
 from minigrad.files import writing
+from minigrad.nn.utils import clip_grad_norm_
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
-def digits(train: bool, count: int) -> tuple[Any, Any]:
-    """Pictures as rows, and labels."""
+def digits(train: bool, count: int) -> tuple[Tensor, Tensor]:
+    """Return ``count`` images as rows of 64 pixels from 0 to 1, and their labels."""
     data = Digits(train)
-    pictures = data.data[:count].reshape(-1, 64).astype(np.float32) / 255
-    return minigrad.from_numpy(pictures), minigrad.from_numpy(data.targets[:count])
+    images = data.data[:count].reshape(-1, 64).astype(np.float32) / 255
+    return minigrad.from_numpy(images), minigrad.from_numpy(data.targets[:count])
 
 
-def overfitting(axes: Any, epochs: int) -> dict[str, list[float]]:
-    """Validation losses of one network, without and with cures."""
+def overfitting(axes: Axes, epochs: int) -> dict[str, list[float]]:
+    """Return the validation losses of a network with and without regularisation, and plot them."""
     x, labels = digits(True, 100)
     noise = minigrad.from_numpy(np.random.default_rng(0).standard_normal(x.shape).astype(np.float32)) * 0.2
     test_x, test_labels = digits(False, 360)
@@ -58,12 +61,12 @@ def overfitting(axes: Any, epochs: int) -> dict[str, list[float]]:
         curves[name] = validation
     best = int(np.argmin(curves["no cure"]))
     axes.plot(best, curves["no cure"][best], "v", color="black", label="stop here (early stopping)")
-    axes.set(title="Overfitting: 100 noisy pictures, 38,000 weights", xlabel="epoch", ylabel="loss", ylim=(0, 1.5))
+    axes.set(title="Overfitting: 100 noisy images, 38,000 weights", xlabel="epoch", ylabel="loss", ylim=(0, 1.5))
     return curves
 
 
-def vanishing(axes: Any, depth: int = 12) -> dict[str, list[float]]:
-    """The norm of the gradient at each layer of a deep network, at the first step."""
+def vanishing(axes: Axes, depth: int = 12) -> dict[str, list[float]]:
+    """Return the norm of the gradient at each layer of a deep network in its first step, and plot it."""
     x, labels = digits(True, 256)
     norms = {}
     for name, activation, norm in (("sigmoid", nn.Sigmoid, False), ("ReLU and batch norm", nn.ReLU, True)):
@@ -80,8 +83,8 @@ def vanishing(axes: Any, depth: int = 12) -> dict[str, list[float]]:
     return norms
 
 
-def exploding(axes: Any, steps: int) -> dict[str, list[float]]:
-    """Losses of a recurrence of thirty steps that shall hold a number, without and with clipped gradients."""
+def exploding(axes: Axes, steps: int) -> dict[str, list[float]]:
+    """Return the losses of a recurrent network over 30 steps with and without gradient clipping, and plot them."""
     curves = {}
     for name, clip in (("no cure", None), ("gradients clipped to norm 1", 1.0)):
         minigrad.manual_seed(0)
@@ -100,7 +103,7 @@ def exploding(axes: Any, steps: int) -> dict[str, list[float]]:
                 clip_grad_norm_([matrix], clip)
             optimizer.step()
             losses.append(loss.item())
-        finite = np.array(losses)[np.isfinite(losses)]  # NaN is where the numbers have become too large
+        finite = np.array(losses)[np.isfinite(losses)]  # after an overflow the loss is infinite or NaN
         axes.semilogy(finite, "o-", markersize=3, label=name if len(finite) == steps else f"{name}: overflow at ×")
         if len(finite) < steps:
             axes.semilogy(len(finite) - 1, finite[-1], "x", color="black", markersize=12)
@@ -117,7 +120,7 @@ def main(arguments: list[str] | None = None) -> tuple[dict[str, list[float]], ..
     ensure_installed("matplotlib", "sklearn")
     figure = new_figure(figsize=(16, 4.8), layout="constrained")
     first, second, third = figure.subplots(1, 3)
-    with np.errstate(over="ignore", invalid="ignore"):  # numbers will become too large: that is what is to be seen
+    with np.errstate(over="ignore", invalid="ignore"):  # the third lesson overflows on purpose
         results = overfitting(first, options.steps), vanishing(second), exploding(third, options.steps)
     for axes in (first, second, third):
         axes.legend(fontsize=8)

@@ -1,9 +1,9 @@
-"""A small network on CIFAR-10, as in the ROCm documentation's guide: batches of 4, plain SGD with momentum, two epochs.
+"""Train a small network on CIFAR-10, as in the ROCm documentation: batches of 4, SGD with momentum, two epochs.
 
     python examples/cifar10_cnn.py --root FOLDER     cifar-10-batches-py or -bin, as published
-    python examples/cifar10_cnn.py                   made-up pictures of the same size, to see it run
+    python examples/cifar10_cnn.py                   synthetic images of the same size, as a trial
 
-Shows a grid of pictures, trains, saves and loads the weights, and says how well each class is known.
+The script trains, saves and loads the weights, prints the accuracy for each class, and draws images with predictions.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from minigrad.extras import ensure_installed
 
 
 def network() -> nn.Module:
-    """LeNet's shape, for three colours."""
+    """Return a LeNet for images with three channels."""
     return nn.Sequential(
         nn.Conv2d(3, 6, 5),  #    N x  6 x 28 x 28
         nn.ReLU(),
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> float:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, help="folder of CIFAR-10")
     parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--limit", type=int, help="use only so many pictures")
+    parser.add_argument("--limit", type=int, help="use only the first LIMIT images")
     parser.add_argument("--output", type=Path, default=Path("runs/cifar10_cnn"))
     options = parser.parse_args(arguments)
     ensure_installed("matplotlib", "PIL", "safetensors")
@@ -86,11 +86,11 @@ def main(arguments: list[str] | None = None) -> float:
         if those:
             print(f"  {name:12} {those.count(number) / len(those):6.1%}")
     share = sum(a == b for a, b in zip(found, truth, strict=True)) / len(truth)
-    print(f"{share:.1%} of {len(truth):,} test pictures are right")
+    print(f"{share:.1%} of {len(truth):,} test images are classified correctly")
     sets[1].transform = None
-    pictures = [test[i][0] for i in range(min(40, len(test)))]
+    images = [test[i][0] for i in range(min(40, len(test)))]
     path = options.output / "predictions.png"
-    draw_predictions(pictures, truth[: len(pictures)], found[: len(pictures)], classes, path)
+    draw_predictions(images, truth[: len(images)], found[: len(images)], classes, path)
     print(f"  {path}")
     return share
 

@@ -1,9 +1,9 @@
-"""Clothing with a convolutional network, which sees that neighbouring pixels belong together.
+"""Classify clothing with a convolutional network, which uses that neighbouring pixels belong together.
 
-    python examples/clothing_cnn.py                                                  the 5,000 pictures that ship here
+    python examples/clothing_cnn.py                                                  the 5,000 images that ship here
     python examples/clothing_cnn.py --root /usr/share/datasets/fashion-mnist         all 60,000 (Debian's package)
 
-On all of Fashion-MNIST this comes to more than 92 % of the test pictures.
+On all of Fashion-MNIST it classifies more than 92 % of the test images correctly.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from minigrad.files import write_atomically
 
 
 def network() -> nn.Module:
-    """Two blocks of convolutions, each of which halves the map, and two fully connected layers."""
+    """Return two blocks of convolutions, each of which halves the feature map, and two fully connected layers."""
 
     def block(inputs: int, outputs: int) -> list[nn.Module]:
         return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
@@ -44,7 +44,7 @@ def network() -> nn.Module:
 
 
 def predict(model: nn.Module, loader: DataLoader) -> list[int]:
-    """The class of every picture."""
+    """Return the predicted class of every image."""
     model.eval()
     with minigrad.no_grad():
         return [label for images, _ in loader for label in model(images).argmax(1).tolist()]
@@ -54,8 +54,8 @@ def main(arguments: list[str] | None = None) -> float:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, help="folder of Fashion-MNIST's IDX files")
     parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--limit", type=int, help="use only so many pictures")
-    parser.add_argument("--lr", type=float, default=0.004, help="the highest, of a one-cycle schedule")
+    parser.add_argument("--limit", type=int, help="use only the first LIMIT images")
+    parser.add_argument("--lr", type=float, default=0.004, help="highest learning rate of the one-cycle schedule")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=Path("runs/clothing_cnn"))
     options = parser.parse_args(arguments)
@@ -92,8 +92,8 @@ def main(arguments: list[str] | None = None) -> float:
     options.output.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(record) + "\n" for record in records)
     write_atomically(options.output / "metrics.jsonl", lines.encode())
-    pictures = list(sets[1].data[:40])
-    draw_predictions(pictures, truth[:40], predictions[:40], FashionMNIST.classes, options.output / "predictions.png")
+    images = list(sets[1].data[:40])
+    draw_predictions(images, truth[:40], predictions[:40], FashionMNIST.classes, options.output / "predictions.png")
     print(f"  {options.output / 'predictions.png'}")
     return share
 

@@ -1,10 +1,10 @@
-"""Handwritten digits with a feed-forward network: the smallest whole training there is.
+"""Classify handwritten digits with a feed-forward network: the smallest complete training.
 
-    python examples/digits_feedforward.py                   1,797 digits of 8×8, which scikit-learn brings along
+    python examples/digits_feedforward.py                   1,797 digits of 8×8 pixels, from scikit-learn
     python examples/digits_feedforward.py --root FOLDER     MNIST's four IDX files: 70,000 digits of 28×28
 
-Prepare the data, split it, feed batches forward, compute the loss, go backward, move the weights; and look at the
-pictures of the test set, which the network has not seen, to know what it has learned.
+Prepare and split the data; for each batch compute the scores, the loss, and the gradients, and move the weights.
+Then measure the accuracy on the test images, which the network has not seen.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from minigrad.extras import ensure_installed
 
 
 def network(pixels: int) -> nn.Module:
-    """Two hidden layers; one score for each digit."""
+    """Return a network with two hidden layers and one score for each digit."""
     return nn.Sequential(
         nn.Flatten(),  #             N x pixels
         nn.Linear(pixels, 128),  #   N x 128
@@ -33,7 +33,7 @@ def network(pixels: int) -> nn.Module:
 
 
 def train_epoch(model: nn.Module, loader: DataLoader, optimizer: optim.Optimizer) -> float:
-    """One pass over the training pictures; returns the mean loss."""
+    """Train for one pass over the training images; return the mean loss."""
     model.train()
     total = 0.0
     for images, labels in loader:
@@ -47,7 +47,7 @@ def train_epoch(model: nn.Module, loader: DataLoader, optimizer: optim.Optimizer
 
 
 def accuracy(model: nn.Module, loader: DataLoader) -> float:
-    """Share of the pictures whose highest score is the right one."""
+    """Return the share of images whose highest score is that of the right class."""
     model.eval()
     with minigrad.no_grad():
         return sum(int((model(images).argmax(1) == labels).sum()) for images, labels in loader) / len(loader.dataset)

@@ -1,10 +1,10 @@
-"""The loss as a landscape: gradient descent walks down it.
+"""Draw the loss as a landscape, and the path that gradient descent takes on it.
 
     python examples/loss_surface.py
 
-Left, a model with two weights, so that the picture is the whole truth: y = tanh(w · x) · v, fitted to a few points.
-Right, a network with thousands of weights: the landscape over the plane in which its own walk went furthest (the first
-two principal directions of the weights on the way; Li et al. 2018, "Visualizing the Loss Landscape of Neural Nets").
+Left: a model with two weights, so that the plot is complete: y = tanh(w · x) · v, fitted to a few points.
+Right: a network with thousands of weights. The plane is spanned by the first two principal directions of the weights
+along the path, in which the path moves most (Li et al. 2018, "Visualizing the Loss Landscape of Neural Nets").
 """
 
 from __future__ import annotations
@@ -12,42 +12,45 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from minigrad.nn.utils import parameters_to_vector, vector_to_parameters
 
 import minigrad
 from inception.figures import new_figure
-from minigrad import nn, optim
+from minigrad import Tensor, nn, optim
 from minigrad.data.datasets import Digits
 from minigrad.extras import ensure_installed
 from minigrad.files import writing
+from minigrad.nn.utils import parameters_to_vector, vector_to_parameters
+
+if TYPE_CHECKING:
+    from mpl_toolkits.mplot3d import Axes3D
 
 Loss = Callable[[np.ndarray], float]
 
 
 def two_weights(steps: int) -> tuple[Loss, np.ndarray]:
-    """The loss of a model with two weights, and where gradient descent went: (steps + 1, 2)."""
+    """Return the loss function of a model with two weights, and the path of gradient descent: (steps + 1, 2)."""
     x = minigrad.linspace(-2, 2, 21)
     y = minigrad.tanh(1.5 * x) * 1.2
     weights = minigrad.tensor([-0.4, 2.4], requires_grad=True)
     optimizer = optim.SGD([weights], lr=0.15)
 
-    def loss(w: Any) -> Any:
+    def loss(w: Tensor) -> Tensor:
         return nn.functional.mse_loss(minigrad.tanh(w[0] * x) * w[1], y)
 
-    walk = [weights.detach().numpy().copy()]
+    path = [weights.detach().numpy().copy()]
     for _ in range(steps):
         optimizer.zero_grad()
         loss(weights).backward()
         optimizer.step()
-        walk.append(weights.detach().numpy().copy())
-    return lambda point: loss(minigrad.tensor(point.tolist())).item(), np.array(walk)
+        path.append(weights.detach().numpy().copy())
+    return lambda point: loss(minigrad.tensor(point.tolist())).item(), np.array(path)
 
 
 def network(steps: int) -> tuple[Loss, np.ndarray, tuple[float, float]]:
-    """The loss of a network on the plane of its walk, the walk on that plane, and how much of it lies in there."""
+    """Return a network's loss on the plane of its path, the path in that plane, and the share of it along each axis."""
     minigrad.manual_seed(0)
     digits = Digits()
     images = minigrad.from_numpy(digits.data[:500].reshape(500, -1).astype(np.float32) / 255)
@@ -55,17 +58,17 @@ def network(steps: int) -> tuple[Loss, np.ndarray, tuple[float, float]]:
     model = nn.Sequential(nn.Linear(64, 32), nn.Tanh(), nn.Linear(32, 10))
     optimizer = optim.SGD(model.parameters(), lr=0.5)
 
-    def loss() -> Any:
+    def loss() -> Tensor:
         return nn.functional.cross_entropy(model(images), labels)
 
-    walk = [parameters_to_vector(model.parameters()).detach().numpy().copy()]
+    path = [parameters_to_vector(model.parameters()).detach().numpy().copy()]
     for _ in range(steps):
         optimizer.zero_grad()
         loss().backward()
         optimizer.step()
-        walk.append(parameters_to_vector(model.parameters()).detach().numpy().copy())
-    end = walk[-1]
-    offsets = np.array(walk) - end
+        path.append(parameters_to_vector(model.parameters()).detach().numpy().copy())
+    end = path[-1]
+    offsets = np.array(path) - end
     _, sizes, directions = np.linalg.svd(offsets, full_matrices=False)
     plane = directions[:2]
 
@@ -78,16 +81,16 @@ def network(steps: int) -> tuple[Loss, np.ndarray, tuple[float, float]]:
     return loss_at, offsets @ plane.T, (float(shares[0]), float(shares[1]))
 
 
-def draw(axes: Any, loss: Loss, walk: np.ndarray, resolution: int) -> None:
-    """The landscape around a walk, and the walk on it."""
-    low, high = walk.min(0), walk.max(0)
+def draw(axes: Axes3D, loss: Loss, path: np.ndarray, resolution: int) -> None:
+    """Draw the landscape around a path, and the path on it."""
+    low, high = path.min(0), path.max(0)
     low, high = low - 0.35 * (high - low) - 1e-3, high + 0.35 * (high - low) + 1e-3
     across, along = (np.linspace(low[i], high[i], resolution) for i in (0, 1))
     heights = np.array([[loss(np.array([a, b])) for a in across] for b in along])
-    ways = np.array([loss(point) for point in walk])
+    losses = np.array([loss(point) for point in path])
     axes.computed_zorder = False
     axes.plot_surface(*np.meshgrid(across, along), heights, cmap="viridis", alpha=0.85, linewidth=0, zorder=1)
-    axes.plot(walk[:, 0], walk[:, 1], ways + 0.02 * np.ptp(heights), "o-", color="#cf222e", markersize=2.5, zorder=2)
+    axes.plot(path[:, 0], path[:, 1], losses + 0.02 * np.ptp(heights), "o-", color="#cf222e", markersize=2.5, zorder=2)
     axes.set_zlabel("loss")
     axes.view_init(38, -60)
 
@@ -101,22 +104,21 @@ def main(arguments: list[str] | None = None) -> list[float]:
     ensure_installed("matplotlib", "sklearn")
 
     figure = new_figure(figsize=(13, 6))
-    loss, walk = two_weights(options.steps)
+    loss, path = two_weights(options.steps)
     left = figure.add_subplot(1, 2, 1, projection="3d")
-    draw(left, loss, walk, options.resolution)
-    left.set(title=f"Two weights: loss {loss(walk[0]):.2f} → {loss(walk[-1]):.3f}", xlabel="w", ylabel="v")
-    deep, path, shares = network(options.steps)
+    draw(left, loss, path, options.resolution)
+    left.set(title=f"Two weights: loss {loss(path[0]):.2f} → {loss(path[-1]):.3f}", xlabel="w", ylabel="v")
+    deep, deep_path, shares = network(options.steps)
     right = figure.add_subplot(1, 2, 2, projection="3d")
-    draw(right, deep, path, options.resolution)
-    right.set(
-        title=f"2,410 weights: loss {deep(path[0]):.2f} → {deep(path[-1]):.3f}", xlabel=f"{shares[0]:.0%} of the walk"
-    )
-    right.set_ylabel(f"{shares[1]:.0%} of the walk")
+    draw(right, deep, deep_path, options.resolution)
+    start, end = deep(deep_path[0]), deep(deep_path[-1])
+    right.set(title=f"2,410 weights: loss {start:.2f} → {end:.3f}", xlabel=f"{shares[0]:.0%} of the path")
+    right.set_ylabel(f"{shares[1]:.0%} of the path")
     options.output.mkdir(parents=True, exist_ok=True)
     with writing(options.output / "surface.png") as file:
         figure.savefig(file, dpi=100, bbox_inches="tight")
     print(f"  {options.output / 'surface.png'}")
-    return [loss(walk[0]), loss(walk[-1]), deep(path[0]), deep(path[-1])]
+    return [loss(path[0]), loss(path[-1]), start, end]
 
 
 if __name__ == "__main__":

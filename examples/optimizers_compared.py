@@ -1,31 +1,31 @@
-"""SGD, momentum, Adam, NAdam, Lion and RMSprop side by side: on one surface, and on one network.
+"""Compare SGD, momentum, Adam, NAdam, Lion and RMSprop on one surface and on one network.
 
     python examples/optimizers_compared.py
 
-The surface is a narrow, bent valley (Rosenbrock's). Plain gradient descent falls into it and then creeps; momentum
-runs along it; the adaptive ones measure each direction by its own past. The network learns handwritten digits.
+The surface is a narrow, bent valley (Rosenbrock's function). Plain gradient descent falls into it and then creeps;
+momentum runs along it; adaptive methods scale each direction by its past gradients. The network learns handwritten
+digits.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import minigrad
 from inception.figures import new_figure
-from minigrad import nn, optim
+from minigrad import Tensor, nn, optim
 from minigrad.data import DataLoader, TensorDataset
 from minigrad.data.datasets import Digits
 from minigrad.extras import ensure_installed
 from minigrad.files import writing
 
-Make = Callable[[Any, float], optim.Optimizer]
-#: The optimiser, its learning rate on the surface, and that for the network.
-CONTESTANTS: dict[str, tuple[Make, float, float]] = {
+Make = Callable[[Iterable[Tensor], float], optim.Optimizer]
+#: Each optimiser, its learning rate on the surface, and its learning rate for the network.
+OPTIMIZERS: dict[str, tuple[Make, float, float]] = {
     "SGD": (lambda p, lr: optim.SGD(p, lr=lr), 1e-3, 0.1),
     "momentum": (lambda p, lr: optim.SGD(p, lr=lr, momentum=0.9), 5e-4, 0.05),
     "Adam": (lambda p, lr: optim.Adam(p, lr=lr), 0.05, 2e-3),
@@ -35,27 +35,27 @@ CONTESTANTS: dict[str, tuple[Make, float, float]] = {
 }
 
 
-def valley(point: Any) -> Any:
-    """Rosenbrock's function, lowest (0) at (1, 1)."""
+def valley(point: Tensor) -> Tensor:
+    """Return Rosenbrock's function of a point (x, y); its minimum is 0 at (1, 1)."""
     x, y = point[0], point[1]
     return (1 - x) ** 2 + 100 * (y - x * x) ** 2
 
 
-def walk(make: Make, lr: float, steps: int) -> np.ndarray:
-    """Where an optimiser goes in the valley: (steps + 1, 2)."""
+def path_of(make: Make, lr: float, steps: int) -> np.ndarray:
+    """Return the path of an optimiser in the valley: (steps + 1, 2)."""
     point = minigrad.tensor([-1.3, 1.0], requires_grad=True)
     optimizer = make([point], lr)
-    places = [point.detach().numpy().copy()]
+    path = [point.detach().numpy().copy()]
     for _ in range(steps):
         optimizer.zero_grad()
         valley(point).backward()
         optimizer.step()
-        places.append(point.detach().numpy().copy())
-    return np.array(places)
+        path.append(point.detach().numpy().copy())
+    return np.array(path)
 
 
 def learn(make: Make, lr: float, epochs: int) -> list[float]:
-    """The training loss of a network on the digits, after every epoch; all begin with the same weights."""
+    """Train a network on the digits, always from the same weights; return the training loss after every epoch."""
     minigrad.manual_seed(0)
     digits = Digits()
     images = minigrad.from_numpy(digits.data.reshape(len(digits), -1).astype(np.float32) / 255)
@@ -66,8 +66,8 @@ def learn(make: Make, lr: float, epochs: int) -> list[float]:
     loader = DataLoader(data, 64, shuffle=True, seed=0)
     for _ in range(epochs):
         total = 0.0
-        for pictures, labels in loader:
-            loss = nn.functional.cross_entropy(model(pictures), labels)
+        for inputs, labels in loader:
+            loss = nn.functional.cross_entropy(model(inputs), labels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -91,16 +91,14 @@ def main(arguments: list[str] | None = None) -> dict[str, tuple[float, float]]:
     surface.contourf(x, y, heights, levels=25, cmap="Greys", alpha=0.7)
     surface.plot(1, 1, "*", color="black", markersize=14)
     results = {}
-    for name, (make, lr_surface, lr_network) in CONTESTANTS.items():
-        places = walk(make, lr_surface, options.steps)
+    for name, (make, lr_surface, lr_network) in OPTIMIZERS.items():
+        path = path_of(make, lr_surface, options.steps)
         losses = learn(make, lr_network, options.epochs)
-        distance = float(np.linalg.norm(places[-1] - 1))
+        distance = float(np.linalg.norm(path[-1] - 1))
         results[name] = (distance, losses[-1])
-        surface.plot(*places.T, linewidth=1.6, label=f"{name}: {distance:.2f} away")
+        surface.plot(*path.T, linewidth=1.6, label=f"{name}: {distance:.2f} away")
         curves.plot(range(1, len(losses) + 1), losses, "o-", markersize=3, label=f"{name}, lr {lr_network:g}")
-        print(
-            f"{name:9} {distance:.3f} from the lowest point; training loss of the network {losses[-1]:.3f}", flush=True
-        )
+        print(f"{name:9} {distance:.3f} from the minimum; training loss of the network {losses[-1]:.3f}", flush=True)
     surface.set(title=f"{options.steps} steps in a bent valley", xlim=(-1.8, 1.6), ylim=(-0.6, 2.2))
     curves.set(title="A network learns digits", xlabel="epoch", ylabel="training loss", yscale="log")
     for axes in (surface, curves):

@@ -1,23 +1,22 @@
-"""Is a review good or bad? Words become vectors that are learned too (embeddings).
+"""Tell good reviews from bad ones, with a learned vector for each word (an embedding).
 
     python examples/sentiment.py --root aclImdb     the 50,000 reviews of the Large Movie Review Dataset
-    python examples/sentiment.py                    short reviews made up of a few hundred words, to see it run
+    python examples/sentiment.py                    synthetic reviews from a few dozen words, as a trial
 
-Each word has a vector of 16 numbers; the mean over a review's words goes through one layer to one number. Binary cross
-entropy, because there are two classes.
+Each word has a vector of 16 elements. One layer maps the mean over a review's words to a score. The loss is binary
+cross entropy, since there are two classes.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import minigrad
 from inception.figures import new_figure
-from minigrad import nn, optim
+from minigrad import Tensor, nn, optim
 from minigrad.data import DataLoader
 from minigrad.data.datasets import TextFolder, Vocabulary
 from minigrad.extras import ensure_installed
@@ -29,7 +28,7 @@ OTHER = "the film plot actors scene music camera story ending it was and with a 
 
 
 class Classifier(nn.Module):
-    """The mean of the words' vectors, then one number: above 0 the review is a good one."""
+    """Map the mean of the words' vectors to a score: above 0 for a good review."""
 
     def __init__(self, words: int) -> None:
         super().__init__()
@@ -37,15 +36,15 @@ class Classifier(nn.Module):
         self.dropout = nn.Dropout(0.2)
         self.output = nn.Linear(16, 1)
 
-    def forward(self, numbers: Any) -> Any:
+    def forward(self, numbers: Tensor) -> Tensor:
         vectors = self.embedding(numbers)  #                        N x words x 16
-        there = (numbers != 0).to(vectors.dtype).unsqueeze(2)  #    N x words x 1: padding does not count
-        mean = (vectors * there).sum(1) / there.sum(1).clamp(min=1)  # N x 16
+        real = (numbers != 0).to(vectors.dtype).unsqueeze(2)  #     N x words x 1: 0 for padding
+        mean = (vectors * real).sum(1) / real.sum(1).clamp(min=1)  # N x 16
         return self.output(self.dropout(mean)).squeeze(1)  #        N
 
 
-def made_up(count: int, seed: int) -> list[tuple[str, int]]:
-    """Reviews that lean one way, though not with every word."""
+def synthetic(count: int, seed: int) -> list[tuple[str, int]]:
+    """Return reviews with labels (1 for good), most of whose telling words agree with the label."""
     random = np.random.default_rng(seed)
     good, bad, neutral = (words.split() for words in (GOOD, BAD, OTHER))
     reviews = []
@@ -59,21 +58,21 @@ def made_up(count: int, seed: int) -> list[tuple[str, int]]:
 
 def main(arguments: list[str] | None = None) -> float:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--root", type=Path, help="folder aclImdb")
+    parser.add_argument("--root", type=Path, help="the folder aclImdb")
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--length", type=int, default=250, help="words of a review that are read")
+    parser.add_argument("--length", type=int, default=250, help="number of words of each review that are used")
     parser.add_argument("--output", type=Path, default=Path("runs/sentiment"))
     options = parser.parse_args(arguments)
     ensure_installed("matplotlib")
 
     minigrad.manual_seed(0)
     if options.root is None:
-        train, test = made_up(4000, 0), made_up(1000, 1)
+        train, test = synthetic(4000, 0), synthetic(1000, 1)
     else:
         train, test = ([(t, c) for t, c in iter_items(TextFolder(options.root, s))] for s in ("train", "test"))
     vocabulary = Vocabulary((text for text, _ in train), 10_000)
 
-    def collate(items: list[tuple[str, int]]) -> tuple[Any, Any]:
+    def collate(items: list[tuple[str, int]]) -> tuple[Tensor, Tensor]:
         texts, labels = zip(*items, strict=True)
         return vocabulary.batch(texts, options.length), minigrad.tensor([float(label) for label in labels])
 
@@ -117,7 +116,7 @@ def main(arguments: list[str] | None = None) -> float:
 
 
 def iter_items(dataset: TextFolder) -> list[tuple[str, int]]:
-    """All items of a dataset."""
+    """Return all items of a dataset."""
     return [dataset[i] for i in range(len(dataset))]
 
 

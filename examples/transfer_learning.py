@@ -1,12 +1,12 @@
-"""Transfer learning: what a network has learned about seven kinds of clothing serves for three new ones.
+"""Reuse what a network has learned about seven kinds of clothing for three new kinds (transfer learning).
 
     python examples/transfer_learning.py
 
-The first layers of a network find edges and textures, which are good for other pictures too. So keep them as they are
-(frozen), replace the last layer by a new one, and train only that: here 1,731 of 25,251 weights. Because frozen layers
-always give the same, what they find in a picture is computed once. Beside it the same network learns from scratch,
-which takes several times as long; with pictures enough it comes further.
-With Inception V3 and pictures of your own: ``train_inception.py --recipe transfer --root … --weights …``.
+The first layers of a network detect edges and textures, which are useful for other images too. So keep them unchanged
+(frozen), replace the last layer by a new one, and train only that: here 1,731 of 25,251 weights. Frozen layers always
+give the same features for an image, so these are computed once. For comparison the same network is trained from
+scratch, which takes several times as long; with enough images it gets further.
+With Inception V3 and your own images: ``train_inception.py --recipe transfer --root … --weights …``.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import minigrad
 from inception.figures import new_figure
-from minigrad import nn, optim
+from minigrad import Tensor, nn, optim
 from minigrad.data import DataLoader, TensorDataset
 from minigrad.data.datasets import embedded_clothing
 from minigrad.extras import ensure_installed
@@ -30,8 +29,8 @@ NEW = (0, 3, 6)  # T-shirt, dress and shirt
 KNOWN = tuple(label for label in range(10) if label not in NEW)
 
 
-def pictures_of(labels: tuple[int, ...], train: bool, per_class: int | None = None) -> TensorDataset:
-    """Pictures of some classes, which are numbered from 0 on in that order."""
+def images_of(labels: tuple[int, ...], train: bool, per_class: int | None = None) -> TensorDataset:
+    """Return the images of some classes, with labels numbered from 0 in the order given."""
     clothing = embedded_clothing(train)
     chosen = np.concatenate([np.flatnonzero(clothing.targets == label)[:per_class] for label in labels])
     images = clothing.data[chosen, None].astype(np.float32) / 255 - 0.3
@@ -40,7 +39,7 @@ def pictures_of(labels: tuple[int, ...], train: bool, per_class: int | None = No
 
 
 class Network(nn.Module):
-    """Layers that see (``features``), and one that names (``head``)."""
+    """Convolutional layers (``features``) and one linear layer (``head``) that gives the scores."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -50,12 +49,12 @@ class Network(nn.Module):
         self.features = nn.Sequential(*layers, nn.Flatten())  # N x 1 x 28 x 28 -> N x 576
         self.head = nn.Linear(64 * 3 * 3, classes)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return self.head(self.features(x))
 
 
 def train(model: nn.Module, data: TensorDataset, test: TensorDataset, steps: int, lr: float) -> list[float]:
-    """Adam; returns the test accuracy after every tenth of the steps."""
+    """Train with Adam; return the test accuracy after every tenth of the steps."""
     optimizer = optim.Adam(model.parameters(), lr=lr)
     accuracies, loader, taken = [], DataLoader(data, min(32, len(data)), shuffle=True, seed=0, drop_last=True), 0
     while taken < steps:
@@ -74,7 +73,7 @@ def train(model: nn.Module, data: TensorDataset, test: TensorDataset, steps: int
 
 
 def accuracy(model: nn.Module, data: TensorDataset) -> float:
-    """Share of the pictures that are named correctly."""
+    """Return the share of images that are classified correctly."""
     model.eval()
     with minigrad.no_grad():
         images, labels = data.tensors
@@ -82,7 +81,7 @@ def accuracy(model: nn.Module, data: TensorDataset) -> float:
 
 
 def features_of(model: Network, data: TensorDataset) -> TensorDataset:
-    """What the frozen layers find in every picture."""
+    """Return the features that the frozen layers compute for every image, with the labels."""
     model.eval()
     with minigrad.no_grad():
         return TensorDataset(model.features(data.tensors[0]), data.tensors[1])
@@ -90,17 +89,17 @@ def features_of(model: Network, data: TensorDataset) -> TensorDataset:
 
 def main(arguments: list[str] | None = None) -> tuple[float, float]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=600, help="of the training on the known classes")
-    parser.add_argument("--pictures", type=int, default=20, help="of each new class")
+    parser.add_argument("--steps", type=int, default=600, help="steps of training on the known classes")
+    parser.add_argument("--images", type=int, default=20, help="number of images of each new class")
     parser.add_argument("--output", type=Path, default=Path("runs/transfer_learning"))
     options = parser.parse_args(arguments)
     ensure_installed("matplotlib")
 
     minigrad.manual_seed(0)
     model = Network(len(KNOWN))
-    known = train(model, pictures_of(KNOWN, True), pictures_of(KNOWN, False), options.steps, 0.002)
-    print(f"seven known classes: {known[-1]:.1%} of the test pictures are right")
-    few, test = pictures_of(NEW, True, options.pictures), pictures_of(NEW, False)
+    known = train(model, images_of(KNOWN, True), images_of(KNOWN, False), options.steps, 0.002)
+    print(f"seven known classes: {known[-1]:.1%} of the test images are classified correctly")
+    few, test = images_of(NEW, True, options.images), images_of(NEW, False)
     model.head = nn.Linear(64 * 3 * 3, len(NEW))  # the new last layer
     start = time.perf_counter()
     curves = {
@@ -110,7 +109,7 @@ def main(arguments: list[str] | None = None) -> tuple[float, float]:
     curves["from scratch"] = train(Network(len(NEW)), few, test, 100, 0.002)
     seconds = between - start, time.perf_counter() - between
     for (name, curve), taken in zip(curves.items(), seconds, strict=True):
-        print(f"three new classes, {options.pictures} pictures of each, {name}: {curve[-1]:.1%} in {taken:.2f} s")
+        print(f"three new classes, {options.images} images of each, {name}: {curve[-1]:.1%} in {taken:.2f} s")
 
     options.output.mkdir(parents=True, exist_ok=True)
     figure = new_figure(figsize=(7, 4), layout="constrained")
@@ -120,7 +119,7 @@ def main(arguments: list[str] | None = None) -> tuple[float, float]:
     axes.set(
         xlabel="step",
         ylabel="test accuracy",
-        title=f"T-shirt, dress or shirt, from {options.pictures} pictures of each",
+        title=f"T-shirt, dress or shirt, from {options.images} images of each",
     )
     axes.legend()
     with writing(options.output / "curves.png") as file:

@@ -1,364 +1,130 @@
 """minigrad: a small, readable tensor and autograd engine with torch's names and semantics."""
 
 import warnings as _warnings
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from minigrad import amp, autograd, creation, cuda, nn, ops, optim, profiler, recompute
-from minigrad.autocast import autocast, is_autocast_enabled
-from minigrad.creation import (
-    arange,
-    as_tensor,
-    empty,
-    empty_like,
-    eye,
-    from_dlpack,
-    from_numpy,
-    full,
-    full_like,
-    linspace,
-    ones,
-    ones_like,
-    rand,
-    rand_like,
-    randint,
-    randn,
-    randn_like,
-    randperm,
-    tensor,
-    zeros,
-    zeros_like,
+from minigrad import amp as amp
+from minigrad import autograd as autograd
+from minigrad import creation as creation
+from minigrad import cuda as cuda
+from minigrad import dtypes as dtypes
+from minigrad import functions as functions
+from minigrad import nn as nn
+from minigrad import ops as ops
+from minigrad import optim as optim
+from minigrad import profiler as profiler
+from minigrad import recompute as recompute
+from minigrad.autocast import autocast as autocast
+from minigrad.autocast import is_autocast_enabled as is_autocast_enabled
+from minigrad.creation import *
+from minigrad.device import device as device
+from minigrad.device import get_default_device as get_default_device
+from minigrad.device import set_default_device as set_default_device
+from minigrad.dtypes import *
+from minigrad.engine.grad_mode import enable_grad as enable_grad
+from minigrad.engine.grad_mode import inference_mode as inference_mode
+from minigrad.engine.grad_mode import is_grad_enabled as is_grad_enabled
+from minigrad.engine.grad_mode import no_grad as no_grad
+from minigrad.engine.grad_mode import set_grad_enabled as set_grad_enabled
+from minigrad.functions.activation import *
+from minigrad.functions.arithmetic import *
+from minigrad.functions.arrangement import *
+from minigrad.functions.bitwise import *
+from minigrad.functions.comparison import *
+from minigrad.functions.contraction import *
+from minigrad.functions.conv import *
+from minigrad.functions.copying import *
+from minigrad.functions.gathering import *
+from minigrad.functions.indexing import *
+from minigrad.functions.linalg import *
+from minigrad.functions.order import *
+from minigrad.functions.pieces import *
+from minigrad.functions.reduce import *
+from minigrad.functions.selection import *
+from minigrad.functions.shape import *
+from minigrad.functions.unary import *
+from minigrad.kernels.threads import get_num_threads as get_num_threads
+from minigrad.kernels.threads import set_num_threads as set_num_threads
+from minigrad.random import Generator as Generator
+from minigrad.random import get_rng_state as get_rng_state
+from minigrad.random import initial_seed as initial_seed
+from minigrad.random import manual_seed as manual_seed
+from minigrad.random import set_rng_state as set_rng_state
+from minigrad.tensor import Tensor as Tensor
+
+__all__ = (
+    creation.__all__
+    + dtypes.__all__
+    + functions.activation.__all__
+    + functions.arrangement.__all__
+    + functions.arithmetic.__all__
+    + functions.bitwise.__all__
+    + functions.comparison.__all__
+    + functions.contraction.__all__
+    + functions.conv.__all__
+    + functions.copying.__all__
+    + functions.gathering.__all__
+    + functions.indexing.__all__
+    + functions.linalg.__all__
+    + functions.order.__all__
+    + functions.pieces.__all__
+    + functions.reduce.__all__
+    + functions.selection.__all__
+    + functions.shape.__all__
+    + functions.unary.__all__
+    + [
+        "Generator",
+        "Tensor",
+        "amp",
+        "autocast",
+        "autograd",
+        "creation",
+        "cuda",
+        "device",
+        "dtypes",
+        "enable_grad",
+        "functions",
+        "get_default_device",
+        "get_num_threads",
+        "get_rng_state",
+        "inference_mode",
+        "initial_seed",
+        "is_autocast_enabled",
+        "is_grad_enabled",
+        "manual_seed",
+        "nn",
+        "no_grad",
+        "ops",
+        "optim",
+        "profiler",
+        "recompute",
+        "set_default_device",
+        "set_grad_enabled",
+        "set_num_threads",
+        "set_rng_state",
+    ]
 )
-from minigrad.device import device, get_default_device, set_default_device
-from minigrad.dtypes import (
-    bool,
-    can_cast,
-    double,
-    float,
-    float16,
-    float32,
-    float64,
-    get_default_dtype,
-    half,
-    int,
-    int8,
-    int16,
-    int32,
-    int64,
-    long,
-    promote_types,
-    set_default_dtype,
-    short,
-    uint8,
-)
-from minigrad.engine.grad_mode import (
-    enable_grad,
-    inference_mode,
-    is_grad_enabled,
-    no_grad,
-    set_grad_enabled,
-)
-from minigrad.kernels.threads import get_num_threads, set_num_threads
-from minigrad.ops import (
-    abs,
-    add,
-    addmm,
-    all,
-    amax,
-    amin,
-    any,
-    argmax,
-    argmin,
-    argsort,
-    bilinear,
-    bitwise_and,
-    bitwise_left_shift,
-    bitwise_or,
-    bitwise_right_shift,
-    bitwise_xor,
-    bmm,
-    broadcast_to,
-    cat,
-    ceil,
-    chunk,
-    clamp,
-    clone,
-    conv1d,
-    conv2d,
-    conv_transpose2d,
-    cos,
-    cumsum,
-    div,
-    dot,
-    einsum,
-    eq,
-    exp,
-    expm1,
-    flatten,
-    flip,
-    floor,
-    floor_divide,
-    fmod,
-    gather,
-    ge,
-    gt,
-    index_put,
-    index_select,
-    isfinite,
-    isinf,
-    isnan,
-    le,
-    log,
-    log1p,
-    log_softmax,
-    logical_and,
-    logical_not,
-    logical_or,
-    logical_xor,
-    logsumexp,
-    lt,
-    masked_fill,
-    matmul,
-    max,
-    maximum,
-    mean,
-    min,
-    minimum,
-    mm,
-    mul,
-    narrow,
-    ne,
-    neg,
-    nonzero,
-    norm,
-    outer,
-    permute,
-    pow,
-    prod,
-    reciprocal,
-    relu,
-    remainder,
-    reshape,
-    roll,
-    round,
-    rsqrt,
-    scatter_add,
-    sigmoid,
-    sign,
-    sin,
-    softmax,
-    sort,
-    split,
-    sqrt,
-    square,
-    squeeze,
-    stack,
-    std,
-    sub,
-    sum,
-    t,
-    take_along_dim,
-    tanh,
-    tensordot,
-    topk,
-    transpose,
-    tril,
-    triu,
-    trunc,
-    unbind,
-    unsqueeze,
-    var,
-    var_mean,
-    where,
-)
-from minigrad.random import Generator, get_rng_state, initial_seed, manual_seed, set_rng_state
-from minigrad.tensor import Tensor
-from minigrad.unsupported import refusing_torchs_other_arguments as _refusing
 
 __version__ = "0.1.0"
 
 # Infinities and NaN are values like others here, as in torch. NumPy would warn of each operation that makes one.
 _warnings.filterwarnings("ignore", ".* encountered in", RuntimeWarning, r"minigrad\.")
 
-#: What a type checker may take for public; a test holds it to the imports above.
-__all__ = [
-    "Generator",
-    "Tensor",
-    "abs",
-    "add",
-    "addmm",
-    "all",
-    "amax",
-    "amin",
-    "amp",
-    "any",
-    "arange",
-    "argmax",
-    "argmin",
-    "argsort",
-    "as_tensor",
-    "autocast",
-    "autograd",
-    "bilinear",
-    "bitwise_and",
-    "bitwise_left_shift",
-    "bitwise_or",
-    "bitwise_right_shift",
-    "bitwise_xor",
-    "bmm",
-    "bool",
-    "broadcast_to",
-    "can_cast",
-    "cat",
-    "ceil",
-    "chunk",
-    "clamp",
-    "clone",
-    "conv1d",
-    "conv2d",
-    "conv_transpose2d",
-    "cos",
-    "creation",
-    "cuda",
-    "cumsum",
-    "device",
-    "div",
-    "dot",
-    "double",
-    "einsum",
-    "empty",
-    "empty_like",
-    "enable_grad",
-    "eq",
-    "exp",
-    "expm1",
-    "eye",
-    "flatten",
-    "flip",
-    "float",
-    "float16",
-    "float32",
-    "float64",
-    "floor",
-    "floor_divide",
-    "fmod",
-    "from_dlpack",
-    "from_numpy",
-    "full",
-    "full_like",
-    "gather",
-    "ge",
-    "get_default_device",
-    "get_default_dtype",
-    "get_num_threads",
-    "get_rng_state",
-    "gt",
-    "half",
-    "index_put",
-    "index_select",
-    "inference_mode",
-    "initial_seed",
-    "int",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "is_autocast_enabled",
-    "is_grad_enabled",
-    "isfinite",
-    "isinf",
-    "isnan",
-    "le",
-    "linspace",
-    "log",
-    "log1p",
-    "log_softmax",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "logical_xor",
-    "logsumexp",
-    "long",
-    "lt",
-    "manual_seed",
-    "masked_fill",
-    "matmul",
-    "max",
-    "maximum",
-    "mean",
-    "min",
-    "minimum",
-    "mm",
-    "mul",
-    "narrow",
-    "ne",
-    "neg",
-    "nn",
-    "no_grad",
-    "nonzero",
-    "norm",
-    "ones",
-    "ones_like",
-    "ops",
-    "optim",
-    "outer",
-    "permute",
-    "pow",
-    "prod",
-    "profiler",
-    "promote_types",
-    "rand",
-    "rand_like",
-    "randint",
-    "randn",
-    "randn_like",
-    "randperm",
-    "reciprocal",
-    "recompute",
-    "relu",
-    "remainder",
-    "reshape",
-    "roll",
-    "round",
-    "rsqrt",
-    "scatter_add",
-    "set_default_device",
-    "set_default_dtype",
-    "set_grad_enabled",
-    "set_num_threads",
-    "set_rng_state",
-    "short",
-    "sigmoid",
-    "sign",
-    "sin",
-    "softmax",
-    "sort",
-    "split",
-    "sqrt",
-    "square",
-    "squeeze",
-    "stack",
-    "std",
-    "sub",
-    "sum",
-    "t",
-    "take_along_dim",
-    "tanh",
-    "tensor",
-    "tensordot",
-    "topk",
-    "transpose",
-    "tril",
-    "triu",
-    "trunc",
-    "uint8",
-    "unbind",
-    "unsqueeze",
-    "var",
-    "var_mean",
-    "where",
-    "zeros",
-    "zeros_like",
-]
+# Imported when first used, because each takes a while or needs what the rest does not.
+_LATER = ("checkpoint", "data", "onnx", "testing")
 
-for _name in ops.__all__ + creation.__all__:
-    if _name in globals():
-        globals()[_name] = _refusing(globals()[_name])
+if _TYPE_CHECKING:
+    from minigrad import checkpoint as checkpoint
+    from minigrad import data as data
+    from minigrad import onnx as onnx
+    from minigrad import testing as testing
+else:
+
+    def __getattr__(name):
+        if name in _LATER:
+            return _import_module(f"minigrad.{name}")
+        raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
+
+    def __dir__():
+        return sorted({*globals(), *_LATER})

@@ -52,7 +52,7 @@ def info() -> str:
     ]
     numba = importlib.metadata.version("numba") if installed("numba") else None
     lines.append(f"Numba      {numba or 'not installed (pip install minigrad[fast]): kernels run as NumPy, slower'}")
-    lines.append(f"cpu        kernels: {of(np.empty(0)).__name__.split('.')[2]}, {mg.get_num_threads()} threads")
+    lines.append(f"cpu        kernels: {of(np.empty(0)).name}, {mg.get_num_threads()} threads")
     if not mg.cuda.is_available():
         try:
             mg.zeros(1, device="gpu")
@@ -62,7 +62,7 @@ def info() -> str:
     kind = "ROCm" if mg.cuda.is_hip() else "CUDA"
     for index in range(mg.cuda.device_count()):
         free, total = mg.cuda.mem_get_info(index)
-        kernels = of(mg.zeros(1, device=f"gpu:{index}").array).__name__.split(".")[2]
+        kernels = of(mg.zeros(1, device=f"gpu:{index}").array).name
         lines.append(
             f"gpu:{index}      {mg.cuda.get_device_name(index)}, {kind}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB "
             f"free, kernels: {kernels}"

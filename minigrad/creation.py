@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from minigrad import dtypes
-from minigrad.device import cupy, device_of, get_default_device, to_device
-from minigrad.engine.function import wrap
+from minigrad.device import device_of, get_default_device, to_device
+from minigrad.engine.tensor_base import wrap
+from minigrad.gpu import cupy
 from minigrad.ops.promotion import number
 from minigrad.random import Generator, below, default_generator
 from minigrad.tensor import Tensor, as_array, as_device
+from minigrad.unsupported import refusing_torchs_other_arguments
 
 __all__ = [
     "arange",
@@ -60,6 +62,7 @@ def _dtype(dtype: Any) -> dtypes.DType:
     return dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
 
 
+@refusing_torchs_other_arguments
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A new tensor with a copy of ``data``: a number, nested lists, or an array.
 
@@ -76,6 +79,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     return _finish(as_array(data, dtype), where, requires_grad)
 
 
+@refusing_torchs_other_arguments
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """``data`` as a tensor, without a copy where it is a tensor, or an array on the device, already."""
     if isinstance(data, Tensor):
@@ -84,6 +88,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     return result.to(dtype=dtype, device=get_default_device() if device is None else device)
 
 
+@refusing_torchs_other_arguments
 def from_numpy(ndarray: np.ndarray) -> Tensor:
     """A tensor that shares memory with a NumPy array.
 
@@ -96,6 +101,7 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
     return wrap(ndarray)
 
 
+@refusing_torchs_other_arguments
 def from_dlpack(ext_tensor: Any, /, *, device: Any = None, copy: bool | None = None) -> Tensor:
     """A tensor on the memory of another library's array or tensor, by the DLPack protocol; nothing is copied.
 
@@ -110,21 +116,25 @@ def from_dlpack(ext_tensor: Any, /, *, device: Any = None, copy: bool | None = N
     return _finish(array, device_of(array) if device is None else device, False)
 
 
+@refusing_torchs_other_arguments
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of zeros."""
     return _finish(np.zeros(_size(size), _dtype(dtype)), device, requires_grad)
 
 
+@refusing_torchs_other_arguments
 def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of ones."""
     return _finish(np.ones(_size(size), _dtype(dtype)), device, requires_grad)
 
 
+@refusing_torchs_other_arguments
 def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor whose values are whatever was in memory."""
     return _finish(np.empty(_size(size), _dtype(dtype)), device, requires_grad)
 
 
+@refusing_torchs_other_arguments
 def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of one value; its dtype follows the value unless given.
 
@@ -140,6 +150,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
     return _finish(np.full(_size((size,)), dtypes.element_of(value, chosen)), device, requires_grad)
 
 
+@refusing_torchs_other_arguments
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """The (n, m) matrix with ones on its diagonal.
 
@@ -152,6 +163,7 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, 
     return _finish(np.eye(n, m, dtype=_dtype(dtype)), device, requires_grad)
 
 
+@refusing_torchs_other_arguments
 def arange(
     start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -183,6 +195,7 @@ def arange(
     return _finish((first + step * np.arange(count)).astype(chosen), device, requires_grad)
 
 
+@refusing_torchs_other_arguments
 def linspace(
     start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -217,21 +230,25 @@ def _refuse_bool(name: str, dtype: dtypes.DType) -> None:
         raise NotImplementedError(f"{name} is not implemented for bool")
 
 
+@refusing_torchs_other_arguments
 def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros of the shape, and unless given the dtype and device, of ``input``."""
     return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
+@refusing_torchs_other_arguments
 def ones_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones of the shape, and unless given the dtype and device, of ``input``."""
     return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
+@refusing_torchs_other_arguments
 def empty_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Whatever was in memory, in the shape, and unless given the dtype and device, of ``input``."""
     return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
+@refusing_torchs_other_arguments
 def full_like(
     input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -242,16 +259,19 @@ def full_like(
     return _finish(np.full_like(input.array, value, dtype=chosen), device or input.device, requires_grad)
 
 
+@refusing_torchs_other_arguments
 def rand_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """:func:`rand` in the shape, and unless given the dtype and device, of ``input``."""
     return rand(input.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
 
 
+@refusing_torchs_other_arguments
 def randn_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """:func:`randn` in the shape, and unless given the dtype and device, of ``input``."""
     return randn(input.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
 
 
+@refusing_torchs_other_arguments
 def randn(
     *size: Any,
     generator: Generator | None = None,
@@ -264,6 +284,7 @@ def randn(
     return _finish(np.asarray(numbers).astype(_dtype(dtype)), device, requires_grad)
 
 
+@refusing_torchs_other_arguments
 def rand(
     *size: Any,
     generator: Generator | None = None,
@@ -282,6 +303,7 @@ def rand(
     return _finish((generator or default_generator).uniform(_size(size), chosen), device, requires_grad)
 
 
+@refusing_torchs_other_arguments
 def randint(
     low: int, high: Any, size: Any = None, *, generator: Generator | None = None, dtype: Any = None, device: Any = None
 ) -> Tensor:
@@ -305,6 +327,7 @@ def randint(
     return _finish(np.minimum(numbers, below(high, chosen)) if chosen.kind == "f" else numbers, device, False)
 
 
+@refusing_torchs_other_arguments
 def randperm(n: int, *, generator: Generator | None = None, device: Any = None) -> Tensor:
     """The integers 0 … n−1 in random order."""
     return _finish((generator or default_generator).numpy.permutation(n).astype(np.int64), device, False)

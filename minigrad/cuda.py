@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.device import cupy, in_use
+from minigrad.device import in_use
+from minigrad.gpu import cupy, precision
 
 
 def is_available() -> bool:
@@ -103,5 +104,5 @@ def set_tf32(allowed: bool) -> None:
     """Whether matrix products of float32 may round their inputs to 10 bits (TF32), on GPUs that can; off at first."""
     core = cupy()._core
     products = core._routines_linalg
-    in_use.tf32 = allowed
+    precision.tf32 = allowed
     core.set_compute_type(np.float32, products.COMPUTE_TYPE_TF32 if allowed else products.COMPUTE_TYPE_DEFAULT)

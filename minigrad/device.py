@@ -1,27 +1,30 @@
 """Devices: where an array lives, and the one place that moves arrays between them.
 
-Ops never ask for the device: they call NumPy's public functions on whatever array they are given, and
-the array's own type answers (NEP 13 and NEP 18). What those protocols do not cover, making an array
-from host memory and copying it back, goes through the :class:`Backend` registered for its device.
+Operations do not depend on the device: they call NumPy's public functions on whatever array they are given, and these
+dispatch to the array's own library (NEP 13 and NEP 18). Those protocols do not cover making an array from host memory
+and copying it back; for that, every kind of device has a :class:`Backend`.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import DTypeLike
+
+from minigrad.gpu import copier, cupy
+from minigrad.typing import Array, Shape
 
 
 class device:  # noqa: N801  (torch's name for it)
     """``device("cpu")``, ``device("gpu:1")`` or ``device("gpu", 1)``.
 
-    ``with device("gpu"):`` makes new tensors there, as :func:`set_default_device` does for good.
+    ``with device("gpu"):`` makes new tensors there, as :func:`set_default_device` does permanently.
 
     Raises:
-        RuntimeError: if the name is of no known kind of device.
+        RuntimeError: if there is no such kind of device.
 
     >>> device("cpu")
     device(type='cpu')
@@ -32,8 +35,8 @@ class device:  # noqa: N801  (torch's name for it)
     type: str
     index: int | None
 
-    def __init__(self, type: Any, index: int | None = None) -> None:
-        given = str(type)  # a device's own text is its name
+    def __init__(self, type: DeviceLike, index: int | None = None) -> None:
+        given = str(type)  # of a device this is its name
         name, colon, number = given.partition(":")
         if colon:
             if not number.isdigit():
@@ -68,17 +71,22 @@ class device:  # noqa: N801  (torch's name for it)
         set_default_device(self._before)
 
 
+#: A device, or its name.
+DeviceLike: TypeAlias = device | str
+
+
 @dataclass(frozen=True)
 class Backend:
     """How arrays of one kind of device are recognised, made from host memory, and copied back to it.
 
-    ``from_host(array, non_blocking)`` makes one on the device of its kind that computes. Where
-    there can be several, ``index_of(array)`` says on which it is, and ``use(index)`` makes one compute from then on.
+    ``from_host(array, non_blocking)`` makes an array on the current device of this kind. Where there can be several
+    devices, ``index_of(array)`` returns the number of the one that holds the array, and ``use(index)`` makes a device
+    the current one. The type ``Any`` is the backend's own array type.
     """
 
     array_type: type
-    from_host: Callable[[np.ndarray, bool], Any]
-    to_host: Callable[[Any], np.ndarray]
+    from_host: Callable[[Array, bool], Any]
+    to_host: Callable[[Any], Array]
     index_of: Callable[[Any], int | None] = lambda array: None
     use: Callable[[int], None] = lambda index: None
 
@@ -86,13 +94,13 @@ class Backend:
 _default: device | None = None
 
 
-def set_default_device(where: Any) -> None:
-    """Makes ``tensor``, ``zeros``, ``randn`` … and new modules' parameters there from now on; None: on the CPU.
+def set_default_device(where: DeviceLike | None) -> None:
+    """Set the device of new tensors (``tensor``, ``zeros``, ``randn`` …) and of new modules' parameters.
 
-    ``from_numpy`` stays where its array is, as in torch.
+    None means the CPU. ``from_numpy`` stays on the device of its array, as in torch.
 
     Raises:
-        RuntimeError: if the device is unknown, or needs something that is not there.
+        RuntimeError: if the device is unknown, or something that it needs is missing.
     """
     global _default
     chosen = None if where is None else device(where)
@@ -102,32 +110,40 @@ def set_default_device(where: Any) -> None:
 
 
 def get_default_device() -> device:
-    """Where new tensors are made unless told otherwise."""
+    """Return the device on which new tensors are made by default."""
     return CPU if _default is None else _default
 
 
-_backends: dict[str, Backend] = {"cpu": Backend(np.ndarray, lambda host, late: np.asarray(host), np.asarray)}
+_backends: dict[str, Backend] = {"cpu": Backend(np.ndarray, lambda host, non_blocking: np.asarray(host), np.asarray)}
 CPU = device("cpu")
 
 
 def register_backend(name: str, backend: Backend) -> None:
-    """Makes ``device(name)`` known; its arrays must answer NEP 13 and NEP 18."""
+    """Add a kind of device, ``device(name)``; its arrays must implement NEP 13 and NEP 18."""
     _backends[name] = backend
 
 
 def backend_of(where: device) -> Backend:
-    """The backend of a device.
+    """Return the backend of a device.
 
     Raises:
-        RuntimeError: if the device needs something that is not there; the message says what.
+        RuntimeError: saying what is missing, if the device cannot be used.
     """
     if where.type == "gpu" and "gpu" not in _backends:
-        register_backend("gpu", _gpu_backend(cupy()))
+        module = cupy()
+        gpu = Backend(
+            module.ndarray,
+            copier(module),
+            lambda array: array.get(order="A"),
+            lambda array: array.device.id,
+            module.cuda.runtime.setDevice,
+        )
+        register_backend("gpu", gpu)
     return _backends[where.type]
 
 
-def device_of(array: Any) -> device:
-    """The device on which ``array`` lives.
+def device_of(array: object) -> device:
+    """Return the device on which ``array`` lives.
 
     Raises:
         TypeError: if no registered device has arrays of this type.
@@ -141,14 +157,14 @@ def device_of(array: Any) -> device:
     raise TypeError(f"{type(array).__name__} is not an array of a known device (known: {known})")
 
 
-def is_on(array: Any, where: device) -> bool:
-    """Whether ``array`` lives on ``where``; a device without a number is the chosen one of its kind."""
+def is_on(array: object, where: device) -> bool:
+    """Return whether ``array`` lives on ``where``; a device without a number means the chosen one of its kind."""
     here = device_of(array)
     return here.type == where.type and here.index in (None, _number(where))
 
 
-def to_device(array: Any, where: device, non_blocking: bool = False) -> Any:
-    """``array`` on ``where``: itself if it is there already, else a copy made through host memory.
+def to_device(array: Array, where: device, non_blocking: bool = False) -> Array:
+    """Return ``array`` on ``where``: itself if it is there already, else a copy made through host memory.
 
     ``non_blocking`` does not wait for a copy from pinned host memory (``Tensor.pin_memory``) to a GPU.
     """
@@ -157,23 +173,41 @@ def to_device(array: Any, where: device, non_blocking: bool = False) -> Any:
     backend = backend_of(where)
     host = to_host(array)
     backend.use(_number(where))
-    result = backend.from_host(host, non_blocking)
+    result: Array = backend.from_host(host, non_blocking)
     if (made_on := backend.index_of(result)) is not None:
         in_use.note(where.type, made_on)
     return result
 
 
+def to_host(array: Array | np.generic) -> Array:
+    """Return ``array`` as a NumPy array, without a copy if it is one."""
+    if isinstance(array, np.ndarray | np.generic):
+        return np.asarray(array)
+    return backend_of(device_of(array)).to_host(array)
+
+
+def zeros(like: Array, shape: Shape, dtype: DTypeLike | None = None) -> Array:
+    """Return an array of zeros on the device of ``like``.
+
+    This exists because CuPy's ``zeros_like`` ignores the shape ().
+    """
+    return np.zeros_like(like, shape=shape or (1,), dtype=dtype).reshape(shape)
+
+
+# --- Several devices of one kind: a GPU can compute only with arrays in its own memory ---
+
+
 class _InUse:
-    """Which devices of a kind have been used. A GPU only computes with what is in its own memory."""
+    """The devices that have been used so far, and the one that is meant where no number is given."""
 
     def __init__(self) -> None:
         self.several = False  #: whether more than one of a kind
         self.when_several: list[Callable[[], None]] = []  # called once, when ``several`` becomes true
         self.chosen: dict[str, int] = {}  # where a device without a number is, by its kind; if not here, 0
-        self.tf32 = False  #: whether matrix products of float32 may round their inputs (``cuda.set_tf32``)
         self._seen: set[tuple[str, int]] = set()
 
     def note(self, kind: str, index: int) -> None:
+        """Add a device to those that have been used."""
         self._seen.add((kind, index))
         if not self.several and len(self._seen) > len({kind for kind, _ in self._seen}):
             self.several = True
@@ -188,90 +222,14 @@ def _number(where: device) -> int:
     return in_use.chosen.get(where.type, 0) if where.index is None else where.index
 
 
-def compute_beside(*arrays: Any) -> None:
-    """Makes the device of the first array that is on one compute. Where several are in use, whoever computes asks this.
+def compute_beside(*arrays: object) -> None:
+    """Make the GPU that holds the first GPU array the current one. Call this before computing if several are in use.
 
-    It stays so: as long as each is used for a while, nothing is switched to and fro.
+    It stays current, so consecutive operations on one GPU cost no switch.
     """
     for array in arrays:
         if not isinstance(array, np.ndarray | np.generic) and hasattr(array, "__array_function__"):
-            backend = backend_of(device_of(array))
-            index = backend.index_of(array)
-            if index is not None:
-                backend.use(index)
+            where = device_of(array)
+            if where.index is not None:
+                backend_of(where).use(where.index)
             return
-
-
-def to_host(array: Any) -> np.ndarray:
-    """``array`` as a NumPy array; no copy if it is one."""
-    if isinstance(array, np.ndarray | np.generic):
-        return np.asarray(array)
-    return backend_of(device_of(array)).to_host(array)
-
-
-def zeros(like: Any, shape: tuple[int, ...], dtype: Any = None) -> Any:
-    """An array of zeros beside ``like``. (CuPy's ``zeros_like`` takes the shape () for no shape at all.)"""
-    return np.zeros_like(like, shape=shape or (1,), dtype=dtype).reshape(shape)
-
-
-# --- GPUs, through CuPy ---
-
-
-def cupy() -> Any:
-    """The module CuPy, where there is a GPU that it can use.
-
-    Raises:
-        RuntimeError: in one line, what to install, or that no GPU was found.
-    """
-    try:
-        import cupy as module
-    except ImportError:
-        raise RuntimeError(
-            "device 'gpu' is not available: CuPy is not installed; pip install minigrad[cuda13] (or [cuda12]) for "
-            "NVIDIA, minigrad[rocm] for AMD"
-        ) from None
-    if not module.cuda.is_available():
-        kind = "AMD" if module.cuda.runtime.is_hip else "NVIDIA"
-        raise RuntimeError(
-            f"device 'gpu' is not available: CuPy {module.__version__} is installed, but finds no {kind} GPU or no "
-            "driver"
-        )
-    return module
-
-
-def _gpu_backend(module: Any) -> Backend:
-    in_flight: deque[tuple[Any, np.ndarray]] = deque()  # host memory that copies may still read
-
-    def from_host(host: np.ndarray, non_blocking: bool) -> Any:
-        if not non_blocking:
-            return module.asarray(host)
-        while in_flight and in_flight[0][0].done:
-            in_flight.popleft()
-        stream = module.cuda.get_current_stream()
-        host = host if host.flags.c_contiguous else np.copy(host, order="C")
-        array = module.empty(host.shape, host.dtype)
-        array.set(host, stream=stream)
-        in_flight.append((stream.record(), host))
-        return array
-
-    return Backend(
-        module.ndarray,
-        from_host,
-        lambda array: array.get(order="A"),
-        lambda array: array.device.id,
-        module.cuda.runtime.setDevice,
-    )
-
-
-def pinned(host: np.ndarray) -> np.ndarray:
-    """A copy in memory that a GPU can read while the processor goes on.
-
-    Raises:
-        RuntimeError: where there is no GPU.
-    """
-    cupy()
-    import cupyx
-
-    copy = cupyx.empty_pinned(host.shape, host.dtype)
-    copy[...] = host
-    return copy

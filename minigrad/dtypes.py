@@ -13,6 +13,28 @@ from typing import Any
 
 import numpy as np
 
+__all__ = [
+    "bool",
+    "can_cast",
+    "double",
+    "float",
+    "float16",
+    "float32",
+    "float64",
+    "get_default_dtype",
+    "half",
+    "int",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "long",
+    "promote_types",
+    "set_default_dtype",
+    "short",
+    "uint8",
+]
+
 DType = np.dtype[Any]
 
 float16: DType = np.dtype("float16")

@@ -218,7 +218,7 @@ def _gelu_tanh(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
 
 
 def _reshape(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
-    x, shape = arrays
+    x, shape = arrays[0], node.shape
     keeps_batch = len(shape) > 0 and x.ndim > 0 and shape[0] == x.shape[0] == graph.batch
     target = [0 if keeps_batch else shape[0], *shape[1:]]  # 0: as many as there are
     return graph.emit("Reshape", [graph.name(x), graph.name(np.array(target, np.int64))])
@@ -233,7 +233,7 @@ def _linear(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
 
 
 def _permute(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
-    return graph.emit("Transpose", [graph.name(arrays[0])], perm=list(arrays[1]))
+    return graph.emit("Transpose", [graph.name(arrays[0])], perm=list(node.dims))
 
 
 def _concatenate(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:

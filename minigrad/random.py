@@ -2,7 +2,7 @@
 
 The numbers of ``randn``, initialisers and the like are NumPy's (PCG64), drawn on the host and then moved, so that a
 seed gives the same on every device. Where drawing belongs to computing, as in dropout, a device draws its own (Philox
-4×32, ``kernels.reference.uniform``), which are not those of the CPU. None are torch's numbers: two libraries'
+4×32, ``kernels/philox.py``), which are not those of the CPU. None are torch's numbers: two libraries'
 generators cannot agree bit by bit.
 """
 

@@ -1,4 +1,4 @@
-"""Tensor: an array with a gradient. The methods call the operations in ``minigrad.ops``, one line each."""
+"""Tensor: an array with a gradient. The methods call the operations in ``minigrad.functions``, one line each."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import dtypes, ops
-from minigrad.device import device, device_of, get_default_device, is_on, pinned, to_device, to_host
+from minigrad import dtypes
+from minigrad import functions as F
+from minigrad.device import device, device_of, get_default_device, is_on, to_device, to_host
 from minigrad.engine import api
-from minigrad.engine.function import Function
 from minigrad.engine.grad_mode import is_grad_enabled
 from minigrad.engine.inplace import history_changed, is_view
 from minigrad.engine.tensor_base import TensorBase, tensor_class, wrap
+from minigrad.gpu import pinned
 from minigrad.kernels.precision import rounded
+from minigrad.ops import promotion
+from minigrad.ops.identity import ToDevice
 from minigrad.random import default_generator
 
 
@@ -126,7 +129,7 @@ class Tensor(TensorBase):
         self._version_cell = self._views = None  # they were the other memory's
 
     def size(self, dim: int | None = None) -> Any:
-        return self.shape if dim is None else self.shape[ops.promotion.normalize_dim(dim, self.ndim)]
+        return self.shape if dim is None else self.shape[promotion.normalize_dim(dim, self.ndim)]
 
     def dim(self) -> int:
         return self.array.ndim
@@ -179,7 +182,7 @@ class Tensor(TensorBase):
         return iter([self[i] for i in range(self.shape[0])])
 
     def __reversed__(self) -> Tensor:
-        return ops.flip(self, 0) if self.ndim else self
+        return F.flip(self, 0) if self.ndim else self
 
     def __contains__(self, element: Any) -> builtins.bool:
         """Whether an element equals ``element``, a number or a tensor that broadcasts.
@@ -191,7 +194,7 @@ class Tensor(TensorBase):
             raise RuntimeError(
                 f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
             )
-        return builtins.bool(ops.any(ops.eq(self, element)).item())
+        return builtins.bool(F.any(F.eq(self, element)).item())
 
     # --- Out of minigrad ---
 
@@ -304,9 +307,9 @@ class Tensor(TensorBase):
         copy = copy or flags[1:2] == [True]  # positional flags are non_blocking, copy
         result = self
         if device is not None and not is_on(self.array, as_device(device)):
-            result = ToDevice.apply(result, as_device(device), non_blocking or flags[:1] == [True])
+            result = ToDevice.apply(result, target=as_device(device), non_blocking=non_blocking or flags[:1] == [True])
         if dtype is not None:
-            result = ops.to_dtype(result, dtypes.as_dtype(dtype))
+            result = F.copying.to_dtype(result, dtypes.as_dtype(dtype))
         return result.clone() if copy and result is self else result
 
     def cpu(self) -> Tensor:
@@ -404,17 +407,17 @@ class Tensor(TensorBase):
     # --- In place. Each write is recorded, or refused: never a wrong gradient. ---
 
     def copy_(self, source: Any) -> Tensor:
-        ops.setitem(self, ..., source)
+        F.indexing.setitem(self, ..., source)
         return self
 
     def relu_(self) -> Tensor:
-        return ops.relu(self, inplace=True)
+        return F.relu(self, inplace=True)
 
     def zero_(self) -> Tensor:
         return self.fill_(0)
 
     def fill_(self, value: Any) -> Tensor:
-        ops.setitem(self, ..., value if isinstance(value, Tensor) else dtypes.element_of(value, self.dtype))
+        F.indexing.setitem(self, ..., value if isinstance(value, Tensor) else dtypes.element_of(value, self.dtype))
         return self
 
     def uniform_(self, a: builtins.float = 0.0, b: builtins.float = 1.0, *, generator: Any = None) -> Tensor:
@@ -458,30 +461,30 @@ class Tensor(TensorBase):
         return self.copy_(result)
 
     def __getitem__(self, index: Any) -> Tensor:
-        return ops.getitem(self, index)
+        return F.indexing.getitem(self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        ops.setitem(self, index, value)
+        F.indexing.setitem(self, index, value)
 
     # --- Operators ---
 
-    __add__, __radd__ = _operator(ops.add), _reflected(ops.add)
-    __sub__, __rsub__ = _operator(ops.sub), _reflected(ops.sub)
-    __mul__, __rmul__ = _operator(ops.mul), _reflected(ops.mul)
-    __truediv__, __rtruediv__ = _operator(ops.div), _reflected(ops.div)
-    __mod__, __rmod__ = _operator(ops.remainder), _reflected(ops.remainder)
-    __floordiv__, __rfloordiv__ = _operator(ops.floor_divide), _reflected(ops.floor_divide)
-    __pow__, __rpow__ = _operator(ops.pow), _reflected(ops.pow)
-    __matmul__, __rmatmul__ = _operator(ops.matmul), _reflected(ops.matmul)
-    __and__, __rand__ = _operator(ops.bitwise_and), _reflected(ops.bitwise_and)
-    __or__, __ror__ = _operator(ops.bitwise_or), _reflected(ops.bitwise_or)
-    __xor__, __rxor__ = _operator(ops.bitwise_xor), _reflected(ops.bitwise_xor)
-    __lshift__, __rlshift__ = _operator(ops.bitwise_left_shift), _reflected(ops.bitwise_left_shift)
-    __rshift__, __rrshift__ = _operator(ops.bitwise_right_shift), _reflected(ops.bitwise_right_shift)
-    __lt__, __le__, __gt__, __ge__ = map(_operator, (ops.lt, ops.le, ops.gt, ops.ge))
+    __add__, __radd__ = _operator(F.add), _reflected(F.add)
+    __sub__, __rsub__ = _operator(F.sub), _reflected(F.sub)
+    __mul__, __rmul__ = _operator(F.mul), _reflected(F.mul)
+    __truediv__, __rtruediv__ = _operator(F.div), _reflected(F.div)
+    __mod__, __rmod__ = _operator(F.remainder), _reflected(F.remainder)
+    __floordiv__, __rfloordiv__ = _operator(F.floor_divide), _reflected(F.floor_divide)
+    __pow__, __rpow__ = _operator(F.pow), _reflected(F.pow)
+    __matmul__, __rmatmul__ = _operator(F.matmul), _reflected(F.matmul)
+    __and__, __rand__ = _operator(F.bitwise_and), _reflected(F.bitwise_and)
+    __or__, __ror__ = _operator(F.bitwise_or), _reflected(F.bitwise_or)
+    __xor__, __rxor__ = _operator(F.bitwise_xor), _reflected(F.bitwise_xor)
+    __lshift__, __rlshift__ = _operator(F.bitwise_left_shift), _reflected(F.bitwise_left_shift)
+    __rshift__, __rrshift__ = _operator(F.bitwise_right_shift), _reflected(F.bitwise_right_shift)
+    __lt__, __le__, __gt__, __ge__ = map(_operator, (F.lt, F.le, F.gt, F.ge))
 
     def __neg__(self) -> Tensor:
-        return ops.neg(self)
+        return F.neg(self)
 
     def __pos__(self) -> Tensor:
         if self.dtype == dtypes.bool:
@@ -489,7 +492,7 @@ class Tensor(TensorBase):
         return self
 
     def __abs__(self) -> Tensor:
-        return ops.abs(self)
+        return F.abs(self)
 
     def __invert__(self) -> Tensor:
         return wrap(~self.array)
@@ -498,55 +501,55 @@ class Tensor(TensorBase):
         """Element by element; False, as for any object, beside what is no tensor, array or number."""
         if not isinstance(other, TensorBase | Number | np.ndarray):
             return NotImplemented
-        return ops.eq(self, wrap(other) if isinstance(other, np.ndarray) else other)
+        return F.eq(self, wrap(other) if isinstance(other, np.ndarray) else other)
 
     def __ne__(self, other: object) -> Any:
         if not isinstance(other, TensorBase | Number | np.ndarray):
             return NotImplemented
-        return ops.ne(self, wrap(other) if isinstance(other, np.ndarray) else other)
+        return F.ne(self, wrap(other) if isinstance(other, np.ndarray) else other)
 
     # --- Operations that are functions of the same name ---
 
-    add, sub, mul, div, pow, neg, matmul = ops.add, ops.sub, ops.mul, ops.div, ops.pow, ops.neg, ops.matmul
-    eq, ne, lt, le, gt, ge = ops.eq, ops.ne, ops.lt, ops.le, ops.gt, ops.ge
-    logical_and, logical_or, logical_not = ops.logical_and, ops.logical_or, ops.logical_not
-    bitwise_and, bitwise_or, bitwise_xor = ops.bitwise_and, ops.bitwise_or, ops.bitwise_xor
-    bitwise_left_shift, bitwise_right_shift = ops.bitwise_left_shift, ops.bitwise_right_shift
-    logical_xor, nonzero, square, reciprocal = ops.logical_xor, ops.nonzero, ops.square, ops.reciprocal
-    exp, log, sqrt, rsqrt, abs, sign = ops.exp, ops.log, ops.sqrt, ops.rsqrt, ops.abs, ops.sign
-    clamp, maximum, minimum = ops.clamp, ops.maximum, ops.minimum
-    isnan, isfinite, isinf = ops.isnan, ops.isfinite, ops.isinf
-    log1p, expm1, sin, cos = ops.log1p, ops.expm1, ops.sin, ops.cos
-    floor, ceil, round, trunc, masked_fill = ops.floor, ops.ceil, ops.round, ops.trunc, ops.masked_fill
-    mm, bmm, addmm, dot, outer = ops.mm, ops.bmm, ops.addmm, ops.dot, ops.outer
-    relu, sigmoid, tanh, softmax, log_softmax = ops.relu, ops.sigmoid, ops.tanh, ops.softmax, ops.log_softmax
-    sum, mean, var, amax, amin, max, min = ops.sum, ops.mean, ops.var, ops.amax, ops.amin, ops.max, ops.min
-    std, logsumexp, prod, cumsum, norm = ops.std, ops.logsumexp, ops.prod, ops.cumsum, ops.norm
-    argmax, argmin, all, any = ops.argmax, ops.argmin, ops.all, ops.any
-    sort, argsort, topk = ops.sort, ops.argsort, ops.topk
-    reshape, view, permute, transpose, t = ops.reshape, ops.view, ops.permute, ops.transpose, ops.t
-    expand, broadcast_to, flatten = ops.expand, ops.broadcast_to, ops.flatten
-    squeeze, unsqueeze = ops.squeeze, ops.unsqueeze
-    split, chunk, unbind, narrow, repeat = ops.split, ops.chunk, ops.unbind, ops.narrow, ops.repeat
-    flip, roll, tril, triu = ops.flip, ops.roll, ops.tril, ops.triu
-    gather, take_along_dim, index_select = ops.gather, ops.take_along_dim, ops.index_select
-    scatter_add, index_put = ops.scatter_add, ops.index_put
+    add, sub, mul, div, pow, neg, matmul = F.add, F.sub, F.mul, F.div, F.pow, F.neg, F.matmul
+    eq, ne, lt, le, gt, ge = F.eq, F.ne, F.lt, F.le, F.gt, F.ge
+    logical_and, logical_or, logical_not = F.logical_and, F.logical_or, F.logical_not
+    bitwise_and, bitwise_or, bitwise_xor = F.bitwise_and, F.bitwise_or, F.bitwise_xor
+    bitwise_left_shift, bitwise_right_shift = F.bitwise_left_shift, F.bitwise_right_shift
+    logical_xor, nonzero, square, reciprocal = F.logical_xor, F.nonzero, F.square, F.reciprocal
+    exp, log, sqrt, rsqrt, abs, sign = F.exp, F.log, F.sqrt, F.rsqrt, F.abs, F.sign
+    clamp, maximum, minimum = F.clamp, F.maximum, F.minimum
+    isnan, isfinite, isinf = F.isnan, F.isfinite, F.isinf
+    log1p, expm1, sin, cos = F.log1p, F.expm1, F.sin, F.cos
+    floor, ceil, round, trunc, masked_fill = F.floor, F.ceil, F.round, F.trunc, F.masked_fill
+    mm, bmm, addmm, dot, outer = F.mm, F.bmm, F.addmm, F.dot, F.outer
+    relu, sigmoid, tanh, softmax, log_softmax = F.relu, F.sigmoid, F.tanh, F.softmax, F.log_softmax
+    sum, mean, var, amax, amin, max, min = F.sum, F.mean, F.var, F.amax, F.amin, F.max, F.min
+    std, logsumexp, prod, cumsum, norm = F.std, F.logsumexp, F.prod, F.cumsum, F.norm
+    argmax, argmin, all, any = F.argmax, F.argmin, F.all, F.any
+    sort, argsort, topk = F.sort, F.argsort, F.topk
+    reshape, view, permute, transpose, t = F.reshape, F.shape.view, F.permute, F.transpose, F.t
+    expand, broadcast_to, flatten = F.shape.expand, F.broadcast_to, F.flatten
+    squeeze, unsqueeze = F.squeeze, F.unsqueeze
+    split, chunk, unbind, narrow, repeat = F.split, F.chunk, F.unbind, F.narrow, F.arrangement.repeat
+    flip, roll, tril, triu = F.flip, F.roll, F.tril, F.triu
+    gather, take_along_dim, index_select = F.gather, F.take_along_dim, F.index_select
+    scatter_add, index_put = F.scatter_add, F.index_put
 
     # --- And the same in place: x.f_(…) is x with the values of x.f(…) ---
 
-    remainder, fmod, floor_divide = ops.remainder, ops.fmod, ops.floor_divide
-    remainder_, fmod_, floor_divide_ = map(_in_place, (ops.remainder, ops.fmod, ops.floor_divide))
-    add_, sub_, mul_, div_, pow_ = map(_in_place, (ops.add, ops.sub, ops.mul, ops.div, ops.pow))
-    neg_, abs_, exp_, log_, sqrt_ = map(_in_place, (ops.neg, ops.abs, ops.exp, ops.log, ops.sqrt))
-    rsqrt_, sin_, cos_, log1p_, expm1_ = map(_in_place, (ops.rsqrt, ops.sin, ops.cos, ops.log1p, ops.expm1))
-    sigmoid_, tanh_, sign_, clamp_ = map(_in_place, (ops.sigmoid, ops.tanh, ops.sign, ops.clamp))
-    floor_, ceil_, round_, trunc_ = map(_in_place, (ops.floor, ops.ceil, ops.round, ops.trunc))
-    masked_fill_, scatter_add_, index_put_ = map(_in_place, (ops.masked_fill, ops.scatter_add, ops.index_put))
-    cumsum_, tril_, triu_, addmm_ = map(_in_place, (ops.cumsum, ops.tril, ops.triu, ops.addmm))
-    eq_, ne_, lt_, le_, gt_, ge_ = map(_in_place, (ops.eq, ops.ne, ops.lt, ops.le, ops.gt, ops.ge))
-    logical_and_, logical_or_, logical_not_ = map(_in_place, (ops.logical_and, ops.logical_or, ops.logical_not))
-    bitwise_and_, bitwise_or_, bitwise_xor_ = map(_in_place, (ops.bitwise_and, ops.bitwise_or, ops.bitwise_xor))
-    bitwise_left_shift_, bitwise_right_shift_ = map(_in_place, (ops.bitwise_left_shift, ops.bitwise_right_shift))
+    remainder, fmod, floor_divide = F.remainder, F.fmod, F.floor_divide
+    remainder_, fmod_, floor_divide_ = map(_in_place, (F.remainder, F.fmod, F.floor_divide))
+    add_, sub_, mul_, div_, pow_ = map(_in_place, (F.add, F.sub, F.mul, F.div, F.pow))
+    neg_, abs_, exp_, log_, sqrt_ = map(_in_place, (F.neg, F.abs, F.exp, F.log, F.sqrt))
+    rsqrt_, sin_, cos_, log1p_, expm1_ = map(_in_place, (F.rsqrt, F.sin, F.cos, F.log1p, F.expm1))
+    sigmoid_, tanh_, sign_, clamp_ = map(_in_place, (F.sigmoid, F.tanh, F.sign, F.clamp))
+    floor_, ceil_, round_, trunc_ = map(_in_place, (F.floor, F.ceil, F.round, F.trunc))
+    masked_fill_, scatter_add_, index_put_ = map(_in_place, (F.masked_fill, F.scatter_add, F.index_put))
+    cumsum_, tril_, triu_, addmm_ = map(_in_place, (F.cumsum, F.tril, F.triu, F.addmm))
+    eq_, ne_, lt_, le_, gt_, ge_ = map(_in_place, (F.eq, F.ne, F.lt, F.le, F.gt, F.ge))
+    logical_and_, logical_or_, logical_not_ = map(_in_place, (F.logical_and, F.logical_or, F.logical_not))
+    bitwise_and_, bitwise_or_, bitwise_xor_ = map(_in_place, (F.bitwise_and, F.bitwise_or, F.bitwise_xor))
+    bitwise_left_shift_, bitwise_right_shift_ = map(_in_place, (F.bitwise_left_shift, F.bitwise_right_shift))
 
     __iadd__, __isub__, __imul__, __itruediv__ = map(_operator, (add_, sub_, mul_, div_))
     __imod__, __ifloordiv__, __ipow__ = map(_operator, (remainder_, floor_divide_, pow_))
@@ -556,15 +559,15 @@ class Tensor(TensorBase):
     def clone(self, *, memory_format: Any = None) -> Tensor:
         """A copy in memory of its own; gradients pass through."""
         _refuse_memory_format(memory_format)
-        return ops.clone(self)
+        return F.clone(self)
 
     def contiguous(self, memory_format: Any = None) -> Tensor:
         """This tensor if its elements lie in row-major order in memory, else a copy that does."""
         _refuse_memory_format(memory_format)
-        return self if self.is_contiguous() else ops.contiguous(self)
+        return self if self.is_contiguous() else F.copying.contiguous(self)
 
     def where(self, condition: Tensor, other: Any) -> Tensor:
-        return ops.where(condition, self, other)
+        return F.where(condition, self, other)
 
     def expand_as(self, other: Tensor) -> Tensor:
         return self.expand(*other.shape)
@@ -586,17 +589,6 @@ def _unpickled(cls: type[Tensor], values: np.ndarray, where: str, requires_grad:
     tensor.array = to_device(values, device(where))
     tensor._requires_grad = requires_grad
     return tensor
-
-
-class ToDevice(Function):
-    """y = x on another device        ∂L/∂x = ∂L/∂y on x's device"""
-
-    def forward(self, x: Any, where: device, non_blocking: bool = False) -> Any:
-        self.origin = device_of(x)
-        return to_device(x, where, non_blocking)
-
-    def backward(self, grad: Any) -> Any:
-        return ToDevice.apply(grad, self.origin, False), None, None
 
 
 def as_device(value: Any) -> device:

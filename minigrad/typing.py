@@ -6,17 +6,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-#: A NumPy array, or an array of another library that NumPy's functions accept, such as CuPy's. The elements may have any
-#: of minigrad's dtypes.
+#: A NumPy array, or an array of another library that NumPy's functions accept, such as CuPy's. The elements may have
+#: any of minigrad's dtypes.
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 DType: TypeAlias = np.dtype[Any]
 Number: TypeAlias = int | float
 Shape: TypeAlias = tuple[int, ...]
 #: One number for height and width, or one for each.
 IntOrPair: TypeAlias = int | tuple[int, int]
+#: One integer for all dimensions, or a sequence with one for each.
+IntOrInts: TypeAlias = int | Sequence[int]
 #: How a loss function combines the losses of the single elements.
 Reduction: TypeAlias = Literal["none", "mean", "sum"]

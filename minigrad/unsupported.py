@@ -1,10 +1,10 @@
-"""What torch's functions take and minigrad's do not: refused by name, never ignored."""
+"""Refuse by name the arguments that torch's functions take and minigrad's do not; ignore none."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import ParamSpec, TypeVar
 
 _INSTEAD = {
     "out": "write the result with x.copy_(result), or use the in-place form",
@@ -15,11 +15,21 @@ _INSTEAD = {
 }
 
 
-def refusing_torchs_other_arguments(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``function``, which now answers ``out=…``, ``layout=…`` and the like with ``NotImplementedError``."""
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def refusing_torchs_other_arguments(function: Callable[P, R]) -> Callable[P, R]:
+    """Make a function that creates tensors refuse ``layout=…``, ``out=…`` and the like by name.
+
+    ``None`` and ``False``, which ask for nothing, are accepted.
+
+    Raises:
+        NotImplementedError: from the function, naming the argument.
+    """
 
     @wraps(function)
-    def checked(*args: Any, **options: Any) -> Any:
+    def checked(*args: P.args, **options: P.kwargs) -> R:
         if options:
             for name, instead in _INSTEAD.items():
                 value = options.pop(name, None)

@@ -41,7 +41,7 @@ def main() -> None:
     inception = {name: compare_models(*case) for name, case in CASES.items()}
     results = {"torch": torch.__version__, "inception": inception}
     write_atomically(RESULTS, (json.dumps(results, indent=2) + "\n").encode())
-    replace_section(ROOT / "README.md", "proof", summary(ops, inception))
+    replace_section(ROOT / "README.md", "tested", summary(ops, inception))
 
 
 if __name__ == "__main__":

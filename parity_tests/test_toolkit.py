@@ -17,7 +17,15 @@ from hypothesis import strategies as st
 
 import minigrad
 from minigrad.nn import functional as F
-from minigrad.testing import OpRecord, Sample, assert_close, assert_parity, gradcheck
+from minigrad.testing import (
+    GradcheckError,
+    OpRecord,
+    Sample,
+    assert_close,
+    assert_parity,
+    gradcheck,
+    gradgradcheck,
+)
 from minigrad.testing import strategies as s
 from minigrad.testing.report import table
 from parity_tests import tolerances
@@ -61,14 +69,15 @@ def test_what_is_right_passes_and_reports_its_differences() -> None:
 @pytest.mark.parametrize(
     ("ours", "theirs", "says"),
     [
-        (lambda x: x * x + 1e-6, torch.square, r"output 0: not close: 4 of 4 .*\n +first at index \(0, 0\): 0\.25"),
+        (lambda x: x * x + 1e-6, torch.square, r"output: not close: 4 of 4 .*\n +first at output\[0, 0\]: 0\.25"),
         (
             lambda x: minigrad.where(x == 2.0, 5.0, x),
             lambda x: x * 1,
-            r"1 of 4.*\n.*index \(1, 0\): 5\.0, expected 2\.0",
+            r"1 of 4.*\n.*output\[1, 0\]: 5\.0, expected 2\.0",
         ),
-        (WrongGradient.apply, torch.square, "gradient of input 0"),
-        (WrongSecondGradient.apply, torch.square, "second gradient of input 0"),
+        (WrongGradient.apply, torch.square, r"gradient of x: not close: 4 of 4 elements differ\n  first at x\[0, 0\]"),
+        (lambda *xs: WrongGradient.apply(*xs), torch.square, r"gradient of input 0: .*\n  first at input 0\[0, 0\]"),
+        (WrongSecondGradient.apply, torch.square, r"second gradient of x: .*\n  first at x\[0, 0\]"),
         (lambda x: (x * x).float(), torch.square, "dtype float32, torch has float64"),
         (lambda x: (x * x).sum(0), torch.square, r"shape \[2\], expected \[2, 2\]"),
         (lambda x: (x * x).detach(), torch.square, "requires_grad False, torch has True"),
@@ -78,6 +87,83 @@ def test_what_is_right_passes_and_reports_its_differences() -> None:
 def test_what_is_wrong_is_located(ours: Any, theirs: Any, says: str) -> None:
     with pytest.raises(AssertionError, match=says):
         assert_parity(ours, theirs, X)
+
+
+class Product(minigrad.autograd.Function):
+    """y = x · w, whose backward a reader writes in NumPy"""
+
+    def forward(self, x: Any, w: Any) -> Any:
+        self.save_for_backward(x, w)
+        return x * w
+
+    def backward(self, grad: Any) -> Any:
+        x, w = self.saved_tensors
+        return minigrad.from_numpy(self.numpy(grad) * self.numpy(w)), minigrad.from_numpy(self.dw(grad, x))
+
+    def numpy(self, tensor: Any) -> Any:
+        return tensor.numpy()
+
+    def dw(self, grad: Any, x: Any) -> Any:
+        return self.numpy(grad) * self.numpy(x)
+
+
+class DetachedProduct(Product):
+    def numpy(self, tensor: Any) -> Any:
+        return tensor.detach().numpy()
+
+
+class WrongProduct(DetachedProduct):
+    def dw(self, grad: Any, x: Any) -> Any:
+        right = super().dw(grad, x)
+        right[0, 1] *= 2
+        return right
+
+
+@pytest.mark.parametrize("op", [Product, DetachedProduct])
+def test_value_and_gradient_are_reported_where_backward_has_no_gradient_of_its_own(op: Any) -> None:
+    assert assert_parity(op.apply, torch.mul, X, X + 1, second_gradient=False).gradient == 0.0
+    with pytest.raises(AssertionError) as error:
+        assert_parity(op.apply, torch.mul, X, X + 1)
+    said = str(error.value)
+    assert "value and gradient agree with torch (largest differences: value 0.0e+00, gradient 0.0e+00)" in said
+    assert "the gradient of x and w has no gradient of its own" in said
+    assert f"{op.__name__}.backward leaves the graph (it is written in NumPy" in said
+    assert said.endswith("pass second_gradient=False, or write it in tensor operations")
+    inputs = [minigrad.tensor(x, requires_grad=True) for x in (X, X + 1)]
+    assert gradcheck(op.apply, inputs)
+    assert not gradgradcheck(op.apply, inputs, raise_exception=False)
+    with pytest.raises(GradcheckError, match=f"{op.__name__}.backward leaves the graph"):
+        gradgradcheck(op.apply, inputs)
+
+
+def test_a_wrong_gradient_is_reported_even_where_backward_has_no_gradient_of_its_own() -> None:
+    with pytest.raises(AssertionError, match=r"gradient of w: not close: 1 of 4 elements differ\n  first at w\[0, 1\]"):
+        assert_parity(WrongProduct.apply, torch.mul, X, X + 1)
+
+
+def test_gradcheck_names_the_worst_element_and_says_how_many_are_wrong() -> None:
+    x, w = (minigrad.tensor(a, requires_grad=True) for a in (X, X + 1))
+    with pytest.raises(GradcheckError) as error:
+        gradcheck(WrongProduct.apply, (x, w))
+    said = str(error.value)
+    assert "with respect to input 1: the derivative of output is wrong for 1 of 4 elements of w" in said
+    assert "The worst is w[0, 1]: backward says ∂output[0, 1]/∂w[0, 1] = -2, the difference quotient is -1" in said
+    assert "input 0" not in said
+    with pytest.raises(GradcheckError, match=r"1 of 4 elements of input 1\. The worst is input 1\[0, 1\]"):
+        gradcheck(lambda *xs: WrongProduct.apply(*xs), (x, w))
+    with pytest.raises(GradcheckError, match=r"input 1 \(w\), along random directions"):
+        gradcheck(WrongProduct.apply, (x, w), fast_mode=True)
+
+
+@pytest.mark.parametrize("check", [gradcheck, gradgradcheck, lambda op, x: assert_parity(op, torch.square, x)])
+def test_a_class_in_place_of_its_apply_is_refused_in_one_sentence(check: Any) -> None:
+    with pytest.raises(TypeError, match=r"write Square\.apply instead of the class Square$"):
+        check(Square, minigrad.tensor(X, requires_grad=True))
+
+
+def test_gradcheck_says_what_to_write_for_arrays() -> None:
+    with pytest.raises(ValueError, match=r"takes tensors, not arrays: write minigrad\.tensor\("):
+        gradcheck(Square.apply, (X,))
 
 
 def test_arguments_that_are_no_floating_arrays_are_passed_on() -> None:
@@ -164,7 +250,7 @@ def test_the_example_of_ones_own_op_runs_and_finds_the_mistake(capsys: pytest.Ca
     printed = capsys.readouterr().out
     assert "gradcheck: True  gradgradcheck: True" in printed
     assert "200 random shapes" in printed
-    assert "gradient of input 0: not close: 3 of 4" in printed
+    assert "gradient of x: not close: 3 of 4" in printed
 
 
 def test_the_committed_table_has_every_record_and_its_figures() -> None:

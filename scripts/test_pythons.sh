@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs the tests on every Python that minigrad supports and this machine has, each in a virtual environment of its own:
+# Run the tests on every supported Python that is installed, each in its own virtual environment:
 #
 #     scripts/test_pythons.sh                          3.11, 3.12 and 3.13, on PATH or in pyenv
-#     scripts/test_pythons.sh 3.12 -- -k workers       this one, and what is given to pytest
-#     TORCH=1 scripts/test_pythons.sh                  installs torch too (hundreds of MB each) and runs parity_tests/
-#     PROCESSES=4 scripts/test_pythons.sh              test processes at once (2)
+#     scripts/test_pythons.sh 3.12 -- -k workers       only 3.12, with arguments for pytest
+#     TORCH=1 scripts/test_pythons.sh                  install torch too (hundreds of MB each) and run parity_tests/
+#     PROCESSES=4 scripts/test_pythons.sh              number of test processes (default: 2)
 #
-# The environments stay in FOLDER (default: minigrad-pythons in the folder for temporary files) for the next time.
+# The environments are kept in FOLDER (default: minigrad-pythons in the folder for temporary files).
 set -uo pipefail
 cd "$(dirname "$0")/.."
 folder=${FOLDER:-${TMPDIR:-/tmp}/minigrad-pythons}
@@ -19,7 +19,7 @@ done
 (($#)) && shift
 ((${#versions[@]})) || versions=(3.11 3.12 3.13)
 
-# Prints the path of a Python of that version, or nothing.
+# Print the path of a Python of that version, or nothing.
 find_python() {
     local candidate
     for candidate in "python$1" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1"*/bin/python; do
@@ -35,7 +35,7 @@ status=0
 for version in "${versions[@]}"; do
     python=$(find_python "$version")
     if [[ -z $python ]]; then
-        results+=("Python $version: not installed here, not tested")
+        results+=("Python $version: not installed, not tested")
         continue
     fi
     environment=$folder/$version

@@ -39,7 +39,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 def test_compile_says_when_there_is_nothing_to_compile():
-    done = run("-m", "minigrad", "compile", MINIGRAD_KERNELS="numpy")
+    done = run("-m", "minigrad", "compile", MINIGRAD_KERNELS="blocked")
     assert done.returncode == 0, done.stderr
     assert "nothing to do" in done.stdout
 
@@ -52,7 +52,7 @@ def test_compile_refuses_an_unknown_dtype():
 
 @pytest.mark.slow
 def test_after_compile_a_training_step_of_inception_compiles_nothing_more(tmp_path: Path):
-    environment = {"NUMBA_CACHE_DIR": str(tmp_path), "MINIGRAD_KERNELS": "fast"}
+    environment = {"NUMBA_CACHE_DIR": str(tmp_path), "MINIGRAD_KERNELS": "compiled"}
     done = run("-m", "minigrad", "compile", **environment)
     assert done.returncode == 0, done.stderr
     step = run("-c", COUNT_COMPILATIONS, **environment)

@@ -82,7 +82,7 @@ def test_dlpack_refuses_what_the_other_library_would_not_see() -> None:
 @pytest.mark.parametrize(
     ("name", "call"),
     [
-        ("out", lambda: minigrad.add(minigrad.ones(2), 1, out=minigrad.ones(2))),
+        ("out", lambda: minigrad.zeros(2, out=minigrad.ones(2))),
         ("layout", lambda: minigrad.zeros(2, layout="sparse")),
         ("memory_format", lambda: minigrad.ones(2).clone(memory_format="channels_last")),
         ("sparse", lambda: nn.Embedding(3, 2, sparse=True)),
@@ -95,4 +95,9 @@ def test_dlpack_refuses_what_the_other_library_would_not_see() -> None:
 def test_what_is_not_supported_is_refused_by_name(name: str, call: Any) -> None:
     with pytest.raises(NotImplementedError, match=name):
         call()
-    assert minigrad.add(minigrad.ones(2), 1, out=None).tolist() == [2.0, 2.0]
+    assert minigrad.ones(2, out=None).tolist() == [1.0, 1.0]
+
+
+def test_a_function_has_no_argument_out() -> None:
+    with pytest.raises(TypeError, match=r"add\(\) got an unexpected keyword argument 'out'"):
+        minigrad.add(minigrad.ones(2), 1, out=minigrad.ones(2))  # type: ignore[call-arg]

@@ -18,11 +18,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minigrad import optim
-from minigrad.kernels import reference
 from minigrad.kernels.geometry import Window
-from minigrad.kernels.gpu import backend as gpu
+from minigrad.kernels.gpu import backend
+from minigrad.kernels.gpu.backend import Gpu
+from minigrad.kernels.philox import philox
+from minigrad.kernels.reference import Reference
 from tests.test_kernels import _random, assert_equal, assert_same, convolutions, poolings, special_values
 
+gpu, reference = Gpu(), Reference()
 KINDS = {"float": "", "double": "", "half": "fp16"}
 
 #: What CUDA's compiler knows and C++ does not. The threads of a block take turns: each runs until it waits for the
@@ -108,7 +111,7 @@ static int run_grid(unsigned columns, unsigned rows, bool waits, std::function<v
 @functools.cache
 def signatures() -> dict[str, list[tuple[str, str]]]:
     """Of each kernel the (type, name) of its parameters."""
-    source = gpu.SOURCE.read_text(encoding="utf-8")
+    source = backend.SOURCE.read_text(encoding="utf-8")
     window = re.search(r"#define WINDOW[ \\]*\n(.*)\n", source)
     assert window is not None
     found = {}
@@ -141,7 +144,7 @@ def host_library(real: str, index: str) -> Any:
         pytest.skip("there is no C++ compiler here to run the kernels with")
     folder = Path(__import__("tempfile").mkdtemp())
     source, target = folder / "kernels.cpp", folder / "kernels.so"
-    kernels = gpu.SOURCE.read_text(encoding="utf-8")
+    kernels = backend.SOURCE.read_text(encoding="utf-8")
     source.write_text(PRELUDE + kernels + EPILOGUE + wrappers(kernels))
     types = {"half": ("_Float16", "float")}.get(real, (real, real))
     definitions = [f"-DREAL={types[0]}", f"-DACC={types[1]}", f"-DINDEX={index}"]
@@ -157,16 +160,16 @@ INDEX = {"of kernels on the host": "unsigned int"}
 
 
 def launch_on_host(kernel: str, dtype: Any, grid: tuple[int, int], *arguments: Any) -> None:
-    """As gpu.launch, one thread after the other; arguments must be of just the types that the kernel has.
+    """As backend.launch, one thread after the other; arguments must be of just the types that the kernel has.
 
     (A GPU takes them from memory one behind the other; the processor here would forgive an int for a long.)
     """
-    library = host_library(gpu.TYPES[dtype][0], INDEX["of kernels on the host"])
+    library = host_library(backend.TYPES[dtype][0], INDEX["of kernels on the host"])
     kinds = {
         "int": (np.int32, ctypes.c_int), "long long": (np.int64, ctypes.c_longlong),
         "double": (np.float64, ctypes.c_double), "unsigned long long": (np.uint64, ctypes.c_ulonglong),
     }  # fmt: skip
-    accumulator = np.dtype({"half": "float32", "float": "float32", "double": "float64"}[gpu.TYPES[dtype][0]])
+    accumulator = np.dtype({"half": "float32", "float": "float32", "double": "float64"}[backend.TYPES[dtype][0]])
     elements = {"REAL": np.dtype(dtype), "ACC": accumulator, "unsigned char": np.dtype(np.uint8), "float": np.float32}
     converted: list[Any] = []
     for argument, (kind, name) in zip(arguments, signatures()[kernel], strict=True):
@@ -180,23 +183,23 @@ def launch_on_host(kernel: str, dtype: Any, grid: tuple[int, int], *arguments: A
             assert argument.flags.c_contiguous, f"{what} was given an array with gaps"
             converted.append(ctypes.c_void_p(argument.ctypes.data))
         else:
-            assert argument is gpu._NONE, f"{what} was given {argument!r}"
+            assert argument is backend._NONE, f"{what} was given {argument!r}"
             converted.append(ctypes.c_void_p(0))
     assert all(0 < blocks < 65_536 for blocks in grid)
     failed = getattr(library, f"run_{kernel}")(*map(ctypes.c_uint, grid), *converted)
     assert not failed, f"{kernel}: some threads waited for others that had ended"
 
 
-LAUNCH = gpu.launch
+LAUNCH = backend.launch
 
 
 @pytest.fixture(autouse=True, scope="module")
 def on_host() -> Iterator[None]:
     """The kernels run here."""
-    before = gpu.launch, gpu._tables
-    gpu.launch, gpu._tables = launch_on_host, {}  # type: ignore[assignment]
+    before = backend.launch
+    backend.launch = launch_on_host  # type: ignore[assignment]
     yield
-    gpu.launch, gpu._tables = before  # type: ignore[assignment]
+    backend.launch = before
 
 
 # --- Compiled for GPUs ---
@@ -205,7 +208,7 @@ def on_host() -> Iterator[None]:
 def _source(real: str, headers: str, folder: Path) -> tuple[Path, list[str]]:
     """A file for a GPU's compiler, and how to call it."""
     source = folder / "kernels.cu"
-    source.write_text(headers + gpu.SOURCE.read_text(encoding="utf-8"))
+    source.write_text(headers + backend.SOURCE.read_text(encoding="utf-8"))
     accumulator = "float" if real == "half" else real
     return source, ["-o", str(folder / "compiled"), f"-DREAL={real}", f"-DACC={accumulator}"]
 
@@ -239,7 +242,7 @@ def test_the_kernels_compile_for_amd(architecture: str, real: str, tmp_path: Pat
 
 
 def test_no_kernel_knows_a_warp() -> None:
-    source = gpu.SOURCE.read_text(encoding="utf-8")
+    source = backend.SOURCE.read_text(encoding="utf-8")
     for word in ("__shfl", "warpSize", "__ballot", "__syncwarp", "atomic"):
         assert word not in source
 
@@ -251,9 +254,9 @@ def test_no_kernel_knows_a_warp() -> None:
 @given(case=convolutions(), limit=st.sampled_from([1, 4000, 2**30]), few=st.sampled_from([0, 64]))
 def test_convolutions_equal_the_reference(case: Any, limit: int, few: int) -> None:
     x, w, g, window, groups = case
-    before, gpu._COLUMN_BYTES = gpu._COLUMN_BYTES, limit
-    outputs_before = dict(gpu.few_outputs)
-    gpu.few_outputs.update(dict.fromkeys(outputs_before, few))
+    before, backend._COLUMN_BYTES = backend._COLUMN_BYTES, limit
+    outputs_before = dict(backend.few_outputs)
+    backend.few_outputs.update(dict.fromkeys(outputs_before, few))
     try:
         assert_equal(gpu.conv2d(x, w, window, groups), reference.conv2d(x, w, window, groups), x.dtype.type)
         ours = gpu.conv2d_backward(x, w, g, window, groups, True, True)
@@ -262,8 +265,8 @@ def test_convolutions_equal_the_reference(case: Any, limit: int, few: int) -> No
         assert_equal(gpu.conv2d_input(g, w, x.shape, window, groups), theirs[0], x.dtype.type)
         assert_equal(gpu.conv2d_weight(x, g, w.shape, window, groups), theirs[1], x.dtype.type)
     finally:
-        gpu._COLUMN_BYTES = before
-        gpu.few_outputs.update(outputs_before)
+        backend._COLUMN_BYTES = before
+        backend.few_outputs.update(outputs_before)
 
 
 @pytest.mark.parametrize("transposed", [False, True])
@@ -275,13 +278,13 @@ def test_a_convolution_of_many_tiles_equals_the_reference(transposed: bool) -> N
     if transposed:
         g = _random(y.shape, 2, True)
         ours = np.empty((21, 3, 13, 12))
-        gpu._convolve(gpu._in_order(g), w, ours, window, (13, 12), transposed=True)
+        backend._convolve(backend._in_order(g), w, ours, window, (13, 12), transposed=True)
         expected = reference.conv2d_input(g, w, x.shape, window, 1)
     else:
         ours = np.empty((70, 3, *y.shape[2:]))
-        gpu._convolve(gpu._in_order(x), w, ours, window, y.shape[2:], transposed=False)
+        backend._convolve(backend._in_order(x), w, ours, window, y.shape[2:], transposed=False)
         expected = y
-    assert_equal(gpu._from_order(ours), expected, np.float64)
+    assert_equal(backend._from_order(ours), expected, np.float64)
 
 
 @settings(max_examples=60)
@@ -366,7 +369,7 @@ def test_batch_norm_of_long_rows_keeps_the_digits_of_a_small_variance() -> None:
     """Some blocks a row; values far from zero, the first of them far from all others."""
     x = (1e4 + np.random.default_rng(0).standard_normal((5, 3, 40, 70))).astype(np.float32)
     x[0, :, 0, 0] = -1e6
-    assert gpu._parts(3, x[:, 0].size) > 1
+    assert backend._parts(3, x[:, 0].size) > 1
     ours, exact = gpu.batch_norm(x, None, None, 0.0), reference.batch_norm(x.astype(np.float64), None, None, 0.0)
     for a, b in zip(ours[1:], exact[1:], strict=True):
         assert np.allclose(a, b, rtol=1e-5)
@@ -431,7 +434,7 @@ def test_softmax_cross_entropy_equals_the_reference(
      (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1)),
 ])  # fmt: skip
 def test_philox_gives_its_authors_known_answers(counter: Any, key: int, expected: Any) -> None:
-    assert tuple(reference.philox([np.uint64(word) for word in counter], key)) == expected
+    assert tuple(philox([np.uint64(word) for word in counter], key)) == expected
 
 
 @pytest.mark.parametrize(("seed", "start", "count"), [(0, 0, 1), (7, 3, 1000), (2**63 + 5, 2**32 - 3, 22), (1, 9, 0)])
@@ -480,7 +483,7 @@ def test_places_beyond_32_bits_have_kernels_of_their_own(monkeypatch: Any) -> No
         results.append(gpu.max_pool2d(y, Window((2, 2), (2, 2)))[0])
     assert np.array_equal(*results)
     asked = []
-    monkeypatch.setattr(gpu, "_function", lambda *chosen: asked.append(chosen) or (lambda *_: None))
+    monkeypatch.setattr(backend, "_function", lambda *chosen: asked.append(chosen) or (lambda *_: None))
     enormous = np.broadcast_to(np.float32(0), (2**16, 2**15))
     for array in (x, enormous):
         LAUNCH("blend", array.dtype, (1, 1), array, array, np.float64(0), np.float64(0), np.int64(array.size))
@@ -489,7 +492,9 @@ def test_places_beyond_32_bits_have_kernels_of_their_own(monkeypatch: Any) -> No
 
 def test_convolutions_of_few_outputs_or_enormous_pictures_go_without_columns(monkeypatch: Any) -> None:
     launched: list[str] = []
-    monkeypatch.setattr(gpu, "launch", lambda kernel, *rest: launched.append(kernel) or launch_on_host(kernel, *rest))
+    monkeypatch.setattr(
+        backend, "launch", lambda kernel, *rest: launched.append(kernel) or launch_on_host(kernel, *rest)
+    )
     window = Window((3, 3), (1, 1), ((1, 1), (1, 1)))
     x = np.zeros((2, 100, 8, 8), np.float32)
     for outputs, limit, forward, backward in (
@@ -497,7 +502,7 @@ def test_convolutions_of_few_outputs_or_enormous_pictures_go_without_columns(mon
         (64, 2**30, "convolve", "patches_back"),
         (100, 2**10, "patches", "convolve"),
     ):
-        monkeypatch.setattr(gpu, "_COLUMN_BYTES", limit)
+        monkeypatch.setattr(backend, "_COLUMN_BYTES", limit)
         w = np.zeros((outputs, 100, 3, 3), np.float32)
         launched.clear()
         y = gpu.conv2d(x, w, window, 1)
@@ -523,7 +528,7 @@ def test_one_launch_updates_all_parameters_as_the_formulas_do(name: str, monkeyp
     import minigrad
     from minigrad.optim import optimizer as module
 
-    monkeypatch.setattr(gpu, "_UPDATE_BLOCK", 7)
+    monkeypatch.setattr(backend, "_MOVE_BLOCK", 7)
     shapes = [(3, 4), (5,), (), (2, 3, 2, 2), (0,)]
     results = {}
     for kernels in (gpu, reference):
@@ -541,7 +546,7 @@ def test_one_launch_updates_all_parameters_as_the_formulas_do(name: str, monkeyp
 
 def test_a_training_step_of_inception_on_these_kernels_equals_that_on_the_reference(monkeypatch: Any) -> None:
     import minigrad
-    from inception import training
+    from inception import step
     from inception.model import inception_v3
     from minigrad import kernels
 
@@ -552,9 +557,9 @@ def test_a_training_step_of_inception_on_these_kernels_equals_that_on_the_refere
         model = inception_v3(num_classes=3, aux_logits=False, init_weights=False, dropout=0.0).double()
         optimizer = optim.SGD(model.parameters(), lr=1e-6, momentum=0.9)
         images, labels = minigrad.randn(4, 3, 75, 75, dtype=minigrad.float64), minigrad.tensor([0, 1, 2, 0])
-        loss = training.loss_computation(training.forward_pass(model, images), labels)
-        training.backward_pass(optimizer, loss)
-        training.optimization_pass(optimizer)
+        loss = step.loss_computation(step.forward_pass(model, images), labels)
+        step.backward_pass(optimizer, loss)
+        step.optimization_pass(optimizer)
         state = {key: value.numpy() for key, value in model.state_dict().items()}
         results[name] = loss.item(), [p.grad.numpy() for p in model.parameters()], state
     (loss, gradients, state), (expected, expected_gradients, expected_state) = results.values()

@@ -1,4 +1,4 @@
-"""Every function of the kernels on zeros, ties, infinities and NaN: all backends equal the reference, in any dtype."""
+"""Every method of the kernels on zeros, ties, infinities and NaN: all backends equal the reference, in any dtype."""
 
 from __future__ import annotations
 
@@ -11,31 +11,42 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minigrad.kernels import reference
-from minigrad.kernels.blocked import backend as cpu
-from minigrad.kernels.compiled import backend as fast
+from minigrad.kernels.blocked import backend as blocked_backend
+from minigrad.kernels.blocked.backend import Blocked
+from minigrad.kernels.compiled import backend as compiled_backend
+from minigrad.kernels.compiled import layout as compiled_layout
+from minigrad.kernels.compiled.backend import Compiled
 from minigrad.kernels.geometry import Window
-from minigrad.kernels.gpu import backend as gpu
+from minigrad.kernels.gpu import backend as gpu_backend
+from minigrad.kernels.gpu.backend import Gpu
+from minigrad.kernels.reference import Reference
 from minigrad.testing.strategies import SPECIAL
 from tests import test_gpu_kernels as host
 
 #: Relative to the largest finite element: other orders of addition, in float16 rounded twice.
 TOLERANCE = {np.float64: 1e-11, np.float32: 3e-5, np.float16: 4e-3}
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of ∞ − ∞, also in helper threads
+reference = Reference()
 FLOATS = (np.float64, np.float32, np.float16)
 INTEGERS = (np.int64, np.int32, np.int8, np.uint8)
 
 
-@pytest.fixture(params=["compiled", "compiled for little", "numpy", "gpu"], scope="module")
-def backend(request: Any) -> Iterator[Any]:
-    """Every module of kernels; the compiled one also without the sizes below which it leaves work to NumPy."""
+BACKENDS = {"blocked": Blocked, "blocked for little": Blocked, "gpu": Gpu}
+
+
+@pytest.fixture(params=["compiled", "compiled for little", "blocked", "blocked for little", "gpu"], scope="module")
+def backend(request: Any) -> Iterator[Reference]:
+    """Each backend in turn; those for the CPU also without the sizes below which they leave work to another."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "compiled for little":
-            patch.setattr(fast, "_FEW", 0)
+            patch.setattr(compiled_backend, "FEW", 0)
+            patch.setattr(compiled_layout, "FEW", 0)
+        if request.param == "blocked for little":
+            patch.setattr(blocked_backend, "_FEW", 0)
+            patch.setattr(blocked_backend, "_BLOCK", 3)
         if request.param == "gpu":
-            patch.setattr(gpu, "launch", host.launch_on_host)
-            patch.setattr(gpu, "_tables", {})
-        yield {"numpy": cpu, "gpu": gpu}.get(request.param, fast)
+            patch.setattr(gpu_backend, "launch", host.launch_on_host)
+        yield BACKENDS.get(request.param, Compiled)()
 
 
 class Drawing:
@@ -235,7 +246,7 @@ def _cross_entropy_backward(d: Drawing) -> Any:
     return lambda k: k.softmax_cross_entropy_backward(g, *given, *k.softmax_cross_entropy(*given)[1:])
 
 
-#: By function: a call of it, given a drawing; and whether it takes integers too.
+#: By method: a call of it, given a drawing; and whether it takes integers too.
 CALLS: dict[str, tuple[Callable[[Drawing], Any], bool]] = {
     "add": (_same_shape("add"), True),
     "concatenate": (_concatenate, True),
@@ -261,24 +272,23 @@ CALLS: dict[str, tuple[Callable[[Drawing], Any], bool]] = {
 }
 #: What takes no floating numbers, or is held to its formulas elsewhere.
 OTHERS = {
-    "tap_dtype": "takes a window only",
-    "chosen": "part of max_pool2d_scatter",
-    "lowest": "takes a dtype only",
-    "known_labels": "part of softmax_cross_entropy",
-    "target_distribution": "part of softmax_cross_entropy",
     "uniform": "takes a seed only; test_gpu_kernels.py",
-    "philox": "takes integers only; test_gpu_kernels.py",
-    "update": "runs the optimisers' formulas; test_kernels.py",
+    "move": "runs the optimisers' formulas; test_kernels.py",
 }
 
 
-def test_every_function_of_the_reference_is_here() -> None:
-    public = {n for n, f in inspect.getmembers(reference, inspect.isfunction) if f.__module__ == reference.__name__}
-    assert {n for n in public if not n.startswith("_")} == set(CALLS) | set(OTHERS)
+def test_every_method_of_the_reference_is_here() -> None:
+    public = {name for name, _ in inspect.getmembers(Reference, inspect.isfunction) if not name.startswith("_")}
+    assert public == set(CALLS) | set(OTHERS)
+
+
+@pytest.mark.parametrize("backend", [Blocked, Compiled, Gpu])
+def test_a_backend_adds_nothing_public_to_the_reference(backend: type[Reference]) -> None:
+    assert {name for name in vars(backend) if not name.startswith("_")} <= {"name", *CALLS, *OTHERS}
 
 
 class Call:
-    """One call of a function of the kernels, and what it was drawn from."""
+    """One call of a method of the kernels, and what it was drawn from."""
 
     def __init__(self, function: str, drawing: Drawing) -> None:
         self.run, self.drawing = CALLS[function][0](drawing), drawing
@@ -289,7 +299,7 @@ class Call:
 
 @st.composite
 def calls(draw: Any, function: str, backend: Any) -> Call:
-    takes_integers = CALLS[function][1] and backend is not gpu
+    takes_integers = CALLS[function][1] and not isinstance(backend, Gpu)
     return Call(function, Drawing(draw, draw(st.sampled_from(FLOATS + (INTEGERS if takes_integers else ())))))
 
 
@@ -307,7 +317,9 @@ def test_all_kernels_equal_the_reference_on_special_values(backend: Any, functio
         assert a.shape == b.shape
         if dtype is not np.float16:  # of which statistics may stay in float32
             assert a.dtype == b.dtype, f"result {i}: {a.dtype}, the reference gives {b.dtype}"
-        if backend is gpu and function == "batch_norm" and i:  # it subtracts the first number before it adds up
+        if (
+            isinstance(backend, Gpu) and function == "batch_norm" and i
+        ):  # it subtracts the first number before it adds up
             a, b = (np.where(np.isfinite(v), v, np.nan) for v in (a, b))
         largest = np.abs(b[np.isfinite(b)]).max(initial=1.0) if b.dtype.kind == "f" else 0
         off = ~np.isclose(a, b, rtol=0, atol=TOLERANCE.get(dtype, 0) * largest, equal_nan=True)

@@ -260,11 +260,13 @@ def test_threads_are_never_more_than_the_cores_at_hand(
     assert threads._default_count() == expected
 
 
-@pytest.mark.parametrize(("allowed", "kernels"), [(0, "numpy"), (1, "numpy"), (5, "numpy"), (0, "fast"), (1, "fast")])
+@pytest.mark.parametrize(
+    ("allowed", "kernels"), [(0, "blocked"), (1, "blocked"), (5, "blocked"), (0, "compiled"), (1, "compiled")]
+)
 def test_where_no_more_threads_can_be_started_those_there_are_do_the_work(
     allowed: int, kernels: str, tmp_path: Path
 ) -> None:
-    if kernels == "fast":
+    if kernels == "compiled":
         pytest.importorskip("numba", reason="compiled kernels need Numba")
     program = f"""
 import threading

@@ -1,7 +1,8 @@
-"""The README's example runs, and its figures come from files that commands wrote."""
+"""The README's examples run, and its figures are those of the files that commands wrote."""
 
 from __future__ import annotations
 
+import doctest
 import json
 import re
 from pathlib import Path
@@ -18,16 +19,30 @@ def test_the_example_runs_and_learns() -> None:
     assert names["loss"].item() < 2.3, "less than the loss of guessing among ten classes"
 
 
-def test_every_link_and_picture_exists() -> None:
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name} points to {target}"
+def test_the_session_shows_what_python_prints() -> None:
+    (session,) = re.findall(r"```pycon\n(.*?)```", README, re.DOTALL)
+    test = doctest.DocTestParser().get_doctest(session, {}, "README.md", "README.md", 0)
+    assert doctest.DocTestRunner().run(test).failed == 0
 
 
-def test_the_files_in_the_reading_order_exist() -> None:
-    table = README.split("What to read", 1)[1].split("```", 1)[0]
-    for path in re.findall(r"`([a-z_]+/[a-z_./]+)`", table):
-        assert (ROOT / path).exists(), path
+def test_the_reading_order_is_complete() -> None:
+    story = README.split("## What to read", 1)[1].split("\n## ", 1)[0]
+    steps = re.split(r"^\d\. ", story, flags=re.MULTILINE)[1:]
+    assert len(steps) == 9
+    for step in steps:
+        assert re.search(r"\]\([a-z/_]+\.py\)", step), f"no link to a file: {step}"
+        assert "*You can then answer:*" in step, step
+        assert "*Skip at first:*" in step, step
+
+
+def test_the_names_in_the_reading_order_are_defined_in_the_files_beside_them() -> None:
+    story = README.split("## What to read", 1)[1].split("\n## ", 1)[0]
+    named = re.findall(r"`([\w.]+)` in\s+\[[^]]+\]\(([^)]+)\)", story)
+    assert len(named) >= 5
+    for name, path in named:
+        if (ROOT / path).exists():
+            last = name.split(".")[-1]
+            assert re.search(rf"^ *(class|def) {last}\b", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE), path
 
 
 def test_the_speed_figures_are_those_of_the_results_file() -> None:

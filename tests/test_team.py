@@ -79,24 +79,25 @@ def replace(name):
 for name in ("MemInfo_alloc_aligned", "MemInfo_alloc_safe_aligned"):
     replace(name)
 import minigrad
-from minigrad.kernels.compiled import backend as fast
+from minigrad.kernels.compiled.backend import Compiled
 from minigrad.kernels.geometry import Window
+compiled = Compiled()
 x, w = np.ones((4, 6, 20, 20), np.float32), np.ones((6, 6, 3, 3), np.float32)
 window = Window((3, 3), padding=((1, 1), (1, 1)))
-g, taps = np.ones_like(x), fast.max_pool2d(x, window)[1]
+g, taps = np.ones_like(x), compiled.max_pool2d(x, window)[1]
 strided = Window((2, 2), (2, 2))
 half = np.ones((4, 6, 10, 10), np.float32)
 few = np.ones((16, 64, 1, 1), np.float32), np.ones((64, 64, 1, 1), np.float32)
 kernels = {
-    "conv2d": lambda: fast.conv2d(x, w, window, 1),
-    "conv2d_backward": lambda: fast.conv2d_backward(x, w, g, window, 1, True, True),
-    "conv2d_input": lambda: fast.conv2d_backward(x, w, g, window, 1, True, False),
-    "gradient of few positions": lambda: fast.conv2d_backward(*few, few[0], Window((1, 1)), 1, False, True),
-    "max_pool2d": lambda: fast.max_pool2d(x, window),
-    "max_pool2d_scatter": lambda: fast.max_pool2d_scatter(g, taps, x.shape, window),
-    "avg_pool2d": lambda: fast.avg_pool2d(x, window, 0.1),
-    "avg_pool2d of steps": lambda: fast.avg_pool2d(x, strided, 0.1),
-    "avg_pool2d_backward": lambda: fast.avg_pool2d_backward(g, x.shape, window, 0.1),
+    "conv2d": lambda: compiled.conv2d(x, w, window, 1),
+    "conv2d_backward": lambda: compiled.conv2d_backward(x, w, g, window, 1, True, True),
+    "conv2d_input": lambda: compiled.conv2d_backward(x, w, g, window, 1, True, False),
+    "gradient of few positions": lambda: compiled.conv2d_backward(*few, few[0], Window((1, 1)), 1, False, True),
+    "max_pool2d": lambda: compiled.max_pool2d(x, window),
+    "max_pool2d_scatter": lambda: compiled.max_pool2d_scatter(g, taps, x.shape, window),
+    "avg_pool2d": lambda: compiled.avg_pool2d(x, window, 0.1),
+    "avg_pool2d of steps": lambda: compiled.avg_pool2d(x, strided, 0.1),
+    "avg_pool2d_backward": lambda: compiled.avg_pool2d_backward(g, x.shape, window, 0.1),
 }
 for threads in (1, 2):
     minigrad.set_num_threads(threads)
@@ -197,13 +198,14 @@ def test_a_child_after_fork_has_a_team_of_its_own() -> None:
     run = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", """
 import os, numpy as np
-from minigrad.kernels.compiled import backend as fast
+from minigrad.kernels.compiled.backend import Compiled
+compiled = Compiled()
 x = np.ones((8, 8, 40, 40), np.float32)
-expected = fast.relu(x)
+expected = compiled.relu(x)
 child = os.fork()
 if child == 0:
     from minigrad.kernels.compiled import team
-    same = np.array_equal(fast.relu(x), expected) and all(helper.is_alive() for helper in team._helpers)
+    same = np.array_equal(compiled.relu(x), expected) and all(helper.is_alive() for helper in team._helpers)
     os._exit(0 if same else 1)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 """], capture_output=True, text=True, check=False)  # fmt: skip

@@ -16,15 +16,12 @@ import pytest
 import minigrad
 from minigrad import kernels
 from minigrad.autograd import grad
-from minigrad.kernels import reference
-from minigrad.kernels.blocked import backend as cpu
-from minigrad.kernels.compiled import backend as fast
 from minigrad.nn import functional as F
 
 INF, NAN = math.inf, math.nan
 
 
-@pytest.fixture(params=[fast, cpu, reference], ids=["compiled", "numpy", "reference"], autouse=True)
+@pytest.fixture(params=kernels.CHOICES.values(), ids=kernels.CHOICES, autouse=True)
 def backend(request: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Each kernel backend in turn."""
     monkeypatch.setattr(kernels, "_for_numpy", request.param)

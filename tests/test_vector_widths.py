@@ -27,7 +27,7 @@ NARROW_TESTS = [
 
 
 def _with_bits(bits: str, *command: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "MINIGRAD_VECTOR_BITS": bits, "MINIGRAD_KERNELS": "fast"}
+    environment = {**os.environ, "MINIGRAD_VECTOR_BITS": bits, "MINIGRAD_KERNELS": "compiled"}
     return subprocess.run(
         [sys.executable, *command], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -4,13 +4,7 @@ from minigrad.autograd import functional
 from minigrad.engine.anomaly import detect_anomaly
 from minigrad.engine.api import backward, grad
 from minigrad.engine.function import Function
-from minigrad.engine.grad_mode import (
-    enable_grad,
-    inference_mode,
-    is_grad_enabled,
-    no_grad,
-    set_grad_enabled,
-)
+from minigrad.engine.grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 
 __all__ = [
     "Function",

@@ -23,7 +23,7 @@ from minigrad.device import zeros
 from minigrad.engine.api import grad
 from minigrad.engine.grad_mode import enable_grad
 from minigrad.engine.tensor_base import TensorBase, wrap
-from minigrad.ops import stack
+from minigrad.functions.pieces import stack
 
 
 def vjp(

@@ -13,7 +13,7 @@ from minigrad import cuda
 from minigrad.creation import tensor
 from minigrad.data.sampler import BatchSampler, Sampler
 from minigrad.data.workers import Workers, mapped
-from minigrad.engine.function import wrap
+from minigrad.engine.tensor_base import wrap
 from minigrad.random import Generator, default_generator
 from minigrad.tensor import Tensor
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.data.loader import item_generator
-from minigrad.engine.function import wrap
+from minigrad.engine.tensor_base import wrap
 from minigrad.extras import Later
 from minigrad.tensor import Tensor
 

@@ -35,7 +35,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.engine.function import wrap
+from minigrad.engine.tensor_base import wrap
 from minigrad.random import default_generator
 from minigrad.system import FILES_ARE_INHERITED, START_METHOD
 from minigrad.tensor import Tensor

@@ -1,4 +1,4 @@
-"""Where a sliding window lands: sizes, padding, and the slice of the input that one tap of it reads.
+"""Positions of a sliding window: sizes, padding, and the slice of the input that one tap of it reads.
 
 Every convolution and pooling kernel shares this arithmetic. In one dimension, with kernel size k, stride s,
 dilation d and padding (before, after), output position p reads the padded input at p·s + i·d for each
@@ -8,11 +8,16 @@ tap i in 0 … k−1, and there are ⌊(n + before + after − d·(k−1) − 1)
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from types import EllipsisType
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-Pair = tuple[int, int]
+from minigrad.typing import Array, DType
+
+Pair: TypeAlias = tuple[int, int]
+#: Indexes the elements of an array (…, H, W) that a tap reads or writes.
+Region: TypeAlias = tuple[EllipsisType, slice, slice]
 
 
 class Window(NamedTuple):
@@ -25,10 +30,11 @@ class Window(NamedTuple):
     ceil_mode: bool = False
 
     def output_size(self, height: int, width: int) -> Pair:
-        """How many positions the window has on an input of this size (at most 0 if it does not fit)."""
-        return (self._positions(height, 0), self._positions(width, 1))
+        """Return how many positions the window has on an input of this size (at most 0 if it does not fit)."""
+        return (self.positions(height, 0), self.positions(width, 1))
 
-    def _positions(self, n: int, axis: int) -> int:
+    def positions(self, n: int, axis: int) -> int:
+        """Return how many positions the window has along an axis (0 or 1) of n elements."""
         before, after = self.padding[axis]
         span = n + before + after - self.dilation[axis] * (self.kernel[axis] - 1) - 1
         if not self.ceil_mode:
@@ -39,11 +45,19 @@ class Window(NamedTuple):
 
     @property
     def is_pointwise(self) -> bool:
-        """Whether each position sees the one place where it is: a convolution is then a product of matrices."""
+        """Whether this is a 1×1 window with stride 1 and no padding: a convolution is then one matrix product."""
         return self.kernel == (1, 1) and self.stride == (1, 1) and self.padding == ((0, 0), (0, 0))
 
-    def taps(self, height: int, width: int) -> Iterator[tuple[int, int, Any]]:
-        """For each tap (i, j) in scan order: the slice of the *padded* input that it reads, one element a position."""
+    @property
+    def tap_dtype(self) -> DType:
+        """The smallest integer type that can number the taps."""
+        return np.min_scalar_type(self.kernel[0] * self.kernel[1] - 1)
+
+    def taps(self, height: int, width: int) -> Iterator[tuple[int, int, Region]]:
+        """Yield each tap (i, j) in scan order, and the region of the *padded* input that it reads.
+
+        The region has one element for each position of the window.
+        """
         rows, columns = self.output_size(height, width)
         (sh, sw), (dh, dw) = self.stride, self.dilation
         for i in range(self.kernel[0]):
@@ -58,41 +72,41 @@ class Window(NamedTuple):
                     ),
                 )
 
-    def inner_taps(self, height: int, width: int) -> Iterator[tuple[int, int, Any, Any]]:
-        """For each tap (i, j) in scan order: the positions that see the input through it, not padding, and what there.
+    def inner_taps(self, height: int, width: int) -> Iterator[tuple[int, int, Region, Region]]:
+        """Yield each tap (i, j) in scan order, the positions at which it reads no padding, and what it reads there.
 
-        Both are slices, of the output and of the input *without* its padding, one element a position.
+        Both are regions of the same size: of the output, and of the input *without* its padding.
         """
         rows, columns = self.output_size(height, width)
         for i in range(self.kernel[0]):
-            down = self._inner_positions(i, 0, height, rows)
+            down = self._inner_range(i, 0, height, rows)
             for j in range(self.kernel[1]):
-                across = self._inner_positions(j, 1, width, columns)
+                across = self._inner_range(j, 1, width, columns)
                 yield i, j, (..., down[0], across[0]), (..., down[1], across[1])
 
-    def _inner_positions(self, tap: int, axis: int, n: int, positions: int) -> tuple[slice, slice]:
+    def _inner_range(self, tap: int, axis: int, n: int, positions: int) -> tuple[slice, slice]:
         stride = self.stride[axis]
-        start = tap * self.dilation[axis] - self.padding[axis][0]  # where the first position looks
+        start = tap * self.dilation[axis] - self.padding[axis][0]  # what the first position reads
         first = max(0, -(start // stride))
         last = max(first, min(positions, (n - 1 - start) // stride + 1))
         seen = slice(first * stride + start, max(0, (last - 1) * stride + start + 1), stride)
         return slice(first, last), seen if last > first else slice(0)
 
     def padded_size(self, height: int, width: int) -> Pair:
-        """The size that holds the input, its padding, and the overhang of a last window in ``ceil_mode``."""
+        """Return the size that holds the input, its padding, and the overhang of a last window in ``ceil_mode``."""
         rows, columns = self.output_size(height, width)
         needed_h = self.stride[0] * (rows - 1) + self.dilation[0] * (self.kernel[0] - 1) + 1
         needed_w = self.stride[1] * (columns - 1) + self.dilation[1] * (self.kernel[1] - 1) + 1
         (top, bottom), (left, right) = self.padding
         return (max(height + top + bottom, needed_h), max(width + left + right, needed_w))
 
-    def inside(self, height: int, width: int) -> Any:
-        """The slice of the padded input where the input itself lies."""
+    def inside(self, height: int, width: int) -> Region:
+        """Return the region of the padded input where the input itself lies."""
         (top, _), (left, _) = self.padding
         return (..., slice(top, top + height), slice(left, left + width))
 
-    def pad(self, x: Any, value: float = 0) -> Any:
-        """``x`` (…, H, W) inside a border of ``value``; ``x`` itself if there is none."""
+    def pad(self, x: Array, value: float = 0) -> Array:
+        """Return ``x`` (…, H, W) inside a border of ``value``; ``x`` itself if there is no padding."""
         height, width = x.shape[-2:]
         size = self.padded_size(height, width)
         if size == (height, width):

@@ -4,35 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-FLOAT16, FLOAT32 = np.dtype(np.float16), np.dtype(np.float32)
+from minigrad.typing import Array, DType
+
+FLOAT16: DType = np.dtype(np.float16)
+FLOAT32: DType = np.dtype(np.float32)
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 
-def wide(dtype: Any) -> Any:
-    """The dtype to compute with: float32 for float16, else ``dtype`` itself."""
+def wide(dtype: DType) -> DType:
+    """Return the dtype to compute with: float32 for float16, else ``dtype`` itself."""
     return FLOAT32 if dtype == FLOAT16 else dtype
 
 
-def widened(x: Any) -> Any:
-    """``x`` in the dtype to compute with."""
+def widened(x: Array) -> Array:
+    """Return ``x`` in the dtype to compute with."""
     return x.astype(FLOAT32) if x.dtype == FLOAT16 else x
 
 
-def rounded(y: Any, dtype: Any) -> Any:
-    """``y`` in ``dtype``; ``y`` itself if it is already. Beyond the largest number lies ∞."""
+def rounded(y: Array, dtype: DTypeLike) -> Array:
+    """Return ``y`` in ``dtype``; ``y`` itself if it has that dtype. Numbers beyond the largest become ∞."""
     if y.dtype == dtype:
         return y
     return y.astype(dtype)
 
 
-def in_float32(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    """Makes a kernel compute float16 arrays in float32, and round its results once."""
+def in_float32(kernel: Kernel) -> Kernel:
+    """Make a kernel compute float16 arrays in float32, and round its results once."""
 
     @wraps(kernel)
-    def compute(*arguments: Any) -> Any:
+    def compute(*arguments: Any) -> Any:  # whatever the kernel takes and returns
         if not any(getattr(argument, "dtype", None) == FLOAT16 for argument in arguments):
             return kernel(*arguments)
         results = kernel(*[widened(argument) if hasattr(argument, "dtype") else argument for argument in arguments])
@@ -40,4 +45,4 @@ def in_float32(kernel: Callable[..., Any]) -> Callable[..., Any]:
             return tuple(None if result is None else rounded(result, FLOAT16) for result in results)
         return rounded(results, FLOAT16)
 
-    return compute
+    return cast(Kernel, compute)

@@ -1,4 +1,4 @@
-"""Read the environment variables that choose kernels, and say what is wrong with a value that is none."""
+"""Read the environment variables that choose kernels, and say what is wrong with a bad value."""
 
 from __future__ import annotations
 

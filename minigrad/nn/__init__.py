@@ -1,8 +1,6 @@
 """Neural networks: modules, layers, their functions, and initial values."""
 
-import sys as _sys
-
-from minigrad.nn import functional, init, parameters
+from minigrad.nn import functional, init, utils
 from minigrad.nn.activations import (
     ELU,
     GELU,
@@ -48,7 +46,7 @@ from minigrad.nn.losses import (
     SmoothL1Loss,
     TripletMarginLoss,
 )
-from minigrad.nn.module import Module, Parameter
+from minigrad.nn.module import Module
 from minigrad.nn.normalizations import (
     BatchNorm1d,
     BatchNorm2d,
@@ -71,6 +69,7 @@ from minigrad.nn.paddings import (
     ZeroPad1d,
     ZeroPad2d,
 )
+from minigrad.nn.parameter import Parameter
 from minigrad.nn.poolings import AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d
 
 __all__ = [
@@ -143,8 +142,5 @@ __all__ = [
     "ZeroPad2d",
     "functional",
     "init",
-    "parameters",
+    "utils",
 ]
-
-utils = parameters  # torch's name; ``import minigrad.nn.utils`` finds it too
-_sys.modules["minigrad.nn.utils"] = parameters

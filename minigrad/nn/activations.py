@@ -1,4 +1,4 @@
-"""Activation functions as modules; each calls the function of the same name."""
+"""Activation modules; each calls the function of the same name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from minigrad.tensor import Tensor
 
 
 class ReLU(Module):
-    """max(x, 0)."""
+    """y = max(x, 0)."""
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
@@ -22,21 +22,21 @@ class ReLU(Module):
 
 
 class Sigmoid(Module):
-    """1 / (1 + e⁻ˣ)."""
+    """y = 1 / (1 + e⁻ˣ)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.sigmoid(input)
 
 
 class Tanh(Module):
-    """Hyperbolic tangent."""
+    """y = tanh x."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.tanh(input)
 
 
 class Softmax(Module):
-    """Softmax over a dimension."""
+    """Softmax over a dimension: yᵢ = e^xᵢ / Σⱼ e^xⱼ."""
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
@@ -57,21 +57,21 @@ class LogSoftmax(Softmax):
 
 
 class ReLU6(ReLU):
-    """min(max(x, 0), 6)."""
+    """y = min(max(x, 0), 6)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.relu6(input, self.inplace)
 
 
 class SiLU(ReLU):
-    """x · sigmoid(x)."""
+    """y = x · sigmoid(x)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.silu(input, self.inplace)
 
 
 class Hardswish(ReLU):
-    """x · min(max(x + 3, 0), 6) / 6."""
+    """y = x · min(max(x + 3, 0), 6) / 6."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardswish(input, self.inplace)
@@ -81,7 +81,7 @@ class Hardswish(ReLU):
 
 
 class LeakyReLU(Module):
-    """x above 0, negative_slope · x below."""
+    """y = x for x > 0, else negative_slope · x."""
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class LeakyReLU(Module):
 
 
 class ELU(Module):
-    """x above 0, α · (eˣ − 1) below."""
+    """y = x for x > 0, else α · (eˣ − 1)."""
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class ELU(Module):
 
 
 class GELU(Module):
-    """x · Φ(x), or its tanh approximation."""
+    """y = x · Φ(x), where Φ is the normal distribution; or its tanh approximation."""
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
@@ -123,7 +123,7 @@ class GELU(Module):
 
 
 class Softplus(Module):
-    """ln(1 + e^(β·x)) / β."""
+    """y = ln(1 + e^(β·x)) / β."""
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()

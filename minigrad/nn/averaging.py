@@ -1,4 +1,4 @@
-"""Averages of a model's weights over training (``torch.optim.swa_utils``; here since it is about modules)."""
+"""Average a model's weights over training (``torch.optim.swa_utils`` in torch; here because it concerns modules)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from minigrad.engine.grad_mode import no_grad
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor
 
-#: (average so far, new value, how many values it holds) to the new average.
-AverageFunction = Callable[[Tensor, Tensor, Any], Any]
+#: Maps (average so far, new value, number of values in the average) to the new average.
+AverageFunction = Callable[[Tensor, Tensor, int], Tensor]
 
 
 def get_ema_avg_fn(decay: float = 0.999) -> AverageFunction:
-    """decay · average + (1 − decay) · new: an exponential moving average.
+    """Return the exponential moving average: decay · average + (1 − decay) · new.
 
     Raises:
         ValueError: for a decay outside [0, 1].
@@ -27,20 +27,22 @@ def get_ema_avg_fn(decay: float = 0.999) -> AverageFunction:
 
 
 def get_swa_avg_fn() -> AverageFunction:
-    """The mean of all values so far."""
-    return lambda average, new, count: average + (new - average) / (int(count) + 1)
+    """Return the plain mean of all values so far."""
+    return lambda average, new, count: average + (new - average) / (count + 1)
 
 
 class AveragedModel(Module):
-    """A copy of a model, whose weights are averages of the model's.
+    """A copy of a model whose weights are averages of the model's weights.
 
     Args:
-        model: is copied; the copy is the attribute ``module``.
-        avg_fn: how to average; the plain mean by default.
-        use_buffers: average the buffers too (running statistics), rather than take over the model's.
+        model: the model to copy; the copy is the attribute ``module``.
+        avg_fn: the formula of the average; the plain mean by default.
+        use_buffers: average the buffers too (running statistics), rather than copy those of the model.
 
-    ``n_averaged`` counts the updates; the first one copies.
+    ``n_averaged`` counts the updates; the first one copies the weights.
     """
+
+    n_averaged: Tensor
 
     def __init__(self, model: Module, avg_fn: AverageFunction | None = None, use_buffers: bool = False) -> None:
         super().__init__()
@@ -48,11 +50,11 @@ class AveragedModel(Module):
         self.avg_fn, self.use_buffers = avg_fn or get_swa_avg_fn(), use_buffers
         self.register_buffer("n_averaged", tensor(0))
 
-    def forward(self, *inputs: Any, **options: Any) -> Any:
+    def forward(self, *inputs: Any, **options: Any) -> Any:  # what the model takes and returns
         return self.module(*inputs, **options)
 
     def update_parameters(self, model: Module) -> None:
-        """Takes the model's present weights into the average."""
+        """Add the present weights of ``model`` to the average."""
         count = int(self.n_averaged)
         with no_grad():
             pairs: list[tuple[Tensor, Tensor]] = list(zip(self.module.parameters(), model.parameters(), strict=True))

@@ -4,28 +4,41 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Self
+from typing import Any, Self, SupportsIndex, overload
 
 from minigrad.nn.module import Module, indent
+from minigrad.tensor import Tensor
 
 
 class _InOrder(Module):
-    """Modules that are found by position: what ``Sequential`` and ``ModuleList`` share."""
+    """Base of ``Sequential`` and ``ModuleList``: modules in order, addressed by position."""
 
     def __len__(self) -> int:
         return len(self._modules)
 
-    def __iter__(self) -> Iterator[Module]:
-        return iter(self._modules.values())
+    def _present(self) -> dict[str, Module]:
+        return self._modules  # type: ignore[return-value]  # None is not allowed here
 
-    def _name_at(self, index: Any) -> str:
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._present().values())
+
+    def _name_at(self, index: SupportsIndex) -> str:
         position = operator.index(index)
         if not -len(self) <= position < len(self):
             raise IndexError(f"index {position} is out of range for {len(self)} modules")
         return list(self._modules)[position]
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+    def __getitem__(self, index: int | slice) -> Any:  # a Module, whose class only the user knows
         """Return one module, or for a slice a container of the same class."""
+        if isinstance(index, slice):
+            return self._part(index)
+        return self._modules[self._name_at(index)]
+
+    def _part(self, index: slice) -> Self:
         raise NotImplementedError
 
     def __setitem__(self, index: int, module: Module) -> None:
@@ -51,7 +64,7 @@ class _InOrder(Module):
         return self
 
     def pop(self, key: int | slice) -> Any:
-        """Take a module, or those of a slice, out and return it."""
+        """Remove a module, or those of a slice, and return it."""
         taken = self[key]
         del self[key]
         return taken
@@ -65,24 +78,29 @@ class _InOrder(Module):
 
 
 class Sequential(_InOrder):
-    """Modules one after the other."""
+    """Run modules in order, each on the previous one's output.
 
-    def __init__(self, *args: Any) -> None:
+    Args:
+        args: modules, or one dict of modules by name.
+    """
+
+    def __init__(self, *args: Module | dict[str, Module]) -> None:
         super().__init__()
-        named = args[0].items() if len(args) == 1 and isinstance(args[0], dict) else enumerate(args)
-        for name, module in named:
-            self.add_module(str(name), module)
+        if len(args) == 1 and isinstance(args[0], dict):
+            named = {str(name): module for name, module in args[0].items()}
+        else:
+            named = {str(i): module for i, module in enumerate(args)}  # type: ignore[misc]  # add_module refuses a dict
+        for name, module in named.items():
+            self.add_module(name, module)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         for module in self:
             input = module(input)
         return input
 
-    def __getitem__(self, index: Any) -> Any:
-        """Return one module, or for a slice a container of the same class, whose modules keep their names."""
-        if isinstance(index, slice):
-            return type(self)(dict(list(self._modules.items())[index]))
-        return self._modules[self._name_at(index)]
+    def _part(self, index: slice) -> Self:
+        """Return the modules of a slice, which keep their names."""
+        return type(self)(dict(list(self._present().items())[index]))
 
     def insert(self, index: int, module: Module) -> Self:
         """Add a module in front of the one at ``index``.
@@ -110,13 +128,13 @@ class Sequential(_InOrder):
         return self.extend(list(self) * (_positive(other) - 1))
 
 
-def _sequential(other: Any) -> Sequential:
+def _sequential(other: object) -> Sequential:
     if not isinstance(other, Sequential):
         raise ValueError(f"add operator supports only objects of Sequential class, but {type(other)} is given.")
     return other
 
 
-def _positive(times: Any) -> int:
+def _positive(times: object) -> int:
     if not isinstance(times, int):
         raise TypeError(f"unsupported operand type(s) for *: Sequential and {type(times).__name__}")
     if times <= 0:
@@ -125,23 +143,21 @@ def _positive(times: Any) -> int:
 
 
 class ModuleList(_InOrder):
-    """Modules in a list, whose parameters are found."""
+    """A list of modules, whose parameters belong to the module that holds the list."""
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
         self.extend(() if modules is None else modules)
 
-    def __getitem__(self, index: Any) -> Any:
-        """Return one module, or for a slice a list of the same class, numbered anew."""
-        if isinstance(index, slice):
-            return type(self)(list(self)[index])
-        return self._modules[self._name_at(index)]
+    def _part(self, index: slice) -> Self:
+        """Return the modules of a slice, numbered from 0."""
+        return type(self)(list(self)[index])
 
     def extend(self, modules: Iterable[Module]) -> Self:
         """Add several modules at the end.
 
         Raises:
-            TypeError: if ``modules`` is nothing to iterate over, or one is no module.
+            TypeError: if ``modules`` is not iterable, or an item is not a module.
         """
         if not isinstance(modules, Iterable):
             raise TypeError(f"ModuleList.extend should be called with an iterable, but got {type(modules).__name__}")
@@ -158,13 +174,13 @@ class ModuleList(_InOrder):
         return self.extend(modules)
 
     def __repr__(self) -> str:
-        """Equal modules in a row are shown once, with their count."""
-        runs: list[list[Any]] = []  # first and last position, text
+        """Return the text, in which equal consecutive modules are shown once, with their count."""
+        runs: list[tuple[int, int, str]] = []  # first and last position, text
         for i, text in enumerate(repr(module) for module in self):
             if runs and runs[-1][2] == text:
-                runs[-1][1] = i
+                runs[-1] = (runs[-1][0], i, text)
             else:
-                runs.append([i, i, text])
+                runs.append((i, i, text))
         lines = [
             indent(f"({first}): {text}" if first == last else f"({first}-{last}): {last - first + 1} x {text}")
             for first, last, text in runs
@@ -173,7 +189,7 @@ class ModuleList(_InOrder):
 
 
 class ModuleDict(Module):
-    """Modules by name, whose parameters are found."""
+    """A dict of modules, whose parameters belong to the module that holds the dict."""
 
     def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
         super().__init__()
@@ -193,7 +209,7 @@ class ModuleDict(Module):
         for name, module in modules.items() if isinstance(modules, Mapping | ModuleDict) else modules:
             self[name] = module
 
-    def __getitem__(self, key: str) -> Any:
+    def __getitem__(self, key: str) -> Any:  # a Module, whose class only the user knows
         return self._modules[key]
 
     def __setitem__(self, key: str, module: Module) -> None:
@@ -203,11 +219,11 @@ class ModuleDict(Module):
         del self._modules[key]
 
     def pop(self, key: str) -> Any:
-        """Take a module out and return it."""
+        """Remove a module and return it."""
         return self._modules.pop(key)
 
     def clear(self) -> None:
-        """Take all modules out."""
+        """Remove all modules."""
         self._modules.clear()
 
     def __contains__(self, key: str) -> bool:
@@ -220,13 +236,13 @@ class ModuleDict(Module):
         return iter(self._modules)
 
     def keys(self) -> Iterable[str]:
-        """The names."""
+        """Return the names."""
         return self._modules.keys()
 
     def items(self) -> Iterable[tuple[str, Any]]:
-        """Names and modules."""
+        """Return names and modules."""
         return self._modules.items()
 
     def values(self) -> Iterable[Any]:
-        """The modules."""
+        """Return the modules."""
         return self._modules.values()

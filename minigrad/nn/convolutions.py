@@ -1,38 +1,51 @@
-"""Convolutions as layers."""
+"""Convolution layers; the functions are in ``functional``."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
+from numpy.typing import DTypeLike
+
+from minigrad.device import DeviceLike
+from minigrad.functions.windows import pair, single
 from minigrad.nn import functional as F
 from minigrad.nn import init
-from minigrad.nn.module import Module, new_parameter
-from minigrad.ops.conv import pair, single
+from minigrad.nn.module import Module
+from minigrad.nn.parameter import Parameter, new_parameter
 from minigrad.tensor import Tensor
+
+#: One number for all dimensions, or one for each.
+IntOrTuple: TypeAlias = int | tuple[int, ...]
 
 _PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 class _Convolution(Module):
-    """What the convolutions share: their options, parameters and padding."""
+    """Base of the convolutions: their options, parameters and padding."""
 
     dimensions = 2
-    padding: Any
+    weight: Parameter
+    bias: Parameter  # None with bias=False; not in the type, so that ``layer.bias.grad`` needs no check, as in torch
+    kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: str | tuple[int, ...]
+    dilation: tuple[int, ...]
 
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
+        kernel_size: IntOrTuple,
+        stride: IntOrTuple = 1,
+        padding: IntOrTuple | str = 0,
+        dilation: IntOrTuple = 1,
         groups: int = 1,
         bias: bool = True,
         padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__()
         if groups < 1:
@@ -59,15 +72,15 @@ class _Convolution(Module):
     def _weight_shape(self) -> tuple[int, int]:
         return (self.out_channels, self.in_channels // self.groups)
 
-    def _sizes(self, value: Any, name: str) -> tuple[int, ...]:
+    def _sizes(self, value: IntOrTuple, name: str) -> tuple[int, ...]:
         return pair(value, name) if self.dimensions == 2 else (single(value, name),)
 
     def reset_parameters(self) -> None:
-        """Uniform on ±1/√(inputs of one output), torch's default."""
+        """Draw weight and bias uniformly from ±1/√(number of inputs of one output), torch's default."""
         init.uniform_by_fan_in(math.prod(self.weight.shape[1:]), self.weight, self.bias)
 
-    def _padded(self, input: Tensor) -> tuple[Tensor, Any]:
-        """The input with the border of ``padding_mode``, and the zeros that the convolution itself adds."""
+    def _padded(self, input: Tensor) -> tuple[Tensor, Any]:  # the padding as the function takes it
+        """Return the input with the border of ``padding_mode``, and the zero padding left to the convolution."""
         if self.padding_mode == "zeros":
             return input, self.padding
         widths = []
@@ -97,9 +110,12 @@ class _Convolution(Module):
 class Conv2d(_Convolution):
     """Two-dimensional convolution; see ``functional.conv2d``. weight (out, in / groups, kh, kw), bias (out).
 
-    ``padding_mode`` says what the border is made of: ``zeros``, or as in ``functional.pad`` ``reflect``,
-    ``replicate`` or ``circular``.
+    ``padding_mode`` gives the values of the border: ``zeros``, or ``reflect``, ``replicate`` or ``circular`` as in
+    ``functional.pad``.
     """
+
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
 
     def forward(self, input: Tensor) -> Tensor:
         padded, zeros = self._padded(input)
@@ -113,26 +129,30 @@ class Conv1d(_Convolution):
 
     def forward(self, input: Tensor) -> Tensor:
         padded, zeros = self._padded(input)
-        return F.conv1d(padded, self.weight, self.bias, self.stride, zeros, self.dilation, self.groups)
+        return F.conv1d(padded, self.weight, self.bias, self.stride[0], zeros, self.dilation[0], self.groups)
 
 
 class ConvTranspose2d(_Convolution):
     """Transposed convolution; see ``functional.conv_transpose2d``. weight (in, out / groups, kh, kw), bias (out)."""
 
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int]
+
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        output_padding: Any = 0,
+        kernel_size: IntOrTuple,
+        stride: IntOrTuple = 1,
+        padding: IntOrTuple = 0,
+        output_padding: IntOrTuple = 0,
         groups: int = 1,
         bias: bool = True,
-        dilation: Any = 1,
+        dilation: IntOrTuple = 1,
         padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         if padding_mode != "zeros":
             raise ValueError(f"Only 'zeros' padding mode is supported for ConvTranspose2d, got {padding_mode!r}")
@@ -144,14 +164,14 @@ class ConvTranspose2d(_Convolution):
     def _weight_shape(self) -> tuple[int, int]:
         return (self.in_channels, self.out_channels // self.groups)
 
-    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
+    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         extra = self.output_padding if output_size is None else self._extra_for(input, output_size)
         return F.conv_transpose2d(
             input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation
         )
 
-    def _extra_for(self, input: Tensor, output_size: Any) -> tuple[int, ...]:
-        """The output padding that gives a wanted size (its last two numbers)."""
+    def _extra_for(self, input: Tensor, output_size: Sequence[int]) -> tuple[int, int]:
+        """Return the output padding for which the output has the wanted size, the last two numbers of it."""
         wanted = tuple(output_size)[-2:]
         smallest = [
             (n - 1) * s - 2 * p + d * (k - 1) + 1
@@ -166,4 +186,4 @@ class ConvTranspose2d(_Convolution):
                 f"requested an output size of {list(wanted)}, but valid sizes range from {smallest} to {largest} "
                 f"(for an input of {list(input.shape[-2:])})"
             )
-        return extra
+        return extra[0], extra[1]

@@ -8,114 +8,66 @@ import numpy as np
 
 from minigrad import kernels
 from minigrad.device import to_host
-from minigrad.engine.function import wrap
-from minigrad.ops import (
-    adaptive_avg_pool2d,
-    adaptive_max_pool2d,
-    avg_pool2d,
-    batch_norm,
-    batch_norm_relu,
-    bilinear,
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    conv1d,
-    conv2d,
-    conv_transpose2d,
-    cross_entropy,
-    ctc_loss,
-    elu,
-    embedding,
-    fold,
-    gelu,
-    group_norm,
-    hardswish,
-    hinge_embedding_loss,
-    huber_loss,
-    instance_norm,
-    interpolate,
-    kl_div,
-    l1_loss,
-    layer_norm,
-    leaky_relu,
-    linear,
-    local_response_norm,
-    log_softmax,
-    margin_ranking_loss,
-    max_pool2d,
-    mse_loss,
-    nll_loss,
-    norm,
-    normalize,
-    pad,
-    relu,
-    relu6,
-    sigmoid,
-    silu,
-    smooth_l1_loss,
-    softmax,
-    softplus,
-    tanh,
-    unfold,
+from minigrad.engine.tensor_base import wrap
+from minigrad.functions import (
+    activation,
+    adaptive_pool,
+    affine,
+    conv,
+    ctc,
+    lookup,
+    loss,
+    normalization,
+    padding,
+    patches,
+    pool,
+    rectifiers,
+    resample,
 )
-from minigrad.ops.loss import reduced, refuse_legacy_reduction
+from minigrad.functions.activation import *
+from minigrad.functions.adaptive_pool import *
+from minigrad.functions.affine import *
+from minigrad.functions.conv import *
+from minigrad.functions.ctc import *
+from minigrad.functions.linalg import bilinear as bilinear
+from minigrad.functions.lookup import *
+from minigrad.functions.loss import *
+from minigrad.functions.loss import reduced, refuse_legacy_reduction
+from minigrad.functions.normalization import *
+from minigrad.functions.padding import *
+from minigrad.functions.patches import *
+from minigrad.functions.pool import *
+from minigrad.functions.rectifiers import *
+from minigrad.functions.reduce import norm
+from minigrad.functions.resample import *
+from minigrad.functions.selection import where
 from minigrad.ops.promotion import as_tensor_operand
-from minigrad.ops.selection import where
 from minigrad.random import default_generator
 
-__all__ = [
-    "adaptive_avg_pool2d",
-    "adaptive_max_pool2d",
-    "avg_pool2d",
-    "batch_norm",
-    "batch_norm_relu",
-    "bilinear",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "conv1d",
-    "conv2d",
-    "conv_transpose2d",
-    "cosine_embedding_loss",
-    "cosine_similarity",
-    "cross_entropy",
-    "ctc_loss",
-    "dropout",
-    "dropout2d",
-    "elu",
-    "embedding",
-    "fold",
-    "gelu",
-    "group_norm",
-    "hardswish",
-    "hinge_embedding_loss",
-    "huber_loss",
-    "instance_norm",
-    "interpolate",
-    "kl_div",
-    "l1_loss",
-    "layer_norm",
-    "leaky_relu",
-    "linear",
-    "local_response_norm",
-    "log_softmax",
-    "margin_ranking_loss",
-    "max_pool2d",
-    "mse_loss",
-    "nll_loss",
-    "normalize",
-    "one_hot",
-    "pad",
-    "refuse_legacy_reduction",
-    "relu",
-    "relu6",
-    "sigmoid",
-    "silu",
-    "smooth_l1_loss",
-    "softmax",
-    "softplus",
-    "tanh",
-    "triplet_margin_loss",
-    "unfold",
-]
+__all__ = (
+    activation.__all__
+    + adaptive_pool.__all__
+    + conv.__all__
+    + ctc.__all__
+    + affine.__all__
+    + lookup.__all__
+    + loss.__all__
+    + normalization.__all__
+    + padding.__all__
+    + patches.__all__
+    + pool.__all__
+    + rectifiers.__all__
+    + resample.__all__
+    + [
+        "bilinear",
+        "cosine_embedding_loss",
+        "cosine_similarity",
+        "dropout",
+        "dropout2d",
+        "one_hot",
+        "triplet_margin_loss",
+    ]
+)
 
 
 def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:

@@ -1,51 +1,45 @@
-"""Hooks on modules: functions of the user's that see, or change, what goes in and out, forward and backward."""
+"""Hooks on modules: functions of the user that see, or replace, inputs, outputs and their gradients."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-
-from minigrad.engine.function import Function
 from minigrad.engine.handles import RemovableHandle
 from minigrad.engine.hooks import refuse_as_replacement
-from minigrad.engine.tensor_base import TensorBase
+from minigrad.ops.identity import Passage
+from minigrad.tensor import Tensor
 
+if TYPE_CHECKING:
+    from minigrad.nn.module import Module
 
-class Passage(Function):
-    """yᵢ = xᵢ        ∂L/∂xᵢ = ∂L/∂yᵢ, or what ``watch`` makes of them"""
-
-    def forward(self, *xs: Any, watch: Callable[[tuple[Any, ...]], tuple[Any, ...]]) -> Any:
-        self.watch = watch
-        return tuple(np.copy(x, order="K") for x in xs)
-
-    def backward(self, *grads: Any) -> Any:
-        return self.watch(grads)
+#: A function of the user; its arguments depend on what it is registered for.
+Hook: TypeAlias = Callable[..., Any]
+#: Of several tensors; ``None`` where there is none.
+Gradients: TypeAlias = tuple[Tensor | None, ...]
 
 
 class Hooks:
-    """The hooks of one module, by kind. Calling the module goes through ``call``."""
+    """The hooks of one module, by kind. A module that has hooks is called through ``call``."""
 
     def __init__(self) -> None:
-        self.forward_pre: dict[int, Any] = {}
-        self.forward: dict[int, Any] = {}
-        self.backward_pre: dict[int, Any] = {}
-        self.backward: dict[int, Any] = {}
+        self.forward_pre: dict[int, tuple[Hook, bool]] = {}  # with_kwargs stands beside each
+        self.forward: dict[int, tuple[Hook, bool]] = {}
+        self.backward_pre: dict[int, Hook] = {}
+        self.backward: dict[int, Hook] = {}
 
-    def add(self, kind: str, hook: Callable[..., Any], prepend: bool, with_kwargs: bool = False) -> RemovableHandle:
-        """Registers a hook, in front of the others if ``prepend``."""
-        hooks = getattr(self, kind)
-        entry: Any = hook if kind.startswith("backward") else (hook, with_kwargs)
-        handle = RemovableHandle(hooks, entry)
-        if prepend:
-            keys = list(hooks)
-            for key in keys[:-1]:  # a dict keeps the order of insertion
-                hooks[key] = hooks.pop(key)
-        return handle
+    def add_forward(
+        self, hooks: dict[int, tuple[Hook, bool]], hook: Hook, prepend: bool, with_kwargs: bool
+    ) -> RemovableHandle:
+        """Register a hook in ``forward_pre`` or ``forward``, in front of the others if ``prepend``."""
+        return _add(hooks, (hook, with_kwargs), prepend)
 
-    def call(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """``module.forward`` with every hook around it."""
+    def add_backward(self, hooks: dict[int, Hook], hook: Hook, prepend: bool) -> RemovableHandle:
+        """Register a hook in ``backward_pre`` or ``backward``, in front of the others if ``prepend``."""
+        return _add(hooks, hook, prepend)
+
+    def call(self, module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
+        """Return ``module.forward(*args, **kwargs)``, with every hook around it."""
         for hook, with_kwargs in list(self.forward_pre.values()):
             changed = hook(module, args, kwargs) if with_kwargs else hook(module, args)
             if changed is not None and with_kwargs:
@@ -66,38 +60,51 @@ class Hooks:
         return output if watching is None else watching.leave(output)
 
 
-class _Watch:
-    """One call of a module with backward hooks: it waits at the output for grad_output, at the input for grad_input."""
+def _add(hooks: dict[int, Any], entry: object, prepend: bool) -> RemovableHandle:
+    handle = RemovableHandle(hooks, entry)  # type: ignore[arg-type]  # it only keeps the entry
+    if prepend:
+        for key in list(hooks)[:-1]:  # a dict keeps the order of insertion
+            hooks[key] = hooks.pop(key)
+    return handle
 
-    def __init__(self, module: Any, hooks: Hooks, args: tuple[Any, ...]) -> None:
+
+class _Watch:
+    """One call of a module with backward hooks.
+
+    A ``Passage`` behind the module sees grad_output, and another in front of it sees grad_input.
+    """
+
+    def __init__(self, module: Module, hooks: Hooks, args: tuple[object, ...]) -> None:
         self.module, self.hooks = module, hooks
         self.count = len(args)
-        self.tracked = [i for i, x in enumerate(args) if isinstance(x, TensorBase) and x.requires_grad]
-        self.grad_output: tuple[Any, ...] = ()
+        self.tracked = [i for i, x in enumerate(args) if isinstance(x, Tensor) and x.requires_grad]
+        self.grad_output: Gradients = ()
 
-    def enter(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    def enter(self, args: tuple[object, ...]) -> tuple[object, ...]:
+        """Return the arguments, those that require a gradient passed through the first Passage."""
         if not self.tracked:
             return args
         passed = Passage.apply(*[args[i] for i in self.tracked], watch=self._at_the_input)
         replaced = dict(zip(self.tracked, passed, strict=True))
         return tuple(replaced.get(i, x) for i, x in enumerate(args))
 
-    def leave(self, output: Any) -> Any:
+    def leave(self, output: Any) -> object:
+        """Return the output, its tensors that require a gradient passed through the second Passage."""
         several = isinstance(output, tuple | list)
         outputs = list(output) if several else [output]
-        self.places = [i for i, y in enumerate(outputs) if isinstance(y, TensorBase) and y.requires_grad]
+        self.positions = [i for i, y in enumerate(outputs) if isinstance(y, Tensor) and y.requires_grad]
         self.size = len(outputs)
-        if not self.places:
+        if not self.positions:
             return output
-        passed = Passage.apply(*[outputs[i] for i in self.places], watch=self._at_the_output)
-        for i, y in zip(self.places, passed, strict=True):
+        passed = Passage.apply(*[outputs[i] for i in self.positions], watch=self._at_the_output)
+        for i, y in zip(self.positions, passed, strict=True):
             outputs[i] = y
         if not several:
             return outputs[0]
         return type(output)(*outputs) if hasattr(output, "_fields") else type(output)(outputs)
 
-    def _at_the_output(self, grads: tuple[Any, ...]) -> tuple[Any, ...]:
-        found = dict(zip(self.places, grads, strict=True))
+    def _at_the_output(self, grads: Gradients) -> Gradients:
+        found = dict(zip(self.positions, grads, strict=True))
         self.grad_output = tuple(found.get(i) for i in range(self.size))
         for hook in list(self.hooks.backward_pre.values()):
             changed = hook(self.module, self.grad_output)
@@ -105,14 +112,14 @@ class _Watch:
                 self.grad_output = _replacements(hook, self.grad_output, changed, "pre hook", "grad_output")
         if not self.tracked:
             self._run(tuple(None for _ in range(self.count)))
-        return tuple(self.grad_output[i] for i in self.places)
+        return tuple(self.grad_output[i] for i in self.positions)
 
-    def _at_the_input(self, grads: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _at_the_input(self, grads: Gradients) -> Gradients:
         found = dict(zip(self.tracked, grads, strict=True))
         grad_input = self._run(tuple(found.get(i) for i in range(self.count)))
         return tuple(grad_input[i] for i in self.tracked)
 
-    def _run(self, grad_input: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _run(self, grad_input: Gradients) -> Gradients:
         for hook in list(self.hooks.backward.values()):
             changed = hook(self.module, grad_input, self.grad_output)
             if changed is not None:
@@ -120,10 +127,8 @@ class _Watch:
         return grad_input
 
 
-def _replacements(
-    hook: Callable[..., Any], gradients: tuple[Any, ...], changed: Any, kind: str, name: str
-) -> tuple[Any, ...]:
-    """What a backward hook returned in place of ``gradients``, checked.
+def _replacements(hook: Hook, gradients: Gradients, changed: Any, kind: str, name: str) -> Gradients:
+    """Return the result of a backward hook as a tuple that fits ``gradients``.
 
     Raises:
         RuntimeError, TypeError: if the number of gradients, or one of them, does not fit.

@@ -1,22 +1,23 @@
 """Initial values of weights, under torch's names (``torch.nn.init``). Each function fills a tensor in place.
 
-Why initial scale matters: a layer that doubles the variance of what passes through makes twenty layers
-multiply it by a million. The Xavier and Kaiming rules choose the scale that keeps it (Glorot & Bengio
-2010; He et al. 2015).
+The scale matters: if one layer doubles the variance of its input, twenty layers multiply it by a million. The Xavier
+and Kaiming rules choose the scale that keeps the variance (Glorot & Bengio 2010; He et al. 2015).
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
+from minigrad import dtypes
 from minigrad.device import to_device
 from minigrad.random import Generator, default_generator
+from minigrad.tensor import Tensor
+from minigrad.typing import Array, DType
 
 
-def _fill(tensor: Any, values: np.ndarray) -> Any:
+def _fill(tensor: Tensor, values: Array) -> Tensor:
     if tensor.dtype.kind != "f":
         raise NotImplementedError(f"random initial values are not implemented for {tensor.dtype}")
     tensor.array[...] = to_device(values.astype(tensor.dtype, copy=False), tensor.device)
@@ -24,39 +25,40 @@ def _fill(tensor: Any, values: np.ndarray) -> Any:
     return tensor
 
 
-def _drawn_dtype(tensor: Any) -> Any:
-    return np.float64 if tensor.dtype == np.float64 else np.float32  # what NumPy's generator can draw
+def _drawn_dtype(tensor: Tensor) -> DType:
+    """Return the dtype to draw in: NumPy's generator has float32 and float64 only."""
+    return dtypes.float64 if tensor.dtype == np.float64 else dtypes.float32
 
 
-def uniform_(tensor: Any, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Any:
-    """Fills with numbers uniform on [a, b)."""
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Fill a tensor with numbers drawn uniformly from [a, b)."""
     return _fill(tensor, (generator or default_generator).uniform(tensor.shape, tensor.dtype, a, b))
 
 
-def normal_(tensor: Any, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Any:
-    """Fills with normal numbers.
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Fill a tensor with normal numbers.
 
     Raises:
         RuntimeError: if ``std`` is negative.
     """
     if std < 0:
         raise RuntimeError(f"normal_ expects std >= 0.0, but found std {std}")
-    numbers = (generator or default_generator).numpy.standard_normal(tensor.shape, dtype=_drawn_dtype(tensor))
+    numbers = (generator or default_generator).numpy.standard_normal(tensor.shape, dtype=_drawn_dtype(tensor).type)
     return _fill(tensor, numbers * std + mean)
 
 
 def trunc_normal_(
-    tensor: Any,
+    tensor: Tensor,
     mean: float = 0.0,
     std: float = 1.0,
     a: float = -2.0,
     b: float = 2.0,
     generator: Generator | None = None,
-) -> Any:
-    """Fills with normal numbers, none outside [a, b] (absolute bounds, not multiples of ``std``).
+) -> Tensor:
+    """Fill a tensor with normal numbers, none outside [a, b] (absolute bounds, not multiples of ``std``).
 
-    By rejection: what falls outside is drawn again. Where little of the normal lies inside, the proposals
-    are uniform on [a, b] instead.
+    Numbers that fall outside are drawn again. Where little of the normal distribution lies inside, uniform numbers
+    on [a, b] are drawn and accepted with a probability proportional to the density.
 
     Raises:
         ValueError: if a > b or std ≤ 0.
@@ -74,39 +76,44 @@ def trunc_normal_(
     return _fill(tensor, np.clip(values * std + mean, a, b).reshape(tensor.shape))
 
 
-def _truncated_proposals(random: np.random.Generator, n: int, low: float, high: float, dtype: Any) -> Any:
-    """``n`` proposals for a standard normal cut to [low, high], and which of them are accepted."""
+def _truncated_proposals(
+    random: np.random.Generator, n: int, low: float, high: float, dtype: DType
+) -> tuple[Array, Array]:
+    """Return ``n`` proposals for a standard normal cut to [low, high], and a mask of those that are accepted."""
     if low <= 0 <= high and high - low > 1:
-        drawn = random.standard_normal(n, dtype=dtype)
+        drawn: Array = random.standard_normal(n, dtype=dtype.type)
         return drawn, (drawn >= low) & (drawn <= high)
     peak = min(max(0.0, low), high)  # where the density on [low, high] is highest
-    reach = 10.0  # beyond this from the peak the density is nothing
+    reach = 10.0  # further away from the peak the density is practically 0
     drawn = random.uniform(max(low, peak - reach), min(high, peak + reach), n)
     return drawn.astype(dtype), random.random(n) < np.exp((peak**2 - drawn**2) / 2)
 
 
-def constant_(tensor: Any, val: float) -> Any:
-    """Fills with one value."""
+def constant_(tensor: Tensor, val: float) -> Tensor:
+    """Fill a tensor with one value."""
     tensor.array[...] = val
     tensor._written_in_place()
     return tensor
 
 
-def zeros_(tensor: Any) -> Any:
-    """Fills with 0."""
+def zeros_(tensor: Tensor) -> Tensor:
+    """Fill a tensor with 0."""
     return constant_(tensor, 0.0)
 
 
-def ones_(tensor: Any) -> Any:
-    """Fills with 1."""
+def ones_(tensor: Tensor) -> Tensor:
+    """Fill a tensor with 1."""
     return constant_(tensor, 1.0)
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """By how much weights must be larger because of the nonlinearity that follows.
+    """Return the factor by which weights must be larger because of the nonlinearity that follows.
+
+    Args:
+        param: the slope of "leaky_relu" below 0, 0.01 by default.
 
     Raises:
-        ValueError: for an unknown nonlinearity, or a slope that is no number.
+        ValueError: for an unknown nonlinearity, or a slope that is not a number.
     """
     slope = 0.01 if param is None else param
     if not isinstance(slope, int | float) or isinstance(slope, bool):
@@ -124,15 +131,15 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     return gains[nonlinearity]
 
 
-def _fans(tensor: Any) -> tuple[int, int]:
-    """How many inputs one output depends on, and how many outputs one input reaches."""
+def _fans(tensor: Tensor) -> tuple[int, int]:
+    """Return (fan_in, fan_out): the number of inputs of one output, and of outputs of one input."""
     if tensor.ndim < 2:
         raise ValueError("Fan in and fan out can not be computed for tensor with fewer than 2 dimensions")
     field = math.prod(tensor.shape[2:])
     return tensor.shape[1] * field, tensor.shape[0] * field
 
 
-def _kaiming_std(tensor: Any, a: float, mode: str, nonlinearity: str) -> float:
+def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
     fans = dict(zip(("fan_in", "fan_out"), _fans(tensor), strict=True))
     if mode not in fans:
         raise ValueError(f"Mode {mode} not supported, please use one of ['fan_in', 'fan_out']")
@@ -140,13 +147,19 @@ def _kaiming_std(tensor: Any, a: float, mode: str, nonlinearity: str) -> float:
 
 
 def kaiming_uniform_(
-    tensor: Any,
+    tensor: Tensor,
     a: float = 0,
     mode: str = "fan_in",
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
-) -> Any:
-    """Uniform with variance gain² / fan (He et al. 2015)."""
+) -> Tensor:
+    """Fill a tensor uniformly with variance gain² / fan (He et al. 2015).
+
+    Args:
+        a: the slope of the leaky ReLU that follows.
+        mode: "fan_in" keeps the variance forward, "fan_out" backward.
+        nonlinearity: what follows; see ``calculate_gain``.
+    """
     if tensor.array.size == 0:
         return tensor  # no elements to fill, and perhaps no inputs to divide by
     bound = math.sqrt(3.0) * _kaiming_std(tensor, a, mode, nonlinearity)
@@ -154,31 +167,31 @@ def kaiming_uniform_(
 
 
 def kaiming_normal_(
-    tensor: Any,
+    tensor: Tensor,
     a: float = 0,
     mode: str = "fan_in",
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
-) -> Any:
-    """Normal with variance gain² / fan (He et al. 2015)."""
+) -> Tensor:
+    """Fill a tensor with normal numbers of variance gain² / fan (He et al. 2015); see ``kaiming_uniform_``."""
     if tensor.array.size == 0:
         return tensor
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
 
 
-def xavier_uniform_(tensor: Any, gain: float = 1.0, generator: Generator | None = None) -> Any:
-    """Uniform with variance 2·gain² / (fan_in + fan_out) (Glorot & Bengio 2010)."""
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Fill a tensor uniformly with variance 2·gain² / (fan_in + fan_out) (Glorot & Bengio 2010)."""
     bound = gain * math.sqrt(6.0 / sum(_fans(tensor)))
     return uniform_(tensor, -bound, bound, generator)
 
 
-def xavier_normal_(tensor: Any, gain: float = 1.0, generator: Generator | None = None) -> Any:
-    """Normal with variance 2·gain² / (fan_in + fan_out) (Glorot & Bengio 2010)."""
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Fill a tensor with normal numbers of variance 2·gain² / (fan_in + fan_out) (Glorot & Bengio 2010)."""
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / sum(_fans(tensor))), generator)
 
 
-def uniform_by_fan_in(fan_in: int, *parameters: Any) -> None:
-    """Uniform on ±1/√fan_in, where fan_in is the number of inputs of one output: what torch's layers start from."""
+def uniform_by_fan_in(fan_in: int, *parameters: Tensor | None) -> None:
+    """Fill tensors uniformly on ±1/√fan_in, as torch's layers do; fan_in is the number of inputs of one output."""
     bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0
     for parameter in parameters:
         if parameter is not None:

@@ -1,20 +1,36 @@
-"""Linear layers, tables, and the layers that only rearrange or drop."""
+"""Linear layers, embeddings, and layers that only rearrange or drop elements."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeAlias
 
+from numpy.typing import DTypeLike
+
+from minigrad.device import DeviceLike
 from minigrad.nn import functional as F
 from minigrad.nn import init
-from minigrad.nn.module import Module, Parameter, new_parameter
+from minigrad.nn.module import Module
+from minigrad.nn.parameter import Parameter, new_parameter
 from minigrad.tensor import Tensor
+from minigrad.typing import IntOrPair
+
+#: One number for all dimensions, or one for each; None where another option decides.
+Floats: TypeAlias = float | tuple[float, ...]
 
 
 class Linear(Module):
     """y = x Wᵀ + b. weight (out_features, in_features), bias (out_features)."""
 
+    weight: Parameter
+    bias: Parameter  # None with bias=False; not in the type, so that ``layer.bias.grad`` needs no check, as in torch
+
     def __init__(
-        self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
@@ -23,7 +39,7 @@ class Linear(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Uniform on ±1/√in_features, torch's default."""
+        """Draw weight and bias uniformly from ±1/√in_features, torch's default."""
         init.uniform_by_fan_in(self.in_features, self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -34,7 +50,7 @@ class Linear(Module):
 
 
 class Dropout(Module):
-    """In training, sets elements to 0 with probability p; see ``functional.dropout``."""
+    """In training, set elements to 0 with probability p; see ``functional.dropout``."""
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
@@ -50,7 +66,7 @@ class Dropout(Module):
 
 
 class Flatten(Module):
-    """All dimensions from ``start_dim`` to ``end_dim`` joined into one."""
+    """Join the dimensions from ``start_dim`` to ``end_dim`` into one."""
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
@@ -64,9 +80,9 @@ class Flatten(Module):
 
 
 class Identity(Module):
-    """Its input."""
+    """Return the input unchanged. All arguments of the constructor are ignored, as in torch."""
 
-    def __init__(self, *_: Any, **__: Any) -> None:
+    def __init__(self, *_: object, **__: object) -> None:
         super().__init__()
 
     def forward(self, input: Tensor) -> Tensor:
@@ -74,7 +90,7 @@ class Identity(Module):
 
 
 class Dropout2d(Dropout):
-    """In training, sets whole channels to 0 with probability p; see ``functional.dropout2d``."""
+    """In training, set whole channels to 0 with probability p; see ``functional.dropout2d``."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout2d(input, self.p, self.training, self.inplace)
@@ -83,14 +99,17 @@ class Dropout2d(Dropout):
 class Bilinear(Module):
     """y_o = x₁ᵀ W_o x₂ + b_o; see ``functional.bilinear``. weight (out, in1, in2), bias (out)."""
 
+    weight: Parameter
+    bias: Parameter  # None with bias=False
+
     def __init__(
         self,
         in1_features: int,
         in2_features: int,
         out_features: int,
         bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__()
         if in1_features <= 0:
@@ -101,7 +120,7 @@ class Bilinear(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Uniform on ±1/√in1_features, torch's default."""
+        """Draw weight and bias uniformly from ±1/√in1_features, torch's default."""
         init.uniform_by_fan_in(self.in1_features, self.weight, self.bias)
 
     def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
@@ -115,7 +134,9 @@ class Bilinear(Module):
 
 
 class Embedding(Module):
-    """A table of rows that are looked up by number; see ``functional.embedding``. weight (num_embeddings, dim)."""
+    """A table whose rows are looked up by index; see ``functional.embedding``. weight (num_embeddings, dim)."""
+
+    weight: Parameter
 
     def __init__(
         self,
@@ -128,8 +149,8 @@ class Embedding(Module):
         sparse: bool = False,
         _weight: Tensor | None = None,
         _freeze: bool = False,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__()
         if sparse:
@@ -162,12 +183,12 @@ class Embedding(Module):
         scale_grad_by_freq: bool = False,
         sparse: bool = False,
     ) -> Embedding:
-        """An embedding with the given table (rows, dim), which by default is not learned further."""
+        """Return an embedding with the given table (rows, dim), which by default is not learned further."""
         rows, dim = embeddings.shape
         return cls(rows, dim, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, embeddings, freeze)
 
     def reset_parameters(self) -> None:
-        """Normal with mean 0 and deviation 1; the padding row is 0."""
+        """Draw the table from the standard normal distribution; the row ``padding_idx`` is 0."""
         init.normal_(self.weight)
         if self.padding_idx is not None:
             self.weight.detach()[self.padding_idx] = 0
@@ -184,19 +205,22 @@ class Embedding(Module):
 
 
 class Upsample(Module):
-    """Resampling to another size; see ``functional.interpolate``."""
+    """Resample to another size; see ``functional.interpolate``."""
 
     def __init__(
         self,
-        size: Any = None,
-        scale_factor: Any = None,
+        size: int | tuple[int, ...] | None = None,
+        scale_factor: Floats | None = None,
         mode: str = "nearest",
         align_corners: bool | None = None,
         recompute_scale_factor: bool | None = None,
     ) -> None:
         super().__init__()
-        several = isinstance(scale_factor, tuple | list)
-        self.scale_factor = tuple(map(float, scale_factor)) if several else scale_factor and float(scale_factor)
+        self.scale_factor: Floats | None
+        if isinstance(scale_factor, tuple | list):
+            self.scale_factor = tuple(map(float, scale_factor))
+        else:
+            self.scale_factor = None if scale_factor is None else float(scale_factor)
         self.size, self.mode = size, mode
         self.align_corners, self.recompute_scale_factor = align_corners, recompute_scale_factor
 
@@ -211,9 +235,11 @@ class Upsample(Module):
 
 
 class Unfold(Module):
-    """Every window as a column; see ``functional.unfold``."""
+    """Return every window as a column; see ``functional.unfold``."""
 
-    def __init__(self, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> None:
+    def __init__(
+        self, kernel_size: IntOrPair, dilation: IntOrPair = 1, padding: IntOrPair = 0, stride: IntOrPair = 1
+    ) -> None:
         super().__init__()
         self.kernel_size, self.dilation, self.padding, self.stride = kernel_size, dilation, padding, stride
 
@@ -225,10 +251,15 @@ class Unfold(Module):
 
 
 class Fold(Unfold):
-    """Columns of windows added up to a picture; see ``functional.fold``."""
+    """Add the columns of windows up to an image; see ``functional.fold``."""
 
     def __init__(
-        self, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+        self,
+        output_size: IntOrPair,
+        kernel_size: IntOrPair,
+        dilation: IntOrPair = 1,
+        padding: IntOrPair = 0,
+        stride: IntOrPair = 1,
     ) -> None:
         super().__init__(kernel_size, dilation, padding, stride)
         self.output_size = output_size
@@ -241,7 +272,7 @@ class Fold(Unfold):
 
 
 class CosineSimilarity(Module):
-    """The cosine of the angle between vectors; see ``functional.cosine_similarity``."""
+    """Return the cosine of the angle between vectors; see ``functional.cosine_similarity``."""
 
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
         super().__init__()

@@ -1,16 +1,21 @@
-"""Losses as modules: they keep the options and call the function of the same name."""
+"""Loss modules: each keeps the options and calls the function of the same name."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
+from minigrad.functions.loss import refuse_legacy_reduction
 from minigrad.nn import functional as F
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor
+from minigrad.typing import Reduction
+
+#: The number of valid steps of each sequence of a batch.
+Lengths = Tensor | Sequence[int]
 
 
 class CrossEntropyLoss(Module):
-    """``functional.cross_entropy`` with its options kept."""
+    """``functional.cross_entropy`` as a module."""
 
     def __init__(
         self,
@@ -18,11 +23,11 @@ class CrossEntropyLoss(Module):
         size_average: None = None,
         ignore_index: int = -100,
         reduce: None = None,
-        reduction: str = "mean",
+        reduction: Reduction = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__()
-        F.refuse_legacy_reduction(size_average, reduce)
+        refuse_legacy_reduction(size_average, reduce)
         self.register_buffer("weight", weight)
         self.ignore_index, self.reduction, self.label_smoothing = ignore_index, reduction, label_smoothing
 
@@ -38,7 +43,7 @@ class CrossEntropyLoss(Module):
 
 
 class NLLLoss(Module):
-    """``functional.nll_loss`` with its options kept."""
+    """``functional.nll_loss`` as a module."""
 
     def __init__(
         self,
@@ -46,10 +51,10 @@ class NLLLoss(Module):
         size_average: None = None,
         ignore_index: int = -100,
         reduce: None = None,
-        reduction: str = "mean",
+        reduction: Reduction = "mean",
     ) -> None:
         super().__init__()
-        F.refuse_legacy_reduction(size_average, reduce)
+        refuse_legacy_reduction(size_average, reduce)
         self.register_buffer("weight", weight)
         self.ignore_index, self.reduction = ignore_index, reduction
 
@@ -58,33 +63,33 @@ class NLLLoss(Module):
 
 
 class _Loss(Module):
-    """A loss whose only kept options are the reduction and its torch predecessors."""
+    """Base of the losses whose only option in common is the reduction (and its predecessors in torch)."""
 
-    def __init__(self, size_average: None = None, reduce: None = None, reduction: str = "mean") -> None:
+    def __init__(self, size_average: None = None, reduce: None = None, reduction: Reduction = "mean") -> None:
         super().__init__()
-        F.refuse_legacy_reduction(size_average, reduce)
+        refuse_legacy_reduction(size_average, reduce)
         self.reduction = reduction
 
 
 class MSELoss(_Loss):
-    """``functional.mse_loss`` with its option kept."""
+    """``functional.mse_loss`` as a module."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.mse_loss(input, target, reduction=self.reduction)
 
 
 class L1Loss(_Loss):
-    """``functional.l1_loss`` with its option kept."""
+    """``functional.l1_loss`` as a module."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.l1_loss(input, target, reduction=self.reduction)
 
 
 class SmoothL1Loss(_Loss):
-    """``functional.smooth_l1_loss`` with its options kept."""
+    """``functional.smooth_l1_loss`` as a module."""
 
     def __init__(
-        self, size_average: None = None, reduce: None = None, reduction: str = "mean", beta: float = 1.0
+        self, size_average: None = None, reduce: None = None, reduction: Reduction = "mean", beta: float = 1.0
     ) -> None:
         super().__init__(size_average, reduce, reduction)
         self.beta = beta
@@ -94,9 +99,9 @@ class SmoothL1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """``functional.huber_loss`` with its options kept."""
+    """``functional.huber_loss`` as a module."""
 
-    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
+    def __init__(self, reduction: Reduction = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
         if not isinstance(delta, float | int):
             raise TypeError(f"delta must be a float or int, got: {type(delta)}")
@@ -107,14 +112,14 @@ class HuberLoss(_Loss):
 
 
 class BCELoss(_Loss):
-    """``functional.binary_cross_entropy`` with its options kept."""
+    """``functional.binary_cross_entropy`` as a module."""
 
     def __init__(
         self,
         weight: Tensor | None = None,
         size_average: None = None,
         reduce: None = None,
-        reduction: str = "mean",
+        reduction: Reduction = "mean",
     ) -> None:
         super().__init__(size_average, reduce, reduction)
         self.register_buffer("weight", weight)
@@ -124,14 +129,14 @@ class BCELoss(_Loss):
 
 
 class BCEWithLogitsLoss(_Loss):
-    """``functional.binary_cross_entropy_with_logits`` with its options kept."""
+    """``functional.binary_cross_entropy_with_logits`` as a module."""
 
     def __init__(
         self,
         weight: Tensor | None = None,
         size_average: None = None,
         reduce: None = None,
-        reduction: str = "mean",
+        reduction: Reduction = "mean",
         pos_weight: Tensor | None = None,
     ) -> None:
         super().__init__(size_average, reduce, reduction)
@@ -145,10 +150,10 @@ class BCEWithLogitsLoss(_Loss):
 
 
 class KLDivLoss(_Loss):
-    """``functional.kl_div`` with its options kept."""
+    """``functional.kl_div`` as a module."""
 
     def __init__(
-        self, size_average: None = None, reduce: None = None, reduction: str = "mean", log_target: bool = False
+        self, size_average: None = None, reduce: None = None, reduction: Reduction = "mean", log_target: bool = False
     ) -> None:
         super().__init__(size_average, reduce, reduction)
         self.log_target = log_target
@@ -158,10 +163,10 @@ class KLDivLoss(_Loss):
 
 
 class HingeEmbeddingLoss(_Loss):
-    """``functional.hinge_embedding_loss`` with its options kept."""
+    """``functional.hinge_embedding_loss`` as a module."""
 
     def __init__(
-        self, margin: float = 1.0, size_average: None = None, reduce: None = None, reduction: str = "mean"
+        self, margin: float = 1.0, size_average: None = None, reduce: None = None, reduction: Reduction = "mean"
     ) -> None:
         super().__init__(size_average, reduce, reduction)
         self.margin = margin
@@ -171,10 +176,10 @@ class HingeEmbeddingLoss(_Loss):
 
 
 class MarginRankingLoss(_Loss):
-    """``functional.margin_ranking_loss`` with its options kept."""
+    """``functional.margin_ranking_loss`` as a module."""
 
     def __init__(
-        self, margin: float = 0.0, size_average: None = None, reduce: None = None, reduction: str = "mean"
+        self, margin: float = 0.0, size_average: None = None, reduce: None = None, reduction: Reduction = "mean"
     ) -> None:
         super().__init__(size_average, reduce, reduction)
         self.margin = margin
@@ -184,14 +189,14 @@ class MarginRankingLoss(_Loss):
 
 
 class CosineEmbeddingLoss(MarginRankingLoss):
-    """``functional.cosine_embedding_loss`` with its options kept."""
+    """``functional.cosine_embedding_loss`` as a module."""
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
         return F.cosine_embedding_loss(input1, input2, target, self.margin, reduction=self.reduction)
 
 
 class TripletMarginLoss(_Loss):
-    """``functional.triplet_margin_loss`` with its options kept."""
+    """``functional.triplet_margin_loss`` as a module."""
 
     def __init__(
         self,
@@ -201,7 +206,7 @@ class TripletMarginLoss(_Loss):
         swap: bool = False,
         size_average: None = None,
         reduce: None = None,
-        reduction: str = "mean",
+        reduction: Reduction = "mean",
     ) -> None:
         super().__init__(size_average, reduce, reduction)
         self.margin, self.p, self.eps, self.swap = margin, p, eps, swap
@@ -213,13 +218,13 @@ class TripletMarginLoss(_Loss):
 
 
 class CTCLoss(Module):
-    """``functional.ctc_loss`` with its options kept."""
+    """``functional.ctc_loss`` as a module."""
 
-    def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
+    def __init__(self, blank: int = 0, reduction: Reduction = "mean", zero_infinity: bool = False) -> None:
         super().__init__()
         self.blank, self.reduction, self.zero_infinity = blank, reduction, zero_infinity
 
-    def forward(self, log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any) -> Tensor:
+    def forward(self, log_probs: Tensor, targets: Tensor, input_lengths: Lengths, target_lengths: Lengths) -> Tensor:
         return F.ctc_loss(
             log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity
         )

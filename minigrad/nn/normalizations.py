@@ -7,7 +7,8 @@ from typing import Any
 from minigrad import creation, dtypes
 from minigrad.nn import functional as F
 from minigrad.nn import init
-from minigrad.nn.module import Module, new_parameter
+from minigrad.nn.module import Module
+from minigrad.nn.parameter import new_parameter
 from minigrad.tensor import Tensor
 
 

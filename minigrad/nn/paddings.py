@@ -1,8 +1,8 @@
-"""Padding as layers: a border of zeros, of a constant, or made from the picture itself."""
+"""Padding layers: add a border of zeros, of a constant, or of values of the image itself."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from minigrad.nn import functional as F
 from minigrad.nn.module import Module
@@ -10,12 +10,12 @@ from minigrad.tensor import Tensor
 
 
 class _Pad(Module):
-    """A border; ``padding`` is one width for all sides, or (left, right[, top, bottom])."""
+    """Base of the paddings. ``padding`` is one width for all sides, or (left, right[, top, bottom])."""
 
     mode = "constant"
     dimensions = 2
 
-    def __init__(self, padding: Any) -> None:
+    def __init__(self, padding: int | Sequence[int]) -> None:
         super().__init__()
         sides = 2 * self.dimensions
         self.padding = (padding,) * sides if isinstance(padding, int) else tuple(padding)
@@ -28,9 +28,9 @@ class _Pad(Module):
 
 
 class ConstantPad2d(_Pad):
-    """A border of ``value`` around (…, H, W)."""
+    """Add a border of ``value`` around (…, H, W)."""
 
-    def __init__(self, padding: Any, value: float) -> None:
+    def __init__(self, padding: int | Sequence[int], value: float) -> None:
         super().__init__(padding)
         self.value = value
 
@@ -42,47 +42,47 @@ class ConstantPad2d(_Pad):
 
 
 class ConstantPad1d(ConstantPad2d):
-    """A border of ``value`` around (…, L)."""
+    """Add a border of ``value`` around (…, L)."""
 
     dimensions = 1
 
 
 class ZeroPad2d(_Pad):
-    """A border of zeros around (…, H, W)."""
+    """Add a border of zeros around (…, H, W)."""
 
 
 class ZeroPad1d(_Pad):
-    """A border of zeros around (…, L)."""
+    """Add a border of zeros around (…, L)."""
 
     dimensions = 1
 
 
 class ReflectionPad2d(_Pad):
-    """A border around (N, C, H, W) or (C, H, W) that mirrors the picture, without repeating its edge."""
+    """Add a border around (N, C, H, W) or (C, H, W) that mirrors the image, without repeating its edge."""
 
     mode = "reflect"
 
 
 class ReflectionPad1d(ReflectionPad2d):
-    """A border around (N, C, L) or (C, L) that mirrors the picture, without repeating its edge."""
+    """Add a border around (N, C, L) or (C, L) that mirrors the signal, without repeating its edge."""
 
     dimensions = 1
 
 
 class ReplicationPad2d(_Pad):
-    """A border around (N, C, H, W) or (C, H, W) that repeats the edge."""
+    """Add a border around (N, C, H, W) or (C, H, W) that repeats the edge."""
 
     mode = "replicate"
 
 
 class ReplicationPad1d(ReplicationPad2d):
-    """A border around (N, C, L) or (C, L) that repeats the edge."""
+    """Add a border around (N, C, L) or (C, L) that repeats the edge."""
 
     dimensions = 1
 
 
 class CircularPad2d(_Pad):
-    """A border around (N, C, H, W) or (C, H, W) that goes on at the other side."""
+    """Add a border around (N, C, H, W) or (C, H, W) that continues at the opposite side."""
 
     mode = "circular"
 
@@ -94,6 +94,6 @@ class CircularPad2d(_Pad):
 
 
 class CircularPad1d(CircularPad2d):
-    """A border around (N, C, L) or (C, L) that goes on at the other side."""
+    """Add a border around (N, C, L) or (C, L) that continues at the opposite side."""
 
     dimensions = 1

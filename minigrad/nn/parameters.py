@@ -1,15 +1,17 @@
-"""All parameters at once: clipping their gradients, and one vector of them. torch's name for it is ``nn.utils``."""
+"""Functions of all parameters of a model: clip their gradients, join them into one vector (``torch.nn.utils``)."""
 
 from __future__ import annotations
 
 import math
 import warnings
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from minigrad.engine.grad_mode import no_grad
-from minigrad.ops import cat, norm, stack
+from minigrad.functions.pieces import cat, stack
+from minigrad.functions.reduce import norm
 from minigrad.tensor import Tensor
+
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "vector_to_parameters"]
 
 
 def _each(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
@@ -27,14 +29,14 @@ def clip_grad_norm_(
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
-) -> Any:
-    """Scales all gradients, in place, so that the norm of all of them together is at most ``max_norm``.
+) -> Tensor:
+    """Scale all gradients, in place, so that the norm of all of them together is at most ``max_norm``.
 
     Pascanu et al. 2013: one step along an exploded gradient undoes a thousand good ones.
 
     Args:
         norm_type: the p of the p-norm; ``float("inf")`` is the largest element.
-        error_if_nonfinite: whether a norm that is not finite is an error, rather than passed on.
+        error_if_nonfinite: raise an error for an infinite or NaN norm, rather than scale by it.
 
     Returns:
         The norm before scaling, a 0-d tensor.
@@ -43,7 +45,9 @@ def clip_grad_norm_(
         RuntimeError: with ``error_if_nonfinite``.
     """
     if foreach:
-        raise NotImplementedError("clip_grad_norm_: foreach=True is not supported; it chooses a way of torch's own")
+        raise NotImplementedError(
+            "clip_grad_norm_: foreach=True is not supported; it selects one of torch's own implementations"
+        )
     gradients = [p.grad for p in _each(parameters) if p.grad is not None]
     if not gradients:
         return Tensor(0.0)
@@ -62,34 +66,36 @@ def clip_grad_norm_(
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
-    """Limits every element of every gradient, in place, to [−clip_value, clip_value]."""
+    """Limit every element of every gradient, in place, to [−clip_value, clip_value]."""
     if foreach:
-        raise NotImplementedError("clip_grad_value_: foreach=True is not supported; it chooses a way of torch's own")
+        raise NotImplementedError(
+            "clip_grad_value_: foreach=True is not supported; it selects one of torch's own implementations"
+        )
     with no_grad():
         for p in _each(parameters):
             if p.grad is not None:
                 p.grad.clamp_(-float(clip_value), float(clip_value))
 
 
-def parameters_to_vector(parameters: Iterable[Tensor]) -> Any:
-    """All parameters one after the other, as one vector; gradients flow back to each."""
+def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
+    """Return all parameters joined into one vector; gradients flow back to each of them."""
     return cat([p.reshape(-1) for p in parameters])
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Writes the stretches of a vector into the parameters, in order.
+    """Copy consecutive parts of a vector into the parameters, in order.
 
     Raises:
-        TypeError: if ``vec`` is no tensor.
-        RuntimeError: if it is too short.
+        TypeError: if ``vec`` is not a tensor.
+        RuntimeError: if ``vec`` is too short.
     """
     if not isinstance(vec, Tensor):
         raise TypeError(f"expected a Tensor, but got: {type(vec).__name__}")
     start = 0
     for p in parameters:
-        stretch = vec.array[start : start + p.numel()]
-        if stretch.size < p.numel():
+        part = vec.array[start : start + p.numel()]
+        if part.size < p.numel():
             raise RuntimeError(f"the vector of {vec.numel()} elements is too short: a parameter begins at {start}")
-        p.array[...] = stretch.reshape(p.shape)
+        p.array[...] = part.reshape(p.shape)
         p._written_in_place()
         start += p.numel()

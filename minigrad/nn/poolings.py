@@ -1,23 +1,25 @@
-"""Pooling as layers."""
+"""Pooling layers; the functions are in ``functional``."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from minigrad.nn import functional as F
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor
+from minigrad.typing import IntOrPair
 
 
 class MaxPool2d(Module):
-    """The largest element of each window; see ``functional.max_pool2d``."""
+    """Return the largest element of each window; see ``functional.max_pool2d``.
+
+    With ``return_indices`` the result is the tuple (values, indices), although the annotation names the usual one.
+    """
 
     def __init__(
         self,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
-        dilation: Any = 1,
+        kernel_size: IntOrPair,
+        stride: IntOrPair | None = None,
+        padding: IntOrPair = 0,
+        dilation: IntOrPair = 1,
         return_indices: bool = False,
         ceil_mode: bool = False,
     ) -> None:
@@ -26,8 +28,8 @@ class MaxPool2d(Module):
         self.padding, self.dilation = padding, dilation
         self.return_indices, self.ceil_mode = return_indices, ceil_mode
 
-    def forward(self, input: Tensor) -> Any:
-        return F.max_pool2d(
+    def forward(self, input: Tensor) -> Tensor:
+        return F.max_pool2d(  # type: ignore[return-value]
             input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices
         )
 
@@ -39,13 +41,13 @@ class MaxPool2d(Module):
 
 
 class AvgPool2d(Module):
-    """The mean of each window; see ``functional.avg_pool2d``."""
+    """Return the mean of each window; see ``functional.avg_pool2d``."""
 
     def __init__(
         self,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
+        kernel_size: IntOrPair,
+        stride: IntOrPair | None = None,
+        padding: IntOrPair = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
         divisor_override: int | None = None,
@@ -71,9 +73,9 @@ class AvgPool2d(Module):
 
 
 class AdaptiveAvgPool2d(Module):
-    """Means over a grid of cells; see ``functional.adaptive_avg_pool2d``."""
+    """Return the means over a grid of cells; see ``functional.adaptive_avg_pool2d``."""
 
-    def __init__(self, output_size: Any) -> None:
+    def __init__(self, output_size: int | tuple[int | None, int | None] | None) -> None:
         super().__init__()
         self.output_size = output_size
 
@@ -85,11 +87,14 @@ class AdaptiveAvgPool2d(Module):
 
 
 class AdaptiveMaxPool2d(AdaptiveAvgPool2d):
-    """Maxima over a grid of cells; see ``functional.adaptive_max_pool2d``."""
+    """Return the maxima over a grid of cells; see ``functional.adaptive_max_pool2d``.
 
-    def __init__(self, output_size: Any, return_indices: bool = False) -> None:
+    With ``return_indices`` the result is the tuple (values, indices), although the annotation names the usual one.
+    """
+
+    def __init__(self, output_size: int | tuple[int | None, int | None] | None, return_indices: bool = False) -> None:
         super().__init__(output_size)
         self.return_indices = return_indices
 
-    def forward(self, input: Tensor) -> Any:
-        return F.adaptive_max_pool2d(input, self.output_size, self.return_indices)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.adaptive_max_pool2d(input, self.output_size, self.return_indices)  # type: ignore[return-value]

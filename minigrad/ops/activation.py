@@ -14,6 +14,7 @@ from minigrad.engine.grad_mode import is_grad_enabled
 from minigrad.engine.inplace import refuse_overlapping_write
 from minigrad.kernels import sums
 from minigrad.kernels.precision import rounded, widened
+from minigrad.ops.moving import logical_or, where
 from minigrad.ops.promotion import (
     apply_rounded_once,
     as_tensor_operand,
@@ -24,7 +25,6 @@ from minigrad.ops.promotion import (
     rounded_once,
     to_floating,
 )
-from minigrad.ops.selection import logical_or, where
 from minigrad.typing import Array
 
 if TYPE_CHECKING:

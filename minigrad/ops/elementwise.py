@@ -12,10 +12,11 @@ import numpy as np
 
 from minigrad.device import to_host
 from minigrad.dtypes import element_of
-from minigrad.engine.function import Function, TensorBase, wrap
+from minigrad.engine.function import Function
+from minigrad.engine.tensor_base import TensorBase, wrap
 from minigrad.kernels.precision import FLOAT16, FLOAT32, rounded, widened
+from minigrad.ops.moving import eq, logical_and, where
 from minigrad.ops.promotion import as_tensor_operand, cast, promote, to_floating, unchanged
-from minigrad.ops.selection import eq, logical_and, where
 from minigrad.ops.unary import log
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad import kernels
-from minigrad.engine.function import Function, wrap
+from minigrad.engine.function import Function
+from minigrad.engine.tensor_base import wrap
 from minigrad.kernels import sums
+from minigrad.ops.moving import where
 from minigrad.ops.promotion import as_tensor_operand, lowered, normalize_dim
-from minigrad.ops.selection import where
 from minigrad.typing import Array
 
 if TYPE_CHECKING:

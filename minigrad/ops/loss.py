@@ -8,14 +8,15 @@ import numpy as np
 
 from minigrad import kernels
 from minigrad.device import to_host
-from minigrad.engine.function import Function, wrap
+from minigrad.engine.function import Function
+from minigrad.engine.tensor_base import wrap
 from minigrad.kernels import sums
-from minigrad.kernels.reference import known_labels, target_distribution
+from minigrad.kernels.labels import known_labels, target_distribution
 from minigrad.ops.activation import log_softmax, sigmoid, softmax
-from minigrad.ops.indexing import TakeAlongDim
+from minigrad.ops.gathering import TakeAlongDim
+from minigrad.ops.moving import where
 from minigrad.ops.promotion import apply_rounded_once, as_tensor_operand, cast, promote, raised, rounded_once
 from minigrad.ops.reduce import mean, sum
-from minigrad.ops.selection import where
 from minigrad.typing import Array
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def _nll_elements(x: Any, t: Any, weight: Any, ignore_index: int) -> tuple[Any, 
     _check_range(t, x.array.shape[1], ignore_index)
     labels, factors = known_labels(x.array, t.array, None if weight is None else weight.array, ignore_index)
     factors = wrap(factors.astype(x.array.dtype))
-    picked = TakeAlongDim.apply(x, wrap(np.expand_dims(labels, 1)), 1).squeeze(1)  # N 1 … -> N …
+    picked = TakeAlongDim.apply(x, wrap(np.expand_dims(labels, 1)), dim=1).squeeze(1)  # N 1 … -> N …
     return where(wrap(t.array == ignore_index), 0.0, -picked * factors), factors
 
 

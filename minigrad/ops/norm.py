@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad import kernels
-from minigrad.engine.function import Function, wrap
+from minigrad.engine.function import Function
 from minigrad.engine.grad_mode import no_grad
+from minigrad.engine.tensor_base import wrap
 from minigrad.kernels.precision import wide
 from minigrad.ops.activation import PassWherePositive
-from minigrad.ops.padding import pad
-from minigrad.ops.pool import avg_pool2d
+from minigrad.ops.moving import avg_pool2d, pad
 from minigrad.ops.promotion import as_tensor_operand, cast, rounded_once
 from minigrad.ops.reduce import norm
 from minigrad.typing import Array

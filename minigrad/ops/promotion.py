@@ -11,7 +11,8 @@ import numpy as np
 from minigrad import dtypes
 from minigrad.autocast import half_type
 from minigrad.device import compute_beside, in_use
-from minigrad.engine.function import Function, TensorBase
+from minigrad.engine.function import Function
+from minigrad.engine.tensor_base import TensorBase
 from minigrad.kernels.precision import FLOAT16, FLOAT32, rounded
 
 

@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.device import to_host
-from minigrad.engine.function import Function, TensorBase, wrap
+from minigrad.engine.function import Function
+from minigrad.engine.tensor_base import TensorBase, wrap
 from minigrad.kernels import sums
 from minigrad.kernels.precision import rounded, widened
-from minigrad.ops.indexing import TakeAlongDim
+from minigrad.ops.gathering import TakeAlongDim
+from minigrad.ops.moving import maximum, minimum, where
 from minigrad.ops.promotion import (
     as_tensor_operand,
     cast,
@@ -22,7 +24,6 @@ from minigrad.ops.promotion import (
     rounded_once,
     to_floating,
 )
-from minigrad.ops.selection import maximum, minimum, where
 from minigrad.ops.shape import expand_reduced
 from minigrad.ops.unary import Step, isfinite, sign
 
@@ -415,7 +416,7 @@ def _extreme(name: str, find: Any, over_all: Any, of_two: Any, input: Any, dim: 
         return ValuesAndIndices(x.clone(), wrap(np.zeros_like(x.array, dtype=np.int64)))
     _refuse_empty(name, x, (dim,))
     indices = wrap(np.expand_dims(find(x.array, axis=dim), dim))
-    values = TakeAlongDim.apply(x, indices, dim)
+    values = TakeAlongDim.apply(x, indices, dim=dim)
     return ValuesAndIndices(*((values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))))
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.engine.function import Function, wrap
+from minigrad.engine.function import Function
+from minigrad.engine.tensor_base import wrap
 from minigrad.ops.promotion import as_tensor_operand, to_floating
 
 

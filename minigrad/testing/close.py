@@ -1,31 +1,34 @@
-"""Are two tensors equal, up to rounding? And if not: where, by how much, and in how many places."""
+"""Assert that two tensors are equal up to rounding; if not, report how many elements differ, which, and by how much."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from minigrad.device import to_host
-from minigrad.engine.function import TensorBase
+from minigrad.engine.tensor_base import TensorBase
+from minigrad.testing.naming import element
+from minigrad.typing import Array
 
 #: torch.testing's own: relative and absolute tolerance of each floating dtype; other dtypes must be equal.
 TOLERANCES = {"float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}
 
 
-def as_numpy(value: Any) -> np.ndarray:
-    """The values of a tensor (minigrad's or torch's, on any device), an array, or a number."""
+def as_numpy(value: object) -> Array:
+    """Return the values of a tensor (minigrad's or torch's, on any device), an array, or a number."""
     if isinstance(value, TensorBase):
         return to_host(value.array)
     if hasattr(value, "detach"):  # torch's, without importing it
-        return value.detach().numpy(force=True)
+        array: Array = value.detach().numpy(force=True)
+        return array
     return np.asarray(value)
 
 
 def assert_close(
-    actual: Any,
-    expected: Any,
+    actual: object,
+    expected: object,
     *,
     rtol: float | None = None,
     atol: float | None = None,
@@ -33,17 +36,17 @@ def assert_close(
     check_dtype: bool = True,
     msg: str | None = None,
 ) -> None:
-    """Asserts |actual − expected| ≤ atol + rtol · |expected| for every element, and equal shape and dtype.
+    """Assert |actual − expected| ≤ atol + rtol · |expected| for every element, and equal shape and dtype.
 
     Args:
         actual, expected: tensors (of minigrad or torch), arrays, numbers, or lists, tuples and dicts of them.
         rtol, atol: both or neither; by default ``TOLERANCES`` of the coarser dtype.
-        equal_nan: whether NaN equals NaN.
-        check_dtype: whether the dtypes must agree.
+        equal_nan: let NaN equal NaN.
+        check_dtype: require equal dtypes.
         msg: a text in front of the report.
 
     Raises:
-        AssertionError: with how many elements differ, and where they differ first and most.
+        AssertionError: reporting how many elements differ, and the first and the worst of them.
         ValueError: if only one of ``rtol`` and ``atol`` is given.
 
     >>> import minigrad
@@ -56,48 +59,65 @@ def assert_close(
     if (rtol is None) != (atol is None):
         raise ValueError(f"give both rtol and atol or neither, got rtol={rtol}, atol={atol}")
     what = "" if msg is None else f"{msg}: "
-    if isinstance(expected, dict):
-        if set(actual) != set(expected):
-            raise AssertionError(f"{what}keys {sorted(actual)}, expected {sorted(expected)}")
-        pairs: Any = ((key, actual[key], expected[key]) for key in expected)
-    elif isinstance(expected, list | tuple):
-        if len(actual) != len(expected):
-            raise AssertionError(f"{what}{len(actual)} values, expected {len(expected)}")
-        pairs = ((i, *pair) for i, pair in enumerate(zip(actual, expected, strict=True)))
-    else:
-        a, b = as_numpy(actual), as_numpy(expected)
-        if check_dtype and a.dtype != b.dtype:
-            raise AssertionError(f"{what}dtype {a.dtype}, expected {b.dtype}")
-        if rtol is None or atol is None:
-            coarser = max(TOLERANCES.get(d.name, (0.0, 0.0)) for d in (a.dtype, b.dtype))
-            rtol, atol = coarser
-        report = difference_report(a, b, rtol, atol, equal_nan)
-        if report is not None:
-            raise AssertionError(what + report)
-        return
-    for key, x, y in pairs:
+    for key, inner, wanted in _parts(actual, expected, what):
         assert_close(
-            x,
-            y,
+            inner,
+            wanted,
             rtol=rtol,
             atol=atol,
             equal_nan=equal_nan,
             check_dtype=check_dtype,
             msg=f"{'' if msg is None else msg + ' '}[{key!r}]",
         )
+    if isinstance(expected, dict | list | tuple):
+        return
+    a, b = as_numpy(actual), as_numpy(expected)
+    if check_dtype and a.dtype != b.dtype:
+        raise AssertionError(f"{what}dtype {a.dtype}, expected {b.dtype}")
+    if rtol is None or atol is None:
+        rtol, atol = max(TOLERANCES.get(d.name, (0.0, 0.0)) for d in (a.dtype, b.dtype))
+    report = difference_report(a, b, rtol, atol, equal_nan)
+    if report is not None:
+        raise AssertionError(what + report)
+
+
+def _parts(actual: object, expected: object, what: str) -> list[tuple[object, object, object]]:
+    """Return (key, actual, expected) for each item of a dict, list or tuple; nothing for a single value.
+
+    Raises:
+        AssertionError: if the two have different keys or lengths.
+    """
+    if isinstance(expected, dict):
+        if not isinstance(actual, dict) or set(actual) != set(expected):
+            raise AssertionError(f"{what}keys {sorted(_items(actual))}, expected {sorted(expected)}")
+        return [(key, actual[key], expected[key]) for key in expected]
+    if isinstance(expected, list | tuple):
+        values = _items(actual)
+        if len(values) != len(expected):
+            raise AssertionError(f"{what}{len(values)} values, expected {len(expected)}")
+        return [(i, *pair) for i, pair in enumerate(zip(values, expected, strict=True))]
+    return []
+
+
+def _items(several: object) -> list[Any]:
+    """Return the items of an iterable; a single value counts as one."""
+    return list(several) if isinstance(several, Iterable) else [several]
 
 
 def difference_report(
-    actual: np.ndarray,
-    expected: np.ndarray,
+    actual: Array,
+    expected: Array,
     rtol: float,
     atol: float,
     equal_nan: bool = False,
-    inputs: Sequence[np.ndarray] | None = None,
+    inputs: Sequence[Array] | None = None,
+    name: str | None = None,
 ) -> str | None:
-    """Where two arrays differ by more than allowed: the first place and the worst. ``None`` if nowhere.
+    """Return which elements of two arrays differ by more than allowed, the first and the worst; ``None`` if none do.
 
-    ``inputs``, if given, have the arrays' shape: the report names their elements at those places.
+    Args:
+        inputs: arrays of the same shape; the report gives their elements at the same indices.
+        name: of the array, for names of elements such as ``w[0, 1]`` in place of ``index (0, 1)``.
     """
     if actual.shape != expected.shape:
         return f"shape {list(actual.shape)}, expected {list(expected.shape)}"
@@ -116,8 +136,9 @@ def difference_report(
     for label, at in (("first", first), ("most", worst)):
         if label == "most" and at == first:
             continue
+        where = f"index {tuple(map(int, at))}" if name is None else element(name, at)
         lines.append(
-            f"  {label} at index {tuple(map(int, at))}: {actual[at]}, expected {expected[at]} "
+            f"  {label} at {where}: {actual[at]}, expected {expected[at]} "
             f"(difference {difference[at]:.3e}, relative {relative[at]:.3e})"
             + (f" from {', '.join(str(x[at]) for x in inputs if x.shape == actual.shape)}" if inputs else "")
         )

@@ -1,6 +1,6 @@
-"""A function and its torch twin, side by side: values, gradients, gradients of gradients.
+"""Compare a function with its counterpart in torch: values, gradients, gradients of gradients.
 
-The one file under ``minigrad/`` that imports torch, and ``minigrad.testing`` loads it only when it is used.
+This file imports torch; ``minigrad.testing`` loads it when it is first used.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from minigrad.creation import from_numpy
 from minigrad.device import get_default_device
 from minigrad.tensor import Tensor
 from minigrad.testing.close import as_numpy, difference_report
+from minigrad.testing.naming import input_names, numbered, refuse_class, why_no_second_gradient
+from minigrad.typing import Array
 
 #: Relative to the largest element of each result; see ``assert_parity``.
 DEFAULT_TOLERANCES = {"float16": (1e-3, 1e-3), "float32": (1.3e-6, 1e-5), "float64": (1e-10, 1e-12)}
@@ -31,11 +33,16 @@ class ParityReport:
     gradient: float | None = None
     second_gradient: float | None = None
 
+    def __str__(self) -> str:
+        kinds = {"value": self.value, "gradient": self.gradient, "second gradient": self.second_gradient}
+        compared = [f"{kind} {difference:.1e}" for kind, difference in kinds.items() if difference is not None]
+        return f"largest differences: {', '.join(compared)}" if compared else "nothing compared"
+
 
 def assert_parity(
-    ours: Callable[..., Any],
-    theirs: Callable[..., Any],
-    *inputs: Any,
+    ours: Callable[..., object],
+    theirs: Callable[..., object],
+    *inputs: object,
     rtol: float | None = None,
     atol: float | None = None,
     gradient: bool = True,
@@ -43,10 +50,10 @@ def assert_parity(
     elementwise: bool = False,
     may_refuse: bool = False,
     infinite_cotangent: bool = False,
-    cotangent: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
+    cotangent: Callable[[Array, np.random.Generator], Array] | None = None,
     seed: int = 0,
 ) -> ParityReport:
-    """Asserts that ``ours(*inputs)`` in minigrad is ``theirs(*inputs)`` in torch, with all derivatives.
+    """Assert that ``ours(*inputs)`` in minigrad equals ``theirs(*inputs)`` in torch, with all derivatives.
 
     Each library computes on its default device (``set_default_device``). Both get tensors with the same values and
     the same memory order. Gradients are taken of every floating
@@ -55,36 +62,41 @@ def assert_parity(
     many wrong gradients are right.)
 
     Args:
-        ours, theirs: functions of tensors that return a tensor or a sequence of them.
+        ours, theirs: functions of tensors, such as ``MyOp.apply``, that return a tensor or a sequence of them.
         inputs: NumPy arrays, or tensors; a floating array, or a tensor that requires it, is differentiated.
             Anything else is passed on as it is.
         rtol, atol: |ours − theirs| ≤ atol + rtol · max |theirs|, where the maximum is over the tensor: a sum that
             cancels to almost nothing has no digits left to compare. By default 1e-10 and 1e-12 for float64,
             1.3e-6 and 1e-5 for float32.
-        gradient, second_gradient: whether to compare them.
-        elementwise: whether every element is computed for itself. Then a huge one hides no error of the others:
+        gradient, second_gradient: compare them.
+        elementwise: every element is computed independently. Then a huge one hides no error of the others:
             each may differ by rtol of its own size, or of the largest one up to 100.
-        may_refuse: whether torch may raise an exception. Then minigrad must raise one that is caught alike, except
-            where torch only lacks a kernel ("not implemented for 'Half'"): minigrad may have one.
-        infinite_cotangent: whether cotangents may be infinite. Where torch's gradient is NaN then, or, unless
+        may_refuse: torch may raise an exception. Then minigrad must raise one that an ``except`` of torch's type
+            catches, except where torch only lacks a kernel ("not implemented for 'Half'"): minigrad may have one.
+        infinite_cotangent: cotangents may be infinite. Where torch's gradient is NaN then, or, unless
             ``elementwise``, infinite, ∞ − ∞ may have arisen in another order of additions: it need not be the same.
         cotangent: makes the cotangent of an output, given the output and a generator of random numbers.
         seed: of the cotangents.
 
     Raises:
-        AssertionError: with which result differs, where first and where most, and both values there.
+        AssertionError: naming the result that differs, how many elements differ, the first and the worst of them,
+            and both values there. Where only the second gradient cannot be had, value and gradient are compared
+            first, and the message reports their differences.
+        TypeError: if ``ours`` is a ``Function`` class.
 
     >>> import numpy as np, torch, minigrad
     >>> report = assert_parity(minigrad.tanh, torch.tanh, np.array([0.5, -1.0]))
     >>> report.second_gradient < 1e-10
     True
     """
+    refuse_class(ours, "assert_parity")
     random = np.random.default_rng(seed)
     ours_on, theirs_on = get_default_device(), torch.get_default_device()
     arrays = [as_numpy(x) if _is_tensor(x) else x for x in inputs]
     track = [_differentiated(x) for x in inputs]
-    mine = _Side(lambda a: from_numpy(a).to(ours_on), autograd.grad, Tensor)
-    other = _Side(lambda a: torch.from_numpy(a).to(theirs_on), torch.autograd.grad, torch.Tensor)
+    names = input_names(ours, len(inputs))
+    mine = _Side(lambda a: from_numpy(a).to(ours_on), autograd.grad)
+    other = _Side(lambda a: torch.from_numpy(a).to(theirs_on), torch.autograd.grad)
     mine.inputs = [mine.tensor(a, t) for a, t in zip(arrays, track, strict=True)]
     other.inputs = [other.tensor(a, t) for a, t in zip(arrays, track, strict=True)]
     check = _Comparison(rtol, atol, elementwise, [a for a in arrays if isinstance(a, np.ndarray)])
@@ -102,95 +114,124 @@ def assert_parity(
             return report
     my_outputs = flat_outputs(ours(*mine.inputs))
     _require(len(my_outputs) == len(outputs), f"{len(my_outputs)} outputs, torch has {len(outputs)}")
-    report.value = check.all(my_outputs, outputs, [f"output {i}" for i in range(len(outputs))])
-    for i, (a, b) in enumerate(zip(my_outputs, outputs, strict=True)):
+    output_names = numbered("output", len(outputs))
+    report.value = check.all(my_outputs, outputs, "", output_names)
+    for name, a, b in zip(output_names, my_outputs, outputs, strict=True):
         if isinstance(b, torch.Tensor):
             flags = (a.requires_grad, b.requires_grad)
-            _require(flags[0] == flags[1], f"output {i}: requires_grad {flags[0]}, torch has {flags[1]}")
+            _require(flags[0] == flags[1], f"{name}: requires_grad {flags[0]}, torch has {flags[1]}")
 
     roots = [i for i, b in enumerate(outputs) if isinstance(b, torch.Tensor) and b.requires_grad]
     wanted = [i for i, t in enumerate(track) if t]
     if not gradient or not roots or not wanted:
         return report
+    wanted_names = [names[i] for i in wanted]
     cotangents = [make_cotangent(as_numpy(outputs[i]), random) for i in roots]
-    sides = ((mine, my_outputs), (other, outputs))
-    for side, results in sides:
-        side.cotangents = [side.tensor(v, second_gradient) for v in cotangents]
-        side.gradients = side.grad(
-            [results[i] for i in roots],
-            [side.inputs[i] for i in wanted],
-            side.cotangents,
-            create_graph=second_gradient,
-            allow_unused=True,
-        )
+    other.differentiate(outputs, roots, wanted, cotangents, second_gradient)
+    refused: RuntimeError | None = None
+    try:
+        mine.differentiate(my_outputs, roots, wanted, cotangents, second_gradient)
+    except RuntimeError as error:
+        if not second_gradient or "Can't call numpy()" not in str(error):
+            raise
+        refused = error
+        mine.differentiate(my_outputs, roots, wanted, cotangents, False)
     if infinite_cotangent:
         mine.gradients = [_settled(a, b, elementwise) for a, b in zip(mine.gradients, other.gradients, strict=True)]
-    report.gradient = check.all(mine.gradients, other.gradients, [f"gradient of input {i}" for i in wanted])
+    report.gradient = check.all(mine.gradients, other.gradients, "gradient of ", wanted_names)
     used = [i for i, b in enumerate(other.gradients) if b is not None and b.requires_grad]
     if not second_gradient or not used:
         return report
-    for i in used:
-        differentiable = getattr(mine.gradients[i], "requires_grad", False)
-        _require(differentiable, f"gradient of input {wanted[i]} has no gradient of its own, torch's has")
-    cotangents = [make_cotangent(as_numpy(other.gradients[i]), random) for i in used]
-    second = [
-        side.grad(
-            [side.gradients[i] for i in used],
-            [*(side.inputs[i] for i in wanted), *side.cotangents],
-            [side.tensor(v, False) for v in cotangents],
-            allow_unused=True,
+    lacking = [wanted_names[i] for i in used if not getattr(mine.gradients[i], "requires_grad", False)]
+    if refused is not None or lacking:
+        raise AssertionError(
+            f"value and gradient agree with torch ({report}), but the gradient of {' and '.join(lacking)} has no "
+            f"gradient of its own, torch's has. {why_no_second_gradient(ours, 'pass second_gradient=False')}"
         )
-        for side, _ in sides
-    ]
-    names = [*(f"input {i}" for i in wanted), *(f"the cotangent of output {i}" for i in roots)]
-    report.second_gradient = check.all(second[0], second[1], [f"second gradient of {name}" for name in names])
+    cotangents = [make_cotangent(as_numpy(other.gradients[i]), random) for i in used]
+    second = [side.differentiate_again(used, wanted, cotangents) for side in (mine, other)]
+    second_names = [*wanted_names, *numbered("grad_output", len(roots))]
+    report.second_gradient = check.all(second[0], second[1], "second gradient of ", second_names)
     return report
 
 
 class _Side:
-    """One of the two libraries: how it makes tensors and takes gradients, and what it gave."""
+    """One of the two libraries: its way of making tensors and of taking gradients, and its results."""
 
-    inputs: list[Any]
+    inputs: list[Any]  # tensors of this library, and the arguments that are none
     cotangents: list[Any]
     gradients: Sequence[Any]
 
-    def __init__(self, make: Callable[[Any], Any], grad: Callable[..., Any], tensor_type: type) -> None:
-        self.make, self.grad, self.tensor_type = make, grad, tensor_type
+    def __init__(self, make: Callable[[Array], Any], grad: Callable[..., Sequence[Any]]) -> None:
+        self.make, self.grad = make, grad
 
-    def tensor(self, value: Any, track: bool) -> Any:
+    def tensor(self, value: object, track: bool) -> Any:
+        """Return a tensor with the values and strides of an array; anything else unchanged."""
         return self.make(copy_with_strides(value)).requires_grad_(track) if isinstance(value, np.ndarray) else value
+
+    def differentiate(
+        self,
+        outputs: Sequence[object],
+        roots: Sequence[int],
+        wanted: Sequence[int],
+        cotangents: Sequence[Array],
+        create_graph: bool,
+    ) -> None:
+        """Take the gradients of the outputs ``roots`` with respect to the inputs ``wanted``."""
+        self.cotangents = [self.tensor(v, create_graph) for v in cotangents]
+        self.gradients = self.grad(
+            [outputs[i] for i in roots],
+            [self.inputs[i] for i in wanted],
+            self.cotangents,
+            create_graph=create_graph,
+            allow_unused=True,
+        )
+
+    def differentiate_again(
+        self, used: Sequence[int], wanted: Sequence[int], cotangents: Sequence[Array]
+    ) -> Sequence[Any]:
+        """Return the gradients of the gradients ``used`` with respect to the inputs ``wanted`` and the cotangents."""
+        return self.grad(
+            [self.gradients[i] for i in used],
+            [*(self.inputs[i] for i in wanted), *self.cotangents],
+            [self.tensor(v, False) for v in cotangents],
+            allow_unused=True,
+        )
 
 
 class _Comparison:
-    """Compares results under the tolerances, and keeps the largest relative difference."""
+    """Compare results under the tolerances, and keep the largest relative difference."""
 
-    def __init__(self, rtol: float | None, atol: float | None, elementwise: bool, inputs: list[np.ndarray]) -> None:
+    def __init__(self, rtol: float | None, atol: float | None, elementwise: bool, inputs: list[Array]) -> None:
         self.rtol, self.atol, self.elementwise, self.inputs = rtol, atol, elementwise, inputs
 
-    def all(self, ours: Sequence[Any], theirs: Sequence[Any], names: Sequence[str]) -> float:
-        return max([self.one(*pair) for pair in zip(ours, theirs, names, strict=True)], default=0.0)
+    def all(self, ours: Sequence[object], theirs: Sequence[object], what: str, names: Sequence[str]) -> float:
+        """Compare several results; ``what`` stands before the name of each."""
+        return max([self.one(*three, what) for three in zip(ours, theirs, names, strict=True)], default=0.0)
 
-    def one(self, ours: Any, theirs: Any, what: str) -> float:
-        """A gradient that one library leaves out must be zero in the other."""
+    def one(self, ours: object, theirs: object, name: str, what: str) -> float:
+        """Compare one result. A gradient that one library leaves out must be zero in the other."""
         if ours is None and theirs is None:
             return 0.0
         a = np.zeros_like(as_numpy(theirs)) if ours is None else ours
         b = np.zeros_like(as_numpy(a)) if theirs is None else theirs
         inputs = self.inputs if self.elementwise else None
-        return scaled_difference(a, b, what, self.rtol, self.atol, inputs)
+        return scaled_difference(a, b, what + name, self.rtol, self.atol, inputs, name)
 
 
 def scaled_difference(
-    ours: Any,
-    theirs: Any,
+    ours: object,
+    theirs: object,
     what: str,
     rtol: float | None = None,
     atol: float | None = None,
-    inputs: Sequence[np.ndarray] | None = None,
+    inputs: Sequence[Array] | None = None,
+    name: str | None = None,
 ) -> float:
-    """The largest difference of two tensors, relative to the largest element of ``theirs``.
+    """Return the largest difference of two tensors, relative to the largest element of ``theirs``.
 
-    ``inputs``, if given, are those of an elementwise operation; see ``assert_parity``.
+    ``inputs``, if given, are those of an elementwise operation; see ``assert_parity``. ``name`` is the tensor's name
+    in the names of elements, such as ``w[0, 1]``.
 
     Raises:
         AssertionError: if dtype or shape differ, or more than atol + rtol · max |theirs| lies between two elements.
@@ -201,7 +242,7 @@ def scaled_difference(
     rtol, atol = default_rtol if rtol is None else rtol, default_atol if atol is None else atol
     finite = np.isfinite(b)
     if b.dtype.kind != "f" or not finite.any():
-        report = difference_report(a, b, 0.0, 0.0, equal_nan=True, inputs=inputs)
+        report = difference_report(a, b, 0.0, 0.0, equal_nan=True, inputs=inputs, name=name)
         _require(report is None, f"{what}: {report}")
         return 0.0
     sizes = np.abs(b[finite]).astype(np.float64)
@@ -209,7 +250,7 @@ def scaled_difference(
         scale, relative = float(sizes.max()), 0.0
     else:
         scale, relative = float(sizes[sizes <= 100].max(initial=0.0)), rtol
-    report = difference_report(a, b, relative, atol + rtol * scale, equal_nan=True, inputs=inputs)
+    report = difference_report(a, b, relative, atol + rtol * scale, equal_nan=True, inputs=inputs, name=name)
     allowed = f"({rtol:.3g} of torch's largest element, {scale:.3g}, and {atol:.3g})"
     _require(report is None, f"{what}: {report} {allowed}")
     differences = np.abs(a[finite].astype(np.float64) - b[finite])
@@ -217,14 +258,14 @@ def scaled_difference(
     return float((differences / np.maximum(max(scale, 1e-3), sizes)).max())
 
 
-def _require(condition: Any, message: str) -> None:
-    """``assert``, but with this message alone, also where pytest rewrites assertions."""
+def _require(condition: bool, message: str) -> None:
+    """Raise AssertionError with this message alone, also where pytest rewrites assertions."""
     if not condition:
         raise AssertionError(message)
 
 
-def _settled(ours: Any, theirs: Any, elementwise: bool) -> Any:
-    """``ours``, but ``theirs`` where that depends on the order of additions of infinite numbers."""
+def _settled(ours: object, theirs: object, elementwise: bool) -> object:
+    """Return ``ours``, but ``theirs`` where that depends on the order of additions of infinite numbers."""
     if ours is None or theirs is None:
         return ours
     a, b = as_numpy(ours), as_numpy(theirs)
@@ -232,8 +273,8 @@ def _settled(ours: Any, theirs: Any, elementwise: bool) -> Any:
     return np.where(free, b, a) if a.shape == b.shape else ours
 
 
-def _require_refusal(ours: Callable[..., Any], inputs: Sequence[Any], theirs: Exception) -> None:
-    """What catches torch's exception catches minigrad's too."""
+def _require_refusal(ours: Callable[..., object], inputs: Sequence[object], theirs: Exception) -> None:
+    """Assert that ``ours`` raises an exception that an ``except`` of the type of ``theirs`` catches."""
     if "not implemented for '" in str(theirs):
         return
     try:
@@ -244,27 +285,29 @@ def _require_refusal(ours: Callable[..., Any], inputs: Sequence[Any], theirs: Ex
         raise AssertionError(f"gives a result, torch raises {theirs!r}")
 
 
-def flat_outputs(outputs: Any) -> list[Any]:
-    """One output, or several in (nested) sequences, as a list."""
+def flat_outputs(outputs: object) -> list[Any]:
+    """Return one output, or several in (nested) sequences, as a list."""
     if isinstance(outputs, tuple | list):
         return [leaf for output in outputs for leaf in flat_outputs(output)]
     return [outputs]
 
 
-def _is_tensor(value: Any) -> bool:
+def _is_tensor(value: object) -> bool:
     return isinstance(value, Tensor | torch.Tensor)
 
 
-def _differentiated(value: Any) -> bool:
-    return value.requires_grad if _is_tensor(value) else isinstance(value, np.ndarray) and value.dtype.kind == "f"
+def _differentiated(value: object) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind == "f"
+    return isinstance(value, Tensor | torch.Tensor) and value.requires_grad
 
 
-def _random_like(like: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _random_like(like: Array, random: np.random.Generator) -> Array:
     return np.asarray(random.standard_normal(like.shape)).astype(like.dtype)
 
 
-def copy_with_strides(array: np.ndarray) -> np.ndarray:
-    """A copy with the same memory order, gaps between the elements included (overlaps are not)."""
+def copy_with_strides(array: Array) -> Array:
+    """Return a copy with the same memory order, gaps between the elements included (overlaps are not)."""
     if array.size == 0 or any(step <= 0 and n > 1 for step, n in zip(array.strides, array.shape, strict=True)):
         return np.array(array, order="K")
     extent = sum((n - 1) * step for n, step in zip(array.shape, array.strides, strict=True)) // array.itemsize + 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -53,8 +54,8 @@ class OpRecord:
             cast = in_strides_of(array, array.astype(dtype) if array.dtype.kind == "f" else array)
             inputs.append(minigrad.from_numpy(cast).requires_grad_(sample.differentiable(i)))
         return assert_parity(
-            lambda *xs: self.call(minigrad, F, *xs, **sample.options),
-            lambda *xs: self.call(torch, torch.nn.functional, *xs, **sample.options),
+            partial(self.call, minigrad, F, **sample.options),
+            partial(self.call, torch, torch.nn.functional, **sample.options),
             *inputs,
             second_gradient=second and self.second,
             **options,

@@ -1,410 +1,264 @@
-"""The same functions as reference.py in compiled loops (needs Numba); what has none here goes to cpu.py.
+"""Kernels for NumPy arrays in loops that Numba compiles.
 
 Memory order. Activations made here are N C H W to their user but lie as C H W N in memory (see
-docs/memory-layout.md): whatever is one place further is one number further for all pictures, so a vector of the
-processor holds one place of many pictures, and no window ever needs a copy. Any other order is copied on entry.
-
-The compiled modules are imported when first needed, because importing Numba takes longer than importing minigrad.
+docs/memory-layout.md): the elements of one pixel of all images lie next to each other, so a vector of the processor
+holds that pixel of many images, and no window ever needs a copy. Any other order is copied on entry.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from functools import cache
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from minigrad.kernels import reference
-from minigrad.kernels.blocked import backend as cpu
-from minigrad.kernels.blocked.conv import single_gradients
-from minigrad.kernels.compiled.load import load
-from minigrad.kernels.geometry import Window
+from minigrad.kernels.addresses import batches, blocks, share_memory
+from minigrad.kernels.blocked.backend import Blocked
+from minigrad.kernels.compiled import conv
+from minigrad.kernels.compiled.layout import FEW, FLOATS, are_maps, from_order, in_order, rows_of
+from minigrad.kernels.compiled.load import load, loops, run
+from minigrad.kernels.geometry import Pair, Window
 from minigrad.kernels.layout import empty, empty_like, flat_alike
-from minigrad.kernels.reference import blend, softmax_cross_entropy, softmax_cross_entropy_backward, uniform
-from minigrad.kernels.threads import single_threaded_blas, workers
-from minigrad.kernels.updates import FORMULAS, address_table, blocks, gathered, share_memory
-
-__all__ = [
-    "add",
-    "avg_pool2d",
-    "avg_pool2d_backward",
-    "batch_norm",
-    "batch_norm_backward",
-    "blend",
-    "concatenate",
-    "conv2d",
-    "conv2d_backward",
-    "conv2d_input",
-    "conv2d_weight",
-    "linear",
-    "linear_backward",
-    "max_pool2d",
-    "max_pool2d_gather",
-    "max_pool2d_scatter",
-    "pass_where_positive",
-    "relu",
-    "scale_channels",
-    "softmax_cross_entropy",
-    "softmax_cross_entropy_backward",
-    "uniform",
-    "update",
-]
+from minigrad.kernels.rules import Move
+from minigrad.typing import Array, Shape
 
 _WORTH_WAKING = 500_000  # elements of all parameters: fewer are updated before a helper has woken up
 _BLOCK = 32_768  # elements of a parameter that a thread updates at a time
-_FEW = 32_768  # elements: fewer are not worth a call to a compiled function and waking its helpers
-_FILLED_POSITIONS = 1_024  # of all pictures, up to which a batch may be filled up with zeros
-_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
-
-
-@cache
-def _modules() -> tuple[Any, Any]:
-    return load("loops"), load("team").call
-
-
-def _suits(*arrays: Any) -> bool:
-    """Whether all are float32 or all float64, N C H W with elements."""
-    dtype = arrays[0].dtype
-    return dtype in _FLOATS and all(a.dtype == dtype and a.ndim == 4 and a.size for a in arrays)
-
-
-# --- Memory order ---
-
-
-def in_order(x: np.ndarray) -> np.ndarray:
-    """``x`` (N, C, H, W) as a contiguous C H W N array: a view if it lies so in memory already, else a copy.
-
-    Also a copy if it is read-only: for that Numba would have to compile every kernel once more, rather than this one.
-    """
-    view = x.transpose(1, 2, 3, 0)  # N C H W -> C H W N
-    if view.flags.c_contiguous and view.flags.writeable:
-        return view
-    y = empty(view.shape, x.dtype)
-    if x.size < _FEW:
-        y[...] = view
-    else:
-        loops, call = _modules()
-        call(loops.reorder, view, y)
-    return y
-
-
-def _from_order(y: np.ndarray) -> np.ndarray:
-    return y.transpose(3, 0, 1, 2)  # C H W N -> N C H W
-
-
-def _rows(x: np.ndarray) -> np.ndarray:
-    """``x`` as a matrix with one contiguous row a channel."""
-    return in_order(x).reshape(x.shape[1], -1)
-
-
-# --- Elementwise ---
-
-
-def add(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """As reference.add."""
-    if x.size < _FEW or x.dtype != y.dtype or x.dtype not in _FLOATS or not (x.flags.writeable and y.flags.writeable):
-        return reference.add(x, y, out)
-    z = empty_like(x) if out is None else out
-    flats = flat_alike(x, y, z)
-    if flats is None:
-        return reference.add(x, y, out)
-    loops, call = _modules()
-    call(loops.add, *flats)
-    return z
-
-
-def concatenate(xs: Sequence[np.ndarray], axis: int) -> np.ndarray:
-    """As reference.concatenate; channels of pictures in our memory order."""
-    if axis != 1 or not _suits(*xs) or sum(x.size for x in xs) < _FEW:
-        return reference.concatenate(xs, axis)
-    n, _, height, width = xs[0].shape
-    if any((x.shape[0], *x.shape[2:]) != (n, height, width) for x in xs):
-        return reference.concatenate(xs, axis)  # which says what does not fit
-    y = empty((sum(x.shape[1] for x in xs), height, width, n), xs[0].dtype)
-    loops, call = _modules()
-    channel = 0
-    for x in xs:
-        call(loops.copy, in_order(x).reshape(-1), y[channel : channel + x.shape[1]].reshape(-1))
-        channel += x.shape[1]
-    return _from_order(y)
-
-
-def relu(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """As reference.relu."""
-    if x.size < _FEW or x.dtype not in _FLOATS:
-        return reference.relu(x, out)
-    y = empty_like(x) if out is None else out
-    flats = flat_alike(x, y)
-    if flats is None or not x.flags.writeable:
-        return reference.relu(x, out)
-    loops, call = _modules()
-    call(loops.relu, *flats)
-    return y
-
-
-def pass_where_positive(g: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """As reference.pass_where_positive."""
-    if g.size < _FEW or g.dtype != y.dtype or g.dtype not in _FLOATS:
-        return reference.pass_where_positive(g, y)
-    z = empty_like(y)
-    flats = flat_alike(g, y, z)
-    if flats is None or not (g.flags.writeable and y.flags.writeable):
-        return reference.pass_where_positive(g, y)
-    loops, call = _modules()
-    call(loops.pass_where_positive, *flats)
-    return z
-
-
-def update(updates: Sequence[tuple[Callable[..., None], Sequence[Any]]]) -> None:
-    """As reference.update: formulas that have a compiled loop in one pass over all their parameters."""
-    if share_memory(updates):
-        reference.update(updates)
-        return
-    together, rest = gathered(updates, _FLOATS)
-    for (name, options, dtype), rows in together.items():
-        sizes = tuple(row[0].size for row in rows)
-        table = np.array(address_table(rows, FORMULAS[name].most), np.int64)
-        few = sum(sizes) < _WORTH_WAKING
-        loop = getattr(load("updates"), name)
-        load("team").call(loop, blocks(sizes, _BLOCK), table, np.empty(0, dtype), *options, alone=few)
-    cpu.update(rest)
-
-
-# --- Convolution ---
-
-
-def _direct(x: np.ndarray, w: np.ndarray, window: Window, groups: int) -> Any:
-    """The kernels that need no columns, if they suit this convolution."""
-    if groups != 1 or not _suits(x, w):
-        return None
-    direct = load("conv_direct")
-    return direct if direct.suits(x.shape, w, window) else None
-
-
-def _filled_up(x: np.ndarray, w: np.ndarray, window: Window, groups: int) -> int:
-    """How many pictures to fill a small batch up to, with zeros, so that the direct kernels suit it; 0 for none.
-
-    Where maps are so small that there are fewer positions than a vector has elements, to read the weights takes
-    most of the time, and the zeros cost little.
-    """
-    if groups != 1 or not _suits(x, w):
-        return 0
-    direct = load("conv_direct")
-    count = -(-len(x) // direct.step_of(x.dtype)) * direct.step_of(x.dtype)
-    positions = max(x[0, 0].size, math.prod(window.output_size(*x.shape[-2:])))
-    return count if positions * count <= _FILLED_POSITIONS and direct.suits((count, *x.shape[1:]), w, window) else 0
-
-
-def _sees_all(x: np.ndarray, w: np.ndarray, window: Window, groups: int) -> bool:
-    """Whether the window has one position and sees the whole picture there: the layer is a fully connected one."""
-    return (
-        groups == 1
-        and _suits(x, w)
-        and window.kernel == x.shape[2:]
-        and window.output_size(*x.shape[2:]) == (1, 1)
-        and not any(map(any, window.padding))
-    )
-
-
-def _with_zeros(x: np.ndarray, count: int) -> np.ndarray:
-    """x (N, C, H, W) as (C, H, W, count), with pictures of zeros after its own."""
-    filled = np.zeros((*x.shape[1:], count), x.dtype)
-    filled[..., : len(x)] = x.transpose(1, 2, 3, 0)
-    return filled
-
-
-def conv2d(x: np.ndarray, w: np.ndarray, window: Window, groups: int) -> np.ndarray:
-    """As reference.conv2d."""
-    direct = _direct(x, w, window, groups)
-    if direct is not None:
-        return _from_order(direct.conv2d(in_order(x), w, window))
-    if _sees_all(x, w, window, groups):
-        rows, matrix = in_order(x).reshape(-1, len(x)), w.reshape(len(w), -1)
-        with _blas_for(x, w):
-            return _from_order((matrix @ rows).reshape(len(w), 1, 1, len(x)))
-    if count := _filled_up(x, w, window, groups):
-        y = load("conv_direct").conv2d(_with_zeros(x, count), w, window)
-        return _from_order(y[..., : len(x)].copy())
-    return cpu.conv2d(x, w, window, groups)
-
-
-def conv2d_backward(
-    x: np.ndarray, w: np.ndarray, g: np.ndarray, window: Window, groups: int, need_x: bool, need_w: bool
-) -> tuple[Any, Any]:
-    """As reference.conv2d_backward."""
-    direct = _direct(x, w, window, groups) if g.dtype == x.dtype else None
-    if direct is None and g.dtype == x.dtype and _sees_all(x, w, window, groups):
-        matrix, g_rows = w.reshape(len(w), -1), _rows(g)
-        with _blas_for(x, w):
-            dx = _from_order((matrix.T @ g_rows).reshape(*x.shape[1:], len(x))) if need_x else None
-            dw = (g_rows @ in_order(x).reshape(-1, len(x)).T).reshape(w.shape) if need_w else None
-            return dx, dw
-    if direct is None and g.dtype == x.dtype and (count := _filled_up(x, w, window, groups)):
-        filled = _with_zeros(x, count), w, _with_zeros(g, count)
-        dx, dw = load("conv_direct").conv2d_backward(*filled, window, need_x, need_w)
-        return None if dx is None else _from_order(dx[..., : len(x)].copy()), dw
-    if direct is None:
-        return cpu.conv2d_backward(x, w, g, window, groups, need_x, need_w)
-    ordered = in_order(x) if need_w else x.transpose(1, 2, 3, 0)
-    dx, dw = direct.conv2d_backward(ordered, w, in_order(g), window, need_x, need_w)
-    if dw is not None and np.isnan(dw.sum()):  # perhaps of an infinite x times a zero that fills up a vector
-        dw = cpu.conv2d_backward(x, w, g, window, groups, False, True)[1]
-    return None if dx is None else _from_order(dx), dw
-
-
-conv2d_input, conv2d_weight = single_gradients(conv2d_backward)
-
-
-# --- Fully connected layer: a 1x1 convolution of pictures of one place. (BLAS's own threads would go on spinning
-# --- afterwards, on the cores that the next kernel needs.) ---
-
-_LARGE_PRODUCT = 2**24  # multiplications, from which on BLAS would start threads for long
 _POINT = Window((1, 1))
 
 
-def _as_picture(x: np.ndarray) -> np.ndarray:
-    return x.reshape(*x.shape, 1, 1)
+class Compiled(Blocked):
+    """Kernels in compiled loops, whose parts are shared out among threads without Python's lock."""
+
+    name = "compiled"
+
+    # --- Elementwise ---
+
+    def add(self, x: Array, y: Array, out: Array | None = None) -> Array:
+        if not _worth_a_call(x, y):
+            return super().add(x, y, out)
+        z = empty_like(x) if out is None else out
+        flats = flat_alike(x, y, z)
+        if flats is None:
+            return super().add(x, y, out)
+        run(loops().add, *flats)
+        return z
+
+    def concatenate(self, xs: Sequence[Array], axis: int) -> Array:
+        """As in Reference; channels of images in our memory order."""
+        if axis != 1 or not _differ_in_channels_only(xs) or sum(x.size for x in xs) < FEW:
+            return super().concatenate(xs, axis)
+        n, _, height, width = xs[0].shape
+        y = empty((sum(x.shape[1] for x in xs), height, width, n), xs[0].dtype)
+        channel = 0
+        for x in xs:
+            run(loops().copy, in_order(x).reshape(-1), y[channel : channel + x.shape[1]].reshape(-1))
+            channel += x.shape[1]
+        return from_order(y)
+
+    def relu(self, x: Array, out: Array | None = None) -> Array:
+        if not _worth_a_call(x):
+            return super().relu(x, out)
+        y = empty_like(x) if out is None else out
+        flats = flat_alike(x, y)
+        if flats is None:
+            return super().relu(x, out)
+        run(loops().relu, *flats)
+        return y
+
+    def pass_where_positive(self, g: Array, y: Array) -> Array:
+        if not _worth_a_call(g, y):
+            return super().pass_where_positive(g, y)
+        z = empty_like(y)
+        flats = flat_alike(g, y, z)
+        if flats is None:
+            return super().pass_where_positive(g, y)
+        run(loops().pass_where_positive, *flats)
+        return z
+
+    def move(self, moves: Sequence[Move]) -> None:
+        """As in Reference; parameters whose rule has a compiled loop in one pass over all of them."""
+        if share_memory(moves):
+            return super().move(moves)
+        together, rest = batches(moves, FLOATS)
+        for batch in together:
+            loop = getattr(load("rules"), batch.loop)
+            parts, few = blocks(tuple(batch.sizes), _BLOCK), sum(batch.sizes) < _WORTH_WAKING
+            run(loop, parts, batch.address_table(), np.empty(0, batch.dtype), *batch.numbers, alone=few)
+        return super().move(rest)
+
+    # --- Convolution ---
+
+    def conv2d(self, x: Array, w: Array, window: Window, groups: int) -> Array:
+        way = conv.way(x.shape, window, groups, x, w)
+        if way is None:
+            return super().conv2d(x, w, window, groups)
+        return way.conv2d(x, w, window)
+
+    def conv2d_input(self, g: Array, w: Array, input_shape: Shape, window: Window, groups: int) -> Array:
+        way = conv.way(input_shape, window, groups, g, w)
+        if way is None:
+            return super().conv2d_input(g, w, input_shape, window, groups)
+        return way.input_gradient(g, w, input_shape, window)
+
+    def conv2d_weight(self, x: Array, g: Array, weight_shape: Shape, window: Window, groups: int) -> Array:
+        way = conv.way(x.shape, window, groups, x, g)
+        if way is None or _has_nan(dw := way.weight_gradient(x, g, weight_shape, window)):
+            return super().conv2d_weight(x, g, weight_shape, window, groups)
+        return dw
+
+    def conv2d_backward(
+        self, x: Array, w: Array, g: Array, window: Window, groups: int, need_x: bool, need_w: bool
+    ) -> tuple[Array | None, Array | None]:
+        way = conv.way(x.shape, window, groups, x, w, g) if need_x and need_w else None
+        if way is None:
+            return super().conv2d_backward(x, w, g, window, groups, need_x, need_w)
+        dx, dw = way.both_gradients(x, w, g, window)
+        return dx, super().conv2d_weight(x, g, w.shape, window, groups) if _has_nan(dw) else dw
+
+    # --- Fully connected layer: a 1×1 convolution of images of one pixel ---
+
+    def linear(self, x: Array, w: Array) -> Array:
+        if not _worth_a_convolution(x, w):
+            with conv.blas_for(w.size * len(x)):
+                return super().linear(x, w)
+        return conv.DIRECT.conv2d(_as_image(x), _as_image(w), _POINT)[..., 0, 0]
+
+    def linear_backward(self, x: Array, w: Array, g: Array) -> tuple[Array, Array]:
+        if not _worth_a_convolution(x, w, g):
+            with conv.blas_for(w.size * len(x)):
+                return super().linear_backward(x, w, g)
+        dx, dw = conv.DIRECT.both_gradients(_as_image(x), _as_image(w), _as_image(g), _POINT)
+        return dx[..., 0, 0], dw[..., 0, 0]
+
+    # --- Pooling ---
+
+    def max_pool2d(self, x: Array, window: Window) -> tuple[Array, Array]:
+        if not are_maps(x):
+            return super().max_pool2d(x, window)
+        xo = in_order(x)
+        y = empty((x.shape[1], *window.output_size(*x.shape[-2:]), x.shape[0]), x.dtype)
+        taps = empty(y.shape, window.tap_dtype)
+        run(loops().max_pool2d, xo, window.kernel, window.stride, window.dilation, _before(window), y, taps)
+        return from_order(y), from_order(taps)
+
+    def max_pool2d_scatter(self, g: Array, taps: Array, input_shape: Shape, window: Window) -> Array:
+        if not are_maps(g):
+            return super().max_pool2d_scatter(g, taps, input_shape, window)
+        n, channels, height, width = input_shape
+        dx = empty((channels, height, width, n), g.dtype)
+        numbers = window.kernel, window.stride, window.dilation, _before(window)
+        run(loops().max_pool2d_scatter, in_order(g), in_order(taps), *numbers, dx)
+        return from_order(dx)
+
+    def avg_pool2d(self, x: Array, window: Window, scale: float | Array) -> Array:
+        if not are_maps(x):
+            return super().avg_pool2d(x, window, scale)
+        y = empty((x.shape[1], *window.output_size(*x.shape[-2:]), x.shape[0]), x.dtype)
+        return _window_sums(in_order(x), window, scale, y)
+
+    def avg_pool2d_backward(self, g: Array, input_shape: Shape, window: Window, scale: float | Array) -> Array:
+        """As in Reference. With stride 1 it is itself a sum over windows, of g inside zeros."""
+        if not are_maps(g) or window.stride != (1, 1) or not isinstance(scale, float):
+            return super().avg_pool2d_backward(g, input_shape, window, scale)
+        n, channels, height, width = input_shape
+        (kh, kw), (top, left) = window.kernel, _before(window)
+        back = window._replace(padding=((kh - 1 - top, 0), (kw - 1 - left, 0)))
+        return _window_sums(in_order(g), back, scale, empty((channels, height, width, n), g.dtype))
+
+    # --- Batch normalisation ---
+
+    def batch_norm(
+        self, x: Array, weight: Array | None, bias: Array | None, eps: float, relu: bool = False
+    ) -> tuple[Array, Array, Array]:
+        if not are_maps(x):
+            return super().batch_norm(x, weight, bias, eps, relu)
+        rows = in_order(x)
+        channels = len(rows)
+        y, mean, var = empty(rows.shape, x.dtype), np.empty(channels, x.dtype), np.empty(channels, x.dtype)
+        factor = np.ones(channels, x.dtype) if weight is None else weight
+        offset = np.zeros(channels, x.dtype) if bias is None else bias
+        matrices = rows.reshape(channels, -1), y.reshape(channels, -1)
+        run(loops().batch_norm, matrices[0], factor, offset, eps, relu, matrices[1], mean, var)
+        return from_order(y), mean, var
+
+    def batch_norm_backward(
+        self, g: Array, x: Array, weight: Array | None, mean: Array, var: Array, eps: float, y: Array | None = None
+    ) -> tuple[Array, Array, Array]:
+        if not are_maps(g, x):
+            return super().batch_norm_backward(g, x, weight, mean, var, eps, y)
+        rows, channels = in_order(x), x.shape[1]
+        dx, grad_weight, grad_bias = (
+            empty(rows.shape, x.dtype),
+            np.empty(channels, x.dtype),
+            np.empty(channels, x.dtype),
+        )
+        factor = np.ones(channels, x.dtype) if weight is None else weight
+        mask = np.empty((0, 0), x.dtype) if y is None else rows_of(y)
+        given = rows_of(g), rows.reshape(channels, -1), mask, factor, mean, var, eps
+        run(loops().batch_norm_backward, *given, dx.reshape(channels, -1), grad_weight, grad_bias)
+        return from_order(dx), grad_weight, grad_bias
+
+    def scale_channels(self, x: Array, factor: Array, offset: Array, relu: bool = False) -> Array:
+        if not are_maps(x) or factor.dtype != x.dtype or offset.dtype != x.dtype:
+            return super().scale_channels(x, factor, offset, relu)
+        rows = rows_of(x)
+        y = empty(rows.shape, x.dtype)
+        run(loops().scale, rows, np.ascontiguousarray(factor), np.ascontiguousarray(offset), relu, y)
+        n, channels, height, width = x.shape
+        return from_order(y.reshape(channels, height, width, n))
 
 
-def _suits_linear(x: np.ndarray, w: np.ndarray) -> bool:
-    return x.ndim == w.ndim == 2 and w.size * len(x) >= _LARGE_PRODUCT
+# --- Guards ---
 
 
-def _blas_for(x: np.ndarray, w: np.ndarray) -> AbstractContextManager[Any]:
-    """BLAS in one thread for a small product: its second thread may find our helpers on its core."""
-    return single_threaded_blas if w.size * len(x) < _LARGE_PRODUCT and workers() > 1 else nullcontext()
+def _worth_a_call(*arrays: Array) -> bool:
+    """Return whether to use an elementwise loop: for many elements of one dtype that is compiled, all writeable.
+
+    For read-only arrays Numba would have to compile every loop once more.
+    """
+    first = arrays[0]
+    return (
+        first.size >= FEW
+        and first.dtype in FLOATS
+        and all(a.dtype == first.dtype and a.flags.writeable for a in arrays)
+    )
 
 
-def linear(x: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """As reference.linear."""
-    if not _suits_linear(x, w) or (direct := _direct(_as_picture(x), _as_picture(w), _POINT, 1)) is None:
-        with _blas_for(x, w):
-            return reference.linear(x, w)
-    return direct.conv2d(in_order(_as_picture(x)), _as_picture(w), _POINT)[:, 0, 0].T
+def _differ_in_channels_only(xs: Sequence[Array]) -> bool:
+    """Return whether all arrays are feature maps of one dtype and shape, but for the number of their channels."""
+    n, _, *size = xs[0].shape
+    return are_maps(*xs) and all((x.shape[0], *x.shape[2:]) == (n, *size) for x in xs)
 
 
-def linear_backward(x: np.ndarray, w: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """As reference.linear_backward."""
-    if not _suits_linear(x, w) or g.dtype != x.dtype:
-        with _blas_for(x, w):
-            return reference.linear_backward(x, w, g)
-    pictures = _as_picture(x), _as_picture(w), _as_picture(g)
-    direct = _direct(*pictures[:2], _POINT, 1)
-    if direct is None:
-        return reference.linear_backward(x, w, g)
-    dx, dw = direct.conv2d_backward(in_order(pictures[0]), pictures[1], in_order(pictures[2]), _POINT, True, True)
-    return dx[:, 0, 0].T, dw[:, :, 0, 0]
+def _worth_a_convolution(*arrays: Array) -> bool:
+    """Return whether a fully connected layer of (x, w, …) is a product so large that a convolution is faster."""
+    x, w = arrays[:2]
+    return (
+        all(a.ndim == 2 and a.dtype == x.dtype for a in arrays)
+        and conv.is_large(w.size * len(x))
+        and conv.way((*x.shape, 1, 1), _POINT, 1, *map(_as_image, arrays)) is conv.DIRECT
+    )
 
 
-# --- Pooling ---
+def _has_nan(dw: Array) -> bool:
+    """Return whether there may be a NaN: perhaps of an infinite x times a zero that fills up a vector."""
+    return bool(np.isnan(dw.sum()))
 
 
-def max_pool2d(x: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray]:
-    """As reference.max_pool2d."""
-    if not _suits(x):
-        return cpu.max_pool2d(x, window)
-    xo = in_order(x)
-    size = window.output_size(*x.shape[-2:])
-    y = empty((x.shape[1], *size, x.shape[0]), x.dtype)
-    taps = empty(y.shape, reference.tap_dtype(window))
-    loops, call = _modules()
-    call(loops.max_pool2d, xo, window.kernel, window.stride, window.dilation, _before(window), y, taps)
-    return _from_order(y), _from_order(taps)
+# --- Parts ---
 
 
-def max_pool2d_scatter(g: np.ndarray, taps: np.ndarray, input_shape: tuple[int, ...], window: Window) -> np.ndarray:
-    """As reference.max_pool2d_scatter."""
-    if not _suits(g):
-        return cpu.max_pool2d_scatter(g, taps, input_shape, window)
-    n, channels, height, width = input_shape
-    dx = empty((channels, height, width, n), g.dtype)
-    loops, call = _modules()
-    numbers = window.kernel, window.stride, window.dilation, _before(window)
-    call(loops.max_pool2d_scatter, in_order(g), in_order(taps), *numbers, dx)
-    return _from_order(dx)
+def _as_image(x: Array) -> Array:
+    return x.reshape(*x.shape, 1, 1)  # N C -> N C 1 1
 
 
-def max_pool2d_gather(x: np.ndarray, taps: np.ndarray, window: Window) -> np.ndarray:
-    """As reference.max_pool2d_gather (needed for second derivatives only)."""
-    return reference.max_pool2d_gather(x, taps, window)
-
-
-def avg_pool2d(x: np.ndarray, window: Window, scale: Any) -> np.ndarray:
-    """As reference.avg_pool2d."""
-    if not _suits(x):
-        return cpu.avg_pool2d(x, window, scale)
-    y = empty((x.shape[1], *window.output_size(*x.shape[-2:]), x.shape[0]), x.dtype)
-    return _window_sums(in_order(x), window, scale, y)
-
-
-def avg_pool2d_backward(g: np.ndarray, input_shape: tuple[int, ...], window: Window, scale: Any) -> np.ndarray:
-    """As reference.avg_pool2d_backward. With stride 1 it is itself a sum over windows, of g inside zeros."""
-    if not _suits(g) or window.stride != (1, 1) or not isinstance(scale, float):
-        return cpu.avg_pool2d_backward(g, input_shape, window, scale)
-    n, channels, height, width = input_shape
-    (kh, kw), (top, left) = window.kernel, _before(window)
-    back = window._replace(padding=((kh - 1 - top, 0), (kw - 1 - left, 0)))
-    return _window_sums(in_order(g), back, scale, empty((channels, height, width, n), g.dtype))
-
-
-def _window_sums(x: np.ndarray, window: Window, scale: Any, y: np.ndarray) -> np.ndarray:
-    """scale · Σ of each window, into y, both C H W N."""
-    factors = np.repeat(np.broadcast_to(np.asarray(scale, x.dtype), y.shape[1:3]), y.shape[3], axis=1)
-    loops, call = _modules()
-    call(loops.window_sums, x, window.kernel, window.stride, _before(window), factors, y)
-    return _from_order(y)
-
-
-def _before(window: Window) -> tuple[int, int]:
+def _before(window: Window) -> Pair:
+    """Return the padding above and to the left."""
     return window.padding[0][0], window.padding[1][0]
 
 
-# --- Batch normalisation ---
-
-
-def batch_norm(
-    x: np.ndarray, weight: Any, bias: Any, eps: float, relu: bool = False
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """As reference.batch_norm."""
-    if not _suits(x):
-        return cpu.batch_norm(x, weight, bias, eps, relu)
-    rows = in_order(x)
-    channels = len(rows)
-    y, mean, var = empty(rows.shape, x.dtype), np.empty(channels, x.dtype), np.empty(channels, x.dtype)
-    factor = np.ones(channels, x.dtype) if weight is None else weight
-    offset = np.zeros(channels, x.dtype) if bias is None else bias
-    loops, call = _modules()
-    matrices = rows.reshape(channels, -1), y.reshape(channels, -1)
-    call(loops.batch_norm, matrices[0], factor, offset, eps, relu, matrices[1], mean, var)
-    return _from_order(y), mean, var
-
-
-def batch_norm_backward(
-    g: np.ndarray, x: np.ndarray, weight: Any, mean: np.ndarray, var: np.ndarray, eps: float, y: Any = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """As reference.batch_norm_backward."""
-    if not _suits(g, x):
-        return cpu.batch_norm_backward(g, x, weight, mean, var, eps, y)
-    rows, channels = in_order(x), x.shape[1]
-    dx, grad_weight, grad_bias = empty(rows.shape, x.dtype), np.empty(channels, x.dtype), np.empty(channels, x.dtype)
-    factor = np.ones(channels, x.dtype) if weight is None else weight
-    mask = np.empty((0, 0), x.dtype) if y is None else _rows(y)
-    loops, call = _modules()
-    matrices = _rows(g), rows.reshape(channels, -1), mask
-    call(loops.batch_norm_backward, *matrices, factor, mean, var, eps, dx.reshape(channels, -1), grad_weight, grad_bias)
-    return _from_order(dx), grad_weight, grad_bias
-
-
-def scale_channels(x: np.ndarray, factor: np.ndarray, offset: np.ndarray, relu: bool = False) -> np.ndarray:
-    """As reference.scale_channels."""
-    if not _suits(x) or factor.dtype != x.dtype or offset.dtype != x.dtype:
-        return reference.scale_channels(x, factor, offset, relu)
-    rows = _rows(x)
-    y = empty(rows.shape, x.dtype)
-    loops, call = _modules()
-    call(loops.scale, rows, np.ascontiguousarray(factor), np.ascontiguousarray(offset), relu, y)
-    n, channels, height, width = x.shape
-    return _from_order(y.reshape(channels, height, width, n))
+def _window_sums(x: Array, window: Window, scale: float | Array, y: Array) -> Array:
+    """Compute scale · Σ of each window, into y; x and y are C H W N. Return y as its user sees it."""
+    factors = np.repeat(np.broadcast_to(np.asarray(scale, x.dtype), y.shape[1:3]), y.shape[3], axis=1)
+    run(loops().window_sums, x, window.kernel, window.stride, _before(window), factors, y)
+    return from_order(y)

@@ -26,6 +26,7 @@ from minigrad.kernels.compiled.team import as_job, compiled, share_out
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.layout import empty
 from minigrad.kernels.threads import evenly, get_num_threads
+from minigrad.typing import Array, DType, Shape
 
 # Numba passes an intrinsic its first argument itself:
 # mypy: disable-error-code="call-arg,var-annotated"
@@ -48,10 +49,10 @@ def step_of(dtype: Any) -> int:
     return micro.VECTORS * micro.lanes(dtype.itemsize)
 
 
-def suits(shape: tuple[int, ...], w: np.ndarray, window: Window) -> bool:
-    """Whether these kernels are for w and pictures of this shape (N, C, H, W): enough positions for the registers."""
+def suits(shape: Shape, dtype: DType, window: Window) -> bool:
+    """Return whether images of this shape (N, C, H, W) have enough positions for the registers."""
     n, _, height, width = shape
-    return w.dtype in (np.float32, np.float64) and _problem(n, height, width, window, w.dtype).suits
+    return _problem(n, height, width, window, dtype).suits
 
 
 def _problem(n: int, height: int, width: int, window: Window, dtype: Any) -> Problem:
@@ -59,12 +60,12 @@ def _problem(n: int, height: int, width: int, window: Window, dtype: Any) -> Pro
     return conv_plan.problem(n, height, width, window, step, step // micro.VECTORS)
 
 
-def _plain(w: np.ndarray) -> np.ndarray:
+def _plain(w: Array) -> Array:
     """Contiguous and writeable: for any other kind Numba would compile everything once more."""
     return w if w.flags.c_contiguous and w.flags.writeable else w.copy()
 
 
-def _buffer(name: str, size: int, dtype: Any) -> np.ndarray:
+def _buffer(name: str, size: int, dtype: Any) -> Array:
     """Memory of this thread's that is kept from call to call: fresh memory costs page faults."""
     buffers = _local.__dict__.setdefault("buffers", {})
     held = buffers.get((name, dtype))
@@ -115,7 +116,7 @@ def _layout(grid: Grid) -> _Layout:
     return _Layout(grid.columns, grid.phases, grid.left, grid.margin)
 
 
-def _on_grid(name: str, x: np.ndarray, grid: Grid) -> np.ndarray:
+def _on_grid(name: str, x: Array, grid: Grid) -> Array:
     """The rows of memory for channels of x on the grid: x itself, or a buffer to be filled."""
     if not grid.copied:
         return x.reshape(x.shape[0], -1)
@@ -207,7 +208,7 @@ def _do_steps(part: int, parts: Any, source: Any, w: Any, layout: Any, w_taps: A
 
 
 @lru_cache(maxsize=512)
-def _step_parts(outputs: int, weight_bytes: int, steps: int, threads: int) -> np.ndarray:
+def _step_parts(outputs: int, weight_bytes: int, steps: int, threads: int) -> Array:
     """Tiles in groups whose weights fit in the cache, each with a few stretches of steps."""
     tiles = -(-outputs // _ROWS)
     wanted = _PARTS_A_THREAD * threads if threads > 1 else 1
@@ -238,9 +239,7 @@ class _Products(NamedTuple):
     parts: Any
 
 
-def _products(
-    name: str, x: np.ndarray, w: np.ndarray, strides: tuple[int, int, int], planned: Plan, outputs: int
-) -> _Products:
+def _products(name: str, x: Array, w: Array, strides: tuple[int, int, int], planned: Plan, outputs: int) -> _Products:
     """Of a source x (C, H, W, N), and weights with these strides of outputs, channels and taps.
 
     To pack the weights pays if they are read for several steps.
@@ -287,7 +286,7 @@ def _run(team: Any, products: Any, y: Any) -> None:
     share_out(team, p.parts.shape[0], as_job(_do_steps, (p.parts, p.source, p.used, p.layout, p.w_taps, p.steps, y)))
 
 
-def conv2d(x: np.ndarray, w: np.ndarray, window: Window) -> np.ndarray:
+def conv2d(x: Array, w: Array, window: Window) -> Array:
     """y as (O, H', W', N), of x as (C, H, W, N), contiguous; one group."""
     channels, height, width, n = x.shape
     out, taps = w.shape[0], w.shape[2] * w.shape[3]
@@ -370,7 +369,7 @@ def _gather_weights(o: int, partial: Any, columns: Any, dw: Any) -> None:
 
 
 @lru_cache(maxsize=512)
-def _weight_parts(rounds: int, outputs: int, threads: int) -> np.ndarray:
+def _weight_parts(rounds: int, outputs: int, threads: int) -> Array:
     """Stretches of rounds, each with sums of its own, and groups of outputs so that there are parts enough.
 
     How many partial sums there are does not depend on the number of threads, and so neither does the result.
@@ -444,7 +443,7 @@ def _do_weights_turned(part: int, parts: Any, g: Any, turned: Any, lines: Any, d
 
 
 @lru_cache(maxsize=512)
-def _turned_parts(first_tap: tuple[int, ...], outputs: int, tiles: int, threads: int) -> np.ndarray:
+def _turned_parts(first_tap: tuple[int, ...], outputs: int, tiles: int, threads: int) -> Array:
     """For each tap, groups of outputs and tiles; ``first_tap`` is that of each class."""
     taps, o_blocks = first_tap[-1], -(-outputs // _ROWS)
     wanted = _PARTS_A_THREAD * threads if threads > 1 else 1
@@ -484,7 +483,7 @@ class _Sums(NamedTuple):
     parts: Any
 
 
-def _sums(g: np.ndarray, x: np.ndarray, lines: Lines, columns: Columns) -> _Sums:
+def _sums(g: Array, x: Array, lines: Lines, columns: Columns) -> _Sums:
     """Of g (O, H', W', N) and x (C, H, W, N), in the form that suits so many positions."""
     positions, out, channels = g[0].size, len(g), len(x)
     step = step_of(x.dtype)
@@ -544,19 +543,34 @@ def _run_backward(team: Any, products: Any, dx: Any, sums: Any, dw: Any) -> None
         share_out(team, dw.shape[0], as_job(_gather_weights, (sums.partial, sums.columns, dw.reshape(dw.shape[0], -1))))
 
 
-def conv2d_backward(
-    x: np.ndarray, w: np.ndarray, g: np.ndarray, window: Window, need_x: bool, need_w: bool
-) -> tuple[Any, Any]:
-    """(dx as (C, H, W, N), dw) of x as (C, H, W, N) and g as (O, H', W', N), contiguous; one group."""
-    channels, out, taps = x.shape[0], g.shape[0], w.shape[2] * w.shape[3]
-    problem = _problem(x.shape[3], x.shape[1], x.shape[2], window, x.dtype)
-    shape = x.shape
-    dx = empty((channels, x[0].size) if need_x else (0, 0), g.dtype)
-    w = _plain(w)
+def input_gradient(g: Array, w: Array, shape: Shape, window: Window) -> Array:
+    """Return dx of this shape (C, H, W, N), of g as (O, H', W', N), contiguous; one group."""
+    return _gradients(g, shape, w.shape, window, w=w)[0]
+
+
+def weight_gradient(x: Array, g: Array, weight_shape: Shape, window: Window) -> Array:
+    """Return dw, of x as (C, H, W, N) and g as (O, H', W', N), contiguous; one group."""
+    return _gradients(g, x.shape, weight_shape, window, x=x)[1]
+
+
+def both_gradients(x: Array, w: Array, g: Array, window: Window) -> tuple[Array, Array]:
+    """Return (dx as (C, H, W, N), dw), of x as (C, H, W, N) and g as (O, H', W', N), contiguous; one group."""
+    return _gradients(g, x.shape, w.shape, window, x=x, w=w)
+
+
+def _gradients(
+    g: Array, shape: Shape, weight_shape: Shape, window: Window, x: Array | None = None, w: Array | None = None
+) -> tuple[Array, Array]:
+    """Return dx if w is given, and dw if x is given; else empty arrays."""
+    channels, height, width, n = shape
+    out, taps = g.shape[0], weight_shape[2] * weight_shape[3]
+    problem = _problem(n, height, width, window, g.dtype)
+    need_x, need_w = w is not None, x is not None
+    dx = empty((channels, height * width * n) if need_x else (0, 0), g.dtype)
+    weights = np.empty(0, g.dtype) if w is None else _plain(w)
     plan = conv_plan.backward(problem) if need_x else _NO_PLAN
-    products = _products("g", g, w, (taps, channels * taps, 1), plan, channels)
-    if not need_w:  # then only the shape of x counts
-        x = np.empty((channels, 0, 0, 0), g.dtype)
+    products = _products("g", g, weights, (taps, channels * taps, 1), plan, channels)
+    images = np.empty((channels, 0, 0, 0), g.dtype) if x is None else x
     whole_g = _at_least(_PAIR[0], g) if need_w else g
     lines, columns = _NO_LINES, _NO_COLUMNS
     if need_w:
@@ -564,15 +578,12 @@ def conv2d_backward(
         columns = conv_plan.columns(problem, _LONGEST, channels, _PAIR[1])
     all_live = lines.taps.size == taps
     dw = (np.empty if all_live else np.zeros)((len(whole_g), channels, taps) if need_w else (0, 0, 0), g.dtype)
-    sums = _sums(whole_g, x, lines, columns)
+    sums = _sums(whole_g, images, lines, columns)
     team.call(_run_backward, products, dx, sums, dw)
-    return (
-        dx.reshape(shape) if need_x else None,
-        dw[:out].reshape(w.shape) if need_w else None,
-    )
+    return dx.reshape(shape) if need_x else dx, dw[:out].reshape(weight_shape) if need_w else dw
 
 
-def _at_least(channels: int, x: np.ndarray) -> np.ndarray:
+def _at_least(channels: int, x: Array) -> Array:
     """x with channels of zeros after its own, so that there are that many: ``correlate`` reads so many at once."""
     if len(x) >= channels:
         return x

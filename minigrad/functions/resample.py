@@ -1,55 +1,61 @@
-"""Resampling pictures to another size.
+"""Resampling images to another size.
 
-Output pixel i of n' looks at position p(i) of the n input pixels, with n / n' (or 1 / scale_factor) input pixels
-to one of output:
+Output pixel i of n' reads the input at position p(i) of its n pixels; one output pixel corresponds to n / n' (or
+1 / scale_factor) input pixels:
 
         nearest                    p(i) = ⌊i · n / n'⌋                exactly, or with a factor in single precision
         bilinear                   p(i) = (i + ½) · n / n' − ½        pixels are areas; p is kept ≥ 0
         bilinear, align_corners    p(i) = i · (n − 1) / (n' − 1)      pixels are points; corners meet
 
-Bilinear resampling mixes the two pixels beside p(i), dimension by dimension. It is composed of indexing, products and
-a sum, so its derivative needs no formula of its own. Bytes are mixed in whole numbers, as Pillow does it, and rounded
-after each dimension.
+Bilinear resampling mixes the two pixels beside p(i), one dimension after the other. It is composed of indexing,
+products and a sum, so its derivative needs no formula of its own. Bytes are mixed in integers, as in Pillow, and
+rounded after each dimension.
 Source: torch documentation, "interpolate"; Pillow, "Resample.c".
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minigrad.device import device_of, to_device
-from minigrad.engine.function import wrap
+from minigrad.engine.tensor_base import wrap
 from minigrad.ops.promotion import as_tensor_operand, cast
+from minigrad.typing import Shape
 
-#: The modes, and for how many spatial dimensions they are.
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
+
+__all__ = ["interpolate"]
+
+#: For each mode, the numbers of spatial dimensions that it is defined for.
 _MODES = {"nearest": (1, 2, 3), "linear": (1,), "bilinear": (2,), "trilinear": (3,)}
 
 
 def interpolate(
-    input: Any,
-    size: Any = None,
-    scale_factor: Any = None,
+    input: Tensor,
+    size: int | Sequence[int] | None = None,
+    scale_factor: float | Sequence[float] | None = None,
     mode: str = "nearest",
     align_corners: bool | None = None,
     recompute_scale_factor: bool | None = None,
     antialias: bool = False,
-) -> Any:
-    """(N, C, L), (N, C, H, W) or (N, C, D, H, W) resampled to ``size``, or by ``scale_factor``.
+) -> Tensor:
+    """Return (N, C, L), (N, C, H, W) or (N, C, D, H, W) resampled to ``size``, or by ``scale_factor``.
 
     Args:
-        size: of the output: an int, or one for each dimension.
-        scale_factor: output pixels for one of input: a number, or one for each dimension. The output's size is
-            rounded down; the positions follow the factor given, unless ``recompute_scale_factor`` says to derive
-            it from the sizes.
+        size: of the output: an integer, or one for each dimension.
+        scale_factor: output pixels per input pixel: a number, or one for each dimension. The output size is rounded
+            down; the positions follow the factor given, or with ``recompute_scale_factor`` that of the two sizes.
         mode: ``nearest``, or ``linear``, ``bilinear``, ``trilinear`` for one, two, three dimensions.
         align_corners: for the linear modes; see the formulas above.
 
     Raises:
-        ValueError: if not just one of ``size`` and ``scale_factor`` is given, or an option does not fit the mode.
-        NotImplementedError: for other modes, for ``antialias``, and for integers in the linear modes (but bytes in
+        ValueError: if none or both of ``size`` and ``scale_factor`` are given, or an option does not fit the mode.
+        NotImplementedError: for other modes, for ``antialias``, and for integers in the linear modes (except bytes in
             ``bilinear``).
     """
     x = as_tensor_operand("interpolate", input)
@@ -83,11 +89,16 @@ def interpolate(
     return x
 
 
-def _sizes(spatial: Any, size: Any, scale_factor: Any, recompute: bool | None) -> tuple[list[int], list[Any]]:
-    """The output's sizes, and the factors that the positions follow (``None``: those of the sizes)."""
+def _sizes(
+    spatial: Shape,
+    size: int | Sequence[int] | None,
+    scale_factor: float | Sequence[float] | None,
+    recompute: bool | None,
+) -> tuple[list[int], Sequence[float | None]]:
+    """Return the output's sizes, and the factors that the positions follow (``None``: that of the sizes)."""
 
-    def for_each(value: Any, name: str) -> list[Any]:
-        values = list(value) if isinstance(value, tuple | list) else [value] * len(spatial)
+    def for_each(value: float | Sequence[float], name: str) -> list[float]:
+        values = list(value) if isinstance(value, Sequence) else [value] * len(spatial)
         if len(values) != len(spatial):
             raise ValueError(
                 f"Input and {name} must have the same number of spatial dimensions, but got input with spatial "
@@ -109,17 +120,17 @@ def _sizes(spatial: Any, size: Any, scale_factor: Any, recompute: bool | None) -
 
 
 def _nearest(n: int, m: int, factor: float | None, is_image: bool) -> np.ndarray:
-    """The input pixel of each output pixel."""
+    """Return the input pixel of each output pixel."""
     i = np.arange(m)
     if factor is None:
         return i * n // m
-    if is_image and m in (n, 2 * n):  # torch has a way of its own for these
+    if is_image and m in (n, 2 * n):  # torch computes these two by another formula
         return i * n // m
     return np.minimum((i.astype(np.float32) * np.float32(1 / factor)).astype(np.int64), n - 1)
 
 
 def _beside(n: int, m: int, ratio: float, align_corners: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The two input pixels beside each p(i), and the share of the second."""
+    """Return the two input pixels beside each p(i), and the share of the second."""
     if align_corners:
         positions = np.arange(m) * ((n - 1) / (m - 1) if m > 1 else 0.0)
     else:
@@ -131,13 +142,14 @@ def _beside(n: int, m: int, ratio: float, align_corners: bool) -> tuple[np.ndarr
     return left, right, np.minimum(positions - left, 1.0)
 
 
-def _mixed(x: Any, dim: int, left: np.ndarray, right: np.ndarray, share: np.ndarray) -> Any:
+def _mixed(x: Tensor, dim: int, left: np.ndarray, right: np.ndarray, share: np.ndarray) -> Tensor:
+    """Return (1 − share) · x[left] + share · x[right] along ``dim``."""
     shares = wrap(to_device(_for_dim(share, x.array.ndim, dim).astype(x.array.dtype), device_of(x.array)))
     return _at(x, dim, left) * (1 - shares) + _at(x, dim, right) * shares
 
 
-def _mixed_bytes(x: Any, dim: int, left: np.ndarray, right: np.ndarray, share: np.ndarray) -> Any:
-    """The same for bytes: shares as multiples of 2⁻ᵇ, with the b for which the largest just fits into 16 bits."""
+def _mixed_bytes(x: Tensor, dim: int, left: np.ndarray, right: np.ndarray, share: np.ndarray) -> Tensor:
+    """Do the same for bytes: the shares are multiples of 2⁻ᵇ, with the largest b for which they fit into 16 bits."""
     largest, bits = max(share.max(), (1 - share).max()), 0
     while bits < 21 and int(0.5 + largest * 2 ** (bits + 1)) < 2**15:
         bits += 1
@@ -150,10 +162,10 @@ def _mixed_bytes(x: Any, dim: int, left: np.ndarray, right: np.ndarray, share: n
     return cast((total + 2 ** (bits - 1)) // 2**bits, np.dtype(np.uint8))
 
 
-def _at(x: Any, dim: int, positions: np.ndarray) -> Any:
+def _at(x: Tensor, dim: int, positions: np.ndarray) -> Tensor:
     return x[(*(slice(None),) * dim, positions)]
 
 
 def _for_dim(values: np.ndarray, ndim: int, dim: int) -> np.ndarray:
-    """A vector whose dimension is ``dim`` of ``ndim``."""
+    """Return a vector with dimensions of size 1 around it, so that it lies along ``dim`` of ``ndim``."""
     return values.reshape(*(-1 if d == dim else 1 for d in range(ndim)))

@@ -1,32 +1,39 @@
-"""Order: sorting, and the k largest. The positions are constants to the derivative."""
+"""Sorting, and the k largest elements. The positions are constants to the derivative."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minigrad.engine.function import wrap
-from minigrad.ops.indexing import TakeAlongDim
+from minigrad.engine.tensor_base import wrap
+from minigrad.ops.gathering import TakeAlongDim
 from minigrad.ops.promotion import as_tensor_operand, normalize_dim, numpy_names
 from minigrad.ops.reduce import ValuesAndIndices
+from minigrad.typing import Array
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
+
+__all__ = ["argsort", "sort", "topk"]
 
 
 @numpy_names
-def sort(input: Any, dim: int = -1, descending: bool = False, stable: bool = False) -> ValuesAndIndices:
-    """The elements in order along ``dim``, and where each was; NaN counts as the largest.
+def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> ValuesAndIndices:
+    """Return the elements in order along ``dim``, and the position that each had; NaN counts as the largest.
 
-    Always stable: equal elements keep their order.
+    The order is always stable: equal elements keep theirs.
     """
     x = as_tensor_operand("sort", input)
     dim = normalize_dim(dim, x.array.ndim)
     if x.array.ndim == 0:
         return ValuesAndIndices(x.clone(), wrap(np.zeros_like(x.array, dtype=np.int64)))
     indices = wrap(_order(x.array, dim, descending))
-    return ValuesAndIndices(TakeAlongDim.apply(x, indices, dim), indices)
+    return ValuesAndIndices(TakeAlongDim.apply(x, indices, dim=dim), indices)
 
 
-def _order(x: Any, dim: int, descending: bool) -> Any:
+def _order(x: Array, dim: int, descending: bool) -> Array:
+    """Return the positions in x of the sorted elements along ``dim``."""
     if not descending:
         return np.argsort(x, axis=dim, kind="stable").astype(np.int64)
     backwards = (*(slice(None),) * dim, slice(None, None, -1))  # a stable order of the reverse, reversed
@@ -34,8 +41,8 @@ def _order(x: Any, dim: int, descending: bool) -> Any:
 
 
 @numpy_names
-def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesAndIndices:
-    """The ``k`` largest (or smallest) elements along ``dim``, in order, and where they were.
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesAndIndices:
+    """Return the ``k`` largest (or smallest) elements along ``dim``, in order, and the positions that they had.
 
     Raises:
         RuntimeError: if there are fewer than ``k`` elements, or for a bool tensor.
@@ -54,6 +61,6 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
 
 
 @numpy_names
-def argsort(input: Any, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
-    """Where each element of the sorted tensor was."""
+def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
+    """Return the position in ``input`` of each element of the sorted tensor."""
     return sort(input, dim, descending, stable).indices

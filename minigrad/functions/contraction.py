@@ -1,7 +1,7 @@
 """Einstein summation: a product of tensors, written by naming its dimensions.
 
-``"ij,jk->ik"`` is a matrix product: a letter on the right is kept, any other is summed over. Two operands at a
-time become one batched matrix product:
+``"ij,jk->ik"`` is a matrix product: letters on the right are kept, all others are summed over. Operands are combined
+two at a time, in one batched matrix product:
 
         letters in both and still needed   → batch          (b)
         letters in both, not needed        → summed         (s)
@@ -9,25 +9,32 @@ time become one batched matrix product:
 
         (b, r, s) @ (b, s, c) → (b, r, c)
 
-so the derivative is the matrix product's. Source: torch documentation, "einsum".
+The derivative is therefore that of the matrix product. Source: torch documentation, "einsum".
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from minigrad.engine.function import wrap
-from minigrad.ops.linalg import matmul
+from minigrad.engine.tensor_base import wrap
+from minigrad.functions.linalg import matmul
 from minigrad.ops.promotion import as_tensor_operand, promote
 
-Label = str | int  # a letter, or for the dimensions of an ellipsis a number counted from the right
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
+
+__all__ = ["einsum"]
+
+Label: TypeAlias = str | int  #: a letter, or for a dimension of an ellipsis a negative number, counted from the right
 
 
-def einsum(equation: Any, *operands: Any) -> Any:
-    """The sum of products that ``equation`` names, such as ``"bi,bj->bij"``; ``...`` stands for any dimensions.
+def einsum(equation: str | Tensor, *operands: Tensor | Sequence[Tensor] | Sequence[int | EllipsisType]) -> Tensor:
+    """Return the sum of products that ``equation`` names, such as ``"bi,bj->bij"``; ``...`` stands for any dimensions.
 
     Without ``->`` the result has the letters that occur once, in alphabetical order, after the ellipsis. A letter
     twice in one operand takes its diagonal. ``einsum(x, [0, 1], y, [1, 2], [0, 2])`` writes numbers for letters.
@@ -56,7 +63,9 @@ def einsum(equation: Any, *operands: Any) -> Any:
 
 
 def _from_lists(arguments: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
-    def letters(labels: Any) -> str:
+    """Return the equation and the operands of ``einsum(x, [0, 1], y, [1, 2], [0, 2])``."""
+
+    def letters(labels: Sequence[int | EllipsisType]) -> str:
         return "".join("..." if label is Ellipsis else _letter(label) for label in labels)
 
     paired = len(arguments) // 2 * 2
@@ -70,8 +79,8 @@ def _letter(label: int) -> str:
     return chr(ord("A") + label) if label < 26 else chr(ord("a") + label - 26)
 
 
-def _parse(equation: str, tensors: list[Any]) -> tuple[list[list[Label]], list[Label]]:
-    """The labels of every operand and of the result."""
+def _parse(equation: str, tensors: list[Tensor]) -> tuple[list[list[Label]], list[Label]]:
+    """Return the labels of every operand and of the result."""
     left, arrow, right = equation.partition("->")
     terms = left.split(",")
     if len(terms) != len(tensors):
@@ -102,6 +111,7 @@ def _parse(equation: str, tensors: list[Any]) -> tuple[list[list[Label]], list[L
 
 
 def _labels(term: str, ndim: int, equation: str, position: int) -> list[Label]:
+    """Return the labels of one operand, with a number for each dimension that an ellipsis stands for."""
     before, dots, after = term.partition("...")
     for name in before + after:
         if not (name.isascii() and name.isalpha()):
@@ -118,8 +128,8 @@ def _labels(term: str, ndim: int, equation: str, position: int) -> list[Label]:
     return [*before, *range(-hidden, 0), *after]
 
 
-def _diagonals(x: Any, names: list[Label]) -> tuple[Any, list[Label]]:
-    """``x`` with the diagonal taken for every label that it has twice."""
+def _diagonals(x: Tensor, names: list[Label]) -> tuple[Tensor, list[Label]]:
+    """Return ``x`` with the diagonal taken for every label that it has twice, and its labels."""
     for name in list(dict.fromkeys(names)):
         while names.count(name) > 1:
             first = names.index(name)
@@ -137,7 +147,7 @@ def _diagonals(x: Any, names: list[Label]) -> tuple[Any, list[Label]]:
     return x, names
 
 
-def _check_sizes(terms: list[tuple[Any, list[Label]]]) -> None:
+def _check_sizes(terms: list[tuple[Tensor, list[Label]]]) -> None:
     sizes: dict[Label, int] = {}
     for i, (x, names) in enumerate(terms):
         for name, n in zip(names, x.array.shape, strict=True):
@@ -148,8 +158,8 @@ def _check_sizes(terms: list[tuple[Any, list[Label]]]) -> None:
                 )
 
 
-def _contract(x: Any, a: list[Label], y: Any, b: list[Label], needed: set[Label]) -> tuple[Any, list[Label]]:
-    """The product of two operands, summed over the labels that nobody needs any more."""
+def _contract(x: Tensor, a: list[Label], y: Tensor, b: list[Label], needed: set[Label]) -> tuple[Tensor, list[Label]]:
+    """Return the product of two operands, summed over the labels that are not needed any more, and its labels."""
     alike = x.array.dtype == y.array.dtype
     x, a = _sum_out(x, a, needed | set(b))
     y, b = _sum_out(y, b, needed | set(a))
@@ -168,7 +178,7 @@ def _contract(x: Any, a: list[Label], y: Any, b: list[Label], needed: set[Label]
         **dict(zip(b, y.array.shape, strict=True)),
     }
 
-    def laid_out(tensor: Any, names: list[Label], *groups: list[Label]) -> Any:
+    def laid_out(tensor: Tensor, names: list[Label], *groups: list[Label]) -> Tensor:
         ordered = tensor.permute(*(names.index(name) for group in groups for name in group))
         return ordered.reshape(*(math.prod(size[name] for name in group) for group in groups))
 
@@ -177,6 +187,7 @@ def _contract(x: Any, a: list[Label], y: Any, b: list[Label], needed: set[Label]
     return product.reshape(*(size[name] for name in names)), names
 
 
-def _sum_out(x: Any, names: list[Label], needed: set[Label]) -> tuple[Any, list[Label]]:
+def _sum_out(x: Tensor, names: list[Label], needed: set[Label]) -> tuple[Tensor, list[Label]]:
+    """Return ``x`` summed over the labels that are not needed, and the labels that are left."""
     dims = [d for d, name in enumerate(names) if name not in needed]
     return (x.sum(dims) if dims else x), [name for name in names if name in needed]

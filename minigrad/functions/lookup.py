@@ -1,51 +1,45 @@
-"""Embedding: rows of a table, looked up by number."""
+"""Looking up rows of a table by number."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minigrad.device import to_host
-from minigrad.engine.function import Function, wrap
 from minigrad.engine.grad_mode import no_grad
-from minigrad.ops.indexing import getitem
+from minigrad.engine.tensor_base import wrap
+from minigrad.functions.reduce import norm
+from minigrad.functions.selection import where
+from minigrad.ops.identity import ScaleGradient
 from minigrad.ops.promotion import as_tensor_operand
-from minigrad.ops.reduce import norm
-from minigrad.ops.selection import where
 
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
 
-class ScaleGradient(Function):
-    """y = x        ∂L/∂x = factor · ∂L/∂y, with a constant factor that broadcasts"""
-
-    def forward(self, x: Any, factor: Any) -> Any:
-        self.save_for_backward(factor)
-        return np.copy(x, order="K")
-
-    def backward(self, grad: Any) -> Any:
-        (factor,) = self.saved_tensors
-        return grad * factor, None
+__all__ = ["embedding"]
 
 
 def embedding(
-    input: Any,
-    weight: Any,
+    input: Tensor,
+    weight: Tensor,
     padding_idx: int | None = None,
     max_norm: float | None = None,
     norm_type: float = 2.0,
     scale_grad_by_freq: bool = False,
     sparse: bool = False,
-) -> Any:
-    """weight[input]: (…) of integers and a table (V, D) → (…, D).
+) -> Tensor:
+    """Return weight[input]: (…) of integers and a table (V, D) → (…, D).
 
     Args:
         padding_idx: a row that gets no gradient.
-        max_norm: rows that are looked up and longer are scaled to this norm first, *in place in the table*.
+        max_norm: scale the rows that are looked up and longer than this to this norm first, *in place in the table*.
         norm_type: the p of that norm.
-        scale_grad_by_freq: divides each row's gradient by how often it was looked up.
+        scale_grad_by_freq: divide each row's gradient by the number of times that it was looked up.
 
     Raises:
-        RuntimeError, ValueError: if ``input`` is not of integers or ``padding_idx`` is out of range.
+        RuntimeError: if ``input`` is not of integers.
+        ValueError: if ``padding_idx`` is out of range.
         IndexError: if a number is not in 0 … V−1.
     """
     index, table = as_tensor_operand("embedding", input), as_tensor_operand("embedding", weight, "weight")
@@ -67,7 +61,8 @@ def embedding(
         padding_idx %= rows
     if max_norm is not None:
         _limit_norms(table, index, max_norm, norm_type)
-    looked_up = getitem(table, index.reshape(-1)).reshape(*index.array.shape, table.array.shape[1])
+    picked = table[index.reshape(-1)]  # V D -> (number of elements) D
+    looked_up = picked.reshape(*index.array.shape, table.array.shape[1])
     if scale_grad_by_freq and table.array.dtype.kind == "f":
         factor = np.ones_like(index.array, dtype=table.array.dtype)
         for number, count in zip(*np.unique(to_host(index.array), return_counts=True), strict=True):
@@ -78,7 +73,8 @@ def embedding(
     return looked_up
 
 
-def _limit_norms(table: Any, index: Any, max_norm: float, norm_type: float) -> None:
+def _limit_norms(table: Tensor, index: Tensor, max_norm: float, norm_type: float) -> None:
+    """Scale the rows of ``table`` that ``index`` names and that are longer than ``max_norm``, in place."""
     with no_grad():
         used = np.unique(to_host(index.array))
         rows = table.detach()[used]

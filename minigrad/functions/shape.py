@@ -1,0 +1,190 @@
+"""The same elements under another shape. The results are views, which share the memory of the input where possible."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from minigrad.ops.promotion import as_tensor_operand, normalize_dim, normalize_dims, numpy_names
+from minigrad.ops.shape import Expand, Permute, Reshape
+from minigrad.typing import Shape
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
+
+__all__ = [
+    "broadcast_to",
+    "flatten",
+    "permute",
+    "reshape",
+    "squeeze",
+    "t",
+    "transpose",
+    "unsqueeze",
+]
+
+
+def reshape(input: Tensor, *sizes: int | Sequence[int], shape: Sequence[int] | None = None) -> Tensor:
+    """Return the same elements in another shape, as a view where the memory order allows; one size may be −1.
+
+    Raises:
+        RuntimeError: if the number of elements differs.
+    """
+    x = as_tensor_operand("reshape", input)
+    return Reshape.apply(x, shape=resolve_sizes(as_ints(sizes if shape is None else (shape,)), x.array.size))
+
+
+def as_ints(arguments: Sequence[int | Sequence[int]]) -> tuple[int, ...]:
+    """Return the integers of ``f(2, 3)`` or of ``f((2, 3))``, which mean the same."""
+    if len(arguments) == 1 and isinstance(arguments[0], tuple | list):
+        arguments = tuple(arguments[0])
+    return tuple(int(n) for n in arguments)  # type: ignore[arg-type]
+
+
+def resolve_sizes(shape: Shape, size: int) -> Shape:
+    """Return ``shape`` with its −1, if any, replaced so that it holds ``size`` elements.
+
+    Raises:
+        RuntimeError: if there is no such number, or the number of elements differs.
+    """
+    known = int(np.prod([n for n in shape if n != -1], dtype=np.int64))
+    if shape.count(-1) > 1:
+        raise RuntimeError("only one dimension can be inferred")
+    if any(n < -1 for n in shape):
+        raise RuntimeError(f"invalid shape dimension in {list(shape)}")
+    if -1 in shape:
+        if known == 0 and size == 0:
+            raise RuntimeError(
+                f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension "
+                "size -1 can be any value and is ambiguous"
+            )
+        if known == 0 or size % known:
+            raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
+        return tuple(size // known if n == -1 else n for n in shape)
+    if known != size:
+        raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
+    return shape
+
+
+def view(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
+    """Return ``reshape(input, *shape)``, which must need no copy.
+
+    Raises:
+        RuntimeError: if the memory order makes a copy necessary.
+    """
+    y = reshape(input, *shape)
+    if y.array.size and not np.may_share_memory(y.array, input.array):
+        raise RuntimeError(
+            f"view of shape {list(y.array.shape)} is not compatible with the memory order of the input of shape "
+            f"{list(input.array.shape)}. Use .reshape(...) instead."
+        )
+    return y
+
+
+def permute(input: Tensor, *order: int | Sequence[int], dims: Sequence[int] | None = None) -> Tensor:
+    """Return a view with the dimensions in another order.
+
+    Raises:
+        RuntimeError: if ``dims`` does not name every dimension once.
+    """
+    x = as_tensor_operand("permute", input)
+    given = as_ints(order if dims is None else (dims,))
+    if len(given) != x.array.ndim:
+        raise RuntimeError(
+            f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+            f"ordering of dimensions i.e. input.dim() = {x.array.ndim} is not equal to len(dims) = {len(given)}"
+        )
+    normal = tuple(normalize_dim(d, x.array.ndim) for d in given)
+    if len(set(normal)) != len(normal):
+        raise RuntimeError(f"permute(): duplicate dims are not allowed, got {list(given)}")
+    return Permute.apply(x, dims=normal)
+
+
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
+    """Return a view with two dimensions exchanged."""
+    ndim = as_tensor_operand("transpose", input).array.ndim
+    first, second = normalize_dim(dim0, ndim), normalize_dim(dim1, ndim)
+    dims = list(range(ndim))
+    if ndim:
+        dims[first], dims[second] = second, first
+    return Permute.apply(input, dims=tuple(dims))
+
+
+def t(input: Tensor) -> Tensor:
+    """Return the transpose of a matrix, or a tensor of fewer dimensions unchanged.
+
+    Raises:
+        RuntimeError: if there are more than two dimensions.
+    """
+    if input.array.ndim > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.array.ndim}D")
+    return transpose(input, 0, 1) if input.array.ndim == 2 else input
+
+
+def expand(input: Tensor, *sizes: int | Sequence[int]) -> Tensor:
+    """Return a view in which dimensions of size 1 are repeated to ``sizes``; −1 keeps a size.
+
+    Raises:
+        RuntimeError: if a size other than 1 would change.
+    """
+    x = as_tensor_operand("expand", input)
+    given = as_ints(sizes)
+    new = len(given) - x.array.ndim
+    if new < 0:
+        raise RuntimeError(
+            f"expand: the number of sizes provided ({len(given)}) must be greater or equal to the number of "
+            f"dimensions in the tensor ({x.array.ndim})"
+        )
+    shape = []
+    for i, size in enumerate(given):
+        have = x.array.shape[i - new] if i >= new else 1
+        if size == -1 and i < new:
+            raise RuntimeError("expand: -1 is not allowed in a leading, non-existing dimension")
+        if size not in (-1, have) and have != 1:
+            raise RuntimeError(
+                f"The expanded size of the tensor ({size}) must match the existing size ({have}) at non-singleton "
+                f"dimension {i}. Target sizes: {list(given)}. Tensor sizes: {list(x.array.shape)}"
+            )
+        shape.append(have if size == -1 else size)
+    return Expand.apply(x, shape=tuple(shape))
+
+
+def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
+    """Return ``expand(input, size)``."""
+    return expand(input, tuple(size))
+
+
+@numpy_names
+def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
+    """Return a view without the dimensions of size 1: all of them, or those that ``dim`` names."""
+    shape = as_tensor_operand("squeeze", input).array.shape
+    dims = normalize_dims(dim, len(shape)) if dim is None or not isinstance(dim, tuple | list) or dim else ()
+    return Reshape.apply(input, shape=tuple(n for d, n in enumerate(shape) if n != 1 or d not in dims))
+
+
+@numpy_names
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
+    """Return a view with a new dimension of size 1 at ``dim``."""
+    shape = as_tensor_operand("unsqueeze", input).array.shape
+    at = normalize_dim(dim, len(shape) + 1)
+    return Reshape.apply(input, shape=(*shape[:at], 1, *shape[at:]))
+
+
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Return the tensor with the dimensions from ``start_dim`` to ``end_dim`` (inclusive) joined into one.
+
+    Raises:
+        RuntimeError: if ``start_dim`` comes after ``end_dim``.
+    """
+    shape = as_tensor_operand("flatten", input).array.shape
+    start, end = normalize_dim(start_dim, len(shape)), normalize_dim(end_dim, len(shape))
+    if not shape:
+        return Reshape.apply(input, shape=(1,))
+    if start > end:
+        raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    if start == end:
+        return input
+    joined = int(np.prod(shape[start : end + 1], dtype=np.int64))
+    return Reshape.apply(input, shape=(*shape[:start], joined, *shape[end + 1 :]))

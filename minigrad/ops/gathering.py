@@ -1,0 +1,61 @@
+"""Gather and scatter along one dimension, with an index for every element.
+
+Along dimension 1 of a matrix, for example:
+
+    gather     y[a, b] = x[a, indices[a, b]]
+    scatter    y[a, indices[a, b]] += g[a, b], from y = 0
+
+An element of x that was gathered several times gets the sum of its gradients, so each is the other's derivative.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from minigrad.device import zeros
+from minigrad.engine.function import Function
+from minigrad.kernels.precision import rounded, widened
+from minigrad.typing import Array, Shape
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
+
+
+class TakeAlongDim(Function):
+    """y[…, i, …] = x[…, indices[…, i, …], …]        ∂L/∂x = zeros, with ∂L/∂y added at the indices"""
+
+    def forward(self, x: Array, indices: Array, *, dim: int) -> Array:
+        self.shape, self.dim = x.shape, dim
+        self.save_for_backward(indices)
+        return x[_full_index(indices, dim)]
+
+    def backward(self, grad: Tensor) -> tuple[Tensor, None]:
+        (indices,) = self.saved_tensors
+        return ScatterAddAlongDim.apply(grad, indices, shape=self.shape, dim=self.dim), None
+
+
+class ScatterAddAlongDim(Function):
+    """y = zeros, with g added at the indices along a dimension        ∂L/∂g = ∂L/∂y gathered from the indices"""
+
+    def forward(self, g: Array, indices: Array, *, shape: Shape, dim: int) -> Array:
+        self.dim = dim
+        self.save_for_backward(indices)
+        wide = widened(g)
+        y = zeros(wide, shape)
+        np.add.at(y, _full_index(indices, dim), wide)
+        return rounded(y, g.dtype)
+
+    def backward(self, grad: Tensor) -> tuple[Tensor, None]:
+        (indices,) = self.saved_tensors
+        return TakeAlongDim.apply(grad, indices, dim=self.dim), None
+
+
+def _full_index(indices: Array, dim: int) -> tuple[Array, ...]:
+    """Return an index for every dimension: ``indices`` along ``dim``, each element's own position along the others."""
+    own = []
+    for d, n in enumerate(indices.shape):
+        along_d = tuple(n if e == d else 1 for e in range(indices.ndim))
+        own.append(np.arange(n, like=indices).reshape(along_d))
+    return tuple(indices if d == dim else own[d] for d in range(indices.ndim))

@@ -1,0 +1,51 @@
+"""y = x: operations that keep the values and do something else, to where they are or to the gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from minigrad.device import device, device_of, to_device
+from minigrad.engine.function import Function
+from minigrad.typing import Array
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
+
+    Gradients: TypeAlias = tuple[Tensor | None, ...]
+
+
+class ToDevice(Function):
+    """y = x on another device        ∂L/∂x = ∂L/∂y on the device of x"""
+
+    def forward(self, x: Array, *, target: device, non_blocking: bool = False) -> Array:
+        self.origin = device_of(x)
+        return to_device(x, target, non_blocking)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        return ToDevice.apply(grad, target=self.origin)
+
+
+class ScaleGradient(Function):
+    """y = x        ∂L/∂x = factor · ∂L/∂y, with a constant factor that broadcasts"""
+
+    def forward(self, x: Array, factor: Array) -> Array:
+        self.save_for_backward(factor)
+        return np.copy(x, order="K")
+
+    def backward(self, grad: Tensor) -> tuple[Tensor, None]:
+        (factor,) = self.saved_tensors
+        return grad * factor, None
+
+
+class Passage(Function):
+    """yᵢ = xᵢ        (∂L/∂x₁, …) = watch(∂L/∂y₁, …), which may look at the gradients or replace them"""
+
+    def forward(self, *xs: Array, watch: Callable[[Gradients], Gradients]) -> tuple[Array, ...]:
+        self.watch = watch
+        return tuple(np.copy(x, order="K") for x in xs)
+
+    def backward(self, *grads: Tensor) -> Gradients:
+        return self.watch(grads)

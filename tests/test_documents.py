@@ -1,0 +1,101 @@
+"""Links, anchors and file names in documents, docstrings and comments lead to something, and tables are fresh."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts import floors
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FOLDERS = ("minigrad", "inception", "examples", "tests", "parity_tests", "benchmarks", "scripts")
+SOURCES = [ROOT / "conftest.py", *sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))]
+IGNORED = ("runs", "build", "__pycache__")
+FILES = {
+    name.as_posix()
+    for name in (path.relative_to(ROOT) for path in ROOT.rglob("*"))
+    if not any(part.startswith(".") or part in IGNORED for part in name.parts)
+}
+#: Names of files that are not in this repository: a user's own, or another project's.
+FOREIGN: set[str] = set()
+#: Files that are still to be written, and texts that are still to be corrected, by the redesign under way.
+PENDING = {
+    "minigrad/ops/arithmetic.py",
+    "arithmetic.py",
+    "inception/step.py",
+    "step.py",
+    "minigrad/engine/function.py: autograd.py",
+    "minigrad/kernels/compiled/loops.py: fast.py",
+}
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, made as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if target.startswith(("http://", "https://")):
+            continue
+        name, _, anchor = target.partition("#")
+        linked = page.parent / name if name else page
+        assert linked.exists() or name in PENDING, f"{page.name} links to {target}"
+        if anchor:
+            assert anchor in anchors(linked), f"{page.name} links to {target}, which has no such heading"
+
+
+def test_the_glossary_has_no_word_twice_and_none_unexplained() -> None:
+    text = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
+    entries = re.findall(r"^### (.+)\n(.+)", text, re.MULTILINE)
+    words = [word for word, _ in entries]
+    assert len(words) == len(set(words)) == text.count("\n### ")
+    assert all(explanation and not explanation.startswith("#") for _, explanation in entries)
+
+
+def prose(path: Path) -> Iterator[str]:
+    """Yield the docstrings and comments of a source file, or the whole text of a page."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        yield text
+        return
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield ast.get_docstring(node) or ""
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+
+
+def named_files(text: str) -> set[str]:
+    """Return the files that a text names, and the folders that it names between backticks."""
+    files = re.findall(r"(?<![\w./*<{\\-])((?:[\w-]+/)*[\w-]+\.(?:py|md|cu|sh|toml))\b(?![/*])", text)
+    folders = re.findall(r"`((?:" + "|".join(FOLDERS) + r"|docs)/[\w/]*)`", text)
+    return {*files, *(folder.rstrip("/") for folder in folders)}
+
+
+def test_every_file_that_a_text_names_exists() -> None:
+    endings = {path[i:] for path in FILES for i in [0, *(m.end() for m in re.finditer("/", path))]}
+    missing = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in (*PAGES, *SOURCES, ROOT / "Makefile", ROOT / "pyproject.toml")
+        for text in prose(path)
+        for name in named_files(text)
+        if name not in endings | FOREIGN | PENDING
+    } - PENDING
+    assert not missing, "\n".join(sorted(missing))
+
+
+def test_the_floors_are_those_of_the_import_contract() -> None:
+    assert floors.section() in (ROOT / "docs/architecture.md").read_text(encoding="utf-8"), (
+        "run python -m scripts.floors"
+    )

@@ -1,0 +1,150 @@
+"""Texts keep to the style of the project: plain words, and docstrings in the imperative.
+
+A rule lists its offenders. ``REMAINING`` is the number that each directory may still have; nobody may add one.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+#: Beginnings that make a docstring a noun clause: "What is kept", "Whether it fits".
+CLAUSE = re.compile(r"(What|Whatever|Whether|How|Where|Wherever|Which|When|Who|Why|As|Of|That|By)\b")
+#: Beginnings of a noun phrase, where a function should say what it does: "Return the gradient", not "The gradient".
+NOUN = re.compile(r"(A|An|The|One|Two|Three|All|Any|Both|Each|Every|Its|Their|This|No|For)\b")
+#: "Returns", but not "Pass" or "Process", which are imperatives.
+THIRD_PERSON = re.compile(r"[A-Z][a-z]*[^s\W]s\b(?!')")
+
+#: How many offenders a directory may still have; no entry means none.
+REMAINING: dict[str, dict[str, int]] = {
+    "says_picture": {
+        "docs": 25,
+        "examples": 5,
+        "inception": 76,
+        "minigrad": 3,
+        "minigrad/data": 10,
+        "minigrad/data/datasets": 71,
+        "minigrad/kernels/compiled": 62,
+        "minigrad/nn": 5,
+        "minigrad/ops": 5,
+        "minigrad/testing": 2,
+    },
+    "begins_with_a_clause": {
+        "inception": 24,
+        "minigrad": 25,
+        "minigrad/data": 6,
+        "minigrad/data/datasets": 3,
+        "minigrad/engine": 19,
+        "minigrad/kernels": 8,
+        "minigrad/kernels/blocked": 4,
+        "minigrad/kernels/compiled": 28,
+        "minigrad/kernels/gpu": 6,
+        "minigrad/nn": 7,
+        "minigrad/ops": 11,
+        "minigrad/optim": 4,
+        "minigrad/testing": 2,
+    },
+    "is_not_imperative": {
+        "inception": 68,
+        "minigrad": 86,
+        "minigrad/autograd": 1,
+        "minigrad/data": 22,
+        "minigrad/data/datasets": 11,
+        "minigrad/engine": 35,
+        "minigrad/kernels": 6,
+        "minigrad/kernels/compiled": 43,
+        "minigrad/nn": 25,
+        "minigrad/ops": 34,
+        "minigrad/optim": 13,
+        "minigrad/testing": 21,
+    },
+}
+
+
+def sources() -> Iterator[Path]:
+    for folder in ("minigrad", "inception", "examples"):
+        yield from sorted((ROOT / folder).rglob("*.py"))
+
+
+def docstrings(path: Path) -> Iterator[tuple[ast.AST, int, str]]:
+    """Yield every node with a docstring, its line, and the docstring."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            text = ast.get_docstring(node)
+            if text:
+                yield node, getattr(node, "lineno", 1), text
+
+
+def is_property(node: ast.AST) -> bool:
+    """Return whether a function is read as an attribute, so that its docstring may name what it holds."""
+    decorators = {ast.unparse(decorator).split(".")[-1] for decorator in getattr(node, "decorator_list", ())}
+    return any("property" in decorator for decorator in decorators)
+
+
+def says_picture() -> Iterator[tuple[Path, int, str]]:
+    """Yield the lines that say "picture": it is an image, a figure, a drawing or a plot."""
+    for path in (*sources(), ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if "picture" in line.lower():
+                yield path, number, line.strip()
+
+
+def begins_with_a_clause() -> Iterator[tuple[Path, int, str]]:
+    """Yield the docstrings that begin with a noun clause."""
+    for path in sources():
+        for _, number, text in docstrings(path):
+            if CLAUSE.match(text):
+                yield path, number, text.splitlines()[0]
+
+
+def is_not_imperative() -> Iterator[tuple[Path, int, str]]:
+    """Yield the docstrings of functions that do not begin with a verb in the imperative."""
+    for path in sources():
+        for node, number, text in docstrings(path):
+            wrong = NOUN.match(text) or THIRD_PERSON.match(text)
+            if wrong and isinstance(node, ast.FunctionDef) and not is_property(node):
+                yield path, number, text.splitlines()[0]
+
+
+RULES = {rule.__name__: rule for rule in (says_picture, begins_with_a_clause, is_not_imperative)}
+
+
+def directory(path: Path) -> str:
+    return path.relative_to(ROOT).parent.as_posix()
+
+
+def offenders(rule: str) -> dict[str, list[str]]:
+    """Return the offenders of a rule in each directory."""
+    found = defaultdict(list)
+    for path, line, text in RULES[rule]():
+        found[directory(path)].append(f"{path.relative_to(ROOT)}:{line}: {text}")
+    return found
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_no_text_offends_a_rule(rule: str) -> None:
+    remaining = REMAINING.get(rule, {})
+    for where, found in offenders(rule).items():
+        assert len(found) <= remaining.get(where, 0), f"{RULES[rule].__doc__}\n" + "\n".join(found)
+
+
+def main() -> None:
+    """Print all offenders, and then ``REMAINING`` as it should be now."""
+    counts = {}
+    for rule in RULES:
+        found = offenders(rule)
+        for where, texts in found.items():
+            print(f"{rule}: {len(texts)} in {where}", *texts, sep="\n    ")
+        counts[rule] = {where: len(texts) for where, texts in sorted(found.items())}
+    print(f"REMAINING: dict[str, dict[str, int]] = {counts}")
+
+
+if __name__ == "__main__":
+    main()
