@@ -55,12 +55,12 @@ class Linear(Function):
 
     def fused_backward(self, grad: Array) -> tuple[Array | None, ...]:
         x, w = self.saved_arrays
+        db = sums.total(grad, (0,)) if self.needs_input_grad[2] else None
         if x is not None and w is not None:
-            dx, dw = kernels.of(grad).linear_backward(x, w, grad)
-        else:
-            dx = None if w is None else np.matmul(grad, w)
-            dw = None if x is None else np.matmul(np.transpose(grad), x)
-        return dx, dw, sums.total(grad, (0,)) if self.needs_input_grad[2] else None
+            return *kernels.of(grad).linear_backward(x, w, grad), db
+        dx = None if w is None else np.matmul(grad, w)
+        dw = None if x is None else np.matmul(np.transpose(grad), x)
+        return dx, dw, db
 
 
 def matmul(input: Any, other: Any) -> Any:
