@@ -528,7 +528,7 @@ def test_one_launch_updates_all_parameters_as_the_formulas_do(name: str, monkeyp
     import minigrad
     from minigrad.optim import optimizer as module
 
-    monkeypatch.setattr(backend, "_UPDATE_BLOCK", 7)
+    monkeypatch.setattr(backend, "_MOVE_BLOCK", 7)
     shapes = [(3, 4), (5,), (), (2, 3, 2, 2), (0,)]
     results = {}
     for kernels in (gpu, reference):
