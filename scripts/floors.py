@@ -21,7 +21,8 @@ BEGIN, END = "<!-- floors -->", "<!-- /floors -->"
 def contract() -> list[list[str]]:
     """Return the floors from the top down, each as a list of module names."""
     with open(ROOT / "pyproject.toml", "rb") as file:
-        (layers,) = tomllib.load(file)["tool"]["importlinter"]["contracts"]
+        contracts = tomllib.load(file)["tool"]["importlinter"]["contracts"]
+    (layers,) = (each for each in contracts if each["name"] == "Floors")
     return [re.split(r"\s*[|:]\s*", floor) for floor in layers["layers"]]
 
 

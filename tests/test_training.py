@@ -268,7 +268,7 @@ def test_bad_options_end_with_one_clear_line(name: str, tmp_path: Path, capsys: 
 def test_the_example_interrupted_and_continued_by_the_command_ends_with_the_commands_weights(
     tmp_path: Path, monkeypatch: Any, capsys: Any
 ) -> None:
-    few = ["--limit", "64", "--epochs", "2"]
+    few = ["--limit", "96", "--epochs", "2"]
     assert train_command.main([*few, "--output", str(tmp_path / "command")]) == 0
     expected = (tmp_path / "command" / "weights.safetensors").read_bytes()
 
@@ -281,7 +281,7 @@ def test_the_example_interrupted_and_continued_by_the_command_ends_with_the_comm
 
     def press_ctrl_c(report: Report, training: Training, result: StepResult) -> None:
         report_step(report, training, result)
-        if training.global_step == 3:
+        if training.global_step == 4:
             signal.raise_signal(signal.SIGINT)
 
     stopped = tmp_path / "stopped"
