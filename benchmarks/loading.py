@@ -11,14 +11,14 @@ from inception.data import load_data
 from inception.recipes import Recipe
 from inception.training import WAITING, PhaseClock, build, train_epoch
 from minigrad.data import DataLoader
-from minigrad.data.datasets import SyntheticPictures
+from minigrad.data.datasets import SyntheticImages
 
 PICTURES, SIZE, BATCH = 1024, 256, 32
 
 
 def write_pictures(folder: Path, count: int = PICTURES, size: int = SIZE) -> None:
     """A folder for each of four classes, of made-up photographs with noise in them (about 30 kB each)."""
-    pictures = SyntheticPictures(count, size, 4)
+    pictures = SyntheticImages(count, size, 4)
     for split, wanted in (("train", count), ("val", 8)):
         for i in range(wanted):
             picture, label = pictures[i]

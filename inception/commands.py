@@ -17,7 +17,7 @@ from inception.recipes import CHOICES, Recipe
 from inception.weights import Description, class_names, load_into, read_description, read_weights, save_weights
 from minigrad import nn, onnx
 from minigrad.data import DataLoader
-from minigrad.data.datasets import open_picture
+from minigrad.data.datasets import open_image
 from minigrad.extras import require
 
 
@@ -89,7 +89,7 @@ def predict(options: argparse.Namespace) -> None:
     if options.save is not None:
         options.save.mkdir(parents=True, exist_ok=True)
     for path in options.pictures:
-        picture = open_picture(path)
+        picture = open_image(path)
         with minigrad.no_grad():
             shares = nn.functional.softmax(model(transform(picture).unsqueeze(0)), 1)[0].numpy()
         best = np.argsort(-shares)[: options.top]

@@ -13,11 +13,11 @@ from minigrad.data.datasets import (
     MNIST,
     FashionMNIST,
     ImageFolder,
-    SyntheticPictures,
+    SyntheticImages,
     TinyImageNet,
     embedded_clothing,
 )
-from minigrad.data.datasets.pictures import as_rgb
+from minigrad.data.datasets.images import as_rgb
 
 SYNTHETIC_TRAIN, SYNTHETIC_TEST = 512, 128
 MEANS = {"half": ([0.5] * 3, [0.5] * 3), "imagenet": ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])}
@@ -76,7 +76,7 @@ def load_data(recipe: Recipe) -> Data:
         count = recipe.classes or 10
         lengths = (SYNTHETIC_TRAIN, recipe.seed), (SYNTHETIC_TEST, recipe.seed + 1)
         sets: list[Any] = [
-            SyntheticPictures(length, recipe.image_size, count, seed, transform)
+            SyntheticImages(length, recipe.image_size, count, seed, transform)
             for (length, seed), transform in zip(lengths, both, strict=True)
         ]
     elif recipe.data == "embedded":
