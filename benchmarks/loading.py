@@ -13,14 +13,14 @@ from inception.loop import train_epoch
 from inception.recipes import Recipe
 from inception.state import Training
 from minigrad.data import DataLoader
-from minigrad.data.datasets import SyntheticPictures
+from minigrad.data.datasets import SyntheticImages
 
 PICTURES, SIZE, BATCH = 1024, 256, 32
 
 
 def write_pictures(folder: Path, count: int = PICTURES, size: int = SIZE) -> None:
     """A folder for each of four classes, of made-up photographs with noise in them (about 30 kB each)."""
-    pictures = SyntheticPictures(count, size, 4)
+    pictures = SyntheticImages(count, size, 4)
     for split, wanted in (("train", count), ("val", 8)):
         for i in range(wanted):
             picture, label = pictures[i]

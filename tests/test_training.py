@@ -27,7 +27,7 @@ from inception.step_result import NonFiniteLossError, StepResult
 from minigrad import Tensor, optim
 from minigrad.checkpoint import CheckpointError
 from minigrad.data import DataLoader, transforms
-from minigrad.data.datasets import SyntheticPictures
+from minigrad.data.datasets import SyntheticImages
 from minigrad.testing import register_stand_in_device
 
 COMMAND = [sys.executable, "-m", "inception", "train"]
@@ -36,7 +36,7 @@ TINY = Recipe(data="synthetic", batch_size=4, epochs=2, limit=12, classes=3, lr=
 
 def loader(recipe: Recipe) -> DataLoader:
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize([0.5], [0.5])])
-    items = SyntheticPictures(recipe.limit or 12, recipe.image_size, recipe.classes or 3, recipe.seed, transform)
+    items = SyntheticImages(recipe.limit or 12, recipe.image_size, recipe.classes or 3, recipe.seed, transform)
     return DataLoader(items, recipe.batch_size, shuffle=True, seed=recipe.seed, drop_last=True)
 
 
