@@ -13,14 +13,14 @@ from inception.loop import train_epoch
 from inception.recipes import Recipe
 from inception.state import Training
 from minigrad.data import DataLoader
-from minigrad.data.datasets import SyntheticPictures
+from minigrad.data.datasets import SyntheticImages
 
 IMAGES, SIZE, BATCH = 1024, 256, 32
 
 
 def write_images(folder: Path, count: int = IMAGES, size: int = SIZE) -> None:
     """Write a folder for each of four classes, with synthetic noisy images of about 30 kB each."""
-    images = SyntheticPictures(count, size, 4)
+    images = SyntheticImages(count, size, 4)
     for split, wanted in (("train", count), ("val", 8)):
         for i in range(wanted):
             image, label = images[i]

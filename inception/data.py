@@ -34,7 +34,7 @@ VALIDATION_FOLDERS = ("val", "validation", "test")
 
 @dataclass(frozen=True)
 class DataSource:
-    """Which images, and how they are preprocessed.
+    """A choice of images and of their preprocessing.
 
     Raises:
         ValueError: for a value outside its limits, or values that contradict each other.

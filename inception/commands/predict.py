@@ -12,7 +12,7 @@ from inception import figures
 from inception.commands.trained import add_model_options, load_model, reader
 from inception.preprocessing import evaluation_transform
 from minigrad import nn
-from minigrad.data.datasets import open_picture
+from minigrad.data.datasets import open_image
 from minigrad.extras import require
 
 
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> None:
     if options.save is not None:
         options.save.mkdir(parents=True, exist_ok=True)
     for path in options.images:
-        image = open_picture(path)
+        image = open_image(path)
         with minigrad.no_grad():
             probabilities = nn.functional.softmax(model(transform(image).unsqueeze(0)), 1)[0].numpy()
         best = np.argsort(-probabilities)[: options.top]
