@@ -27,8 +27,6 @@ REMAINING: dict[str, dict[str, int]] = {
     "says_picture": {
         "docs": 12,
         "examples": 2,
-        "inception": 4,
-        "inception/commands": 2,
         "minigrad": 3,
         "minigrad/data": 10,
         "minigrad/data/datasets": 71,
@@ -38,7 +36,6 @@ REMAINING: dict[str, dict[str, int]] = {
         "minigrad/testing": 2,
     },
     "begins_with_a_clause": {
-        "inception": 5,
         "minigrad": 23,
         "minigrad/data": 6,
         "minigrad/data/datasets": 3,
