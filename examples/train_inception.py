@@ -33,7 +33,7 @@ from minigrad.extras import ensure_installed
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--limit", type=int, metavar="N", help="use at most N images")
+    parser.add_argument("--limit", type=int, metavar="N", help="use only N images, at least 32")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="of the run (default: runs/DATE-TIME)")
     options = parser.parse_args(arguments)
     ensure_installed("PIL", "safetensors", "tqdm", "matplotlib")

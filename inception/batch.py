@@ -9,11 +9,11 @@ from minigrad import Tensor, nn
 
 
 class Batch(NamedTuple):
-    """What one forward and backward pass works on."""
+    """The images of one forward and backward pass, with their classes."""
 
     images: Tensor  # N x 3 x H x W
     labels: Tensor  # N: the number of each image's class
-    targets: Tensor  # what the loss compares with: the labels, or after mixup N x classes: shares of the classes
+    targets: Tensor  # the labels; after mixup N x classes: the share of each class
 
 
 def to_device(loaded: tuple[Tensor, Tensor], device: str, dtype: str) -> Batch:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from inception.normalization import NORMALIZATIONS
 from minigrad.data import transforms
-from minigrad.data.datasets.pictures import as_rgb
+from minigrad.data.datasets.images import as_rgb
 
 AUGMENTATIONS = ("none", "flip", "crop", "crop-flip", "crop-flip-colour")
 

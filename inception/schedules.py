@@ -15,10 +15,10 @@ from minigrad.optim.lr_scheduler import LRScheduler
 
 @dataclass(frozen=True)
 class Plan:
-    """What a schedule is built from: the highest rate, how many steps it lasts, and how many an epoch has."""
+    """The settings of a schedule."""
 
-    lr: float
-    steps: int
+    lr: float  # the highest rate
+    steps: int  # in all
     steps_per_epoch: int
     warmup: float  # share of the steps in which the rate rises
 

@@ -107,7 +107,7 @@ class Training:
 
     @property
     def ended(self) -> bool:
-        """Whether the run is over: after all epochs, or ``patience`` epochs without a better one."""
+        """True after all epochs, or after ``patience`` epochs without a better one."""
         patience = self.recipe.patience
         return self.epoch >= self.recipe.epochs or (patience is not None and self.epoch - self.best.epoch >= patience)
 
@@ -185,7 +185,7 @@ class Training:
 
 
 class Position(TypedDict):
-    """How far a run has come."""
+    """The number of epochs finished, and of steps finished in the current one."""
 
     epoch: int
     step: int

@@ -19,7 +19,7 @@ def finite(loss: Tensor) -> float:
     Raises:
         NonFiniteLossError: if it is NaN or infinite.
     """
-    value = loss.item()
+    value = float(loss.item())
     if not math.isfinite(value):
         raise NonFiniteLossError(f"the loss is {value}")
     return value

@@ -95,7 +95,8 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         raise FileNotFoundError(f"no weights at {path}")
     if path.suffix not in (".pth", ".pt"):
         tree = checkpoint.load(path)
-        return tree["model"] if isinstance(tree.get("model"), dict) else tree
+        weights: dict[str, Tensor] = tree["model"] if isinstance(tree.get("model"), dict) else tree
+        return weights
     require(f"{path}: reading a .pth (once; it can be converted to safetensors)", "torch")
     import torch
 

@@ -27,7 +27,7 @@ from inception.step_result import NonFiniteLossError, StepResult
 from minigrad import Tensor, optim
 from minigrad.checkpoint import CheckpointError
 from minigrad.data import DataLoader, transforms
-from minigrad.data.datasets import SyntheticPictures
+from minigrad.data.datasets import SyntheticImages
 from minigrad.testing import register_stand_in_device
 
 COMMAND = [sys.executable, "-m", "inception", "train"]
@@ -36,7 +36,7 @@ TINY = Recipe(data="synthetic", batch_size=4, epochs=2, limit=12, classes=3, lr=
 
 def loader(recipe: Recipe) -> DataLoader:
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize([0.5], [0.5])])
-    items = SyntheticPictures(recipe.limit or 12, recipe.image_size, recipe.classes or 3, recipe.seed, transform)
+    items = SyntheticImages(recipe.limit or 12, recipe.image_size, recipe.classes or 3, recipe.seed, transform)
     return DataLoader(items, recipe.batch_size, shuffle=True, seed=recipe.seed, drop_last=True)
 
 
@@ -268,7 +268,7 @@ def test_bad_options_end_with_one_clear_line(name: str, tmp_path: Path, capsys: 
 def test_the_example_interrupted_and_continued_by_the_command_ends_with_the_commands_weights(
     tmp_path: Path, monkeypatch: Any, capsys: Any
 ) -> None:
-    few = ["--limit", "64", "--epochs", "2"]
+    few = ["--limit", "96", "--epochs", "2"]
     assert train_command.main([*few, "--output", str(tmp_path / "command")]) == 0
     expected = (tmp_path / "command" / "weights.safetensors").read_bytes()
 
@@ -281,7 +281,7 @@ def test_the_example_interrupted_and_continued_by_the_command_ends_with_the_comm
 
     def press_ctrl_c(report: Report, training: Training, result: StepResult) -> None:
         report_step(report, training, result)
-        if training.global_step == 3:
+        if training.global_step == 4:
             signal.raise_signal(signal.SIGINT)
 
     stopped = tmp_path / "stopped"

@@ -10,9 +10,10 @@ import numpy as np
 import minigrad
 from inception import figures
 from inception.commands.trained import add_model_options, load_model, reader
+from inception.model import logits_of
 from inception.preprocessing import evaluation_transform
 from minigrad import nn
-from minigrad.data.datasets import open_picture
+from minigrad.data.datasets import open_image
 from minigrad.extras import require
 
 
@@ -35,9 +36,9 @@ def run(options: argparse.Namespace) -> None:
     if options.save is not None:
         options.save.mkdir(parents=True, exist_ok=True)
     for path in options.images:
-        image = open_picture(path)
+        image = open_image(path)
         with minigrad.no_grad():
-            probabilities = nn.functional.softmax(model(transform(image).unsqueeze(0)), 1)[0].numpy()
+            probabilities = nn.functional.softmax(logits_of(model(transform(image).unsqueeze(0))), 1)[0].numpy()
         best = np.argsort(-probabilities)[: options.top]
         answers = [(described.classes[i], float(probabilities[i])) for i in best]
         print(f"{path}\n" + "\n".join(f"  {probability:6.1%}  {name}" for name, probability in answers))

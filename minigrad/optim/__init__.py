@@ -1,6 +1,5 @@
 """Optimisers: how gradients move parameters. One algorithm a file."""
 
-from minigrad.kernels.rules import Rule
 from minigrad.optim import loops, lr_scheduler
 from minigrad.optim.adagrad import Adagrad
 from minigrad.optim.adam import Adam, AdamW
@@ -23,7 +22,6 @@ __all__ = [
     "Optimizer",
     "RAdam",
     "RMSprop",
-    "Rule",
     "loops",
     "lr_scheduler",
 ]
