@@ -41,7 +41,7 @@ Index: TypeAlias = "IndexPart | tuple[IndexPart, ...]"
 def _in_place(function: Callable[Concatenate[Tensor, P], Tensor]) -> Callable[Concatenate[Tensor, P], Tensor]:
     """Return the method that stores ``function(self, …)`` in the memory of ``self``."""
 
-    def method(self: Tensor, *args: P.args, **options: P.kwargs) -> Tensor:
+    def method(self: Tensor, /, *args: P.args, **options: P.kwargs) -> Tensor:
         recorded = (self._requires_grad or _require_grad(args)) and is_grad_enabled()
         # Backward may need the values that are about to be overwritten.
         return self._write(function(self.clone() if recorded else self, *args, **options))

@@ -73,7 +73,13 @@ def test_every_public_tensor_function_exists_in_torch_under_its_name() -> None:
         if callable(item) and not name.startswith("_") and name not in own:
             assert hasattr(torch, name), name
     for name in dir(minigrad.Tensor):
-        if not name.startswith("_") and name not in ("array", "retains_grad", "next_functions", "num_outputs"):
+        if not name.startswith("_") and name not in (
+            "array",
+            "retains_grad",
+            "next_functions",
+            "num_outputs",
+            "number",
+        ):
             assert hasattr(torch.Tensor, name), name
 
 
