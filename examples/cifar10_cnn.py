@@ -16,7 +16,7 @@ from inception.figures import draw_predictions
 from inception.weights import load_weights, save_weights
 from minigrad import nn, optim
 from minigrad.data import DataLoader, Subset, transforms
-from minigrad.data.datasets import CIFAR10, SyntheticPictures
+from minigrad.data.datasets import CIFAR10, SyntheticImages
 from minigrad.extras import ensure_installed
 
 
@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> float:
     minigrad.manual_seed(0)
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize([0.5] * 3, [0.5] * 3)])
     if options.root is None:
-        sets = [SyntheticPictures(length, 32, 10, seed, transform) for length, seed in ((10_000, 0), (500, 1))]
+        sets = [SyntheticImages(length, 32, 10, seed, transform) for length, seed in ((10_000, 0), (500, 1))]
         classes: tuple[str, ...] = sets[0].classes
     else:
         sets = [CIFAR10(options.root, train, transform) for train in (True, False)]

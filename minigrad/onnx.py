@@ -149,6 +149,19 @@ def _simple(operation: str) -> Callable[..., str]:
     return translate
 
 
+def _with_constant(operation: str) -> Callable[..., str]:
+    """Return the translation of an operation with a plain number, which is its second operand."""
+
+    def translate(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+        return graph.emit(operation, [graph.name(arrays[0]), graph.name(node.c, arrays[0])])
+
+    return translate
+
+
+def _constant_div(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+    return graph.emit("Div", [graph.name(node.c, arrays[0]), graph.name(arrays[0])])
+
+
 def _along(operation: str) -> Callable[..., str]:
     def translate(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
         return graph.emit(operation, [graph.name(arrays[0])], axis=node.dim)
@@ -243,8 +256,12 @@ def _concatenate(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
 TRANSLATIONS: dict[str, Callable[[_Graph, Any, Sequence[Any]], str]] = {
     "Add": _simple("Add"),
     "Sub": _simple("Sub"),
+    "SubConstant": _with_constant("Sub"),
     "Mul": _simple("Mul"),
+    "MulConstant": _with_constant("Mul"),
     "Div": _simple("Div"),
+    "DivConstant": _with_constant("Div"),
+    "ConstantDiv": _constant_div,
     "Neg": _simple("Neg"),
     "Exp": _simple("Exp"),
     "MatMul": _simple("MatMul"),

@@ -1,4 +1,4 @@
-"""Transforms of pictures, pixel by pixel as torchvision's."""
+"""Transforms of images, pixel by pixel as torchvision's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from parity_tests import torchvision_models  # noqa: F401 - makes torchvision im
 
 theirs: Any = pytest.importorskip("torchvision.transforms")
 sizes = st.integers(5, 40)
-pictures = st.builds(
+images = st.builds(
     lambda h, w, mode, seed: Image.fromarray(
         np.random.default_rng(seed).integers(0, 256, (h, w, 3), dtype=np.uint8)
     ).convert(mode),
@@ -26,50 +26,50 @@ pictures = st.builds(
 )
 
 
-def assert_same_picture(ours: Any, theirs: Any) -> None:
+def assert_same_image(ours: Any, theirs: Any) -> None:
     assert (ours.mode, ours.size) == (theirs.mode, theirs.size)
     assert np.array_equal(np.asarray(ours), np.asarray(theirs))
 
 
-@given(pictures, st.one_of(sizes, st.tuples(sizes, sizes)), st.sampled_from(["BILINEAR", "BICUBIC", "NEAREST"]))
+@given(images, st.one_of(sizes, st.tuples(sizes, sizes)), st.sampled_from(["BILINEAR", "BICUBIC", "NEAREST"]))
 def test_resize(image: Any, size: Any, how: str) -> None:
     mode = getattr(theirs.InterpolationMode, how)
     expected = theirs.Resize(size, mode)(image)
-    assert_same_picture(ours.Resize(size, Image.Resampling[how])(image), expected)
+    assert_same_image(ours.Resize(size, Image.Resampling[how])(image), expected)
 
 
-@given(pictures, sizes, st.integers(1, 30))
+@given(images, sizes, st.integers(1, 30))
 def test_resize_with_a_longest_side(image: Any, size: int, more: int) -> None:
     assume((size + more) * min(image.size) >= max(image.size))  # else torchvision asks for a side of 0
     expected = theirs.Resize(size, max_size=size + more)(image)
-    assert_same_picture(ours.Resize(size, max_size=size + more)(image), expected)
+    assert_same_image(ours.Resize(size, max_size=size + more)(image), expected)
 
 
-@given(pictures, st.one_of(sizes, st.tuples(sizes, sizes)))
+@given(images, st.one_of(sizes, st.tuples(sizes, sizes)))
 def test_center_crop(image: Any, size: Any) -> None:
-    assert_same_picture(ours.CenterCrop(size)(image), theirs.CenterCrop(size)(image))
+    assert_same_image(ours.CenterCrop(size)(image), theirs.CenterCrop(size)(image))
 
 
 @given(
-    pictures,
+    images,
     st.one_of(st.integers(0, 4), st.tuples(*[st.integers(0, 4)] * 2), st.tuples(*[st.integers(0, 4)] * 4)),
     st.sampled_from(["constant", "edge", "reflect", "symmetric"]),
 )
 def test_pad(image: Any, padding: Any, mode: str) -> None:
     expected = theirs.functional.pad(image, padding, 7, mode)
-    assert_same_picture(ours.pad(image, padding, 7, mode), expected)
+    assert_same_image(ours.pad(image, padding, 7, mode), expected)
 
 
 @pytest.mark.parametrize("name", ["brightness", "contrast", "saturation", "hue"])
-@given(image=pictures, value=st.floats(0, 2))
+@given(image=images, value=st.floats(0, 2))
 def test_adjustments_of_colour(name: str, image: Any, value: float) -> None:
     if name == "hue":
         value = value / 2 - 0.5
     expected = getattr(theirs.functional, f"adjust_{name}")(image, value)
-    assert_same_picture(getattr(ours, f"adjust_{name}")(image, value), expected)
+    assert_same_image(getattr(ours, f"adjust_{name}")(image, value), expected)
 
 
-@given(pictures)
+@given(images)
 def test_to_tensor_and_normalize(image: Any) -> None:
     mean, std = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
     if image.mode == "L":
@@ -79,7 +79,7 @@ def test_to_tensor_and_normalize(image: Any) -> None:
     assert np.array_equal(found, expected)
 
 
-@given(pictures, sizes)
+@given(images, sizes)
 def test_random_resized_crop_takes_parts_of_the_promised_sizes(image: Any, size: int) -> None:
     crop = ours.RandomResizedCrop(size, scale=(0.2, 0.9), ratio=(0.5, 2.0))
     left, top, right, bottom = crop.part(*image.size)

@@ -25,7 +25,7 @@ from minigrad.data import (
     WeightedRandomSampler,
     transforms,
 )
-from minigrad.data.datasets import FashionMNIST, SyntheticPictures, embedded_clothing, read_idx, write_idx
+from minigrad.data.datasets import FashionMNIST, SyntheticImages, embedded_clothing, read_idx, write_idx
 from minigrad.data.datasets.cut_fashion_mnist import balanced_cut
 from minigrad.data.datasets.idx import CorruptFileError
 
@@ -57,7 +57,7 @@ def test_idx_files_are_read_as_written(tmp_path_factory: Any, name: str, shape: 
     assert np.array_equal(read_idx(path), array)
 
 
-def _pictures(folder: Path, count: int = 4, labels: int | None = None, zipped: bool = True) -> Path:
+def _image_files(folder: Path, count: int = 4, labels: int | None = None, zipped: bool = True) -> Path:
     folder.mkdir(exist_ok=True)
     random = np.random.default_rng(0)
     suffix = ".gz" if zipped else ""
@@ -74,7 +74,7 @@ def _pictures(folder: Path, count: int = 4, labels: int | None = None, zipped: b
 
 @pytest.mark.parametrize("zipped", [True, False])
 def test_fashion_mnist_is_read_from_a_folder(tmp_path: Path, zipped: bool) -> None:
-    items = FashionMNIST(_pictures(tmp_path, zipped=zipped))
+    items = FashionMNIST(_image_files(tmp_path, zipped=zipped))
     image, label = items[3]
     assert (len(items), image.size, label) == (4, (28, 28), 3)
 
@@ -108,7 +108,7 @@ def test_a_truncated_or_damaged_gzip_file_is_named_with_both_byte_counts(tmp_pat
 
 def test_labels_that_do_not_match_are_named(tmp_path: Path) -> None:
     with pytest.raises(CorruptFileError, match=r"expected 4 labels .* found 3"):
-        FashionMNIST(_pictures(tmp_path, labels=3))
+        FashionMNIST(_image_files(tmp_path, labels=3))
 
 
 def test_a_missing_data_set_says_what_to_fetch(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_missing_data_set_says_what_to_fetch(tmp_path: Path) -> None:
         FashionMNIST(tmp_path)
 
 
-def test_the_embedded_pictures_are_balanced_and_licensed() -> None:
+def test_the_embedded_images_are_balanced_and_licensed() -> None:
     for train, count in ((True, 500), (False, 100)):
         items = embedded_clothing(train)
         assert np.bincount(items.targets).tolist() == [count] * 10
@@ -129,12 +129,12 @@ def test_the_embedded_pictures_are_balanced_and_licensed() -> None:
 def test_the_cut_takes_the_first_of_each_class() -> None:
     targets = np.arange(40) % 10
     assert balanced_cut(targets, 2).tolist() == list(range(20))
-    with pytest.raises(ValueError, match="4 pictures, 5 are needed"):
+    with pytest.raises(ValueError, match="4 images, 5 are needed"):
         balanced_cut(targets, 5)
 
 
-def test_synthetic_pictures_depend_on_seed_and_index_alone() -> None:
-    one, two = SyntheticPictures(10, seed=3), SyntheticPictures(20, seed=3)
+def test_synthetic_images_depend_on_seed_and_index_alone() -> None:
+    one, two = SyntheticImages(10, seed=3), SyntheticImages(20, seed=3)
     assert np.array_equal(np.asarray(one[7][0]), np.asarray(two[7][0]))
     assert not np.array_equal(np.asarray(one[7][0]), np.asarray(one[8][0]))
 
@@ -265,12 +265,12 @@ def test_samplers_refuse_bad_arguments() -> None:
 # --- Transforms ---
 
 
-def _picture(height: int = 20, width: int = 30) -> Image.Image:
+def _image(height: int = 20, width: int = 30) -> Image.Image:
     return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
 def test_transforms_give_the_sizes_and_values_they_promise() -> None:
-    image = _picture()
+    image = _image()
     assert transforms.Resize((7, 9))(image).size == (9, 7)
     assert transforms.Resize(10)(image).size == (15, 10)
     assert np.array_equal(np.asarray(transforms.CenterCrop(10)(image)), np.asarray(image)[5:15, 10:20])
@@ -286,7 +286,7 @@ def test_transforms_give_the_sizes_and_values_they_promise() -> None:
 
 
 def test_random_transforms_follow_the_seed() -> None:
-    image = _picture()
+    image = _image()
     crop, flip = transforms.RandomCrop(8, padding=2), transforms.RandomHorizontalFlip()
     minigrad.manual_seed(0)
     first = [(np.asarray(crop(image)), np.asarray(flip(image))) for _ in range(8)]
@@ -302,5 +302,5 @@ def test_random_transforms_follow_the_seed() -> None:
 def test_normalize_refuses_a_zero_deviation_and_other_channel_counts() -> None:
     with pytest.raises(ValueError, match="division by zero"):
         transforms.Normalize([0.5], [0.0])
-    with pytest.raises(ValueError, match="2 means for a picture of 3 channels"):
+    with pytest.raises(ValueError, match="2 means for an image of 3 channels"):
         transforms.Normalize([0.5, 0.5], [1.0, 1.0])(minigrad.zeros(3, 4, 4))

@@ -19,13 +19,13 @@ from minigrad.data.datasets import (
     CIFAR100,
     MNIST,
     CorruptFileError,
-    CorruptPictureError,
+    CorruptImageError,
     Digits,
     ImageFolder,
     TextFolder,
     TinyImageNet,
     Vocabulary,
-    open_picture,
+    open_image,
     write_idx,
 )
 from minigrad.data.datasets.tiny_imagenet import reorganise
@@ -35,7 +35,7 @@ def pixels(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
 
-def picture(path: Path, seed: int = 0, size: int = 8) -> None:
+def write_image(path: Path, seed: int = 0, size: int = 8) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels(size, size, 3, seed=seed)).save(path)
 
@@ -55,7 +55,7 @@ def test_mnist_is_read_from_where_torchvision_keeps_it(tmp_path: Path) -> None:
 
 
 def write_cifar(folder: Path, kind: type[CIFAR10], binary: bool, count: int = 4) -> dict[str, tuple[Any, Any]]:
-    """Files as published, with few pictures each."""
+    """Files as published, with few images each."""
     written = {}
     folder.mkdir(parents=True, exist_ok=True)
     for number, name in enumerate((*kind.train_files, *kind.test_files)):
@@ -117,15 +117,15 @@ def test_a_cifar_label_out_of_range_is_named(tmp_path: Path) -> None:
         CIFAR10(tmp_path)
 
 
-# --- Folders of pictures ---
+# --- Folders of images ---
 
 
 def test_an_image_folder_has_its_classes_in_the_order_of_their_names(tmp_path: Path) -> None:
     for name in ("dog/1.png", "cat/b/2.JPEG", "cat/a.jpg", "cat/notes.txt"):
         if name.endswith("txt"):
-            (tmp_path / name).write_text("no picture")
+            (tmp_path / name).write_text("no image")
         else:
-            picture(tmp_path / name)
+            write_image(tmp_path / name)
     folder = ImageFolder(tmp_path, target_transform=lambda t: t + 10)
     assert folder.classes == ("cat", "dog")
     assert folder.class_to_idx == {"cat": 0, "dog": 1}
@@ -139,33 +139,33 @@ def test_an_image_folder_names_what_is_missing(tmp_path: Path) -> None:
         ImageFolder(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match="Couldn't find any class folder"):
         ImageFolder(tmp_path)
-    picture(tmp_path / "cat" / "1.png")
+    write_image(tmp_path / "cat" / "1.png")
     (tmp_path / "dog").mkdir()
     with pytest.raises(FileNotFoundError, match="no valid file for the classes dog"):
         ImageFolder(tmp_path)
     assert len(ImageFolder(tmp_path, allow_empty=True)) == 1
 
 
-def test_corrupt_pictures_are_named_and_left_out_only_if_asked_to(tmp_path: Path) -> None:
+def test_corrupt_images_are_named_and_left_out_only_if_asked_to(tmp_path: Path) -> None:
     for i in range(3):
-        picture(tmp_path / "cat" / f"{i}.jpg", size=64)
+        write_image(tmp_path / "cat" / f"{i}.jpg", size=64)
     whole = (tmp_path / "cat" / "1.jpg").read_bytes()
     (tmp_path / "cat" / "1.jpg").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "cat" / "2.jpg").write_text("hello")
     folder = ImageFolder(tmp_path)
     folder[0]
-    with pytest.raises(CorruptPictureError, match=r"1\.jpg: .*truncated"):
+    with pytest.raises(CorruptImageError, match=r"1\.jpg: .*truncated"):
         folder[1]
-    with pytest.raises(CorruptPictureError, match=r"2\.jpg: not a picture"):
+    with pytest.raises(CorruptImageError, match=r"2\.jpg: not an image"):
         folder[2]
-    with pytest.warns(UserWarning, match=r"left out 2 of 3 pictures: .*1\.jpg.*2\.jpg"):
+    with pytest.warns(UserWarning, match=r"left out 2 of 3 images: .*1\.jpg.*2\.jpg"):
         assert len(ImageFolder(tmp_path, skip_corrupt=True)) == 1
-    with pytest.raises(FileNotFoundError, match="no picture at"):
-        open_picture(tmp_path / "none.png")
+    with pytest.raises(FileNotFoundError, match="no image at"):
+        open_image(tmp_path / "none.png")
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "palette with transparency"])
-def test_pictures_of_every_mode_become_rgb(tmp_path: Path, mode: str) -> None:
+def test_images_of_every_mode_become_rgb(tmp_path: Path, mode: str) -> None:
     base = Image.fromarray(pixels(9, 7, 3))
     path = tmp_path / ("a.tif" if mode in ("CMYK", "I") else "a.png")
     if mode in ("I;16", "I"):
@@ -177,7 +177,7 @@ def test_pictures_of_every_mode_become_rgb(tmp_path: Path, mode: str) -> None:
         base.convert(mode).save(path)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        read = open_picture(path)
+        read = open_image(path)
     assert (read.mode, read.size) == ("RGB", (7, 9))
     if mode in ("I;16", "I"):
         assert np.asarray(read).min() == np.asarray(read).max() == 200
@@ -193,11 +193,11 @@ def tiny_imagenet(root: Path) -> Path:
     folder = root / "tiny-imagenet-200"
     for wnid in ("n02", "n01"):
         for i in range(2):
-            picture(folder / "train" / wnid / "images" / f"{wnid}_{i}.JPEG", size=64)
+            write_image(folder / "train" / wnid / "images" / f"{wnid}_{i}.JPEG", size=64)
         (folder / "train" / wnid / f"{wnid}_boxes.txt").write_text("")
     lines = []
     for i, wnid in enumerate(["n02", "n01", "n02"]):
-        picture(folder / "val" / "images" / f"val_{i}.JPEG", seed=i, size=64)
+        write_image(folder / "val" / "images" / f"val_{i}.JPEG", seed=i, size=64)
         lines.append(f"val_{i}.JPEG\t{wnid}\t0\t0\t62\t62")
     (folder / "val" / "val_annotations.txt").write_text("\n".join(lines) + "\n")
     (folder / "wnids.txt").write_text("n02\nn01\n")
@@ -229,7 +229,7 @@ def test_the_re_organising_command_is_safe_to_run_twice(tmp_path: Path) -> None:
     folder = tiny_imagenet(tmp_path)
     call = [sys.executable, "-m", "minigrad.data.datasets.tiny_imagenet", str(folder)]
     first, second = (subprocess.run(call, capture_output=True, text=True) for _ in range(2))
-    assert (first.returncode, first.stdout) == (0, "moved 3 pictures\n"), first.stderr
+    assert (first.returncode, first.stdout) == (0, "moved 3 images\n"), first.stderr
     assert (second.returncode, second.stdout[:13]) == (0, "nothing to do"), second.stderr
     lost = subprocess.run([*call[:-1], str(tmp_path / "none")], capture_output=True, text=True)
     assert lost.returncode == 1

@@ -23,11 +23,11 @@ from minigrad.data.datasets import (
     CIFAR10,
     CIFAR100,
     CorruptFileError,
-    CorruptPictureError,
+    CorruptImageError,
     ImageFolder,
     TinyImageNet,
-    open_picture,
-    pictures,
+    images,
+    open_image,
 )
 from minigrad.data.datasets.tiny_imagenet import reorganise
 
@@ -274,11 +274,11 @@ def test_a_pickle_cut_or_changed_anywhere_is_read_or_refused_by_name(tmp_path: P
 
 
 def tiny_imagenet(root: Path, annotations: str, wnids: str = "n01\nn02\n") -> Path:
-    """The validation part as distributed, with two pictures, of these annotations."""
+    """The validation part as distributed, with two images, of these annotations."""
     folder = root / "data" / "tiny-imagenet-200"
     (folder / "val" / "images").mkdir(parents=True)
     for name in ("0.JPEG", "1.JPEG"):
-        (folder / "val" / "images" / name).write_bytes(b"picture")
+        (folder / "val" / "images" / name).write_bytes(b"image")
     (folder / "wnids.txt").write_text(wnids, encoding="utf-8")
     (folder / "val" / "val_annotations.txt").write_text(annotations, encoding="utf-8")
     return folder
@@ -305,7 +305,7 @@ _NAMES = [
 
 
 @pytest.mark.parametrize("name", _NAMES)
-def test_a_picture_whose_name_is_a_path_is_refused_and_nothing_is_moved(tmp_path: Path, name: str) -> None:
+def test_an_image_whose_name_is_a_path_is_refused_and_nothing_is_moved(tmp_path: Path, name: str) -> None:
     folder = tiny_imagenet(tmp_path, f"0.JPEG\tn01\t0\n{name}\tn01\t0\n")
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / ".profile").write_text("the user's")
@@ -327,7 +327,7 @@ def test_a_listed_class_that_is_a_path_is_refused_and_nothing_is_moved(tmp_path:
 
 
 @pytest.mark.parametrize("place", ["val", "val/images", "val/n01", "val/n01/images", "val/images/0.JPEG"])
-def test_pictures_are_not_moved_through_links(tmp_path: Path, place: str) -> None:
+def test_images_are_not_moved_through_links(tmp_path: Path, place: str) -> None:
     folder = tiny_imagenet(tmp_path, "0.JPEG\tn01\t0\n")
     elsewhere = tmp_path / "elsewhere"
     if (folder / place).exists():
@@ -354,7 +354,7 @@ def test_the_texts_of_tiny_imagenet_must_be_texts(tmp_path: Path) -> None:
         (folder / name).write_text("n01\n" if name == "wnids.txt" else "0.JPEG\tn01\n")
 
 
-# --- Pictures ---
+# --- Images ---
 
 PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8))
 
@@ -380,17 +380,17 @@ def programs_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("name", ["kitten.jpg", "kitten.png", "kitten.tif", "kitten.eps"])
-def test_postscript_under_a_pictures_name_starts_no_program(tmp_path: Path, programs_started: Path, name: str) -> None:
+def test_postscript_under_an_images_name_starts_no_program(tmp_path: Path, programs_started: Path, name: str) -> None:
     (tmp_path / "data" / "cat").mkdir(parents=True)
     path = tmp_path / "data" / "cat" / name
     path.write_bytes(EPS)
-    with pytest.raises(CorruptPictureError, match=rf"{name}: not a picture in JPEG, PNG"):
-        open_picture(path)
+    with pytest.raises(CorruptImageError, match=rf"{name}: not an image in JPEG, PNG"):
+        open_image(path)
     PICTURE.save(path.with_name("true.png"))
-    if name != "kitten.eps":  # which is no picture's name
-        with pytest.raises(CorruptPictureError, match=name):
+    if name != "kitten.eps":  # which is no image's name
+        with pytest.raises(CorruptImageError, match=name):
             ImageFolder(tmp_path / "data")[0]
-        with pytest.warns(UserWarning, match=rf"left out 1 of 2 pictures: .*{name}"):
+        with pytest.warns(UserWarning, match=rf"left out 1 of 2 images: .*{name}"):
             assert len(ImageFolder(tmp_path / "data", skip_corrupt=True)) == 1
     assert not programs_started.exists()
 
@@ -412,20 +412,20 @@ OTHER_FORMATS = ["AVIF", "BLP", "DDS", "DIB", "EPS", "GIF", "ICNS", "ICO", "JPEG
 
 
 @pytest.mark.parametrize("kind", OTHER_FORMATS)
-def test_a_picture_of_another_format_is_refused_whatever_its_name(tmp_path: Path, kind: str) -> None:
+def test_an_image_of_another_format_is_refused_whatever_its_name(tmp_path: Path, kind: str) -> None:
     Image.init()
     if kind not in Image.SAVE:
         pytest.skip(f"this Pillow writes no {kind}")
     mode = {"MSP": "1", "XBM": "1", "BLP": "P"}.get(kind, "RGB")
     PICTURE.convert(mode).save(tmp_path / "kitten.jpg", kind)
-    with pytest.raises(CorruptPictureError, match=r"kitten\.jpg: not a picture in JPEG, PNG, PPM, BMP, TIFF or WebP"):
-        open_picture(tmp_path / "kitten.jpg")
+    with pytest.raises(CorruptImageError, match=r"kitten\.jpg: not an image in JPEG, PNG, PPM, BMP, TIFF or WebP"):
+        open_image(tmp_path / "kitten.jpg")
 
 
-@pytest.mark.parametrize("kind", pictures.FORMATS)
-def test_a_picture_of_a_known_format_is_read_whatever_its_name(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("kind", images.FORMATS)
+def test_an_image_of_a_known_format_is_read_whatever_its_name(tmp_path: Path, kind: str) -> None:
     PICTURE.save(tmp_path / "kitten.bmp", kind)
-    assert open_picture(tmp_path / "kitten.bmp").size == (16, 16)
+    assert open_image(tmp_path / "kitten.bmp").size == (16, 16)
 
 
 def png(width: int, height: int, depth: int, colour: int, chunks: bytes = b"") -> bytes:
@@ -466,7 +466,7 @@ _LARGE: dict[str, tuple[str, bytes]] = {  # cut short, since none must be read
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("kind", _LARGE)
-def test_a_picture_that_would_take_far_more_memory_than_its_file_is_refused_before_it_is_read(
+def test_an_image_that_would_take_far_more_memory_than_its_file_is_refused_before_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     message, content = _LARGE[kind]
@@ -476,14 +476,14 @@ def test_a_picture_that_would_take_far_more_memory_than_its_file_is_refused_befo
         raise AssertionError("it is being read")
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", read)
-    with pytest.raises(CorruptPictureError, match=rf"kitten\.png: .*{message}"):
-        open_picture(tmp_path / "kitten.png")
+    with pytest.raises(CorruptImageError, match=rf"kitten\.png: .*{message}"):
+        open_image(tmp_path / "kitten.png")
 
 
 @pytest.mark.parametrize("shape", [(1000, 1), (1, 1000), (3000, 100)])
-def test_a_long_picture_is_read(tmp_path: Path, shape: tuple[int, int]) -> None:
+def test_a_long_image_is_read(tmp_path: Path, shape: tuple[int, int]) -> None:
     (tmp_path / "kitten.png").write_bytes(png(*shape, 8, 0))
-    assert open_picture(tmp_path / "kitten.png").size == shape
+    assert open_image(tmp_path / "kitten.png").size == shape
 
 
 @pytest.mark.parametrize("error", [NotImplementedError, RuntimeError, OverflowError, MemoryError, KeyError, IndexError])
@@ -496,12 +496,12 @@ def test_whatever_pillow_raises_names_the_file(
         raise error
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", fail)
-    with pytest.raises(CorruptPictureError, match=rf"kitten\.png: {error.__name__}"):
-        open_picture(tmp_path / "kitten.png")
+    with pytest.raises(CorruptImageError, match=rf"kitten\.png: {error.__name__}"):
+        open_image(tmp_path / "kitten.png")
 
 
-@pytest.mark.parametrize("kind", pictures.FORMATS)
-def test_a_damaged_picture_is_read_or_refused_by_name(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("kind", images.FORMATS)
+def test_a_damaged_image_is_read_or_refused_by_name(tmp_path: Path, kind: str) -> None:
     PICTURE.save(tmp_path / "whole", kind)
     whole, rng, read_well = (tmp_path / "whole").read_bytes(), np.random.default_rng(0), 0
     for _ in range(300):
@@ -512,15 +512,15 @@ def test_a_damaged_picture_is_read_or_refused_by_name(tmp_path: Path, kind: str)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                read_well += open_picture(tmp_path / "kitten.jpg").mode == "RGB"
-            except CorruptPictureError as error:
+                read_well += open_image(tmp_path / "kitten.jpg").mode == "RGB"
+            except CorruptImageError as error:
                 if "kitten.jpg" not in str(error):
                     raise
     assert 0 < read_well < 300
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-def test_a_pipe_under_a_pictures_name_is_refused_rather_than_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_under_an_images_name_is_refused_rather_than_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "kitten.jpg")
-    with pytest.raises(CorruptPictureError, match=r"kitten\.jpg: it is no plain file"):
-        open_picture(tmp_path / "kitten.jpg")
+    with pytest.raises(CorruptImageError, match=r"kitten\.jpg: it is no plain file"):
+        open_image(tmp_path / "kitten.jpg")

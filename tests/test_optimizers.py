@@ -13,7 +13,7 @@ import pytest
 
 import minigrad
 from inception.recipes import Recipe
-from inception.training import build
+from inception.state import Training
 from minigrad import Tensor, checkpoint, optim
 from minigrad.checkpoint import CheckpointError
 from minigrad.kernels.blocked.backend import Blocked
@@ -360,7 +360,7 @@ def test_flags_given_as_numbers_are_compiled_for_as_truth_values() -> None:
 @pytest.mark.parametrize("value", [None, 1.0, "x"])
 def test_a_checkpoint_with_a_wrong_state_is_named(tmp_path: Path, value: Any) -> None:
     path = tmp_path / "checkpoint.safetensors"
-    training = build(Recipe(data="synthetic", optimizer="adam"), 2, 2)
+    training = Training.from_recipe(Recipe(data="synthetic", optimizer="adam"), 2, 2)
     for p in training.model.parameters():
         p.grad = minigrad.zeros_like(p)
     training.optimizer.step()

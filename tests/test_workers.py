@@ -17,7 +17,7 @@ import pytest
 
 import minigrad
 from minigrad.data import DataLoader, Dataset, Subset, WorkerError, get_worker_info, transforms
-from minigrad.data.datasets import SyntheticPictures
+from minigrad.data.datasets import SyntheticImages
 
 Pair = namedtuple("Pair", "a b")
 
@@ -67,9 +67,9 @@ def as_plain(batch: Any) -> Any:
 def test_batches_are_the_same_bits_whatever_the_number_of_workers(workers: int) -> None:
     jitter = transforms.ColorJitter(0.5, 0.5, 0.5, 0.1)
     steps = [transforms.RandomResizedCrop(20), transforms.RandomHorizontalFlip(), jitter, transforms.ToTensor()]
-    pictures = SyntheticPictures(25, 30, transform=transforms.Compose(steps))
-    alone = DataLoader(pictures, 4, shuffle=True, seed=3)
-    together = DataLoader(pictures, 4, shuffle=True, seed=3, num_workers=workers)
+    images = SyntheticImages(25, 30, transform=transforms.Compose(steps))
+    alone = DataLoader(images, 4, shuffle=True, seed=3)
+    together = DataLoader(images, 4, shuffle=True, seed=3, num_workers=workers)
     for _ in range(2):  # epochs
         expected, found = list(alone), list(together)
         assert [b[0].numpy().tobytes() for b in found] == [b[0].numpy().tobytes() for b in expected]

@@ -1,4 +1,4 @@
-"""Data: datasets, the loader, and (imported by name) ``transforms`` and ``datasets``, most of which need Pillow."""
+"""Data: datasets, samplers and the loader. ``data.transforms`` and ``data.datasets`` are imported by name."""
 
 from minigrad.data.dataset import ConcatDataset, Dataset, Subset, TensorDataset, random_split
 from minigrad.data.loader import DataLoader, default_collate
@@ -10,7 +10,8 @@ from minigrad.data.sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
-from minigrad.data.workers import WorkerError, WorkerInfo, get_worker_info
+from minigrad.data.worker_process import WorkerInfo, get_worker_info
+from minigrad.data.workers import WorkerError
 
 __all__ = [
     "BatchSampler",

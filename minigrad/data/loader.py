@@ -1,4 +1,4 @@
-"""DataLoader: items of a dataset in batches, in an order that a seed fixes."""
+"""DataLoader: the items of a dataset in batches, in an order that a seed determines."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import numpy as np
 
 from minigrad import cuda
 from minigrad.creation import tensor
+from minigrad.data.dataset import Indexed
 from minigrad.data.sampler import BatchSampler, Sampler
-from minigrad.data.workers import Workers, mapped
+from minigrad.data.slots import mapped
+from minigrad.data.workers import Workers
 from minigrad.engine.tensor_base import wrap
 from minigrad.random import Generator, default_generator
 from minigrad.tensor import Tensor
@@ -21,34 +23,35 @@ _item_generator: ContextVar[Generator | None] = ContextVar("item_generator", def
 
 
 def item_generator() -> Generator:
-    """The generator that a random transform draws from.
+    """Return the generator that a random transform draws from.
 
-    Inside a DataLoader it is seeded by (seed, epoch, index) alone, so an item comes out the same whatever
-    was loaded before it; elsewhere it is the default generator.
+    Inside a DataLoader it is seeded by (seed, epoch, index), so an item does not depend on the items loaded before
+    it; elsewhere it is the default generator.
     """
     return _item_generator.get() or default_generator
 
 
 class DataLoader:
-    """Iterates over a dataset in batches.
+    """Iterate over a dataset in batches.
 
     Args:
         dataset: anything with ``len()`` and an item at each index.
-        batch_size: items a batch.
-        shuffle: a new random order each epoch, fixed by ``seed`` (or drawn from ``generator``).
+        batch_size: the number of items of a batch.
+        shuffle: use a new random order each epoch, determined by ``seed`` (or drawn from ``generator``).
         sampler: an iterable of indices, in place of ``shuffle``.
         batch_sampler: an iterable of lists of indices, in place of all these.
-        num_workers: processes that load batches ahead of time; 0 loads them here, when they are wanted.
-        collate_fn: makes a batch of a list of items; :func:`default_collate` unless given.
-        pin_memory: put batches into memory from which a copy to a GPU need not be waited for; without one no effect.
+        num_workers: the number of processes that load batches ahead of time; 0 loads each batch when it is needed.
+        collate_fn: makes a batch of a list of items; :func:`default_collate` by default.
+        pin_memory: put batches into pinned memory, from which copies to a GPU run in the background; no effect without
+            a GPU.
         drop_last: leave out a last batch that is not full.
-        timeout: seconds to wait for a worker's batch; 0 waits for ever.
-        worker_init_fn: called in every worker with its number, first of all.
+        timeout: seconds to wait for a worker's batch; 0 waits without limit.
+        worker_init_fn: called in every worker with its number, before the first batch.
         multiprocessing_context: how workers start: "fork", "forkserver" or "spawn", the last two with a dataset
-            that can be pickled; "fork" on Linux and "spawn" elsewhere unless given.
-        prefetch_factor: batches that each worker may be ahead; 2 unless given.
+            that can be pickled; by default "fork" on Linux and "spawn" elsewhere.
+        prefetch_factor: the number of batches that each worker may be ahead; 2 by default.
         persistent_workers: keep the workers from one pass to the next.
-        seed: fixes the order of each epoch and what random transforms draw, whatever the number of workers.
+        seed: determines the order of each epoch and the numbers of random transforms, for any number of workers.
 
     Raises:
         ValueError: for a batch size below 1, or arguments that exclude each other.
@@ -57,7 +60,7 @@ class DataLoader:
 
     def __init__(
         self,
-        dataset: Any,
+        dataset: Indexed[Any],
         batch_size: int | None = 1,
         shuffle: bool = False,
         sampler: Iterable[int] | None = None,
@@ -95,7 +98,8 @@ class DataLoader:
             raise ValueError(f"prefetch_factor {prefetch_factor} must be positive, and timeout {timeout} not negative")
         if seed is None:
             seed = int((generator or default_generator).numpy.integers(2**31)) if shuffle or num_workers else 0
-        self.dataset, self.batch_size, self.drop_last = dataset, batch_size, drop_last
+        self.dataset: Any = dataset  # so that the attributes of the user's class may be read
+        self.batch_size, self.drop_last = batch_size, drop_last
         self.num_workers, self.pin_memory, self.timeout = num_workers, pin_memory, timeout
         self.prefetch_factor, self.persistent_workers = prefetch_factor or 2, persistent_workers
         self.worker_init_fn, self.multiprocessing_context = worker_init_fn, multiprocessing_context
@@ -110,7 +114,7 @@ class DataLoader:
         self._workers: Workers | None = None
 
     def set_epoch(self, epoch: int, start_batch: int = 0) -> None:
-        """Makes the next pass epoch ``epoch`` from batch ``start_batch`` on; without it, passes count up."""
+        """Let the next pass be epoch ``epoch``, from batch ``start_batch`` on. By default the epochs count up."""
         self._epoch, self._explicit_epoch = epoch, True
         if isinstance(self.sampler, Sampler):
             self.sampler.set_epoch(epoch, start_batch * self.batch_size)
@@ -155,15 +159,12 @@ class DataLoader:
             if not self.persistent_workers:
                 workers.close()
 
-    def _load(self, task: tuple[int, Sequence[int]]) -> Any:
-        return _Loading(self.dataset, self.collate_fn, self.seed)(task)
-
 
 @dataclass(frozen=True)
 class _Loading:
-    """Makes the batch of a task, (epoch, indices), in whatever process."""
+    """Loads the batch of a task, (epoch, indices), in this process or in a worker."""
 
-    dataset: Any
+    dataset: Indexed[Any]
     collate: Callable[[list[Any]], Any]
     seed: int
 
@@ -172,7 +173,7 @@ class _Loading:
         return self.collate([self.item(epoch, index) for index in indices])
 
     def item(self, epoch: int, index: int) -> Any:
-        """An item, with random transforms seeded by (seed, epoch, index)."""
+        """Return an item, whose random transforms are seeded by (seed, epoch, index)."""
         seed = np.random.SeedSequence((self.seed, epoch, index)).generate_state(1, np.uint64)[0]
         token = _item_generator.set(Generator(int(seed)))
         try:
@@ -181,14 +182,16 @@ class _Loading:
             _item_generator.reset(token)
 
 
-def _pinned(batch: Any) -> Any:
-    """A batch with its tensors in pinned memory."""
+def _pinned(batch: object) -> object:
+    """Return a batch with its tensors in pinned memory."""
     return batch.pin_memory() if isinstance(batch, Tensor) else mapped(_pinned, batch)
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
-    """A list of items as one batch: tensors and arrays are stacked, numbers become a tensor, and tuples,
-    lists and dicts are collated element by element.
+    """Return a list of items as one batch.
+
+    Tensors and arrays are stacked, numbers become a tensor, and tuples, lists and dicts are collated element by
+    element.
 
     Raises:
         RuntimeError: if tensors differ in shape, naming both.

@@ -1,10 +1,9 @@
-"""Samplers: in which order a loader takes the items of a dataset."""
+"""Samplers: the order in which a loader reads the items of a dataset."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import repeat
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from minigrad.random import Generator, default_generator
 
 
 class Sampler:
-    """The order in which a loader takes the items of a dataset, a new one each epoch.
+    """The order in which a loader reads the items of a dataset, a new one each epoch.
 
     With ``shuffle``, epoch e's order is drawn from (seed, e) alone; so an interrupted epoch can be resumed
     at any position by ``set_epoch(e, start)`` without replaying the epochs before it.
@@ -23,7 +22,7 @@ class Sampler:
         self.epoch, self.start = 0, 0
 
     def set_epoch(self, epoch: int, start: int = 0) -> None:
-        """Makes the next pass epoch ``epoch``, beginning at its item ``start``."""
+        """Let the next pass be epoch ``epoch``, beginning at its item ``start``."""
         self.epoch, self.start = epoch, start
 
     def __iter__(self) -> Iterator[int]:
@@ -37,9 +36,9 @@ class Sampler:
 
 
 class SequentialSampler:
-    """0, 1, 2, … to the end."""
+    """The indices 0, 1, 2, … to the end."""
 
-    def __init__(self, data_source: Any) -> None:
+    def __init__(self, data_source: Sized) -> None:
         self.data_source = data_source
 
     def __iter__(self) -> Iterator[int]:
@@ -49,7 +48,7 @@ class SequentialSampler:
         return len(self.data_source)
 
 
-#: How many random indices are drawn at once: few enough to begin without delay, and to hold in memory.
+#: The number of random indices drawn at once: few enough to start without delay, and to hold in memory.
 _CHUNK = 4096
 
 
@@ -61,30 +60,29 @@ def _chunks(count: int) -> Iterator[int]:
 
 
 def _own(generator: Generator | None) -> np.random.Generator:
-    """Return the given source of random numbers, or one of the sampler's own, seeded by the default one.
+    """Return the given source of random numbers, or a new one, seeded by the default generator.
 
-    Indices are drawn while training goes on, which uses the default generator too: neither must disturb the other.
+    Indices are drawn during training, which uses the default generator too; neither must disturb the other.
     """
     return np.random.default_rng(default_generator.numpy.integers(2**63)) if generator is None else generator.numpy
 
 
-def _check_count(num_samples: Any) -> int:
+def _check_count(num_samples: object) -> None:
     if not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples < 1:
         raise ValueError(f"num_samples should be a positive integer value, but got num_samples={num_samples}")
-    return num_samples
 
 
 class RandomSampler:
-    """A random order; with ``replacement`` items may come several times, and ``num_samples`` says how many come.
+    """A random order of ``num_samples`` indices, in which some may repeat with ``replacement``.
 
     Raises:
-        ValueError: if ``num_samples`` is no positive integer.
-        TypeError: if ``replacement`` is no bool.
+        ValueError: if ``num_samples`` is not a positive integer.
+        TypeError: if ``replacement`` is not a bool.
     """
 
     def __init__(
         self,
-        data_source: Any,
+        data_source: Sized,
         replacement: bool = False,
         num_samples: int | None = None,
         generator: Generator | None = None,
@@ -97,7 +95,7 @@ class RandomSampler:
 
     @property
     def num_samples(self) -> int:
-        """How many indices come: all, unless it was said."""
+        """The number of indices: by default the length of the dataset."""
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def __iter__(self) -> Iterator[int]:
@@ -127,7 +125,7 @@ class SubsetRandomSampler:
 
 
 class WeightedRandomSampler:
-    """Indices drawn with probabilities in proportion to ``weights``: rare classes can be shown more often."""
+    """Indices drawn with probabilities proportional to ``weights``, for example to show rare classes more often."""
 
     def __init__(
         self,
@@ -156,7 +154,7 @@ class WeightedRandomSampler:
 
 
 class BatchSampler:
-    """The indices of another sampler in lists of ``batch_size``."""
+    """The indices of another sampler, in lists of ``batch_size``."""
 
     def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool = False) -> None:
         if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:

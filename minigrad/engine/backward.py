@@ -78,14 +78,18 @@ def chain_rule(node: Function, gradients: Sequence[Tensor | None]) -> list[Tenso
         raise
     if not isinstance(results, tuple) or len(results) != len(node.next_functions):
         results = matched(node, results)
-    return [
-        None if kind is None or result is None else _fitted(node, i, result, *kind)
-        for i, (kind, result) in enumerate(zip(node._input_kinds, results, strict=True))
-    ]
+    fitted: list[Tensor | None] = []
+    for result, kind in zip(results, node._input_kinds, strict=True):
+        if kind is None or result is None:
+            fitted.append(None)
+            continue
+        fits = isinstance(result, TensorBase) and (result.array.shape, result.array.dtype) == kind
+        fitted.append(result if fits else _fitted(node, len(fitted), result, *kind))
+    return fitted
 
 
 def _with_zeros(node: Function, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
-    """Return the gradients with zero for every output that nobody used."""
+    """Return the gradients with zeros for every output that nobody used."""
     arrived = next(g.array for g in gradients if g is not None)
     return [
         wrap(zeros(arrived, *kind)) if g is None and kind is not None else g
@@ -97,12 +101,11 @@ def _fitted(node: Function, i: int, gradient: Tensor, shape: Shape, dtype: DType
     """Return the gradient of input ``i`` in the shape and dtype of that input: broadcasting undone, and rounded."""
     if not isinstance(gradient, TensorBase):
         refuse_gradient(node, i, gradient)
-    array = gradient.array
-    if array.shape != shape:
+    if gradient.array.shape != shape:
         if not node.broadcasts:
-            refuse_shape(node, i, array.shape, shape)
+            refuse_shape(node, i, gradient.array.shape, shape)
         gradient = sum_to_shape(gradient, shape)
-    return gradient if array.dtype is dtype or array.dtype == dtype else gradient.to(dtype)
+    return gradient if gradient.array.dtype == dtype else gradient.to(dtype)
 
 
 def sum_to_shape(gradient: Tensor, shape: Shape) -> Tensor:

@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
+from numpy import ndarray
 
 from minigrad.engine.grad_mode import grad_enabled
 from minigrad.engine.inplace import note_shared_memory, refuse_stale, refuse_untrackable_write
@@ -84,9 +84,9 @@ class Function:
     number = 0
     num_outputs = 1
     _input_kinds: Sequence[tuple[Shape, DType] | None] = ()  # what the gradient of each input must look like
-    _output_kinds: Sequence[tuple[Shape, DType] | None] = ()
+    _output_kinds: Sequence[tuple[Shape, DType] | None] = ()  # if there are several outputs
     _saved: Sequence[Any] | None = ()  # values in forward, later what saved.py makes of them; None once freed
-    _non_differentiable: tuple[Array, ...] = ()
+    _non_differentiable: tuple[int, ...] = ()  # the identities of outputs
     tensor_hooks: dict[int, dict[int, Hook]] = {}  # of each output; see hooks.py
     retained: dict[int, ref[TensorBase]] = {}
     forward_trace: str | None = None  # see anomaly.py
@@ -100,7 +100,7 @@ class Function:
         """Compute the output arrays from the input arrays."""
         raise NotImplementedError(f"{self.name} must define forward")
 
-    def backward(self, *grad_outputs: Any) -> Any:
+    def backward(self, *grad_outputs: Any, **_: Any) -> Any:  # with **_ a type checker accepts every signature
         """Compute the gradients of the inputs from the gradients of the outputs."""
         raise NotImplementedError(f"{self.name} must define backward to be differentiated")
 
@@ -110,7 +110,7 @@ class Function:
 
     def mark_non_differentiable(self, *outputs: Array) -> None:
         """Declare that no gradient flows through these outputs."""
-        self._non_differentiable = outputs
+        self._non_differentiable = tuple(map(id, outputs))
 
     @classmethod
     def apply(cls, *inputs: Any, **options: Any) -> Any:
@@ -119,16 +119,18 @@ class Function:
         arrays: list[Any] = []
         edges: list[Edge | None] = []
         for x in inputs:
+            edge = None
             if isinstance(x, TensorBase):
-                if enabled and x._views is not None:
-                    refuse_stale(x)
-                arrays.append(x.array)
-                edges.append(gradient_edge(x) if enabled and x._requires_grad else None)
-            else:
-                arrays.append(x)
-                edges.append(None)
+                if enabled:
+                    if x._views is not None:
+                        refuse_stale(x)
+                    if x._requires_grad:
+                        edge = gradient_edge(x)
+                x = x.array
+            arrays.append(x)
+            edges.append(edge)
         recording = any(edges)
-        node.needs_input_grad = tuple([edge is not None for edge in edges])
+        node.needs_input_grad = tuple(map(bool, edges))
         if cls.in_place:
             refuse_untrackable_write(inputs[0], cls.__name__, enabled, recording)
 
@@ -140,17 +142,18 @@ class Function:
             raise
 
         several = isinstance(results, tuple)
-        outputs = [node._output(result) for result in (results if several else (results,))]
-        if cls.in_place or cls.makes_view or (arrays and outputs[0].array is arrays[0]):
+        if not several:
+            results = (results,)
+        outputs = []
+        for result in results:
+            if not isinstance(result, ndarray):
+                refuse_result(node, result)
+            outputs.append(wrap(result))
+        if cls.in_place or cls.makes_view or (arrays and results[0] is arrays[0]):
             outputs[0] = note_shared_memory(node, inputs[0], outputs[0])
         if recording:
-            node._record(inputs, arrays, edges, results if several else (results,), outputs)
+            node._record(inputs, arrays, edges, results, outputs)
         return tuple(outputs) if several else outputs[0]
-
-    def _output(self, result: Array) -> Tensor:
-        if not isinstance(result, np.ndarray):
-            refuse_result(self, result)
-        return wrap(result)
 
     def _record(
         self,
@@ -163,23 +166,18 @@ class Function:
         """Make this instance a node: number it, keep its edges, and mark the outputs as its own."""
         self.number = next(_numbers)
         self.next_functions = tuple(edges)
-        self._input_kinds = [
-            None if edge is None else (array.shape, array.dtype) for edge, array in zip(edges, arrays, strict=True)
-        ]
+        self._input_kinds = [(a.shape, a.dtype) if edge else None for edge, a in zip(edges, arrays)]  # noqa: B905
         if self._saved:
             self._saved = packed(self._saved, inputs, arrays, results, outputs)
-        differentiable = [self._is_differentiable(result) for result in results]
         if len(outputs) > 1:
             self.num_outputs = len(outputs)
-            self._output_kinds = [
-                (y.array.shape, y.array.dtype) if d else None for y, d in zip(outputs, differentiable, strict=True)
-            ]
+            self._output_kinds = [(a.shape, a.dtype) if self._is_differentiable(a) else None for a in results]
         for index, output in enumerate(outputs):
-            if differentiable[index]:
+            if self._is_differentiable(results[index]):
                 output.grad_fn, output._output_index, output._requires_grad = self, index, True
 
     def _is_differentiable(self, result: Array) -> bool:
-        return result.dtype.kind == "f" and not any(result is array for array in self._non_differentiable)
+        return result.dtype.kind == "f" and id(result) not in self._non_differentiable
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:

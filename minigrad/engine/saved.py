@@ -9,7 +9,7 @@ has a gradient in turn.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from minigrad.engine.tensor_base import TensorBase, wrap
 from minigrad.typing import Array
@@ -19,25 +19,23 @@ if TYPE_CHECKING:
     from minigrad.engine.inplace import Version
 
 
-class Saved(NamedTuple):
-    """An array kept for backward: what it is, and how often its memory had been written at that time."""
-
-    array: Array
-    kind: str  # "input", "output", or "intermediate"
-    position: int  # which input or output
-    version: Version | None
-    at_version: int
+# A value kept for backward; what it is ("input", "output", or "constant": neither); which input or output; the version
+# of its memory (inplace.py), and how often that had been written when the value was kept.
+Saved: TypeAlias = "tuple[Any, str, int, Version | None, int]"  # Any: options may be saved too, such as a shape
 
 
 def packed(
-    values: Sequence[Any],  # Any: an operation may save options too, such as a shape or None
+    values: Sequence[Any],
     inputs: Sequence[Any],
     arrays: Sequence[Any],
     results: Sequence[Array],
     outputs: Sequence[TensorBase],
-) -> list[Any]:
-    """Return the values given to ``save_for_backward`` as a node keeps them: each array with what it is."""
-    return [_packed(value, inputs, arrays, results, outputs) if hasattr(value, "shape") else value for value in values]
+) -> list[Saved]:
+    """Return the values given to ``save_for_backward`` with what each of them is."""
+    return [
+        _packed(value, inputs, arrays, results, outputs) if hasattr(value, "shape") else (value, "constant", 0, None, 0)
+        for value in values
+    ]
 
 
 def _packed(
@@ -46,12 +44,12 @@ def _packed(
     for index, result in enumerate(results):
         if array is result:
             version = outputs[index]._storage_version
-            return Saved(outputs[index].array, "output", index, version, version.count)
+            return outputs[index].array, "output", index, version, version.count
     for index, given in enumerate(arrays):
         if array is given and isinstance(inputs[index], TensorBase):
             version = inputs[index]._storage_version
-            return Saved(array, "input", index, version, version.count)
-    return Saved(array, "intermediate", 0, None, 0)
+            return array, "input", index, version, version.count
+    return array, "constant", 0, None, 0
 
 
 def unpacked(node: Function, as_arrays: bool, connect: bool) -> tuple[Any, ...]:
@@ -68,37 +66,32 @@ def unpacked(node: Function, as_arrays: bool, connect: bool) -> tuple[Any, ...]:
             "graph a second time or if you need to access saved tensors after calling backward."
         )
     values = []
-    for saved in node._saved:
-        if not isinstance(saved, Saved):
-            values.append(saved)
-            continue
-        if saved.version is not None and saved.version.count != saved.at_version:
-            _refuse_overwritten(node, saved)
-        values.append(saved.array if as_arrays else _connected(node, saved) if connect else wrap(saved.array))
+    for value, kind, position, version, count in node._saved:
+        if version is not None and version.count != count:
+            raise RuntimeError(
+                "one of the variables needed for gradient computation has been modified by an inplace operation: "
+                f"{node.name} saved its {kind} {position} of shape {list(value.shape)} at version {count}, and it is "
+                f"at version {version.count} now. Write the change out of place (y = y + 1, not y += 1), or to a clone."
+            )
+        if as_arrays or not hasattr(value, "shape"):
+            values.append(value)
+        else:
+            values.append(_connected(node, value, kind, position) if connect else wrap(value))
     return tuple(values)
 
 
-def _connected(node: Function, saved: Saved) -> Any:
-    """Return the saved array as a tensor in its place in the graph."""
+def _connected(node: Function, array: Array, kind: str, position: int) -> TensorBase:
+    """Return a saved array as a tensor in its place in the graph."""
     edge: Edge | None = None
-    if saved.kind == "output":
-        edge = (node, saved.position)
-    elif saved.kind == "input":
-        edge = node.next_functions[saved.position]
-    if edge is not None and isinstance(edge[0], TensorBase):
-        return edge[0]  # a leaf is its own place in the graph
-    tensor = wrap(saved.array)
-    if edge is not None:
-        tensor.grad_fn, tensor._output_index = edge[0], edge[1]
-        tensor._requires_grad = True
+    if kind == "output":
+        edge = (node, position)
+    elif kind == "input":
+        edge = node.next_functions[position]
+    if edge is None:
+        return wrap(array)
+    maker, index = edge
+    if isinstance(maker, TensorBase):
+        return maker  # a leaf is its own place in the graph
+    tensor = wrap(array)
+    tensor.grad_fn, tensor._output_index, tensor._requires_grad = maker, index, True
     return tensor
-
-
-def _refuse_overwritten(node: Function, saved: Saved) -> None:
-    assert saved.version is not None
-    raise RuntimeError(
-        "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"{node.name} saved its {saved.kind} {saved.position} of shape {list(saved.array.shape)} at version "
-        f"{saved.at_version}, and it is at version {saved.version.count} now. Write the change out of place "
-        "(y = y + 1, not y += 1), or to a clone."
-    )

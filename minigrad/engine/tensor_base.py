@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
+from numpy import asarray, generic
 
 from minigrad import dtypes
 from minigrad.device import device_of
@@ -136,7 +136,7 @@ def tensor_class(cls: Class) -> Class:
 def wrap(array: Array) -> Tensor:
     """Return a tensor, outside any graph, around ``array``."""
     tensor: Tensor = _new(_tensor_class)
-    tensor.array = np.asarray(array) if isinstance(array, np.generic) else array  # NumPy's 0-d results are scalars
+    tensor.array = asarray(array) if isinstance(array, generic) else array  # NumPy's 0-d results are scalars
     return tensor
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -125,7 +126,7 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
                 f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {dim}), "
                 f"but got split_sizes={sizes}"
             )
-    ends = np.cumsum(sizes).tolist()
+    ends = accumulate(sizes)
     return tuple(narrow(x, dim, end - size, size) for end, size in zip(ends, sizes, strict=True))
 
 

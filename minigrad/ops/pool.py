@@ -17,6 +17,11 @@ won several windows gets the sum ("scatter": write, adding). The gradient of tha
     ∂L/∂x[u] = Σ over the windows p that contain u of a · ∂L/∂y[p]
 
 Every element of a window gets the same share of its gradient ("spread").
+For example, windows of two elements on one row:
+
+    x = 1  3  2    max y = 3  3     winner = 1  1    with g = 10  1    ∂L/∂x = 0  11   0
+                   avg y = 2  2.5                    with g = 10  1    ∂L/∂x = 5  5.5  0.5
+
 In both cases the forward pass is y = A x for a matrix A that does not depend on x, and the gradient is Aᵀ g. The
 derivative of Aᵀ g is A again, so two operations give the derivatives of every order.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -14,22 +14,29 @@ from minigrad.device import compute_beside, in_use
 from minigrad.engine.function import Function
 from minigrad.engine.tensor_base import TensorBase
 from minigrad.kernels.precision import FLOAT16, FLOAT32, rounded
+from minigrad.typing import Array, DType
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Cast(Function):
     """y = x in another dtype        ∂L/∂x = ∂L/∂y in x's dtype"""
 
-    def forward(self, x: Any, dtype: Any) -> Any:
+    def forward(self, x: Array, *, dtype: DType) -> Array:
         self.dtype = x.dtype
         return rounded(x, dtype)
 
-    def backward(self, grad: Any) -> Any:
-        return cast(grad, self.dtype), None
+    def backward(self, grad: Tensor) -> Tensor:
+        return cast(grad, self.dtype)
 
 
 def cast(x: Any, dtype: dtypes.DType) -> Any:
     """``x`` with elements of ``dtype``; ``x`` itself if it has them already."""
-    return x if x.array.dtype == dtype else Cast.apply(x, dtype)
+    return x if x.array.dtype == dtype else Cast.apply(x, dtype=dtype)
 
 
 def lowered(*operands: Any) -> Any:
@@ -47,15 +54,15 @@ def raised(x: Any) -> Any:
     return x
 
 
-def rounded_once(formula: Callable[..., Any]) -> Callable[..., Any]:
-    """Makes a formula of several steps compute with float16 tensors in float32, and round its result once.
+def rounded_once(formula: Callable[P, R]) -> Callable[P, R]:
+    """Make a formula of several steps compute with float16 tensors in float32, and round its result once.
 
     Each step alone would lose digits, or overflow: eˣ of a float16 does above 11. Beside tensors of other floating
     dtypes, promotion does the same.
     """
 
     @wraps(formula)
-    def compute(*operands: Any, **options: Any) -> Any:
+    def compute(*operands: P.args, **options: P.kwargs) -> R:
         given = [x.array.dtype for x in (*operands, *options.values()) if isinstance(x, TensorBase)]
         if FLOAT16 not in given or any(dtype.kind == "f" and dtype != FLOAT16 for dtype in given):
             return formula(*operands, **options)
@@ -66,9 +73,9 @@ def rounded_once(formula: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @rounded_once
-def apply_rounded_once(function: Any, *operands: Any) -> Any:
+def apply_rounded_once(function: type[Function], *operands: Tensor | None, **options: float) -> Tensor:
     """Apply a :class:`Function`, whose formula has several steps, as :func:`rounded_once`; so is its gradient."""
-    return function.apply(*operands)
+    return function.apply(*operands, **options)
 
 
 def _wide(x: Any) -> Any:
@@ -148,15 +155,15 @@ def to_floating(x: Any) -> Any:
     return x if x.array.dtype.kind == "f" else cast(x, dtypes.get_default_dtype())
 
 
-def numpy_names(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Lets a function take NumPy's ``axis`` and ``keepdims`` for ``dim`` and ``keepdim``, as torch's do.
+def numpy_names(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function take NumPy's ``axis`` and ``keepdims`` for ``dim`` and ``keepdim``, as torch's do.
 
     Raises:
         TypeError: if both names of one argument are given.
     """
 
     @wraps(function)
-    def call(*arguments: Any, **options: Any) -> Any:
+    def call(*arguments: P.args, **options: P.kwargs) -> R:
         for theirs, ours in (("axis", "dim"), ("keepdims", "keepdim")):
             if theirs in options:
                 if ours in options:

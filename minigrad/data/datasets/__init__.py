@@ -1,12 +1,12 @@
-"""Datasets in their published formats. Nothing here downloads: a missing file's error says what to fetch."""
+"""Datasets in their published formats. Nothing here downloads: the error for a missing file names its source."""
 
 from minigrad.data.datasets.cifar import CIFAR10, CIFAR100
 from minigrad.data.datasets.digits import Digits
 from minigrad.data.datasets.folder import ImageFolder
 from minigrad.data.datasets.idx import CorruptFileError, read_idx, write_idx
+from minigrad.data.datasets.images import CorruptImageError, open_image
 from minigrad.data.datasets.mnist import FASHION_CLASSES, MNIST, FashionMNIST, embedded_clothing
-from minigrad.data.datasets.pictures import CorruptPictureError, open_picture
-from minigrad.data.datasets.synthetic import SyntheticPictures
+from minigrad.data.datasets.synthetic import SyntheticImages
 from minigrad.data.datasets.text import TextFolder, Vocabulary
 from minigrad.data.datasets.tiny_imagenet import TinyImageNet
 
@@ -16,16 +16,16 @@ __all__ = [
     "FASHION_CLASSES",
     "MNIST",
     "CorruptFileError",
-    "CorruptPictureError",
+    "CorruptImageError",
     "Digits",
     "FashionMNIST",
     "ImageFolder",
-    "SyntheticPictures",
+    "SyntheticImages",
     "TextFolder",
     "TinyImageNet",
     "Vocabulary",
     "embedded_clothing",
-    "open_picture",
+    "open_image",
     "read_idx",
     "write_idx",
 ]

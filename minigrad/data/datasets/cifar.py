@@ -1,51 +1,51 @@
-"""CIFAR-10 and CIFAR-100 (Krizhevsky 2009): 50,000 + 10,000 colour pictures of 32×32.
+"""CIFAR-10 and CIFAR-100 (Krizhevsky 2009): 50,000 + 10,000 colour images of 32×32.
 
 Both published forms are read: the binary one, and the one for Python, which is a pickle. A pickle can run any
-program; so it is not unpickled, but read for what it describes (pickled.py), and only an array of bytes and a list of
-labels are taken from that.
+program, so it is not unpickled. ``pickled.py`` reads it as a description, from which this file takes an array of bytes
+and a list of labels.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from minigrad.data.datasets.idx import CorruptFileError
+from minigrad.data.datasets.images import ImageArrays, Transform
 from minigrad.data.datasets.pickled import Made, Name, UnreadablePickleError, as_bytes, read_pickle
-from minigrad.data.datasets.pictures import ArrayPictures
+from minigrad.typing import Array
 
 _PIXELS = 3 * 32 * 32
 
 
-class CIFAR10(ArrayPictures):
+class CIFAR10(ImageArrays):
     """Airplanes to trucks, ten classes.
 
     Args:
         root: the folder with the files (``data_batch_1`` … or ``data_batch_1.bin`` …), or the one that holds it.
-        train: the 50,000 training pictures, or the 10,000 test pictures.
-        transform: applied to every picture, a Pillow image in RGB.
+        train: read the 50,000 training images, or the 10,000 test images.
+        transform: applied to every image, a Pillow image in RGB.
 
     Raises:
         FileNotFoundError: naming the files and where they come from.
-        CorruptFileError: if a file is damaged or cut short, is a pickle of something else, or has a label too high.
+        CorruptFileError: if a file is damaged or truncated, is a pickle of something else, or has a label out of range.
     """
 
     folders = ("cifar-10-batches-py", "cifar-10-batches-bin")
     train_files: tuple[str, ...] = tuple(f"data_batch_{i}" for i in range(1, 6))
     test_files: tuple[str, ...] = ("test_batch",)
-    labels_key, label_bytes = b"labels", 1  # of the pickle; of a record of the binary form, the last of which counts
+    labels_key, label_bytes = (
+        b"labels",
+        1,
+    )  # key of the pickle; bytes of a binary record (the last is used)
     archives = "cifar-10-python.tar.gz or cifar-10-binary.tar.gz"
     classes: tuple[str, ...] = (
         "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
     )  # fmt: skip
 
-    def __init__(
-        self, root: str | os.PathLike[str], train: bool = True, transform: Callable[[Any], Any] | None = None
-    ) -> None:
+    def __init__(self, root: str | os.PathLike[str], train: bool = True, transform: Transform | None = None) -> None:
         parts = [self._read(self._find(Path(root), name)) for name in (self.train_files if train else self.test_files)]
         self.data = np.concatenate([pixels for pixels, _ in parts]).reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
         self.targets = np.concatenate([labels for _, labels in parts]).astype(np.int64)
@@ -63,8 +63,8 @@ class CIFAR10(ArrayPictures):
         )
 
     @classmethod
-    def _read(cls, path: Path) -> tuple[np.ndarray, np.ndarray]:
-        """Pixels (N, 3072) and labels (N)."""
+    def _read(cls, path: Path) -> tuple[Array, Array]:
+        """Return pixels (N, 3072) and labels (N)."""
         pixels, labels = (_read_binary if path.suffix == ".bin" else _read_pickle)(path, cls)
         if labels.size and not 0 <= labels.min() <= labels.max() < len(cls.classes):
             wrong = labels.min() if labels.min() < 0 else labels.max()
@@ -73,7 +73,7 @@ class CIFAR10(ArrayPictures):
 
 
 class CIFAR100(CIFAR10):
-    """A hundred classes (the fine ones)."""
+    """CIFAR-100, with its hundred fine classes."""
 
     folders = ("cifar-100-python", "cifar-100-binary")
     train_files, test_files = ("train",), ("test",)
@@ -93,7 +93,7 @@ class CIFAR100(CIFAR10):
     )  # fmt: skip
 
 
-def _read_binary(path: Path, kind: type[CIFAR10]) -> tuple[np.ndarray, np.ndarray]:
+def _read_binary(path: Path, kind: type[CIFAR10]) -> tuple[Array, Array]:
     content = path.read_bytes()
     record = kind.label_bytes + _PIXELS
     if not content or len(content) % record:
@@ -102,16 +102,16 @@ def _read_binary(path: Path, kind: type[CIFAR10]) -> tuple[np.ndarray, np.ndarra
     return records[:, kind.label_bytes :], records[:, kind.label_bytes - 1]
 
 
-_NAMES = {  # what a pickle of NumPy's arrays names
+_NAMES = {  # the functions that a pickle of NumPy's arrays names
     "numpy.core.multiarray._reconstruct",
     "numpy._core.multiarray._reconstruct",  # since NumPy 2
     "numpy.ndarray",
     "numpy.dtype",
-    "_codecs.encode",  # how Python 3 writes bytes for Python 2
+    "_codecs.encode",  # Python 3 writes bytes this way for Python 2
 }
 
 
-def _read_pickle(path: Path, kind: type[CIFAR10]) -> tuple[np.ndarray, np.ndarray]:
+def _read_pickle(path: Path, kind: type[CIFAR10]) -> tuple[Array, Array]:
     try:
         content = read_pickle(path.read_bytes(), _NAMES)
         if not isinstance(content, dict) or not {b"data", kind.labels_key} <= content.keys():
@@ -124,12 +124,11 @@ def _read_pickle(path: Path, kind: type[CIFAR10]) -> tuple[np.ndarray, np.ndarra
     return pixels, labels
 
 
-def _pixels(described: Any) -> np.ndarray:
+def _pixels(described: object) -> Array:
     """Return the array (N, 3072) of bytes that a pickle describes.
 
-    NumPy pickles an array as an empty one with the state (version, shape, dtype, is it in Fortran's order?, bytes),
-    and a dtype likewise. None of that is given to NumPy but the bytes, and those only if they are as many as the
-    shape says.
+    NumPy pickles an array as an empty one with the state (version, shape, dtype, Fortran order, bytes), and a dtype
+    likewise. Only the bytes are passed to NumPy, and only if their number fits the shape.
     """
     match described:
         case Made(
@@ -147,7 +146,7 @@ def _pixels(described: Any) -> np.ndarray:
     raise UnreadablePickleError(f"expected the images as whole bytes of shape (N, {_PIXELS}), in C order")
 
 
-def _labels(described: Any) -> np.ndarray:
+def _labels(described: object) -> Array:
     """Return the labels that a pickle describes: a list of whole numbers."""
     if not isinstance(described, list):
         raise UnreadablePickleError(f"expected a list of labels, found a {type(described).__name__}")

@@ -1,4 +1,4 @@
-"""Cuts the embedded set out of the full Fashion-MNIST: the first pictures of each class, in file order.
+"""Cut the embedded set out of the full Fashion-MNIST: the first images of each class, in file order.
 
     python -m minigrad.data.datasets.cut_fashion_mnist FOLDER_OF_IDX_FILES
 
@@ -15,12 +15,13 @@ import numpy as np
 
 from minigrad.data.datasets.idx import write_idx
 from minigrad.data.datasets.mnist import FashionMNIST
+from minigrad.typing import Array
 
 PER_CLASS = {"train": 500, "t10k": 100}
 
 
-def balanced_cut(targets: np.ndarray, per_class: int) -> np.ndarray:
-    """The positions of the first ``per_class`` items of every class, in their original order.
+def balanced_cut(targets: Array, per_class: int) -> Array:
+    """Return the positions of the first ``per_class`` items of every class, in their original order.
 
     Raises:
         ValueError: if a class has fewer.
@@ -29,22 +30,22 @@ def balanced_cut(targets: np.ndarray, per_class: int) -> np.ndarray:
     for label, name in enumerate(FashionMNIST.classes):
         positions = np.flatnonzero(targets == label)[:per_class]
         if len(positions) < per_class:
-            raise ValueError(f"class {name!r} has {len(positions)} pictures, {per_class} are needed")
+            raise ValueError(f"class {name!r} has {len(positions)} images, {per_class} are needed")
         chosen.append(positions)
     return np.sort(np.concatenate(chosen))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="where the four IDX files of Fashion-MNIST are")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "clothing", help="where to write the cut")
+    parser.add_argument("folder", type=Path, help="folder with the four IDX files of Fashion-MNIST")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "clothing", help="folder for the cut")
     options = parser.parse_args()
     for prefix, per_class in PER_CLASS.items():
         full = FashionMNIST(options.folder, train=prefix == "train")
         keep = balanced_cut(full.targets, per_class)
         write_idx(options.out / f"{prefix}-images-idx3-ubyte.gz", full.data[keep])
         write_idx(options.out / f"{prefix}-labels-idx1-ubyte.gz", full.targets[keep])
-        print(f"{prefix}: {len(keep)} of {len(full)} pictures written to {options.out}")
+        print(f"{prefix}: {len(keep)} of {len(full)} images written to {options.out}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The IDX file format of MNIST and its relatives, plain or compressed with gzip.
+"""The IDX file format of MNIST and similar data sets, plain or compressed with gzip.
 
 A header (two zero bytes, a byte for the element type, a byte for the number of dimensions, then each
 dimension as a big-endian 32-bit integer) is followed by the elements in row-major order.
@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from minigrad.files import write_atomically
+from minigrad.typing import Array
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
@@ -24,12 +25,12 @@ class CorruptFileError(ValueError):
     """A file is not what its format says; the message names it, and the byte counts expected and found."""
 
 
-def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
-    """The array in an IDX file.
+def read_idx(path: str | os.PathLike[str]) -> Array:
+    """Return the array in an IDX file.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        CorruptFileError: if it is damaged, cut short, or too long.
+        CorruptFileError: if it is damaged, truncated, or too long.
     """
     path = Path(path)
     raw = path.read_bytes()
@@ -53,7 +54,7 @@ def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def _decompressed(path: Path, raw: bytes) -> bytes:
-    unpacker = zlib.decompressobj(wbits=31)  # unlike gzip.open, says how far a truncated file came
+    unpacker = zlib.decompressobj(wbits=31)  # unlike gzip.open, it returns the readable part of a truncated file
     try:
         content = unpacker.decompress(raw)
     except zlib.error as error:
@@ -74,8 +75,8 @@ def _decompressed(path: Path, raw: bytes) -> bytes:
     return content
 
 
-def write_idx(path: str | os.PathLike[str], array: np.ndarray) -> None:
-    """Writes an array of bytes as an IDX file; compressed if the name ends in ``.gz``."""
+def write_idx(path: str | os.PathLike[str], array: Array) -> None:
+    """Write an array of bytes as an IDX file, compressed if the name ends in ``.gz``."""
     path = Path(path)
     if array.dtype != np.uint8:
         raise TypeError(f"write_idx writes uint8 arrays, got {array.dtype}")

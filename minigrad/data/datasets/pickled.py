@@ -1,12 +1,12 @@
-"""Reading a pickle without running it.
+"""Read a pickle without running it.
 
 A pickle is a program for a small stack machine. Two of its instructions do harm: GLOBAL finds any function of any
 module, and REDUCE calls it. Even where only NumPy's own functions are allowed, their arguments can lie: an array of
-pointers, or a buffer shorter than its shape. So this machine makes dicts, lists, tuples, strings and numbers, and
-where the program wants anything else made, it only notes what was asked for: a :class:`Made`. What becomes of that
-is the reader's business.
+pointers, or a buffer shorter than its shape. So this machine makes dicts, lists, tuples, strings and numbers.
+Where the program calls a function, it only records the call, as a :class:`Made`; the caller of ``read_pickle`` decides
+what to make of it.
 
-Source: Python's ``pickletools``, which says what each instruction does.
+Source: Python's ``pickletools``, which documents each instruction.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import pickletools
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 _ARGUMENTS = {  # these push the argument that stands behind them
     "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING", "BINSTRING",
@@ -25,8 +25,11 @@ _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
+_Kind = TypeVar("_Kind")
+
+
 class UnreadablePickleError(ValueError):
-    """A pickle is damaged, or contains what is not expected in it."""
+    """A pickle is damaged, or contains something unexpected."""
 
 
 @dataclass(frozen=True)
@@ -38,35 +41,35 @@ class Name:
 
 @dataclass(eq=False)
 class Made:
-    """What a pickle wanted made: the function's name, the arguments to call it with, and the state to give it."""
+    """A call that a pickle contains: the function's name, its arguments, and the state of its result."""
 
     name: str
-    arguments: tuple[Any, ...]
-    state: Any = None
+    arguments: tuple[object, ...]
+    state: object = None
 
 
 class _Mark:
-    """Where on the stack the contents of a list, tuple or dict begin."""
+    """The position on the stack where the items of a list, tuple or dict begin."""
 
 
 _MARK = _Mark()
 
 
-def read_pickle(content: bytes, allowed: Collection[str]) -> Any:
-    """Return what a pickle describes: dicts, lists, tuples, numbers, strings, bytes, and :class:`Made`.
+def read_pickle(content: bytes, allowed: Collection[str]) -> object:
+    """Return the content of a pickle: dicts, lists, tuples, numbers, strings, bytes, and :class:`Made`.
 
     Keys of dicts are given as bytes, since text is bytes in a pickle of Python 2.
 
     Args:
         content: the whole pickle.
-        allowed: the functions and classes it may name, such as ``"numpy.dtype"``.
+        allowed: the functions and classes that it may name, such as ``"numpy.dtype"``.
 
     Raises:
         UnreadablePickleError: if it is damaged, names anything else, or has far more instructions than a file of
             data needs.
     """
-    stack: list[Any] = []
-    memo: dict[int, Any] = {}
+    stack: list[object] = []
+    memo: dict[int, object] = {}
     most = 1000 + len(content) // 100  # of instructions; each may make an object of 60 bytes
     try:
         for count, (code, argument, _) in enumerate(pickletools.genops(content)):
@@ -85,7 +88,7 @@ def read_pickle(content: bytes, allowed: Collection[str]) -> Any:
     raise UnreadablePickleError("damaged: it has no end")
 
 
-def _run(code: str, argument: Any, stack: list[Any], memo: dict[int, Any], allowed: Collection[str]) -> None:
+def _run(code: str, argument: Any, stack: list[object], memo: dict[int, object], allowed: Collection[str]) -> None:
     """Run one instruction."""
     if code in _ARGUMENTS:
         stack.append(argument)
@@ -114,8 +117,9 @@ def _run(code: str, argument: Any, stack: list[Any], memo: dict[int, Any], allow
         stack.append({})
     elif code == "DICT":
         items = _pop_to_mark(stack)
-        stack.append({})
-        _set_items(stack[-1], items)
+        made: dict[bytes, object] = {}
+        stack.append(made)
+        _set_items(made, items)
     elif code in ("SETITEM", "SETITEMS"):
         items = _pop(stack, 2) if code == "SETITEM" else _pop_to_mark(stack)
         _set_items(_top(stack, dict), items)
@@ -130,16 +134,16 @@ def _run(code: str, argument: Any, stack: list[Any], memo: dict[int, Any], allow
         stack.append(_called(function, arguments))
     elif code == "BUILD":
         (state,) = _pop(stack, 1)
-        made = _top(stack, Made)
-        if made.state is not None:
-            raise UnreadablePickleError(f"a state is given twice to {made.name}")
-        made.state = state
-    elif code not in ("PROTO", "FRAME"):  # those say only how the pickle is written
+        call = _top(stack, Made)
+        if call.state is not None:
+            raise UnreadablePickleError(f"a state is given twice to {call.name}")
+        call.state = state
+    elif code not in ("PROTO", "FRAME"):  # these only concern the way the pickle is written
         raise UnreadablePickleError(f"refused the instruction {code}: only arrays are expected in this file")
 
 
-def _pop(stack: list[Any], count: int) -> list[Any]:
-    """Take ``count`` values from the stack, the last of them from its top."""
+def _pop(stack: list[object], count: int) -> list[object]:
+    """Remove ``count`` values from the top of the stack and return them in order."""
     values = stack[len(stack) - count :]
     if len(values) < count or any(value is _MARK for value in values):
         raise UnreadablePickleError("damaged: an instruction finds too little on the stack")
@@ -147,8 +151,8 @@ def _pop(stack: list[Any], count: int) -> list[Any]:
     return values
 
 
-def _pop_to_mark(stack: list[Any]) -> list[Any]:
-    """Take all that lies above the last mark, and the mark."""
+def _pop_to_mark(stack: list[object]) -> list[object]:
+    """Remove the last mark and the values above it, and return these."""
     for position in range(len(stack) - 1, -1, -1):
         if stack[position] is _MARK:
             items = stack[position + 1 :]
@@ -157,20 +161,21 @@ def _pop_to_mark(stack: list[Any]) -> list[Any]:
     raise UnreadablePickleError("damaged: an instruction finds no mark on the stack")
 
 
-def _top(stack: list[Any], kind: type) -> Any:
+def _top(stack: list[object], kind: type[_Kind]) -> _Kind:
     """Return the value on top of the stack, which must be of this kind."""
-    if not stack or not isinstance(stack[-1], kind):
+    top = stack[-1] if stack else None
+    if not isinstance(top, kind):
         raise UnreadablePickleError(f"damaged: expected a {kind.__name__} on the stack")
-    return stack[-1]
+    return top
 
 
-def _set_items(into: dict[bytes, Any], items: list[Any]) -> None:
+def _set_items(into: dict[bytes, object], items: list[object]) -> None:
     """Fill a dict from keys and values in turn."""
     for key, value in zip(items[::2], items[1::2], strict=True):
         into[as_bytes(key)] = value
 
 
-def as_bytes(value: Any) -> bytes:
+def as_bytes(value: object) -> bytes:
     """Return a string as bytes; those of Python 2 are read as text, a character a byte.
 
     Raises:
@@ -186,7 +191,7 @@ def as_bytes(value: Any) -> bytes:
     raise UnreadablePickleError(f"expected a string, found a value of type {type(value).__name__}")
 
 
-def _named(module: Any, name: Any, allowed: Collection[str]) -> Name:
+def _named(module: object, name: object, allowed: Collection[str]) -> Name:
     """Return the name of a function or class, if it is an expected one."""
     full = f"{as_bytes(module).decode('latin-1')}.{as_bytes(name).decode('latin-1')}"
     if full not in allowed:
@@ -194,8 +199,8 @@ def _named(module: Any, name: Any, allowed: Collection[str]) -> Name:
     return Name(full)
 
 
-def _called(function: Any, arguments: Any) -> Any:
-    """Note a call; only bytes, which Python 3 writes for Python 2 as text to encode, are made at once."""
+def _called(function: object, arguments: object) -> object:
+    """Record a call. Only bytes, which Python 3 writes for Python 2 as text to encode, are made at once."""
     if not isinstance(function, Name) or not isinstance(arguments, tuple):
         raise UnreadablePickleError("damaged: a call of something that is no function")
     if function.name == "_codecs.encode":

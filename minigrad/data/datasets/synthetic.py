@@ -1,25 +1,25 @@
-"""Made-up pictures, for trying things out in no time: each class has a colour and a stripe of its own."""
+"""Generated images for quick tests: each class has its own colour and stripes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigrad.data.dataset import Dataset
+from minigrad.data.datasets.images import Transform
 from minigrad.extras import Later
 
 if TYPE_CHECKING:
     from PIL import Image
 else:
-    Image = Later("PIL.Image", "SyntheticPictures")
+    Image = Later("PIL.Image", "SyntheticImages")
 
 
-class SyntheticPictures(Dataset):
-    """``length`` pictures of ``size``×``size`` RGB noise around a class's own colour and stripe width.
+class SyntheticImages(Dataset[tuple[Any, int]]):
+    """``length`` images of ``size``×``size`` RGB noise around the colour and stripes of a class.
 
-    Item i depends on (seed, i) alone.
+    Item i depends only on (seed, i).
     """
 
     def __init__(
@@ -28,16 +28,16 @@ class SyntheticPictures(Dataset):
         size: int = 75,
         num_classes: int = 10,
         seed: int = 0,
-        transform: Callable[[Any], Any] | None = None,
+        transform: Transform | None = None,
     ) -> None:
         self.length, self.size, self.seed, self.transform = length, size, seed, transform
         self.classes = tuple(f"class {i}" for i in range(num_classes))
         random = np.random.default_rng((seed, 0))
         self._colours = random.uniform(60, 195, (num_classes, 3))
 
-    def __getitem__(self, index: int) -> tuple[Any, int]:
+    def __getitem__(self, index: int) -> tuple[Any, int]:  # the image, as ``transform`` returns it
         if not 0 <= index < self.length:
-            raise IndexError(f"index {index} is outside {self.length} pictures")
+            raise IndexError(f"index {index} is outside {self.length} images")
         label = index % len(self.classes)
         random = np.random.default_rng((self.seed, 1, index))
         stripes = 40 * np.sin(np.arange(self.size) * (label + 1) * 0.2)[None, :, None]

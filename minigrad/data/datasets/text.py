@@ -1,4 +1,4 @@
-"""Texts in folders named after their classes, as the IMDB reviews come (Maas et al. 2011, ``aclImdb``)."""
+"""Texts in folders named after their classes, such as the IMDB reviews (Maas et al. 2011, ``aclImdb``)."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from minigrad.tensor import Tensor
 PADDING, UNKNOWN = 0, 1
 
 
-class TextFolder(Dataset):
+class TextFolder(Dataset[tuple[str, int]]):
     """``root/train/neg/*.txt``, ``root/train/pos/*.txt``, ``root/test/…``; an item is (text, class number).
 
     Args:
-        root: the folder ``aclImdb``, or any other like it.
+        root: the folder ``aclImdb``, or another with the same structure.
         split: the folder in it to read.
-        ignore: folders that are no class (IMDB's ``unsup`` has reviews without one).
+        ignore: folders that are not classes (IMDB's ``unsup`` has reviews without a class).
 
     Raises:
-        FileNotFoundError: saying what is expected, if there is no such folder or no text.
+        FileNotFoundError: if there is no such folder or no text, with the expected structure.
     """
 
     def __init__(self, root: str | os.PathLike[str], split: str = "train", ignore: Sequence[str] = ("unsup",)) -> None:
@@ -49,7 +49,7 @@ class TextFolder(Dataset):
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words, without marks-up and punctuation.
+    """Return the lower-case words of a text, without markup and punctuation.
 
     >>> words("Great!<br />I'd see it again.")
     ['great', "i'd", 'see', 'it', 'again']
@@ -58,7 +58,7 @@ def words(text: str) -> list[str]:
 
 
 class Vocabulary:
-    """Numbers for the most frequent words; 0 pads, and 1 stands for every other word.
+    """A numbering of the most frequent words; 0 is padding, and 1 stands for every other word.
 
     >>> vocabulary = Vocabulary(["a b b", "b c"], size=4)
     >>> vocabulary.encode("b a d")
@@ -74,11 +74,11 @@ class Vocabulary:
         return len(self.index) + 2
 
     def encode(self, text: str) -> list[int]:
-        """The number of every word."""
+        """Return the number of every word."""
         return [self.index.get(word, UNKNOWN) for word in words(text)]
 
     def batch(self, texts: Sequence[str], length: int) -> Tensor:
-        """int64 (texts, length): cut off behind ``length`` words, or padded with 0."""
+        """Return the numbers of several texts, int64 (texts, length), cut to ``length`` words or padded with 0."""
         rows = np.full((len(texts), length), PADDING, np.int64)
         for row, text in zip(rows, texts, strict=True):
             numbers = self.encode(text)[:length]

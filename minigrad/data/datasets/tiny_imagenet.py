@@ -1,7 +1,7 @@
-"""Tiny ImageNet-200 (Stanford's CS231n): 100,000 pictures of 64×64 in 200 classes, and 10,000 for validation.
+"""Tiny ImageNet-200 (Stanford's CS231n): 100,000 images of 64×64 in 200 classes, and 10,000 for validation.
 
-As distributed, the validation pictures lie in one folder, with their classes in ``val_annotations.txt``; that is read
-directly. For programs that want a folder for each class,
+As distributed, the validation images lie in one folder, with their classes in ``val_annotations.txt``, and are read
+from there. For programs that need a folder for each class,
 
     python -m minigrad.data.datasets.tiny_imagenet FOLDER
 
@@ -13,35 +13,32 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from minigrad.data.dataset import Dataset
-from minigrad.data.datasets.folder import pictures_in
+from minigrad.data.datasets.folder import images_in
 from minigrad.data.datasets.idx import CorruptFileError
-from minigrad.data.datasets.pictures import open_picture
+from minigrad.data.datasets.images import Transform, open_image
 from minigrad.files import refuse_link
 
 
-class TinyImageNet(Dataset):
-    """The pictures below a folder as distributed (``wnids.txt``, ``words.txt``, ``train``, ``val``), or re-organised.
+class TinyImageNet(Dataset[tuple[Any, int]]):
+    """The images below a folder as distributed (``wnids.txt``, ``words.txt``, ``train``, ``val``), or re-organised.
 
     Args:
         root: the folder ``tiny-imagenet-200``, or the one that holds it.
-        split: "train" or "val"; the pictures of "test" have no classes.
-        transform: applied to every picture, a Pillow image in RGB.
+        split: "train" or "val"; the images of "test" have no classes.
+        transform: applied to every image, a Pillow image in RGB.
 
     Attributes: ``wnids`` (WordNet names, sorted: class numbers), ``classes`` (their words), ``samples``, ``targets``.
 
     Raises:
-        FileNotFoundError: saying what to fetch, if a file is missing.
-        CorruptFileError: if an annotation is not what it should be, or names a file or class outside the data set.
+        FileNotFoundError: if a file is missing, naming its source.
+        CorruptFileError: if an annotation is malformed, or names a file or class outside the data set.
     """
 
-    def __init__(
-        self, root: str | os.PathLike[str], split: str = "train", transform: Callable[[Any], Any] | None = None
-    ) -> None:
+    def __init__(self, root: str | os.PathLike[str], split: str = "train", transform: Transform | None = None) -> None:
         if split not in ("train", "val"):
             raise ValueError(f"split {split!r} is unknown; it may be 'train' or 'val'")
         self.root, self.split, self.transform = _folder(Path(root)), split, transform
@@ -51,17 +48,17 @@ class TinyImageNet(Dataset):
         number = {wnid: i for i, wnid in enumerate(self.wnids)}
         if split == "train" or not (self.root / "val" / "images").is_dir():
             folder = self.root / split
-            self.samples = [(p, i) for wnid, i in number.items() for p in pictures_in(folder / wnid / "images")]
+            self.samples = [(p, i) for wnid, i in number.items() for p in images_in(folder / wnid / "images")]
         else:
             found = validation_classes(self.root)
             self.samples = [(_where(self.root, name, wnid), number[wnid]) for name, wnid in sorted(found.items())]
         if not self.samples:
-            raise FileNotFoundError(f"no pictures of the {split} set below {self.root / split}")
+            raise FileNotFoundError(f"no images of the {split} set below {self.root / split}")
         self.targets = [target for _, target in self.samples]
 
-    def __getitem__(self, index: int) -> tuple[Any, int]:
+    def __getitem__(self, index: int) -> tuple[Any, int]:  # the image, as ``transform`` returns it
         path, target = self.samples[index]
-        image = open_picture(path)
+        image = open_image(path)
         return (image if self.transform is None else self.transform(image)), target
 
     def __len__(self) -> int:
@@ -79,10 +76,10 @@ def _folder(root: Path) -> Path:
 
 
 def _lines(path: Path) -> list[str]:
-    """Return the lines of a text file that comes with the data.
+    """Return the lines of a text file of the data set.
 
     Raises:
-        CorruptFileError: if it is no text.
+        CorruptFileError: if it is not text.
     """
     try:
         return path.read_text(encoding="utf-8").splitlines()
@@ -91,7 +88,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _is_plain(name: str) -> bool:
-    """Return whether this is the name of an entry of a folder on every system, and no path that leads elsewhere."""
+    """Return whether this can be the name of a file in a folder on every system, rather than a path elsewhere."""
     return (
         name not in ("", ".", "..")
         and name.isprintable()
@@ -100,10 +97,10 @@ def _is_plain(name: str) -> bool:
 
 
 def class_names(root: Path) -> tuple[str, ...]:
-    """Return the WordNet names of the classes, sorted, which are names of folders too.
+    """Return the WordNet names of the classes, sorted; they are names of folders too.
 
     Raises:
-        CorruptFileError: if ``wnids.txt`` has a name that can be none of a folder.
+        CorruptFileError: if ``wnids.txt`` contains a name that cannot be a folder's.
     """
     path = root / "wnids.txt"
     names = [name for line in _lines(path) for name in line.split()]
@@ -121,15 +118,15 @@ def _words(path: Path) -> dict[str, str]:
 
 
 def validation_classes(root: Path) -> dict[str, str]:
-    """Return the class of each validation picture, by its file's name.
+    """Return the class of each validation image, by file name.
 
     Raises:
         FileNotFoundError: if ``val/val_annotations.txt`` is missing.
-        CorruptFileError: if a line has no class, or one that is not in ``wnids.txt``, or no plain name of a file.
+        CorruptFileError: if a line has no class, or a class that is not in ``wnids.txt``, or no plain file name.
     """
     path = root / "val" / "val_annotations.txt"
     if not path.is_file():
-        raise FileNotFoundError(f"no {path}: it comes with Tiny ImageNet and says which picture is of which class")
+        raise FileNotFoundError(f"no {path}: it comes with Tiny ImageNet and contains the class of each image")
     found = {}
     for number, line in enumerate(_lines(path), 1):
         fields = line.split("\t")
@@ -148,17 +145,17 @@ def validation_classes(root: Path) -> dict[str, str]:
 
 
 def _where(root: Path, name: str, wnid: str) -> Path:
-    """Where a validation picture lies: as distributed, or already moved (a re-organisation may be half done)."""
+    """Return the path of a validation image, which may have been moved already: a re-organisation may be half done."""
     moved = root / "val" / wnid / "images" / name
     return moved if moved.exists() else root / "val" / "images" / name
 
 
 def reorganise(root: str | os.PathLike[str]) -> int:
-    """Moves the validation pictures into a folder for each class; returns how many it moved now.
+    """Move the validation images into a folder for each class, and return the number moved.
 
     Raises:
         FileNotFoundError, CorruptFileError: as :class:`TinyImageNet`; then nothing has been moved.
-        OSError: if a file cannot be moved, or a folder or picture is a link, which might lead out of the data set.
+        OSError: if a file cannot be moved, or a folder or image is a link, which might lead out of the data set.
     """
     folder = _folder(Path(root))
     classes = validation_classes(folder)
@@ -179,10 +176,10 @@ def reorganise(root: str | os.PathLike[str]) -> int:
 
 
 def main() -> int:
-    """The command line; returns the exit status."""
+    """Run the command line, and return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m minigrad.data.datasets.tiny_imagenet",
-        description="Moves the validation pictures into a folder for each class.",
+        description="Move the validation images into a folder for each class.",
     )
     parser.add_argument("folder", help="tiny-imagenet-200")
     try:
@@ -190,7 +187,7 @@ def main() -> int:
     except (OSError, CorruptFileError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"moved {moved:,} pictures" if moved else "nothing to do: every picture is in its class's folder")
+    print(f"moved {moved:,} images" if moved else "nothing to do: every image is in its class's folder")
     return 0
 
 
