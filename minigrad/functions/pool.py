@@ -9,11 +9,11 @@ import numpy as np
 from minigrad import kernels
 from minigrad.device import device_of, to_device
 from minigrad.engine.tensor_base import wrap
+from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.arithmetic import div
 from minigrad.functions.windows import pool_window
 from minigrad.kernels.geometry import Window
 from minigrad.ops.pool import AvgPool2d, MaxPool2d
-from minigrad.ops.promotion import as_tensor_operand
 from minigrad.typing import Array, IntOrInts, Shape
 
 if TYPE_CHECKING:
