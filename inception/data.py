@@ -18,7 +18,7 @@ from minigrad.data.datasets import (
     MNIST,
     FashionMNIST,
     ImageFolder,
-    SyntheticPictures,
+    SyntheticImages,
     TinyImageNet,
     embedded_clothing,
 )
@@ -135,8 +135,8 @@ def _datasets(
     if source.data == "synthetic":
         size, classes, seed = source.image_size, source.classes or 10, source.seed
         return (
-            SyntheticPictures(SYNTHETIC_TRAIN, size, classes, seed, for_training),
-            SyntheticPictures(SYNTHETIC_TEST, size, classes, seed + 1, for_test),
+            SyntheticImages(SYNTHETIC_TRAIN, size, classes, seed, for_training),
+            SyntheticImages(SYNTHETIC_TEST, size, classes, seed + 1, for_test),
         )
     if source.data == "folder":
         return _folders(Path(root), for_training, for_test, source.skip_corrupt)

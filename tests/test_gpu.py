@@ -26,7 +26,7 @@ from inception.loop import train_epoch
 from inception.model import inception_v3
 from inception.recipes import Recipe
 from inception.state import Training, load_checkpoint
-from minigrad import nn, optim
+from minigrad import gpu, nn, optim
 from minigrad.amp import GradScaler, autocast
 from minigrad.data import DataLoader
 from minigrad.testing import register_stand_in_device
@@ -119,18 +119,18 @@ def test_host_memory_is_kept_until_a_copy_from_it_has_ended() -> None:
             get_current_stream=lambda: SimpleNamespace(record=Event), runtime=SimpleNamespace(setDevice=None)
         ),
     )  # fmt: skip
-    backend = devices._gpu_backend(module)
+    copy = gpu.copier(module)
     batches = [np.zeros((3, 2)).T for _ in range(3)]
     copies = []
     for batch in batches:
         batch = np.ascontiguousarray(batch)
         copies.append(weakref.ref(batch))
-        backend.from_host(batch, True)
+        copy(batch, True)
         del batch
-    assert all(copy() is not None for copy in copies)
+    assert all(host() is not None for host in copies)
     ended[0] = ended[1] = True
-    backend.from_host(batches[0], True)
-    assert [copy() is None for copy in copies] == [True, True, False]
+    copy(batches[0], True)
+    assert [host() is None for host in copies] == [True, True, False]
 
 
 def test_cupy_knows_no_shape_to_be_an_empty_one() -> None:
@@ -340,7 +340,7 @@ def test_training_asks_the_device_only_after_the_whole_step_has_been_issued(clip
     monkeypatch.setitem(devices._backends, where, watched)
     monkeypatch.setattr(type(run.optimizer), "_move", lambda *given: seen.append("moved") or move(*given))
     train_epoch(run, DataLoader(data.train, 2, drop_last=True), PhaseClock())
-    step = ["moved", "asked", "asked", "asked", *(["asked"] if clip else [])]  # loss, and twice how many were right
+    step = ["moved", "asked", "asked", *(["asked"] if clip else [])]  # for the loss, the correct predictions, the norm
     assert seen == step * 2
 
 

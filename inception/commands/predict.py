@@ -10,6 +10,7 @@ import numpy as np
 import minigrad
 from inception import figures
 from inception.commands.trained import add_model_options, load_model, reader
+from inception.model import logits_of
 from inception.preprocessing import evaluation_transform
 from minigrad import nn
 from minigrad.data.datasets import open_image
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> None:
     for path in options.images:
         image = open_image(path)
         with minigrad.no_grad():
-            probabilities = nn.functional.softmax(model(transform(image).unsqueeze(0)), 1)[0].numpy()
+            probabilities = nn.functional.softmax(logits_of(model(transform(image).unsqueeze(0))), 1)[0].numpy()
         best = np.argsort(-probabilities)[: options.top]
         answers = [(described.classes[i], float(probabilities[i])) for i in best]
         print(f"{path}\n" + "\n".join(f"  {probability:6.1%}  {name}" for name, probability in answers))
