@@ -126,12 +126,12 @@ def matched(node: Function, results: Any) -> tuple[Tensor | None, ...]:
 
 @cache
 def _has_return(method: object) -> bool:
-    """Whether the source of a method has a ``return`` with a value; True where it cannot be read."""
+    """Whether the source of a method has a ``return``; true also where it cannot be read."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(method)))  # type: ignore[arg-type]
     except (OSError, TypeError, SyntaxError):
         return True
-    return any(isinstance(node, ast.Return) for node in ast.walk(tree))
+    return any(isinstance(node, ast.Return | ast.Lambda) for node in ast.walk(tree))
 
 
 def refuse_gradient(node: Function, i: int, gradient: object) -> NoReturn:
