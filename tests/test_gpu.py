@@ -62,9 +62,7 @@ def test_cupy_has_every_function_that_ops_may_call() -> None:
     cupy = pytest.importorskip("cupy", reason="CuPy is an optional extra (cuda12, cuda13, rocm)")
     for name, parameters in ALLOWED_FUNCTIONS.items():
         has = inspect.signature(getattr(cupy, name)).parameters
-        wanted = [
-            ONLY_BY_POSITION.get((name, p), p) for p in parameters.split() if p != "like"
-        ]  # not in CuPy
+        wanted = [ONLY_BY_POSITION.get((name, p), p) for p in parameters.split() if p != "like"]  # not in CuPy
         assert not set(wanted) - set(has), f"CuPy's {name} has the parameters {list(has)}"
     assert cupy._core._routines_linalg.COMPUTE_TYPE_TF32
     for attribute in ("set_compute_type", "_routines_linalg"):
