@@ -13,7 +13,7 @@ help:
 	@echo "make test-all  test with ten times the random examples, on the reference kernels, and on the stand-in device"
 	@echo "make test-pythons  test on every installed Python from 3.11 on, each in its own environment"
 	@echo "make lint      run ruff, mypy, and the check that imports only go down"
-	@echo "make format    format the code, and update the table of floors in docs/architecture.md"
+	@echo "make format    format the code, and update the tables in docs/architecture.md"
 	@echo "make report    measure the parity figures, into docs/parity.md and README.md"
 	@echo "make bench     measure steps, layers, overhead and scaling beside torch, into benchmarks/results.json and plots"
 
@@ -67,7 +67,7 @@ lint: .venv/test.stamp
 format: .venv/test.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/python -m scripts.floors
+	$(BIN)/python -m scripts.architecture
 
 report: .venv/test.stamp
 	$(BIN)/python -m parity_tests.report

@@ -1,12 +1,12 @@
-"""Runs the benchmarks; writes results.json beside this file, plots in docs/images, and the README's table.
+"""Run the benchmarks; write results.json beside this file, plots in docs/images, and the README's table.
 
     python -m benchmarks [--rounds N] [PART …]
 
-Parts: steps, inference, small, overhead, convolutions, rounding, scaling, import, loading,
-profile; and by itself gpu, which needs one. Without any, all; what another run has
-measured before stays in results.json. The two engines run in alternating processes, several rounds; the ratio of a
-round is that of its medians, and what is reported is the median ratio and its range, because machines are shared and
-noisy. Engines that are not installed (extra ``bench``) are left out.
+Parts: steps, inference, small, overhead, convolutions, rounding, scaling, import, loading, profile (all by default);
+and gpu, which needs one and runs alone. Parts that do not run keep their results in results.json. The two engines run
+in alternating processes, for several rounds. The ratio of a round is that of its medians; the table shows the median
+ratio and its range, because machines are shared and noisy. Engines that are not installed (extra ``bench``) are left
+out.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import numpy as np
 
 from benchmarks import figures
 from benchmarks import loading as loading_case
-from inception.training import PHASES
+from inception.clock import PHASES
 from minigrad.files import write_atomically
 from minigrad.kernels.threads import get_num_threads
 from minigrad.testing.report import replace_section
@@ -45,7 +45,7 @@ PEER_CONV = "conv:8:80:192:73"
 
 
 def run(engine: str, case: str, repeats: int) -> dict[str, Any]:
-    """One engine's repeats of a case in a process of its own."""
+    """Run the repeats of a case for one engine, in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.cases", engine, case, str(repeats)]
     shown = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     if shown.returncode != 0:
@@ -54,7 +54,7 @@ def run(engine: str, case: str, repeats: int) -> dict[str, Any]:
 
 
 def compare(name: str, case: str, rounds: int, repeats: int) -> dict[str, Any]:
-    """A case by both engines in turn.
+    """Run a case for both engines in turn.
 
     Raises:
         SystemExit: if their results differ, for then they did not compute the same.
@@ -98,7 +98,7 @@ def compare(name: str, case: str, rounds: int, repeats: int) -> dict[str, Any]:
 
 
 def steps(rounds: int) -> dict[str, Any]:
-    """Training steps, and the arithmetic limit: the step's FLOPs at the best rate of BLAS measured in between."""
+    """Measure training steps, and the arithmetic limit: its FLOPs at the best rate of BLAS measured meanwhile."""
     results = {}
     for name, case in STEPS.items():
         best = max(_best_rate() for _ in range(2))
@@ -120,24 +120,24 @@ def _best_rate() -> float:
 
 
 def _flops(size: int, count: int) -> float:
-    """Of the convolutions of a training step; everything else is not counted."""
+    """Return the FLOPs of the convolutions of a training step."""
     from benchmarks.convolutions import flops, shapes
 
     return float(sum(flops(shape) * times for shape, times in shapes(size, count).items()))
 
 
 def inference(rounds: int) -> dict[str, Any]:
-    """Scores of Inception V3."""
+    """Measure Inception V3 in evaluation mode."""
     return {name: compare(name, case, rounds, 8) for name, case in INFERENCE.items()}
 
 
 def small(rounds: int) -> dict[str, Any]:
-    """Training steps of small networks."""
+    """Measure training steps of small networks."""
     return {name: compare(name, case, rounds, 100) for name, case in SMALL.items()}
 
 
 def overhead(rounds: int) -> dict[str, Any]:
-    """A chain of small operations, and one convolution; by all engines that are installed."""
+    """Measure a chain of small operations and one convolution, for all engines that are installed."""
     from benchmarks.cases import CHAINS, CONVOLUTIONS
 
     result: dict[str, Any] = {"chain": compare("chain of 2000 operations", "chain:2000", rounds, 5)}
@@ -163,7 +163,7 @@ def overhead(rounds: int) -> dict[str, Any]:
 
 
 def convolutions(rounds: int) -> dict[str, Any]:
-    """Every convolution of Inception V3 alone."""
+    """Measure every convolution of Inception V3 alone."""
     results = {}
     for name, case in STEPS.items():
         size, count = case.split(":")[1:]
@@ -186,14 +186,14 @@ def convolutions(rounds: int) -> dict[str, Any]:
 
 
 def rounding(rounds: int) -> dict[str, Any]:
-    """Errors of float32 results."""
+    """Measure the errors of float32 results."""
     from benchmarks.rounding import measure
 
     return measure()
 
 
 def scaling(rounds: int) -> dict[str, Any]:
-    """Time and memory as the work grows (one picture of 75 × 75 cannot train: its last maps are single values)."""
+    """Measure time and memory as the work grows (one image of 75 × 75 is too few: its last maps are 1 × 1)."""
     series = {
         "batch at 75 × 75": {count: f"train:75:{count}" for count in (2, 4, 8, 16, 32)},
         "size at batch 8": {size: f"train:{size}:8" for size in (75, 107, 139, 171, 203, 251, 299)},
@@ -220,7 +220,7 @@ def scaling(rounds: int) -> dict[str, Any]:
 
 
 def importing(rounds: int) -> dict[str, Any]:
-    """Seconds that an import takes, beyond the interpreter's start, where Python has kept what it has compiled."""
+    """Return the seconds that an import takes after the interpreter's start, with Python's caches filled."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
     def start(code: str, folder: str) -> float:
@@ -239,12 +239,12 @@ def importing(rounds: int) -> dict[str, Any]:
 
 
 def loading(rounds: int) -> dict[str, Any]:
-    """Whether worker processes keep a step fed from JPEGs."""
+    """Measure how long training waits for JPEGs, for several numbers of workers."""
     return loading_case.measure()
 
 
 def initialisation_seconds() -> float:
-    """The processor time that drawing Inception V3's initial weights takes (the least of three)."""
+    """Return the processor time for drawing the initial weights of Inception V3 (the least of three)."""
     from inception import inception_v3
 
     times = []
@@ -256,7 +256,7 @@ def initialisation_seconds() -> float:
 
 
 def profile(rounds: int) -> dict[str, Any]:
-    """Where a step's time goes, by phase and operation."""
+    """Measure the time of a step by phase and operation."""
     from benchmarks.cases import train
     from minigrad import profiler
 
@@ -287,11 +287,11 @@ PARTS: dict[str, Callable[[int], dict[str, Any]]] = {
 }
 
 
-# --- What is written ---
+# --- The output ---
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Return the machine and the versions that the figures belong to."""
     model = platform.processor() or platform.machine()
     described = Path("/proc/cpuinfo")
     for line in described.read_text(encoding="utf-8").splitlines() if described.exists() else []:
@@ -311,7 +311,7 @@ def machine() -> dict[str, Any]:
 
 
 def table(results: dict[str, Any]) -> str:
-    """The figures as Markdown."""
+    """Return the figures as Markdown."""
     rows = ["| float32 | minigrad | torch | time, ratio (range) | peak memory, ratio |", "|---|---|---|---|---|"]
     for part, what in (
         ("steps", "training step of Inception V3, "),
@@ -328,21 +328,23 @@ def table(results: dict[str, Any]) -> str:
         )
     where, imports = results["machine"], results["import"]
     limits = " and ".join(f"{case['times_the_limit']:.2f}" for case in results["steps"].values())
-    peers = "; ".join(
-        f"{what}: " + ", ".join(f"{engine} {value:g}" for engine, value in results["overhead"][key].items())
-        for key, what in (
-            ("chain_microseconds_an_op", "the chain, microseconds an operation"),
-            ("convolution_milliseconds", "80 to 192 channels on 73 × 73, batch 8, both ways, milliseconds"),
-        )
+    chain, convolution = (
+        ", ".join(f"{engine} {value:g}" for engine, value in results["overhead"][key].items())
+        for key in ("chain_microseconds_an_op", "convolution_milliseconds")
     )
     waiting = ", ".join(f"{found['waiting']:.1%} with {count} workers" for count, found in results["loading"].items())
     return "\n".join(rows) + (
         f"\n\nMeasured {where['date']} on {where['threads']} threads of an {where['processor']}, torch "
-        f"{where['torch']}, NumPy {where['numpy']}. The training steps take {limits} times what their convolutions' "
-        f"arithmetic alone would take at the best rate of BLAS here. `import minigrad` takes "
-        f"{imports['minigrad_seconds']:.2f} s, of which NumPy {imports['of_which_numpy']:.2f} s; drawing the initial "
-        f"weights {imports['initialisation_seconds']:.2f} s. A step at 75 × 75 waits for its JPEGs (of "
-        f"256 × 256, random crops) for this share of its time: {waiting}. Other engines: {peers}.\n\n"
+        f"{where['torch']}, NumPy {where['numpy']}.\n\n"
+        f"- The training steps take {limits} times as long as the arithmetic of their convolutions alone would take at "
+        f"the best rate of BLAS.\n"
+        f"- `import minigrad` takes {imports['minigrad_seconds']:.2f} s ({imports['of_which_numpy']:.2f} s of it for "
+        f"NumPy), drawing the initial weights {imports['initialisation_seconds']:.2f} s.\n"
+        f"- Share of a training step at 75 × 75 in which it waits for images (JPEGs of 256 × 256, random crops): "
+        f"{waiting}.\n"
+        f"- Other engines, microseconds per operation of the chain: {chain}.\n"
+        f"- Other engines, milliseconds of a convolution and its gradients (80 to 192 channels, 73 × 73, batch 8): "
+        f"{convolution}.\n\n"
         "![Time of every convolution](docs/images/bench-convolutions.png)\n\n"
         "![Time of a step by phase and operation](docs/images/bench-step.png)\n\n"
         "![Time and memory as work grows](docs/images/bench-scaling.png)"

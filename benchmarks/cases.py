@@ -1,18 +1,18 @@
-"""What is timed: one engine's work, in a process of its own.
+"""The timed cases: the work of one engine, in a process of its own.
 
     python -m benchmarks.cases ENGINE CASE REPEATS
 
 runs the case and prints one JSON object: the seconds of every repeat (for training steps also of each phase), a number
-that every engine must come to, and the peak resident memory. A case is written as
+that must be the same for every engine, and the peak resident memory. A case is written as
 
     train:SIZE:BATCH     a training step of Inception V3 (with the aux head where the size allows), SGD with momentum
     infer:SIZE:BATCH     its scores in evaluation mode, without a graph
-    lenet, mlp           a training step of a small network on 28 x 28 pictures, batch 64
+    lenet, mlp           a training step of a small network on 28 x 28 images, batch 64
     chain:OPS            y = 0.999·y + x on 32 x 32 elements, OPS operations in a row, and their gradient
     conv:N:C:O:SIZE      a 3 x 3 convolution, forward, and its two gradients
     limit                products of 1024 x 1024 matrices: the most floating-point operations a second (NumPy's BLAS)
 
-All engines start from the same numbers, so that what they compute shows that they did the same work.
+All engines start from the same numbers, so equal results show that they did the same work.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from typing import Any
 import numpy as np
 
 CLASSES = 1000
-LR, MOMENTUM = 1e-8, 0.9  # so small that rounding, which the network amplifies, cannot make the losses differ
-WARM_UP = 2  # repeats that do not count
+LR, MOMENTUM = 1e-8, 0.9  # small, since the network amplifies rounding and the losses must agree
+WARM_UP = 2  # repeats that are not counted
 
-#: A repeat: it returns the moments between which it worked, and the number to compare.
+#: A repeat returns the times between its phases, and the number to compare.
 Work = Callable[[], tuple[list[float], float]]
 
 
@@ -41,7 +41,7 @@ Work = Callable[[], tuple[list[float], float]]
 
 
 def weights(names: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    """Initial weights by name and shape."""
+    """Return initial weights for names and shapes."""
     result = {}
     for name, shape in names.items():
         random = np.random.default_rng(int.from_bytes(name.encode()[-12:], "big"))
@@ -56,7 +56,7 @@ def weights(names: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
 
 
 def batch(shape: tuple[int, ...], classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures and labels."""
+    """Return images and labels."""
     random = np.random.default_rng(0)
     return random.standard_normal(shape, np.float32), random.integers(0, classes, shape[0])
 
@@ -65,7 +65,7 @@ def batch(shape: tuple[int, ...], classes: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def inception(engine: str, size: int) -> Any:
-    """The model with its weights."""
+    """Return the model with its weights."""
     from inception.model import SMALLEST_AUX_SIZE, inception_v3
 
     options = {"num_classes": CLASSES, "aux_logits": size >= SMALLEST_AUX_SIZE, "init_weights": False, "dropout": 0.0}
@@ -84,7 +84,7 @@ def inception(engine: str, size: int) -> Any:
 
 
 def train(engine: str, size: int, count: int) -> Work:
-    """A training step, phase by phase."""
+    """Return a function that runs a training step, phase by phase."""
     library = import_module(engine)
     model = inception(engine, size)
     optimizer = library.optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM)
@@ -111,7 +111,7 @@ def train(engine: str, size: int, count: int) -> Work:
 
 
 def infer(engine: str, size: int, count: int) -> Work:
-    """Scores without a graph."""
+    """Return a function that computes scores without a graph."""
     library = import_module(engine)
     model = inception(engine, size).eval()
     x = library.from_numpy(batch((count, 3, size, size), CLASSES)[0])
@@ -127,7 +127,7 @@ def infer(engine: str, size: int, count: int) -> Work:
 
 
 def _timed(work: Callable[[], float]) -> Work:
-    """A repeat of one phase, which is all of ``work``."""
+    """Return a repeat with one phase, which is all of ``work``."""
 
     def repeat() -> tuple[list[float], float]:
         start = time.perf_counter()
@@ -156,7 +156,7 @@ def _small(engine: str, layers: Callable[[Any], Any], shape: tuple[int, ...]) ->
 
 
 def lenet(engine: str) -> Work:
-    """LeNet-5 (LeCun et al. 1998) with ReLU and max pooling."""
+    """Return LeNet-5 (LeCun et al. 1998) with ReLU and max pooling."""
 
     def layers(nn: Any) -> Any:
         return nn.Sequential(
@@ -169,7 +169,7 @@ def lenet(engine: str) -> Work:
 
 
 def mlp(engine: str) -> Work:
-    """Two hidden layers."""
+    """Return a network with two hidden layers."""
 
     def layers(nn: Any) -> Any:
         return nn.Sequential(nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 128), nn.ReLU(), nn.Linear(128, 10))
@@ -181,7 +181,7 @@ def mlp(engine: str) -> Work:
 
 
 def chain(engine: str, ops: int) -> Work:
-    """Forward and backward; also by other engines, where they are installed."""
+    """Return a function that runs a chain forward and backward, for any of the engines."""
     x0 = np.random.default_rng(0).standard_normal((32, 32)).astype(np.float32) * np.float32(0.01)
     gradient = CHAINS[engine](x0, ops // 2)
     return _timed(lambda: float(np.asarray(gradient()).reshape(-1)[0]))
@@ -195,7 +195,7 @@ def _chained(x: Any, pairs: int) -> Any:
 
 
 def _chain_of_tensors(name: str) -> Callable[[np.ndarray, int], Callable[[], Any]]:
-    """For minigrad, torch and MyGrad, which are written the same way."""
+    """Return the chain for minigrad, torch and MyGrad, whose code is the same."""
 
     def build(x0: np.ndarray, pairs: int) -> Callable[[], Any]:
         library = import_module(name)
@@ -229,7 +229,7 @@ CHAINS: dict[str, Callable[[np.ndarray, int], Callable[[], Any]]] = {
 
 
 def conv(engine: str, n: int, channels: int, out: int, size: int) -> Work:
-    """Forward, and the gradients of the sum of the output with respect to input and weights."""
+    """Return a function that runs a convolution and the gradients of its sum for input and weights."""
     random = np.random.default_rng(0)
     x = random.standard_normal((n, channels, size, size), np.float32)
     w = random.standard_normal((out, channels, 3, 3), np.float32)
@@ -292,11 +292,11 @@ CONVOLUTIONS: dict[str, Callable[[np.ndarray, np.ndarray], Callable[[], Any]]] =
 }
 
 
-# --- What the machine can do ---
+# --- The limit of the machine ---
 
 
 def limit(engine: str) -> Work:
-    """BLAS with a thread a core, each a product of its own."""
+    """Return a function that runs BLAS with one thread for each core, each with its own product."""
     from concurrent.futures import ThreadPoolExecutor
 
     import threadpoolctl
@@ -332,7 +332,7 @@ CASES: dict[str, Callable[..., Work]] = {
 
 
 def measure(engine: str, case: str, repeats: int) -> dict[str, Any]:
-    """Runs a case, with ``WARM_UP`` repeats more than are counted."""
+    """Run a case, with ``WARM_UP`` extra repeats that are not counted."""
     name, *numbers = case.split(":")
     work = CASES[name](engine, *map(int, numbers))
     values, phases = [], []
@@ -345,7 +345,7 @@ def measure(engine: str, case: str, repeats: int) -> dict[str, Any]:
 
 
 def peak_memory() -> float:
-    """MB that this program has held at most. (What getrusage says on Linux includes the process that started it.)"""
+    """Return the peak memory of this program in MB. (On Linux, getrusage includes the parent process.)"""
     status = Path("/proc/self/status")
     if status.exists():
         return int(status.read_text(encoding="utf-8").split("VmHWM:")[1].split()[0]) / 1024

@@ -1,4 +1,4 @@
-"""Every convolution of Inception V3 alone, forward and backward, minigrad against torch in one process.
+"""Time every convolution of Inception V3 alone, forward and backward, minigrad against torch in one process.
 
     python -m benchmarks.convolutions SIZE BATCH ROUNDS
 
@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # or torch's idle threads would spin on our cores
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # otherwise torch's idle threads spin on minigrad's cores
 
 import numpy as np
 
@@ -25,7 +25,7 @@ Shape = tuple[tuple[int, ...], tuple[int, ...], Any, Any, bool]
 
 
 def shapes(size: int, count: int) -> Counter[Shape]:
-    """The distinct convolutions that one training step sees, and how often: (x, w, stride, padding, needs ∂L/∂x)."""
+    """Return the distinct convolutions of a training step, (x, w, stride, padding, needs ∂L/∂x), with counts."""
     import minigrad
     from inception.model import SMALLEST_AUX_SIZE, inception_v3
     from minigrad import nn
@@ -46,7 +46,7 @@ def shapes(size: int, count: int) -> Counter[Shape]:
 
 
 def flops(shape: Shape) -> int:
-    """Two for each multiplication of the output and of both gradients, padding included."""
+    """Return the FLOPs: two for each multiplication of the output and of both gradients, padding included."""
     from minigrad.kernels.geometry import Window
 
     x, w, stride, padding, need_x = shape
@@ -56,7 +56,7 @@ def flops(shape: Shape) -> int:
 
 
 def contestants(shape: Shape) -> dict[str, tuple[Callable[[], Any], Callable[[Any], None]]]:
-    """For either engine the forward pass, and the backward pass of what it returned."""
+    """Return for each engine its forward pass, and the backward pass of the result."""
     import torch
 
     import minigrad
@@ -64,7 +64,7 @@ def contestants(shape: Shape) -> dict[str, tuple[Callable[[], Any], Callable[[An
     x_shape, w_shape, stride, padding, need_x = shape
     random = np.random.default_rng(0)
     x, w = (random.standard_normal(s, np.float32) for s in (x_shape, w_shape))
-    # each engine's own memory order: C H W N is what minigrad's layers hand on to each other
+    # each engine's own memory order; minigrad's layers use C H W N
     in_order = np.ascontiguousarray(x.transpose(1, 2, 3, 0)).transpose(3, 0, 1, 2)
     ours = [minigrad.from_numpy(a) for a in (in_order, w)]
     theirs = [torch.from_numpy(a) for a in (x, w)]
@@ -89,7 +89,7 @@ def contestants(shape: Shape) -> dict[str, tuple[Callable[[], Any], Callable[[An
 
 
 def measure(size: int, count: int, rounds: int) -> list[dict[str, Any]]:
-    """All shapes of the network at this size."""
+    """Measure all shapes of the network at this image size."""
     results = []
     for shape, times in shapes(size, count).items():
         x, w, stride, padding, _ = shape

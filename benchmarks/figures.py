@@ -1,4 +1,4 @@
-"""Plots of what the benchmarks measured."""
+"""Plots of the benchmark results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OURS, THEIRS = "#1f77b4", "#ff7f0e"
 
 
 def draw(results: dict[str, Any], folder: Path) -> None:
-    """Writes all plots into a folder."""
+    """Write all plots to a folder."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -21,7 +21,7 @@ def draw(results: dict[str, Any], folder: Path) -> None:
 
 
 def _convolutions(found: dict[str, Any], path: Path) -> None:
-    """Bars for every distinct shape, in the order of the network."""
+    """Plot a bar for every distinct shape, in the order of the network."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(len(found), 1, figsize=(13, 5 * len(found)), layout="constrained")
@@ -46,7 +46,7 @@ def _convolutions(found: dict[str, Any], path: Path) -> None:
 
 
 def _step(steps: dict[str, Any], profile: dict[str, Any], path: Path) -> None:
-    """The phases of both engines, and our operations."""
+    """Plot the phases of both engines, and minigrad's operations."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(len(steps), 2, figsize=(13, 4 * len(steps)), layout="constrained")
@@ -70,7 +70,7 @@ def _step(steps: dict[str, Any], profile: dict[str, Any], path: Path) -> None:
 
 
 def _scaling(found: dict[str, Any], path: Path) -> None:
-    """Time and memory against the amount of work, both engines."""
+    """Plot time and memory against the amount of work, for both engines."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(2, len(found), figsize=(13, 7), layout="constrained")

@@ -1,4 +1,4 @@
-"""Inception V3 on a GPU, minigrad beside torch: ``python -m benchmarks gpu`` measures and writes results-gpu.json.
+"""Inception V3 on a GPU, minigrad beside torch: ``python -m benchmarks gpu`` writes results-gpu.json.
 
 Made to run unattended on a machine that is lent for minutes. What matters most comes first; every part runs in a
 process of its own, which may fail or take too long without harm to the others; what has been measured is written after
@@ -40,14 +40,18 @@ SIZE, BATCHES, KINDS = 299, (128, 32, 256), ("float32", "tf32", "float16")
 WARM_UP, STEPS = 4, 10
 MINUTES = 7.5
 TIME_FOR_A_PART = 120  # seconds
-WAITS = ("Synchronize", "cudaMemcpy", "cuMemcpy")  # in names of CUDA's functions; copies that end in Async do not wait
+WAITS = (
+    "Synchronize",
+    "cudaMemcpy",
+    "cuMemcpy",
+)  # in names of CUDA functions that wait, unless they end in Async
 
 
 # --- A step ---
 
 
 def _training(engine: str, device: str, size: int, batch: int, kind: str) -> Callable[[], Any]:
-    """A training step, which returns the loss without asking for it; both engines have the same names for all of it."""
+    """Return a training step, which returns the loss without reading it; the code is the same for both engines."""
     library = import_module(engine)
     model = cases.inception(engine, size).to(device)
     optimizer = library.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
@@ -72,7 +76,7 @@ def _training(engine: str, device: str, size: int, batch: int, kind: str) -> Cal
 
 
 def _prepared(engine: str, device: str, kind: str) -> tuple[Callable[[], None], Callable[[], int]]:
-    """Sets what products of float32 are rounded to; how to wait for the device, and to ask for the most memory held."""
+    """Set the rounding of float32 products; return functions that wait for the device and that return peak memory."""
     if device == "cpu":
         return lambda: None, lambda: 0
     if engine == "minigrad":
@@ -88,7 +92,7 @@ def _prepared(engine: str, device: str, kind: str) -> tuple[Callable[[], None], 
 
 
 def measure_step(engine: str, device: str, size: int, batch: int, kind: str) -> dict[str, float]:
-    """Seconds a step, seconds in which the host issued it, MB held at most, and the loss before and after."""
+    """Return seconds per step, seconds in which the host issued it, peak MB, and the loss before and after."""
     synchronize, memory = _prepared(engine, device, kind)
     step = _training(engine, device, size, batch, kind)
     first = float(step().item())
@@ -110,11 +114,11 @@ def measure_step(engine: str, device: str, size: int, batch: int, kind: str) -> 
     }
 
 
-# --- What a step asks of CUDA ---
+# --- Launches and waits ---
 
 
 def measure_profile(device: str, size: int, batch: int, kind: str) -> dict[str, Any]:
-    """A few steps of minigrad's under torch's profiler."""
+    """Run a few steps of minigrad under torch's profiler."""
     from torch import profiler
 
     synchronize, _ = _prepared("minigrad", device, kind)
@@ -137,7 +141,7 @@ def measure_profile(device: str, size: int, batch: int, kind: str) -> dict[str, 
 
 
 def summary(events: Sequence[dict[str, Any]], steps: int) -> dict[str, Any]:
-    """Launches and waits of a step, the share of the time that the device computes, and its longest work, in ms."""
+    """Return launches and waits per step, the share of time that the device computes, and its longest work in ms."""
     events = [e for e in events if e.get("ph") == "X"]
     span = next(e for e in events if e["name"] == "the steps")
     first, last = span["ts"], span["ts"] + span["dur"]
@@ -166,7 +170,7 @@ def summary(events: Sequence[dict[str, Any]], steps: int) -> dict[str, Any]:
 
 
 def measure_convolutions(device: str, size: int, batch: int) -> list[dict[str, Any]]:
-    """Milliseconds of each, forward and for the gradient of its input."""
+    """Return the milliseconds of each convolution, forward and for the gradient of its input."""
     from benchmarks.convolutions import Shape, shapes
 
     def measured(shape: Shape, times: int) -> dict[str, Any]:
@@ -187,7 +191,7 @@ def _our_convolution(device: str, shape: Any) -> dict[str, float]:
     synchronize, _ = _prepared("minigrad", device, "float32")
     height, width = padding
     window = Window(w_shape[2:], tuple(stride), ((height, height), (width, width)))
-    flipped = (x_shape[1], x_shape[0], *x_shape[2:])  # C N H W in memory, as minigrad's layers hand it on
+    flipped = (x_shape[1], x_shape[0], *x_shape[2:])  # C N H W in memory, as between minigrad's layers
     x = minigrad.randn(*flipped).to(device).permute(1, 0, 2, 3).array
     w = minigrad.randn(*w_shape).to(device).array
     kernels, before, found = of(x), dict(gpu.few_outputs), {}
@@ -232,15 +236,17 @@ def _milliseconds(call: Callable[[], Any], synchronize: Callable[[], None], repe
 
 
 def measure_loading(device: str, size: int, batch: int, workers: int) -> dict[str, Any]:
-    """Pictures a second that the loader alone makes from JPEGs, and the share of training that waits for them."""
-    from benchmarks.loading import write_pictures
+    """Return the images per second of the loader alone, and the share of time that training waits for them."""
+    from benchmarks.loading import write_images
+    from inception.clock import WAITING, PhaseClock
     from inception.data import load_data
+    from inception.loop import train_epoch
     from inception.recipes import Recipe
-    from inception.training import WAITING, PhaseClock, build, train_epoch
+    from inception.state import Training
     from minigrad.data import DataLoader
 
     with tempfile.TemporaryDirectory() as folder:
-        write_pictures(Path(folder), 8 * batch, size * 4 // 3)
+        write_images(Path(folder), 8 * batch, size * 4 // 3)
         options: dict[str, Any] = {"data": "folder", "root": folder, "image_size": size, "augment": "crop-flip"}
         recipe = Recipe(**options, batch_size=batch, epochs=3, device=device, amp=device != "cpu")
         data = load_data(recipe)
@@ -252,15 +258,15 @@ def measure_loading(device: str, size: int, batch: int, workers: int) -> dict[st
         for _ in loader:
             pass
         alone = len(loader) * batch / (time.perf_counter() - start)
-        training = build(recipe, len(data.classes), len(loader))
+        training = Training.from_recipe(recipe, len(data.classes), len(loader))
         train_epoch(training, loader, PhaseClock())
         clock, start = PhaseClock(), time.perf_counter()
         train_epoch(training, loader, clock)
         seconds = time.perf_counter() - start
     return {
         "workers": workers,
-        "loader_alone_pictures_a_second": round(alone, 1),
-        "training_pictures_a_second": round(len(loader) * batch / seconds, 1),
+        "loader_alone_images_a_second": round(alone, 1),
+        "training_images_a_second": round(len(loader) * batch / seconds, 1),
         "waiting": round(clock.seconds[WAITING] / seconds, 4),
     }
 
@@ -273,11 +279,11 @@ PARTS: dict[str, Callable[..., Any]] = {
 }
 
 
-# --- All of it ---
+# --- All parts ---
 
 
 def _measured(seconds: float, part: str, *arguments: Any) -> Any:
-    """What a part found, run in a process of its own; or why it found nothing."""
+    """Run a part in a process of its own; return its results, or the error."""
     if seconds < 5:
         return {"failed": "there was no time left (--minutes)"}
     command = [sys.executable, "-m", "benchmarks.gpu", part, json.dumps(arguments)]
@@ -293,7 +299,7 @@ def _measured(seconds: float, part: str, *arguments: Any) -> Any:
 
 
 def run(device: str, size: int, batches: Sequence[int], end: float, keep: Callable[[dict[str, Any]], None]) -> None:
-    """All parts, the most important first; ``keep`` is given all that has been found, after each."""
+    """Run all parts, the most important first; call ``keep`` with all results after each."""
     results: dict[str, Any] = {"steps": {}}
 
     def part(name: str, *arguments: Any) -> Any:
@@ -325,7 +331,7 @@ def _workers() -> int:
 
 
 def machine(device: str) -> dict[str, Any]:
-    """What it was measured on."""
+    """Return the machine and the versions that the figures belong to."""
     import torch
 
     found = {"date": date.today().isoformat(), "numpy": np.__version__, "torch": torch.__version__}
@@ -334,7 +340,7 @@ def machine(device: str) -> dict[str, Any]:
     from minigrad import cuda
     from minigrad.gpu import cupy
 
-    module = cupy()  # says what is missing, if something is
+    module = cupy()  # raises an error that names what is missing
     runtime = module.cuda.runtime
     versions = {
         "driver": runtime.driverGetVersion(),
@@ -345,11 +351,11 @@ def machine(device: str) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] = ()) -> None:
-    """Measures everything, and writes it down."""
+    """Measure everything and write the results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks gpu", description="Inception V3 beside torch on a GPU.")
     parser.add_argument("--minutes", type=float, default=MINUTES, help="begin nothing after so many (%(default)s)")
     parser.add_argument("--device", default="gpu", help="cpu is a rehearsal, to see that all parts run")
-    parser.add_argument("--size", type=int, default=SIZE, help="of the pictures (%(default)s)")
+    parser.add_argument("--size", type=int, default=SIZE, help="height and width of the images (%(default)s)")
     parser.add_argument("--batch", type=int, nargs="+", default=BATCHES, help="the most important one first")
     parser.add_argument("--output", type=Path, default=RESULTS, help="the file of results")
     options = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""Does the loader keep a training step fed? JPEGs of 256 x 256 from a folder, random crops of 75 x 75, batch 32."""
+"""Measure how long training waits for data: JPEGs of 256 x 256 in a folder, random crops of 75 x 75, batch 32."""
 
 from __future__ import annotations
 
@@ -7,36 +7,38 @@ import time
 from pathlib import Path
 from typing import Any
 
+from inception.clock import WAITING, PhaseClock
 from inception.data import load_data
+from inception.loop import train_epoch
 from inception.recipes import Recipe
-from inception.training import WAITING, PhaseClock, build, train_epoch
+from inception.state import Training
 from minigrad.data import DataLoader
 from minigrad.data.datasets import SyntheticImages
 
-PICTURES, SIZE, BATCH = 1024, 256, 32
+IMAGES, SIZE, BATCH = 1024, 256, 32
 
 
-def write_pictures(folder: Path, count: int = PICTURES, size: int = SIZE) -> None:
-    """A folder for each of four classes, of made-up photographs with noise in them (about 30 kB each)."""
-    pictures = SyntheticImages(count, size, 4)
+def write_images(folder: Path, count: int = IMAGES, size: int = SIZE) -> None:
+    """Write a folder for each of four classes, with synthetic noisy images of about 30 kB each."""
+    images = SyntheticImages(count, size, 4)
     for split, wanted in (("train", count), ("val", 8)):
         for i in range(wanted):
-            picture, label = pictures[i]
+            image, label = images[i]
             target = folder / split / str(label) / f"{i}.jpg"
             target.parent.mkdir(parents=True, exist_ok=True)
-            picture.save(target, quality=85)
+            image.save(target, quality=85)
 
 
 def measure() -> dict[str, Any]:
-    """For 0, 1 and 2 workers: the share of an epoch that training waits for pictures, and pictures a second."""
+    """Return for 0, 1 and 2 workers the share of an epoch that training waits, and the images per second."""
     results = {}
     with tempfile.TemporaryDirectory() as folder:
-        write_pictures(Path(folder))
+        write_images(Path(folder))
         recipe = Recipe(data="folder", root=folder, augment="crop-flip", batch_size=BATCH, epochs=2)
         data = load_data(recipe)
         for workers in (0, 1, 2):
             loader = DataLoader(data.train, BATCH, shuffle=True, seed=0, drop_last=True, num_workers=workers)
-            training = build(recipe, len(data.classes), len(loader))
+            training = Training.from_recipe(recipe, len(data.classes), len(loader))
             train_epoch(training, loader, PhaseClock(), lambda training, result: training.step == 3)  # warm-up
             training.step = 0
             clock, start = PhaseClock(), time.perf_counter()

@@ -1,4 +1,4 @@
-"""How far float32 results are from exact ones, by minigrad and by torch on the same numbers.
+"""Measure the rounding errors of float32 results, for minigrad and torch on the same numbers.
 
     python -m benchmarks rounding
 
@@ -21,7 +21,7 @@ Call = Callable[[Any, Any, list[Any]], Any]
 
 
 class Case(NamedTuple):
-    """A call, the shapes of what it takes, and how many terms the sums of its value and of each gradient have."""
+    """A call, the shapes of its arguments, and the number of terms in the sums of its value and gradients."""
 
     call: Call
     shapes: list[tuple[int, ...]]
@@ -29,7 +29,10 @@ class Case(NamedTuple):
 
 
 def _conv(x: tuple[int, ...], w: tuple[int, ...], positions: int, **options: Any) -> Case:
-    """A convolution; ``positions`` of its output. Its gradients sum over its outputs, and over images and positions."""
+    """Return the case of a convolution with ``positions`` output positions.
+
+    Its gradients are sums over output channels, and over images and positions.
+    """
     taps, stride = w[2] * w[3], options.get("stride", 1)
     return Case(
         lambda m, F, a: F.conv2d(a[0], a[1], **options),
@@ -38,7 +41,7 @@ def _conv(x: tuple[int, ...], w: tuple[int, ...], positions: int, **options: Any
     )
 
 
-#: Sums of up to 20,000 terms, in all the ways that the kernels have.
+#: Sums of up to 20,000 terms, for every algorithm of the kernels.
 CASES: dict[str, Case] = {
     "conv2d by places": _conv((32, 96, 7, 7), (64, 96, 3, 3), 49, padding=1),
     "conv2d by rows": _conv((8, 128, 17, 17), (96, 128, 1, 7), 289, padding=(0, 3)),
@@ -60,7 +63,7 @@ CASES: dict[str, Case] = {
 
 
 def _results(library: Any, call: Call, arrays: list[np.ndarray], cotangent: np.ndarray | None) -> list[np.ndarray]:
-    """The value, and the gradient of each input."""
+    """Return the value and the gradient of each input."""
     inputs = [library.tensor(a, requires_grad=True) for a in arrays]
     y = call(library, library.nn.functional, inputs)
     if cotangent is None:

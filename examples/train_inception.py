@@ -1,21 +1,90 @@
-"""Trains Inception V3 on pictures.
+"""Train Inception V3 on the photographs of clothing that ship with minigrad.
 
-    python examples/train_inception.py                                    the clothing that ships with minigrad
-    python examples/train_inception.py --data folder --root MY_PICTURES   train/CLASS/*.jpg and val/CLASS/*.jpg
-    python examples/train_inception.py --recipe transfer --root … --weights inception_v3_google-0cc3c7bd.pth
-    python examples/train_inception.py --help                             every option
-    python examples/train_inception.py --resume runs/NAME                 go on where a run was stopped
+    python examples/train_inception.py               into runs/DATE-TIME: weights, metrics, checkpoint, images
 
-What happens, to read in this order: the four phases of a training step and the loop around them are in
-inception/training.py, the settings in inception/recipes.py, the pictures in inception/data.py, the model in
-inception/model.py; the command line, files and reports are in inception/train_command.py.
+Ctrl-C stops after the current step and saves a checkpoint. The command ``python -m inception train`` trains the same
+network to the same weights, bit for bit, continues a run, and has options for everything: other images, transfer
+learning, mixed precision, many optimizers and schedules (docs/training.md).
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
+from pathlib import Path
 
-from inception.train_command import main
+import minigrad
+from inception.data import load_data
+from inception.evaluation import evaluate
+from inception.interrupt import StopAfterThisStep
+from inception.model import InceptionV3
+from inception.recipes import Recipe
+from inception.report import Report
+from inception.results import write_results
+from inception.run_folder import RunFolder, new_folder
+from inception.state import Training
+from inception.step import backward_pass, forward_pass, loss_computation, optimization_pass
+from inception.step_result import StepResult
+from minigrad import optim
+from minigrad.data import DataLoader
+from minigrad.extras import ensure_installed
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--limit", type=int, metavar="N", help="use only N images, at least 32")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="of the run (default: runs/DATE-TIME)")
+    options = parser.parse_args(arguments)
+    ensure_installed("PIL", "safetensors", "tqdm", "matplotlib")
+
+    # The data: 5,000 photographs for training and 1,000 for tests, in ten classes, resized to 75 x 75 pixels.
+    recipe = Recipe(epochs=options.epochs, limit=options.limit)
+    data = load_data(recipe)
+    loader = DataLoader(data.train, recipe.batch_size, shuffle=True, seed=recipe.seed, drop_last=True)
+    test_loader = DataLoader(data.test, recipe.batch_size)
+
+    # The model, the rule that changes its weights, and the schedule of the learning rate: up and down once.
+    minigrad.manual_seed(recipe.seed)
+    model = InceptionV3(len(data.classes), aux_logits=False, init_weights=False, dropout=recipe.dropout)
+    optimizer = optim.Adam(model.parameters(), lr=recipe.lr)
+    steps = recipe.epochs * len(loader) + 1  # the schedule is stepped after the last step, too
+    scheduler = optim.lr_scheduler.OneCycleLR(optimizer, recipe.lr, steps, pct_start=0.2, cycle_momentum=False)
+
+    # The state of the run, which a checkpoint saves, and the report at the terminal and in the folder of the run.
+    training = Training(recipe, model, optimizer, scheduler, steps_per_epoch=len(loader))
+    folder = RunFolder(options.output or new_folder())
+    report = Report(folder, data.classes)
+
+    training.save(folder.checkpoint)
+    with StopAfterThisStep() as stop:
+        while not training.ended and not stop.requested:
+            model.train()
+            training.begin_epoch()
+            report.begin_epoch(training)
+            for images, labels in loader:
+                outputs = forward_pass(model, images)
+                loss = loss_computation(outputs, labels, recipe.label_smoothing)
+                backward_pass(optimizer, loss)
+                optimization_pass(optimizer, scheduler)
+
+                result = StepResult.of((loss, outputs, labels))
+                training.finish_step(result)
+                report.step(training, result)
+                if stop.requested:
+                    break
+            report.end_steps()
+            if training.step == training.steps_per_epoch:
+                training.finish_epoch()
+                report.end_epoch(training, evaluate(model, test_loader))
+            training.save(folder.checkpoint)
+    if not training.ended:
+        print(f"\nstopped; continue with: python -m inception train --resume {folder.path}")
+        return 130
+
+    write_results(training, test_loader, data.test, folder, report)
+    return 0
+
 
 if __name__ == "__main__":
     sys.exit(main())

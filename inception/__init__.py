@@ -1,4 +1,4 @@
-"""Inception V3 on minigrad: the model, its weights, recipes, and the training code."""
+"""Inception V3 on minigrad: the model, its training, and the commands that use it."""
 
 from inception.model import InceptionOutputs, InceptionV3, inception_v3
 

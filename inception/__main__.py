@@ -5,22 +5,23 @@ from __future__ import annotations
 import argparse
 import sys
 
-from inception import commands, train_command
+from inception.commands import evaluate, export, predict, train
 from minigrad.system import never_fail_to_print, started_as
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command; returns the exit status."""
+    """Run a command; return the exit status."""
     given = sys.argv[1:] if arguments is None else arguments
     if given[:1] == ["train"]:
-        return train_command.main(given[1:])
+        return train.main(given[1:])
     never_fail_to_print()
-    parser = argparse.ArgumentParser(prog=started_as("inception"), description="Inception V3 on pictures.")
-    choices = parser.add_subparsers(dest="command", required=True)
-    choices.add_parser("train", help=f"train, or go on training ({started_as('inception')} train --help)")
-    commands.add_evaluate(choices)
-    commands.add_predict(choices)
-    commands.add_export(choices)
+    program = started_as("inception")
+    parser = argparse.ArgumentParser(prog=program, description="Inception V3: training and image classification.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("train", help=f"train, or continue a run ({program} train --help)")
+    evaluate.add_parser(commands)
+    predict.add_parser(commands)
+    export.add_parser(commands)
     options = parser.parse_args(given)
     try:
         options.run(options)

@@ -1,8 +1,8 @@
 """The building blocks of Inception V3 (Szegedy et al. 2015, arXiv 1512.00567), as torchvision names them.
 
-A block sends its input through several branches at once and joins what comes out along the channels. The
-branches look at different distances: 1×1, 3×3, 5×5, and in the later blocks 7×7, taken apart into 1×7 and
-7×1, which see the same square at two sevenths of the cost.
+A block runs its input through several branches and concatenates their outputs along the channels. The branches have
+windows of different sizes: 1×1, 3×3, 5×5, and in the later blocks 7×7, factorised into 1×7 and 7×1, which cover the
+same square at two sevenths of the cost.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class BasicConv2d(nn.Module):
 
 
 class InceptionA(nn.Module):
-    """35×35 maps: 1×1, 5×5, two 3×3 in a row, and a pooled branch (figure 5 of the paper)."""
+    """35×35 feature maps: branches of 1×1, 5×5, two 3×3 in a row, and a pooling (figure 5 of the paper)."""
 
     def __init__(self, in_channels: int, pool_features: int) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class InceptionA(nn.Module):
 
 
 class InceptionB(nn.Module):
-    """35×35 → 17×17: two strided branches beside a pooling, so that no bottleneck loses information."""
+    """35×35 → 17×17: two branches of stride 2 beside a pooling, so that no bottleneck loses information."""
 
     def __init__(self, in_channels: int) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class InceptionB(nn.Module):
 
 
 class InceptionC(nn.Module):
-    """17×17 maps: 7×7 taken apart into 1×7 and 7×1, once and twice (figure 6 of the paper)."""
+    """17×17 feature maps: 7×7 factorised into 1×7 and 7×1, once and twice (figure 6 of the paper)."""
 
     def __init__(self, in_channels: int, channels_7x7: int) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class InceptionC(nn.Module):
 
 
 class InceptionD(nn.Module):
-    """17×17 → 8×8: as B, with a 7×7 taken apart in one branch."""
+    """17×17 → 8×8: like B, with a factorised 7×7 in one branch."""
 
     def __init__(self, in_channels: int) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class InceptionD(nn.Module):
 
 
 class InceptionE(nn.Module):
-    """8×8 maps: branches that fork into 1×3 beside 3×1, for many channels at the end (figure 7 of the paper)."""
+    """8×8 feature maps: branches that fork into 1×3 beside 3×1, which gives many channels (figure 7 of the paper)."""
 
     def __init__(self, in_channels: int) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ class InceptionE(nn.Module):
 
 
 class InceptionAux(nn.Module):
-    """A second classifier on the 17×17 maps, in training only: it regularises, and feeds gradients in half-way."""
+    """A second classifier on the 17×17 feature maps, for training: it regularises, and feeds in gradients half-way."""
 
     def __init__(self, in_channels: int, num_classes: int) -> None:
         super().__init__()
@@ -147,8 +147,8 @@ class InceptionAux(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if min(x.shape[2:]) < 17:
             raise RuntimeError(
-                f"the aux head needs a map of at least 17 x 17 and got {x.shape[2]} x {x.shape[3]}: "
-                "use pictures of at least 299 x 299, or build the model with aux_logits=False"
+                f"the aux head needs a feature map of at least 17 x 17 and got {x.shape[2]} x {x.shape[3]}: "
+                "use images of at least 299 x 299, or build the model with aux_logits=False"
             )
         # N x 768 x 17 x 17
         x = F.avg_pool2d(x, kernel_size=5, stride=3)

@@ -1,11 +1,16 @@
-"""The pictures of a recipe."""
+"""Data: the training and test images that a data source names."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from inception.recipes import Recipe
+from inception.model import SMALLEST_SIZE
+from inception.normalization import NORMALIZATIONS
+from inception.options import check, option
+from inception.preprocessing import AUGMENTATIONS, evaluation_transform, training_transform
 from minigrad.data import Subset, transforms
 from minigrad.data.datasets import (
     CIFAR10,
@@ -17,110 +22,167 @@ from minigrad.data.datasets import (
     TinyImageNet,
     embedded_clothing,
 )
-from minigrad.data.datasets.images import as_rgb
 
-SYNTHETIC_TRAIN, SYNTHETIC_TEST = 512, 128
-MEANS = {"half": ([0.5] * 3, [0.5] * 3), "imagenet": ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])}
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+DATA = ("cifar10", "cifar100", "embedded", "fashion-mnist", "folder", "mnist", "synthetic", "tiny-imagenet")
+WITHOUT_ROOT = ("embedded", "synthetic")
+SYNTHETIC_TRAIN, SYNTHETIC_TEST = 512, 128  # images
 VALIDATION_FOLDERS = ("val", "validation", "test")
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """A choice of images and of their preprocessing.
+
+    Raises:
+        ValueError: for a value outside its limits, or values that contradict each other.
+    """
+
+    data: str = option(
+        "embedded",
+        "embedded: the clothing that ships with minigrad; folder: train/CLASS/* and val/CLASS/* (JPEG, PNG, …); "
+        "synthetic: generated images, for trying things out; the others in their published formats",
+        choices=DATA,
+    )
+    root: str | None = option(
+        None, "folder of the files; needed for all data except embedded and synthetic", metavar="FOLDER"
+    )
+    image_size: int = option(75, "height and width of the model's input: at least 75, with --aux at least 299")
+    resize: int | None = option(
+        None,
+        "resize the shorter side of test images to this, then crop the middle; by default the whole image is squeezed "
+        "into a square",
+    )
+    augment: str = option(
+        "none",
+        "random changes of training images: flip; crop (a part of random size and shape); colour",
+        choices=AUGMENTATIONS,
+    )
+    normalize: str = option(
+        "half",
+        "half: (x - 0.5) / 0.5, as for the published weights; imagenet: ImageNet's mean and standard deviation",
+        choices=NORMALIZATIONS,
+    )
+    limit: int | None = option(None, "use at most this many training and this many test images", at_least=1)
+    classes: int | None = option(
+        None, "outputs of the classifier; by default as many as the data has classes", at_least=1
+    )
+    skip_corrupt: bool = option(False, "leave out images that cannot be read, instead of stopping (--data folder)")
+    seed: int = option(0, "seed of initial weights, image order and every random change")
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.data not in WITHOUT_ROOT and self.root is None:
+            raise ValueError(f"data {self.data!r} needs --root, the folder with its files")
+        if self.image_size < SMALLEST_SIZE:
+            raise ValueError(f"image size {self.image_size} is too small: Inception V3 needs at least {SMALLEST_SIZE}")
+        if self.resize is not None and self.resize < self.image_size:
+            raise ValueError(f"resize {self.resize} is below the image size {self.image_size} that is cut out of it")
+
+
+class LabelledImages(Protocol):
+    """A dataset of (image, class number): what ``transform`` returns, or without one a Pillow image."""
+
+    transform: Callable[[Any], Any] | None
+
+    @property
+    def classes(self) -> Sequence[str]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> tuple[Any, int]: ...
 
 
 class Data(NamedTuple):
     """Training set, test set, and the names of the classes."""
 
-    train: Any
-    test: Any
+    train: LabelledImages | Subset
+    test: LabelledImages | Subset
     classes: tuple[str, ...]
 
 
-def training_transform(recipe: Recipe) -> transforms.Compose:
-    """From a Pillow image to what the model is trained on."""
-    size = (recipe.image_size, recipe.image_size)
-    steps: list[Any] = [transforms.Lambda(as_rgb)]
-    if recipe.augment.startswith("crop"):
-        steps.append(transforms.RandomResizedCrop(recipe.image_size))
-    elif recipe.resize is not None:
-        steps += [transforms.Resize(recipe.resize), transforms.CenterCrop(recipe.image_size)]
-    else:
-        steps.append(transforms.Resize(size))
-    if "flip" in recipe.augment:
-        steps.append(transforms.RandomHorizontalFlip())
-    if "colour" in recipe.augment:
-        steps.append(transforms.ColorJitter(0.3, 0.3, 0.3, 0.05))
-    return transforms.Compose([*steps, transforms.ToTensor(), transforms.Normalize(*MEANS[recipe.normalize])])
-
-
-def test_transform(image_size: int, resize: int | None, normalize: str) -> transforms.Compose:
-    """From a Pillow image to what the model is tested on: no chance is involved."""
-    if resize is None:
-        steps: list[Any] = [transforms.Resize((image_size, image_size))]
-    else:
-        steps = [transforms.Resize(resize), transforms.CenterCrop(image_size)]
-    return transforms.Compose(
-        [transforms.Lambda(as_rgb), *steps, transforms.ToTensor(), transforms.Normalize(*MEANS[normalize])]
-    )
-
-
-test_transform.__test__ = False  # type: ignore[attr-defined]  # to pytest its name looks like a test's
-
-
-def load_data(recipe: Recipe) -> Data:
-    """The sets that the recipe names.
+def load_data(source: DataSource) -> Data:
+    """Return the training and test set of a source.
 
     Raises:
-        FileNotFoundError: saying what to fetch.
-        ValueError: if training and validation pictures have different classes, or the model would have too few.
+        FileNotFoundError: if files are missing, saying which.
+        ValueError: if training and validation images have different classes, or the model would have too few.
     """
-    both = (training_transform(recipe), test_transform(recipe.image_size, recipe.resize, recipe.normalize))
-    root = str(recipe.root)
-    if recipe.data == "synthetic":
-        count = recipe.classes or 10
-        lengths = (SYNTHETIC_TRAIN, recipe.seed), (SYNTHETIC_TEST, recipe.seed + 1)
-        sets: list[Any] = [
-            SyntheticImages(length, recipe.image_size, count, seed, transform)
-            for (length, seed), transform in zip(lengths, both, strict=True)
-        ]
-    elif recipe.data == "embedded":
-        sets = [embedded_clothing(train, transform) for train, transform in zip((True, False), both, strict=True)]
-    elif recipe.data == "tiny-imagenet":
-        sets = [TinyImageNet(root, split, transform) for split, transform in zip(("train", "val"), both, strict=True)]
-    elif recipe.data == "folder":
-        sets = _folders(Path(root), both, recipe.skip_corrupt)
-    else:
-        kind = {"cifar10": CIFAR10, "cifar100": CIFAR100, "mnist": MNIST, "fashion-mnist": FashionMNIST}[recipe.data]
-        sets = [kind(root, train, transform) for train, transform in zip((True, False), both, strict=True)]
-    classes = tuple(sets[0].classes)
-    if recipe.classes is not None and recipe.classes < len(classes):
+    train, test = _datasets(
+        source,
+        training_transform(source.image_size, source.resize, source.augment, source.normalize),
+        evaluation_transform(source.image_size, source.resize, source.normalize),
+    )
+    classes = tuple(train.classes)
+    if source.classes is not None and source.classes < len(classes):
         raise ValueError(
-            f"labels are out of range: the data have {len(classes)} classes, the model would have {recipe.classes}; "
+            f"labels are out of range: the data have {len(classes)} classes, the model would have {source.classes}; "
             f"give --classes {len(classes)} or more"
         )
-    if recipe.limit is not None:
-        sets = [Subset(items, _spread(len(items), recipe)) for items in sets]
-    return Data(sets[0], sets[1], classes)
+    if source.limit is None:
+        return Data(train, test, classes)
+    return Data(_limited(train, source, source.limit), _limited(test, source, source.limit), classes)
 
 
-def _spread(length: int, recipe: Recipe) -> range:
-    """The first ``limit`` items; of folders, whose classes come one after the other, items all over the set."""
-    assert recipe.limit is not None
-    count = min(recipe.limit, length)
-    if recipe.data not in ("folder", "tiny-imagenet"):
-        return range(count)
-    return range(0, length, max(1, length // count))[:count]
+def _datasets(
+    source: DataSource, for_training: transforms.Compose, for_test: transforms.Compose
+) -> tuple[LabelledImages, LabelledImages]:
+    root = str(source.root)
+    if source.data == "embedded":
+        return embedded_clothing(True, for_training), embedded_clothing(False, for_test)
+    if source.data == "synthetic":
+        size, classes, seed = source.image_size, source.classes or 10, source.seed
+        return (
+            SyntheticImages(SYNTHETIC_TRAIN, size, classes, seed, for_training),
+            SyntheticImages(SYNTHETIC_TEST, size, classes, seed + 1, for_test),
+        )
+    if source.data == "folder":
+        return _folders(Path(root), for_training, for_test, source.skip_corrupt)
+    if source.data == "tiny-imagenet":
+        return TinyImageNet(root, "train", for_training), TinyImageNet(root, "val", for_test)
+    kinds: dict[str, type[CIFAR10] | type[MNIST]] = {
+        "cifar10": CIFAR10,
+        "cifar100": CIFAR100,
+        "mnist": MNIST,
+        "fashion-mnist": FashionMNIST,
+    }
+    kind = kinds[source.data]
+    return kind(root, True, for_training), kind(root, False, for_test)
 
 
-def _folders(root: Path, both: tuple[Any, Any], skip_corrupt: bool) -> list[ImageFolder]:
+def _folders(
+    root: Path, for_training: transforms.Compose, for_test: transforms.Compose, skip_corrupt: bool
+) -> tuple[ImageFolder, ImageFolder]:
     if not (root / "train").is_dir():
         raise FileNotFoundError(
             f"no folder {root / 'train'}: expected train and val, each with a folder for each class"
         )
     validation = next((root / name for name in VALIDATION_FOLDERS if (root / name).is_dir()), root / "val")
-    sets = [
-        ImageFolder(folder, transform, skip_corrupt=skip_corrupt)
-        for folder, transform in zip((root / "train", validation), both, strict=True)
-    ]
-    train, test = (set(items.classes) for items in sets)
-    if train != test:
-        found = [f"only in {validation.name}: {', '.join(sorted(test - train)[:5])}"] if test - train else []
-        found += [f"only in train: {', '.join(sorted(train - test)[:5])}"] if train - test else []
+    train = ImageFolder(root / "train", for_training, skip_corrupt=skip_corrupt)
+    test = ImageFolder(validation, for_test, skip_corrupt=skip_corrupt)
+    only_train, only_test = set(train.classes) - set(test.classes), set(test.classes) - set(train.classes)
+    if only_train or only_test:
+        found = [f"only in {validation.name}: {', '.join(sorted(only_test)[:5])}"] if only_test else []
+        found += [f"only in train: {', '.join(sorted(only_train)[:5])}"] if only_train else []
         raise ValueError(f"{root}: train and {validation.name} have different classes ({'; '.join(found)})")
-    return sets
+    return train, test
+
+
+def _limited(images: LabelledImages, source: DataSource, limit: int) -> Subset:
+    """Return the first ``limit`` images; of folders, whose classes follow one another, images spread over the set."""
+    count = min(limit, len(images))
+    if source.data not in ("folder", "tiny-imagenet"):
+        return Subset(images, range(count))
+    return Subset(images, range(0, len(images), max(1, len(images) // count))[:count])
+
+
+def originals(images: LabelledImages | Subset, count: int) -> list[tuple[Image, int]]:
+    """Return the first ``count`` images as they are in the files, not as the model sees them, with their labels."""
+    base: LabelledImages = images.dataset if isinstance(images, Subset) else images
+    transform, base.transform = base.transform, None
+    try:
+        return [images[i] for i in range(min(count, len(images)))]
+    finally:
+        base.transform = transform

@@ -1,30 +1,32 @@
-"""Pictures of a run: its curves, and what the model says of some test images."""
+"""Figures of a run: curves, predictions, the confusion matrix."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from inception.run_folder import Record
 from minigrad.extras import require
 from minigrad.files import writing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from PIL.Image import Image
 
 RIGHT, WRONG = "#1a7f37", "#cf222e"
 TRAINING, TEST = "#0969da", "#bc4c00"
-MOST_CLASSES = 60  # in a confusion matrix that can still be read
+MOST_CLASSES = 60  # more would make a confusion matrix unreadable
 
 
-def new_figure(**options: Any) -> Figure:
-    """Return an empty figure that can be saved; it needs no screen."""
+def new_figure(figsize: tuple[float, float], layout: Literal["constrained"] | None = None) -> Figure:
+    """Return an empty figure, which needs no screen."""
     require("a figure", "matplotlib")
     from matplotlib.figure import Figure
 
-    return Figure(**options)
+    return Figure(figsize=figsize, layout=layout)
 
 
 def _save(figure: Figure, path: Path) -> None:
@@ -32,10 +34,10 @@ def _save(figure: Figure, path: Path) -> None:
         figure.savefig(file, format="png", dpi=110)
 
 
-def draw_curves(records: Sequence[dict[str, Any]], path: Path) -> None:
-    """Loss and accuracy over the steps (training) and at the epochs' ends (test).
+def draw_curves(records: Sequence[Record], path: Path) -> None:
+    """Draw loss and accuracy over the steps (training) and after every epoch (test).
 
-    The test loss is the plain cross entropy, so with label smoothing it lies below the training loss.
+    The test loss is the plain cross entropy, so with label smoothing it is below the training loss.
     """
     steps = [r for r in records if r["kind"] == "step"]
     epochs = [r for r in records if r["kind"] == "epoch"]
@@ -62,15 +64,19 @@ def draw_curves(records: Sequence[dict[str, Any]], path: Path) -> None:
 
 
 def draw_predictions(
-    images: Sequence[Any], labels: Sequence[int], predictions: Sequence[int], classes: Sequence[str], path: Path
+    images: Sequence[np.ndarray | Image],
+    labels: Sequence[int],
+    predictions: Sequence[int],
+    classes: Sequence[str],
+    path: Path,
 ) -> None:
-    """A grid of test pictures with the predicted class: green if right, red, with the true class, if wrong."""
+    """Draw a grid of images with their predicted classes: green if right; red, with the true class, if wrong."""
     columns = 8
     rows = max(1, -(-len(images) // columns))
     figure = new_figure(figsize=(1.6 * columns, 1.95 * rows + 0.4), layout="constrained")
     right = sum(int(a == b) for a, b in zip(labels, predictions, strict=True))
     figure.suptitle(
-        f"{right} of these {len(images)} are right (green); wrong ones (red) say what they are", fontsize=11
+        f"{right} of these {len(images)} are right (green); wrong ones (red) show the true class", fontsize=11
     )
     grid = np.atleast_2d(figure.subplots(rows, columns, squeeze=False))
     for axes in grid.flat:
@@ -88,7 +94,7 @@ def draw_predictions(
 
 
 def draw_confusion(matrix: np.ndarray, classes: Sequence[str], path: Path) -> None:
-    """Which class (row) was taken for which (column), as shares of the row."""
+    """Draw how many images of a class (row) were classified as each class (column), as shares of the row."""
     shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
     side = 2.5 + 0.42 * len(classes)
     figure = new_figure(figsize=(side + 1, side), layout="constrained")
@@ -108,7 +114,7 @@ def draw_confusion(matrix: np.ndarray, classes: Sequence[str], path: Path) -> No
 
 
 def draw_rates(rates: Sequence[float], losses: Sequence[float], found: float | None, path: Path) -> None:
-    """The loss beside the learning rate, which rose from step to step."""
+    """Draw the loss over the learning rate; ``found`` marks the suggested rate."""
     figure = new_figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()
     axes.plot(rates, losses, color=TRAINING, linewidth=1.8)
@@ -120,8 +126,8 @@ def draw_rates(rates: Sequence[float], losses: Sequence[float], found: float | N
     _save(figure, path)
 
 
-def draw_answer(image: Any, answers: Sequence[tuple[str, float]], path: Path) -> None:
-    """A picture beside the classes that it most probably shows."""
+def draw_answer(image: np.ndarray | Image, answers: Sequence[tuple[str, float]], path: Path) -> None:
+    """Draw an image beside its most probable classes."""
     figure = new_figure(figsize=(8, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.2))
     left.imshow(np.asarray(image))

@@ -1,6 +1,6 @@
 """The learning-rate finder (Smith 2015, "Cyclical Learning Rates"): a short run with an ever higher rate.
 
-The loss falls fastest a little below the rate at which it begins to rise; a rate there is a good one to begin with.
+The loss falls fastest at a rate a little below the one at which it begins to rise; that is a good rate to start with.
 """
 
 from __future__ import annotations
@@ -10,31 +10,34 @@ import math
 
 import numpy as np
 
-from inception.training import Training, backward_pass, forward_pass, loss_computation, prepare, set_training_mode
+from inception.batch import to_device
+from inception.freezing import set_training_mode
+from inception.state import Training
+from inception.step import backward_pass, forward_pass, loss_computation, optimization_pass
 from minigrad.data import DataLoader
 
-_SMOOTHING = 0.9  # of the losses, an exponential moving average
-_TOO_HIGH = 4.0  # times the lowest loss so far: then the search is over
+_SMOOTHING = 0.9  # decay of the exponential moving average of the losses
+_TOO_HIGH = 4.0  # times the lowest loss so far: the search ends
 
 
 def find_learning_rate(
     training: Training, loader: DataLoader, lowest: float = 1e-6, highest: float = 1.0, steps: int = 100
 ) -> tuple[list[float], list[float]]:
-    """Takes steps with rates from ``lowest`` to ``highest``, evenly in their logarithm.
+    """Take steps with rates from ``lowest`` to ``highest``, evenly spaced in their logarithm.
 
-    The model is trained by this and good for nothing else afterwards. Returns the rates and the smoothed losses.
+    Return the rates and the smoothed losses. The model is of no use afterwards.
     """
-    recipe, model = training.recipe, training.model
+    recipe, model, optimizer = training.recipe, training.model, training.optimizer
     set_training_mode(model)
     rates: list[float] = []
     losses: list[float] = []
     average = 0.0
     batches = itertools.chain.from_iterable(iter(loader) for _ in itertools.count())
-    for number, batch in enumerate(itertools.islice(batches, steps)):
+    for number, loaded in enumerate(itertools.islice(batches, steps)):
         rate = lowest * (highest / lowest) ** (number / max(steps - 1, 1))
-        for group in training.optimizer.param_groups:
+        for group in optimizer.param_groups:
             group["lr"] = rate
-        images, labels = prepare(batch, recipe)
+        images, labels, _ = to_device(loaded, recipe.device, recipe.dtype)
         loss = loss_computation(forward_pass(model, images), labels, recipe.label_smoothing)
         value = loss.item()
         if not math.isfinite(value):
@@ -44,13 +47,13 @@ def find_learning_rate(
         losses.append(average / (1 - _SMOOTHING ** (number + 1)))
         if losses[-1] > _TOO_HIGH * min(losses):
             break
-        backward_pass(training.optimizer, loss)
-        training.optimizer.step()
+        backward_pass(optimizer, loss)
+        optimization_pass(optimizer)
     return rates, losses
 
 
 def suggestion(rates: list[float], losses: list[float]) -> float | None:
-    """The rate at which the loss falls fastest; None if it never falls."""
+    """Return the rate at which the loss falls fastest; None if it never falls."""
     if len(rates) < 5:
         return None
     slopes = np.gradient(np.array(losses), np.log(rates))

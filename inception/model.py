@@ -1,15 +1,13 @@
-"""Inception V3, layer by layer as in torchvision, whose weights fit by name.
+"""Inception V3, layer by layer as in torchvision, with the same names of weights.
 
-Sources: Szegedy et al. 2015, "Rethinking the Inception Architecture for Computer Vision", table 1;
-torchvision's ``inception_v3``, which is what "Inception V3" means today. docs/inception.md says where the
-two differ.
+Sources: Szegedy et al. 2015, "Rethinking the Inception Architecture for Computer Vision", table 1; torchvision's
+``inception_v3``, which is what "Inception V3" means today. docs/inception.md lists where the two differ.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
-import minigrad
 from inception.blocks import (
     BasicConv2d,
     InceptionA,
@@ -19,30 +17,39 @@ from inception.blocks import (
     InceptionD,
     InceptionE,
 )
+from inception.normalization import imagenet_to_half
 from minigrad import Tensor, nn
-from minigrad.nn import functional as F
 
-SMALLEST_SIZE = 75  #: pictures must be at least this high and wide
-SMALLEST_AUX_SIZE = 299  #: … and this, for the aux head in training
+SMALLEST_SIZE = 75  #: smallest height and width of an image
+SMALLEST_AUX_SIZE = 299  #: … for the aux head, in training
 
 
 class InceptionOutputs(NamedTuple):
-    """What the model returns in training with the aux head."""
+    """The scores of the classifier and of the aux head, N x num_classes each."""
 
     logits: Tensor
-    aux_logits: Tensor | None
+    aux_logits: Tensor
+
+
+#: In training with the aux head a pair, otherwise the scores alone.
+Outputs: TypeAlias = Tensor | InceptionOutputs
+
+
+def logits_of(outputs: Outputs) -> Tensor:
+    """Return the scores of the classifier, with or without those of the aux head beside them."""
+    return outputs.logits if isinstance(outputs, InceptionOutputs) else outputs
 
 
 class InceptionV3(nn.Module):
-    """Pictures N x 3 x H x W to scores N x num_classes.
+    """Map images N x 3 x H x W to scores N x num_classes.
 
     Args:
-        num_classes: how many classes.
+        num_classes: number of classes.
         aux_logits: add the aux head; in training the result is then :class:`InceptionOutputs`.
-        transform_input: expect pictures normalised by ImageNet's mean and standard deviation, and convert
-            them to (x − 0.5) / 0.5, which the published weights were trained with.
-        init_weights: draw weights as the paper's authors did, rather than by the layers' defaults.
-        dropout: probability before the classifier.
+        transform_input: expect images normalised by ImageNet's mean and standard deviation, and convert them to
+            (x − 0.5) / 0.5, which the published weights were trained with.
+        init_weights: draw the initial weights as the paper's authors did, instead of by the layers' defaults.
+        dropout: probability of dropout before the classifier.
 
     Raises:
         ValueError: in the forward pass, for an input that is not N x 3 x H x W or is smaller than 75 x 75.
@@ -86,10 +93,10 @@ class InceptionV3(nn.Module):
             if aux_logits:
                 nn.init.trunc_normal_(self.AuxLogits.fc.weight, std=0.001)
 
-    def forward(self, x: Tensor) -> Any:
-        _check_pictures(x)
+    def forward(self, x: Tensor) -> Outputs:
+        _check_images(x)
         if self.transform_input:
-            x = from_imagenet_normalization(x)
+            x = imagenet_to_half(x)
         #                                                    at 299 x 299          at 75 x 75
         #                                                    N x    3 x 299 x 299  N x    3 x 75 x 75
         x = self.Conv2d_1a_3x3(x)  #                         N x   32 x 149 x 149  N x   32 x 37 x 37
@@ -107,39 +114,33 @@ class InceptionV3(nn.Module):
         x = self.Mixed_6c(x)  #                              N x  768 x  17 x  17  N x  768 x  3 x  3
         x = self.Mixed_6d(x)  #                              N x  768 x  17 x  17  N x  768 x  3 x  3
         x = self.Mixed_6e(x)  #                              N x  768 x  17 x  17  N x  768 x  3 x  3
-        with_aux = self.aux_logits and self.training
-        aux = self.AuxLogits(x) if with_aux else None  #     N x num_classes
+        aux = None
+        if self.aux_logits and self.training:
+            aux = self.AuxLogits(x)  #                       N x num_classes
         x = self.Mixed_7a(x)  #                              N x 1280 x   8 x   8  N x 1280 x  1 x  1
         x = self.Mixed_7b(x)  #                              N x 2048 x   8 x   8  N x 2048 x  1 x  1
         x = self.Mixed_7c(x)  #                              N x 2048 x   8 x   8  N x 2048 x  1 x  1
         x = self.avgpool(x)  #                               N x 2048 x   1 x   1
         x = self.dropout(x).flatten(1)  #                    N x 2048
         x = self.fc(x)  #                                    N x num_classes
-        return InceptionOutputs(x, aux) if with_aux else x
+        return x if aux is None else InceptionOutputs(x, aux)
 
 
-def _check_pictures(x: Tensor) -> None:
+def _check_images(x: Tensor) -> None:
     if x.ndim != 4 or x.shape[1] != 3:
-        raise ValueError(f"expected pictures of shape (N, 3, height, width), got {list(x.shape)}")
+        raise ValueError(f"expected images of shape (N, 3, height, width), got {list(x.shape)}")
     if min(x.shape[2:]) < SMALLEST_SIZE:
         raise ValueError(
-            f"pictures of {x.shape[2]} x {x.shape[3]} are too small for Inception V3: "
+            f"images of {x.shape[2]} x {x.shape[3]} are too small for Inception V3: "
             f"both sides must be at least {SMALLEST_SIZE}; resize them"
         )
 
 
-def from_imagenet_normalization(x: Tensor) -> Tensor:
-    """(p − mean) / std with ImageNet's mean and std, converted to (p − 0.5) / 0.5, channel by channel."""
-    std = minigrad.tensor([0.229, 0.224, 0.225], dtype=x.dtype, device=x.device)
-    mean = minigrad.tensor([0.485, 0.456, 0.406], dtype=x.dtype, device=x.device)
-    return x * (std / 0.5).reshape(1, 3, 1, 1) + ((mean - 0.5) / 0.5).reshape(1, 3, 1, 1)
-
-
 def initialize(module: nn.Module) -> None:
-    """The authors' initial values: normal with std 0.1, cut at ±2 (absolute, so in effect not at all).
+    """Set a layer's weights to the authors' initial values: normal with std 0.1, cut at ±2 (absolute, so hardly ever).
 
-    torchvision sets ``stddev = 0.01`` on the aux head's ``conv1``, but on the block, where its own
-    initialiser does not look: the convolution inside gets 0.1 like all others. So does ours, on purpose.
+    torchvision sets ``stddev = 0.01`` on the block ``conv1`` of the aux head, but its initialiser looks only at the
+    convolution inside, which therefore gets 0.1 like all others. minigrad reproduces this.
     """
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.trunc_normal_(module.weight, mean=0.0, std=0.1, a=-2, b=2)
@@ -149,15 +150,5 @@ def initialize(module: nn.Module) -> None:
 
 
 def inception_v3(**options: Any) -> InceptionV3:
-    """An Inception V3; the options are those of :class:`InceptionV3`."""
+    """Return an Inception V3 with the options of :class:`InceptionV3` (torchvision's name)."""
     return InceptionV3(**options)
-
-
-def loss_with_aux(outputs: Any, target: Tensor, aux_weight: float = 0.4, label_smoothing: float = 0.0) -> Tensor:
-    """Cross entropy of the main classifier, plus ``aux_weight`` times that of the aux head if there is one."""
-    if not isinstance(outputs, InceptionOutputs):
-        return F.cross_entropy(outputs, target, label_smoothing=label_smoothing)
-    loss = F.cross_entropy(outputs.logits, target, label_smoothing=label_smoothing)
-    if outputs.aux_logits is None:
-        return loss
-    return loss + aux_weight * F.cross_entropy(outputs.aux_logits, target, label_smoothing=label_smoothing)

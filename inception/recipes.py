@@ -1,130 +1,127 @@
-"""Recipes: everything that decides how a training run comes out, as plain data."""
+"""Recipes: everything that decides the result of a training run, as plain data."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from inception.model import SMALLEST_AUX_SIZE, SMALLEST_SIZE
+from inception.data import DataSource
+from inception.model import SMALLEST_AUX_SIZE
+from inception.options import option
+from inception.schedules import SCHEDULES
+from minigrad import optim
 
-DATA = ("cifar10", "cifar100", "embedded", "fashion-mnist", "folder", "mnist", "synthetic", "tiny-imagenet")
-WITHOUT_ROOT = ("embedded", "synthetic")
-AUGMENTATIONS = ("none", "flip", "crop", "crop-flip", "crop-flip-colour")
-NORMALIZATIONS = ("half", "imagenet")
-OPTIMIZERS = ("adam", "adamw", "lion", "nadam", "rmsprop", "sgd")
 INITS = ("layers", "paper")
-SCHEDULES = ("constant", "cosine", "exponential", "onecycle", "step")
+OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
+    "adam": optim.Adam,
+    "adamw": optim.AdamW,
+    "lion": optim.Lion,
+    "nadam": optim.NAdam,
+    "rmsprop": optim.RMSprop,
+    "sgd": optim.SGD,
+}
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """One training run. The same recipe on the same machine gives the same weights, bit by bit."""
+class Recipe(DataSource):
+    """One training run. On one machine, the same recipe always gives the same weights, bit for bit.
 
-    # the pictures
-    data: str = "embedded"
-    root: str | None = None
-    image_size: int = 75
-    resize: int | None = None  # test pictures: shorter side to this, then the middle; None: all of it, squeezed
-    augment: str = "none"
-    normalize: str = "half"
-    mixup: float = 0.0
-    limit: int | None = None
-    classes: int | None = None
-    skip_corrupt: bool = False
+    Raises:
+        ValueError: for a value outside its limits, or values that contradict each other.
+    """
+
     # the model
-    weights: str | None = None
-    freeze: str | None = None
-    head_only: bool = False
-    aux: bool = False
-    dropout: float = 0.2
-    init: str = "layers"
+    weights: str | None = option(
+        None,
+        "start from these: torchvision's .pth, or a .safetensors file; a classifier for other classes is replaced",
+        metavar="FILE",
+    )
+    freeze: str | None = option(None, "do not train the layers up to this one, such as Mixed_6e")
+    head_only: bool = option(False, "train only the classifier")
+    aux: bool = option(False, "train the aux head too")
+    dropout: float = option(0.2, "probability of dropout before the classifier", between=(0, 1))
+    init: str = option(
+        "layers",
+        "initial weights: the defaults of the layers, or those of the paper's authors (std 0.1)",
+        choices=INITS,
+    )
     # the steps
-    batch_size: int = 32
-    accumulate: int = 1
-    epochs: int = 3
-    patience: int | None = None
-    optimizer: str = "adam"
-    lr: float = 0.001
-    momentum: float = 0.9
-    alpha: float = 0.99
-    eps: float | None = None
-    weight_decay: float = 0.0
-    decay_norms: bool = True
-    schedule: str = "onecycle"
-    warmup: float = 0.2
-    sgd_after: int | None = None
-    sgd_lr: float = 0.01
-    label_smoothing: float = 0.1
-    clip: float | None = None
-    ema: float | None = None
-    seed: int = 0
-    dtype: str = "float32"
-    amp: bool = False
-    device: str = "cpu"
+    batch_size: int = option(32, "images per batch", at_least=1)
+    accumulate: int = option(1, "batches per step; their gradients are averaged", at_least=1)
+    epochs: int = option(3, "passes over the training images", at_least=1)
+    patience: int | None = option(
+        None,
+        "stop after this many epochs without a lower validation loss, and return to the best weights",
+        at_least=1,
+    )
+    optimizer: str = option("adam", "rule by which gradients change the weights", choices=OPTIMIZERS)
+    lr: float = option(
+        0.001, "learning rate; with --schedule onecycle the highest one", above=0, meaning="learning rate"
+    )
+    momentum: float = option(0.9, "for sgd and rmsprop")
+    alpha: float = option(0.99, "for rmsprop: decay of its average of squared gradients", between=(0, 1))
+    eps: float | None = option(
+        None,
+        "added to the divisor, for all optimizers except sgd and lion; by default the optimizer's own",
+        above=0,
+    )
+    weight_decay: float = option(0.0, "pull weights towards 0; decoupled from the gradient in adamw and lion")
+    decay_norms: bool = option(True, "apply weight decay to biases and batch norms too")
+    schedule: str = option(
+        "onecycle",
+        "of the learning rate: constant; cosine to 0; exponential, times 0.94 every 2 epochs; onecycle, up and down "
+        "once; step, divided by 10 every 30 epochs",
+        choices=SCHEDULES,
+    )
+    warmup: float = option(0.2, "for onecycle: share of the steps in which the rate rises", between=(0, 1))
+    sgd_after: int | None = option(None, "switch to SGD with momentum after this many epochs", at_least=1)
+    sgd_lr: float = option(0.01, "learning rate of that SGD", above=0)
+    label_smoothing: float = option(
+        0.1, "share of the target that is spread over all classes; 0 asks for certainty", between=(0, 1)
+    )
+    mixup: float = option(
+        0.0, "mix images in pairs, with shares drawn from Beta(this, this); 0 turns it off", at_least=0
+    )
+    clip: float | None = option(None, "scale gradients down to this norm if theirs is larger", above=0)
+    ema: float | None = option(
+        None,
+        "test and keep an exponential moving average of the weights, with this decay",
+        between=(0, 1),
+    )
+    dtype: str = option("float32", "type of weights and images", choices=("float32", "float64"))
+    amp: bool = option(False, "mixed precision for GPUs: products in float16")
+    device: str = option("cpu", "where to compute: cpu, gpu or gpu:1")
 
     def __post_init__(self) -> None:
-        for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} {getattr(self, name)!r} is unknown; choose from: {', '.join(choices)}")
-        if self.data not in WITHOUT_ROOT and self.root is None:
-            raise ValueError(f"data {self.data!r} needs --root, the folder with its files")
-        if self.image_size < SMALLEST_SIZE:
-            raise ValueError(f"image size {self.image_size} is too small: Inception V3 needs at least {SMALLEST_SIZE}")
-        if self.resize is not None and self.resize < self.image_size:
-            raise ValueError(f"resize {self.resize} is below the image size {self.image_size} that is cut out of it")
+        super().__post_init__()
         if self.aux and self.image_size < SMALLEST_AUX_SIZE:
             raise ValueError(
-                f"the aux head needs pictures of at least {SMALLEST_AUX_SIZE} x {SMALLEST_AUX_SIZE} (a map of 17 x 17 "
-                f"where it joins), got image size {self.image_size}: turn it off, or raise the image size"
+                f"the aux head needs images of at least {SMALLEST_AUX_SIZE} x {SMALLEST_AUX_SIZE} (a feature map of "
+                f"17 x 17 at its input), got image size {self.image_size}: turn it off, or raise the image size"
             )
-        for name in ("batch_size", "epochs", "accumulate", "limit", "classes", "patience", "sgd_after"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name.replace('_', ' ')} must be at least 1, got {value}")
         if self.batch_size == 1 and self.image_size < 107:
             raise ValueError(
                 "batch size 1 at this image size leaves one value per channel in the last blocks, which batch norm "
                 "cannot normalise: use at least 2"
             )
-        for name, meaning in (("lr", "learning rate"), ("sgd_lr", "sgd lr"), ("clip", "clip"), ("eps", "eps")):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ValueError(f"{meaning} must be above 0, got {value}")
-        for name in ("warmup", "dropout", "alpha", "ema"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value <= 1:
-                raise ValueError(f"{name} must be between 0 and 1, got {value}")
-        if not 0 <= self.label_smoothing <= 1:
-            raise ValueError(f"label smoothing must be between 0 and 1, got {self.label_smoothing}")
-        if self.mixup < 0:
-            raise ValueError(f"mixup must not be below 0, got {self.mixup}")
         if self.sgd_after is not None and self.sgd_after >= self.epochs:
             raise ValueError(f"sgd after {self.sgd_after} leaves no epoch for it, with epochs {self.epochs}")
         if self.head_only and self.freeze is not None:
             raise ValueError("give either head only or freeze: head only already freezes everything before the head")
-        if self.dtype not in ("float32", "float64"):
-            raise ValueError(f"dtype {self.dtype!r} cannot be trained in; choose float32 or float64")
         if self.amp and self.dtype != "float32":
             raise ValueError("mixed precision (amp) mixes float16 with float32: give no other dtype")
 
-    def as_dict(self) -> dict[str, Any]:
-        """The recipe as plain values, for a checkpoint."""
+    def as_dict(self) -> dict[str, object]:
+        """Return the settings by name, for a checkpoint."""
         return asdict(self)
 
     @staticmethod
-    def from_dict(values: dict[str, Any]) -> Recipe:
-        """A recipe from :meth:`as_dict`; unknown names are an error."""
+    def from_dict(values: Mapping[str, Any]) -> Recipe:
+        """Return the recipe with these settings, by name; unknown names are an error."""
         return Recipe(**values)
 
 
-CHOICES = {
-    "data": DATA,
-    "augment": AUGMENTATIONS,
-    "normalize": NORMALIZATIONS,
-    "optimizer": OPTIMIZERS,
-    "schedule": SCHEDULES,
-    "init": INITS,
-}
 FIELDS = tuple(field.name for field in fields(Recipe))
 
 QUICK = Recipe()
@@ -167,10 +164,10 @@ PAPER = replace(
 #: The guide "Deep learning: Inception V3 with PyTorch" of AMD's ROCm documentation, on Tiny ImageNet: no flip, no aux.
 ROCM_GUIDE = replace(TORCHVISION, augment="crop", aux=False)
 
-#: Mini-batches with Adam first, then with SGD and momentum.
+#: Adam first, then SGD with momentum.
 ADAM_THEN_SGD = replace(QUICK, epochs=6, schedule="cosine", sgd_after=3, sgd_lr=0.01)
 
-#: A pretrained network with a new head, for other pictures: only the head learns.
+#: A pretrained network with a new head for other images; only the head is trained.
 TRANSFER = replace(QUICK, image_size=299, resize=342, augment="crop-flip", head_only=True, epochs=5, schedule="cosine")
 
 RECIPES = {
@@ -181,5 +178,5 @@ RECIPES = {
     "torchvision": TORCHVISION,
     "transfer": TRANSFER,
 }
-#: What a recipe is for, where it says so; ``--data`` may say otherwise.
+#: The data that a recipe is meant for; ``--data`` overrides it.
 RECIPE_DATA = {"rocm-guide": "tiny-imagenet", "torchvision": "folder", "paper": "folder", "transfer": "folder"}

@@ -5,19 +5,28 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from minigrad import files
 
+#: A line of the metrics, a JSON object. ``kind`` is "step", "gradients", "warning" or "epoch" and decides the rest.
+Record: TypeAlias = dict[str, Any]
+
+
+def new_folder() -> Path:
+    """Return the path of a new run: runs/DATE-TIME."""
+    return Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S")
+
 
 class RunFolder:
-    """``runs/<name>/``, made and tried out at once, so that an hour's training does not end in an error.
+    """``runs/NAME/``, created and checked for write access at once: a bad path fails before training, not after.
 
     Raises:
-        OSError: if the folder cannot be made or written to, or has a link where the run would write; the message
+        OSError: if the folder cannot be created or written to, or has a link where the run would write; the message
             names it.
-        FileExistsError: if it holds another run's checkpoint and this is not its continuation.
+        FileExistsError: if it holds the checkpoint of another run, and this is not its continuation.
     """
 
     def __init__(self, path: Path, resuming: bool = False) -> None:
@@ -25,12 +34,12 @@ class RunFolder:
         try:
             path.mkdir(parents=True, exist_ok=True)
             files.try_to_write(path)
-            for partial in path.glob(files.PARTIAL):  # left by a run that was killed while it was writing
+            for partial in path.glob(files.PARTIAL):  # left by a run that was killed while writing
                 partial.unlink()
         except OSError as error:
             raise OSError(f"cannot write to the output folder {path}: {error.strerror or error}") from None
         for inner in (self.metrics, self.checkpoints, self.board, *self.board.rglob("*")):
-            files.refuse_link(inner)  # all other files are replaced, so a link is never followed
+            files.refuse_link(inner)  # all other files are replaced, which follows no link
         if not resuming and self.checkpoint.exists():
             raise FileExistsError(
                 f"{path} already holds a run. Choose another --output, or continue that run with --resume {path}"
@@ -38,12 +47,12 @@ class RunFolder:
 
     @property
     def checkpoint(self) -> Path:
-        """What ``--resume`` continues from."""
+        """The checkpoint from which ``--resume`` continues."""
         return self.path / "checkpoint.safetensors"
 
     @property
     def checkpoints(self) -> Path:
-        """With ``--keep``, the checkpoints of the last epochs."""
+        """The folder of the checkpoints of the last epochs, with ``--keep``."""
         return self.path / "checkpoints"
 
     @property
@@ -53,31 +62,31 @@ class RunFolder:
 
     @property
     def confusion(self) -> Path:
-        """Which class was taken for which."""
+        """The confusion matrix."""
         return self.path / "confusion.png"
 
     @property
     def lr_finder(self) -> Path:
-        """What ``--find-lr`` found."""
+        """The plot of ``--find-lr``."""
         return self.path / "lr-finder.png"
 
     @property
     def board(self) -> Path:
-        """TensorBoard's folder."""
+        """The folder of TensorBoard."""
         return self.path / "tensorboard"
 
     def discard_if_empty(self) -> None:
-        """Removes the folder, if nothing has been written into it."""
+        """Remove the folder if nothing has been written into it."""
         with suppress(OSError):
             self.path.rmdir()
 
     def keep(self, epoch: int, count: int) -> None:
-        """Keeps this moment's checkpoint under the epoch's number, and of those the last ``count``."""
+        """Keep the current checkpoint under the number of its epoch, and only the last ``count`` of these."""
         folder = files.own_folder(self.checkpoints)
         target = folder / f"epoch-{epoch:04}.safetensors"
         target.unlink(missing_ok=True)
         try:
-            os.link(self.checkpoint, target)  # the checkpoint is replaced, never written to: a link costs no space
+            os.link(self.checkpoint, target)  # costs no space; safe, since checkpoints are replaced, never written to
         except OSError:  # a file system without links
             files.write_atomically(target, self.checkpoint.read_bytes())
         for old in sorted(folder.glob("epoch-*.safetensors"))[:-count]:
@@ -90,32 +99,32 @@ class RunFolder:
 
     @property
     def metrics(self) -> Path:
-        """One JSON object a line: ``kind`` is ``step``, ``gradients``, ``warning`` or ``epoch``."""
+        """The metrics: one :data:`Record` per line."""
         return self.path / "metrics.jsonl"
 
     @property
     def curves(self) -> Path:
-        """Loss and accuracy over time."""
+        """The plot of loss and accuracy over the steps."""
         return self.path / "curves.png"
 
     @property
     def predictions(self) -> Path:
-        """Test pictures with predictions."""
+        """Test images with predictions."""
         return self.path / "predictions.png"
 
-    def log(self, record: dict[str, Any]) -> None:
-        """Adds a line to the metrics."""
+    def log(self, record: Record) -> None:
+        """Append a record to the metrics."""
         files.append(self.metrics, (json.dumps(record) + "\n").encode())
 
-    def records(self) -> list[dict[str, Any]]:
-        """All records so far."""
+    def records(self) -> list[Record]:
+        """Return all records so far."""
         if not self.metrics.is_file():
             return []
         lines = self.metrics.read_text(encoding="utf-8").split("\n")
-        return [json.loads(line) for line in lines[:-1]]  # a last line without an end was cut short by a kill
+        return [json.loads(line) for line in lines[:-1]]  # a last line without its end was cut short by a kill
 
     def forget_after(self, global_step: int, epoch: int) -> None:
-        """Drops records of steps that a resumed run will take again, and of ends of epochs that it will come to."""
+        """Drop the records of steps and epochs that a resumed run will repeat."""
         kept = [
             record
             for record in self.records()

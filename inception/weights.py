@@ -1,13 +1,13 @@
-"""Weights of a model in a safetensors file, under torchvision's names."""
+"""Weights in safetensors files, with torchvision's names; and torchvision's own files."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,7 +26,7 @@ else:
 
 @dataclass(frozen=True)
 class Description:
-    """What a model knows, and how it wants to see a picture; our files carry it along."""
+    """The classes of a model and the preprocessing of its images, stored in the metadata of minigrad's files."""
 
     classes: tuple[str, ...] = ()
     image_size: int = 299
@@ -35,19 +35,19 @@ class Description:
 
 
 def class_names(known: Sequence[str], count: int) -> tuple[str, ...]:
-    """Names for ``count`` classes: the known ones, and numbers for the others."""
+    """Return ``count`` names of classes: the known ones, and numbers for the others."""
     return (*known, *(f"class {i}" for i in range(len(known), count)))
 
 
 def save_weights(model: nn.Module, path: str | os.PathLike[str], description: Description | None = None) -> None:
-    """Writes the model's state dict; ``safetensors.torch.load_file`` reads it for torchvision's model too."""
+    """Write the model's state dict. ``safetensors.torch.load_file`` reads it for torchvision's model, too."""
     arrays = {name: np.asarray(to_host(t.array), order="C") for name, t in model.state_dict().items()}
     metadata = {} if description is None else {"inception": json.dumps(asdict(description))}
     write_atomically(path, safetensors_numpy.save(arrays, metadata))
 
 
 def read_description(path: str | os.PathLike[str]) -> Description:
-    """What a file of :func:`save_weights` says of itself; of any other the usual values."""
+    """Return the description in a file of :func:`save_weights`; for any other file, that of the published weights."""
     if Path(path).suffix == ".safetensors":
         with safetensors.safe_open(path, framework="numpy") as file:
             text = (file.metadata() or {}).get("inception")
@@ -58,20 +58,20 @@ def read_description(path: str | os.PathLike[str]) -> Description:
 
 
 def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
-    """Loads a file of :func:`save_weights` (or any safetensors file of the same names) into ``model``.
+    """Load a file of :func:`save_weights`, or any safetensors file with the same names, into ``model``.
 
     Raises:
         FileNotFoundError, CheckpointError: if the file is missing, cut short, or of another architecture;
-            then the message names the first keys that differ, and the model is unchanged.
+            the message names the first keys that differ, and the model is unchanged.
     """
     load_into(model, checkpoint.load(path), path)
 
 
 def load_pretrained(model: nn.Module, path: str | os.PathLike[str]) -> list[str]:
-    """Loads published weights: torchvision's ``.pth``, or a safetensors file of the same names.
+    """Load published weights: torchvision's ``.pth``, or a safetensors file with the same names.
 
-    A classifier for another number of classes is left out: the model keeps its new ``fc`` (and ``AuxLogits.fc``).
-    The aux head's weights are left out if the model has none. Returns the names of all that was left out.
+    A classifier for another number of classes is left out, and the model keeps its own ``fc`` (and ``AuxLogits.fc``).
+    The weights of the aux head are left out if the model has none. Return the names of the weights left out.
 
     Raises:
         FileNotFoundError, CheckpointError: if the file is missing, cannot be read, or is of another architecture.
@@ -89,27 +89,28 @@ def load_pretrained(model: nn.Module, path: str | os.PathLike[str]) -> list[str]
 
 
 def read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """The tensors in a ``.pth`` of a state dict, in a safetensors file, or of the model in a checkpoint of ours."""
+    """Return the weights in a ``.pth`` of a state dict, in a safetensors file, or in a checkpoint of a run."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no weights at {path}")
     if path.suffix not in (".pth", ".pt"):
         tree = checkpoint.load(path)
-        return tree["model"] if isinstance(tree.get("model"), dict) else tree
+        weights: dict[str, Tensor] = tree["model"] if isinstance(tree.get("model"), dict) else tree
+        return weights
     require(f"{path}: reading a .pth (once; it can be converted to safetensors)", "torch")
     import torch
 
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)  # which runs no program in the file
-    except Exception as error:  # whatever is wrong with a zip archive and a pickle in it
+        state = torch.load(path, map_location="cpu", weights_only=True)  # which never runs a program in the file
+    except Exception as error:  # damaged zip archives and pickles raise all kinds
         raise checkpoint.CheckpointError(f"{path}: torch cannot read it as weights: {error}") from None
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise checkpoint.CheckpointError(f"{path}: expected a state dict of tensors, as torchvision publishes it")
     return {name: from_numpy(value.contiguous().numpy()) for name, value in state.items()}
 
 
-def load_into(model: nn.Module, state: Any, path: str | os.PathLike[str]) -> None:
-    """Loads a state dict that came from ``path``, whose name an error then gives."""
+def load_into(model: nn.Module, state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> None:
+    """Load a state dict that was read from ``path``, which errors name."""
     try:
         model.load_state_dict(state)
     except RuntimeError as error:

@@ -2,7 +2,7 @@
 
 import warnings as _warnings
 from importlib import import_module as _import_module
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from minigrad import amp as amp
 from minigrad import autograd as autograd
@@ -114,7 +114,7 @@ _warnings.filterwarnings("ignore", ".* encountered in", RuntimeWarning, r"minigr
 # Imported when first used, because each takes a while or needs what the rest does not.
 _LATER = ("checkpoint", "data", "onnx", "testing")
 
-if _TYPE_CHECKING:
+if TYPE_CHECKING:
     from minigrad import checkpoint as checkpoint
     from minigrad import data as data
     from minigrad import onnx as onnx

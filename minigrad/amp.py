@@ -72,7 +72,7 @@ class GradScaler:
         if isinstance(outputs, list | tuple):
             return type(outputs)(self.scale(output) for output in outputs)
         single: Any = outputs  # a Tensor
-        return single * self._scale  # type: ignore[no-any-return]
+        return single * self._scale
 
     def unscale_(self, optimizer: Optimizer) -> None:
         """Divide the gradients by the scale, for example in order to clip them before ``step``.

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol, cast
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minigrad import dtypes
-from minigrad.device import device_of, get_default_device, to_device
-from minigrad.engine.function import wrap
+from minigrad.device import DeviceLike, device_of, get_default_device, to_device
+from minigrad.engine.tensor_base import wrap
+from minigrad.functions.promotion import number
 from minigrad.gpu import cupy
-from minigrad.ops.promotion import number
 from minigrad.random import Generator, below, default_generator
-from minigrad.tensor import Tensor, as_array, as_device
+from minigrad.tensor import Data, Tensor, as_array, as_device
+from minigrad.typing import Array, Number
 from minigrad.unsupported import refusing_torchs_other_arguments
 
 __all__ = [
@@ -44,27 +47,36 @@ __all__ = [
 _DLPACK_CPU = 1  # the number of a device type in that protocol
 
 
-def _finish(array: np.ndarray, device: Any, requires_grad: bool) -> Tensor:
+class SupportsDLPack(Protocol):
+    """An array or tensor of any library that has the DLPack protocol."""
+
+    def __dlpack__(self, *, stream: None = None) -> Any: ...  # a capsule, which Python has a type for from 3.13
+
+    def __dlpack_device__(self) -> tuple[int, int]: ...
+
+
+def _finish(array: Array, device: DeviceLike | None, requires_grad: bool) -> Tensor:
     tensor = wrap(to_device(array, get_default_device() if device is None else as_device(device)))
     tensor.requires_grad = requires_grad
     return tensor
 
 
-def _size(sizes: tuple[Any, ...]) -> tuple[int, ...]:
-    if len(sizes) == 1 and isinstance(sizes[0], tuple | list):
-        sizes = tuple(sizes[0])
-    if any(n < 0 for n in sizes):
-        raise RuntimeError(f"Trying to create tensor with negative dimension: {list(sizes)}")
-    return tuple(int(n) for n in sizes)
+def _size(sizes: tuple[int | Sequence[int], ...]) -> tuple[int, ...]:
+    given = cast(Sequence[int], sizes[0] if len(sizes) == 1 and isinstance(sizes[0], tuple | list) else sizes)
+    if any(n < 0 for n in given):
+        raise RuntimeError(f"Trying to create tensor with negative dimension: {list(given)}")
+    return tuple(int(n) for n in given)
 
 
-def _dtype(dtype: Any) -> dtypes.DType:
+def _dtype(dtype: DTypeLike | None) -> dtypes.DType:
     return dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
 
 
 @refusing_torchs_other_arguments
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A new tensor with a copy of ``data``: a number, nested lists, or an array.
+def tensor(
+    data: Data, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None, requires_grad: bool = False
+) -> Tensor:
+    """Return a new tensor with a copy of ``data``: a number, nested lists, or an array.
 
     Python floats give the default dtype, ints ``int64``; arrays, NumPy's numbers and tensors keep their own, also in
     lists, and a mixture gets the dtype that holds them all.
@@ -80,8 +92,8 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
 
 
 @refusing_torchs_other_arguments
-def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """``data`` as a tensor, without a copy where it is a tensor, or an array on the device, already."""
+def as_tensor(data: Data, dtype: DTypeLike | None = None, device: DeviceLike | None = None) -> Tensor:
+    """Return ``data`` as a tensor, without a copy where it is a tensor, or an array on the device, already."""
     if isinstance(data, Tensor):
         return data.to(dtype=dtype, device=device)
     result = from_numpy(data) if isinstance(data, np.ndarray) else tensor(data)
@@ -89,8 +101,8 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
 
 
 @refusing_torchs_other_arguments
-def from_numpy(ndarray: np.ndarray) -> Tensor:
-    """A tensor that shares memory with a NumPy array.
+def from_numpy(ndarray: Array) -> Tensor:
+    """Return a tensor that shares memory with a NumPy array.
 
     Raises:
         TypeError: if it is no array.
@@ -102,8 +114,8 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
 
 
 @refusing_torchs_other_arguments
-def from_dlpack(ext_tensor: Any, /, *, device: Any = None, copy: bool | None = None) -> Tensor:
-    """A tensor on the memory of another library's array or tensor, by the DLPack protocol; nothing is copied.
+def from_dlpack(ext_tensor: SupportsDLPack, /, *, device: DeviceLike | None = None, copy: bool | None = None) -> Tensor:
+    """Return a tensor on the memory of another library's array or tensor, by the DLPack protocol; nothing is copied.
 
     Raises:
         TypeError: if it has no ``__dlpack__``.
@@ -117,26 +129,48 @@ def from_dlpack(ext_tensor: Any, /, *, device: Any = None, copy: bool | None = N
 
 
 @refusing_torchs_other_arguments
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor of zeros."""
+def zeros(
+    *size: int | Sequence[int],
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Return a tensor of zeros."""
     return _finish(np.zeros(_size(size), _dtype(dtype)), device, requires_grad)
 
 
 @refusing_torchs_other_arguments
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor of ones."""
+def ones(
+    *size: int | Sequence[int],
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Return a tensor of ones."""
     return _finish(np.ones(_size(size), _dtype(dtype)), device, requires_grad)
 
 
 @refusing_torchs_other_arguments
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor whose values are whatever was in memory."""
+def empty(
+    *size: int | Sequence[int],
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Return a tensor whose values are whatever was in memory."""
     return _finish(np.empty(_size(size), _dtype(dtype)), device, requires_grad)
 
 
 @refusing_torchs_other_arguments
-def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor of one value; its dtype follows the value unless given.
+def full(
+    size: int | Sequence[int],
+    fill_value: Tensor | Number,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Return a tensor of one value; its dtype follows the value unless given.
 
     Raises:
         TypeError: if the value is no number.
@@ -151,8 +185,15 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
 
 
 @refusing_torchs_other_arguments
-def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """The (n, m) matrix with ones on its diagonal.
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Return the (n, m) matrix with ones on its diagonal.
 
     Raises:
         RuntimeError: for a negative size.
@@ -165,9 +206,15 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, 
 
 @refusing_torchs_other_arguments
 def arange(
-    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    start: Tensor | Number,
+    end: Tensor | Number | None = None,
+    step: Tensor | Number = 1,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
 ) -> Tensor:
-    """start, start + step, … below end; ``arange(n)`` counts from 0. Ints give ``int64``.
+    """Return start, start + step, … below end; ``arange(n)`` counts from 0. Ints give ``int64``.
 
     Raises:
         RuntimeError: if the step is 0 or leads away from the end, or a bound is not finite.
@@ -197,9 +244,15 @@ def arange(
 
 @refusing_torchs_other_arguments
 def linspace(
-    start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    start: Tensor | Number,
+    end: Tensor | Number,
+    steps: int,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
 ) -> Tensor:
-    """``steps`` evenly spaced values from start to end, both included; for an integer dtype, rounded towards 0.
+    """Return ``steps`` evenly spaced values from start to end, both included; for an integer dtype, rounded towards 0.
 
     Raises:
         RuntimeError: if the number of steps is negative, or a bound is a tensor with dimensions.
@@ -231,28 +284,39 @@ def _refuse_bool(name: str, dtype: dtypes.DType) -> None:
 
 
 @refusing_torchs_other_arguments
-def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Zeros of the shape, and unless given the dtype and device, of ``input``."""
+def zeros_like(
+    input: Tensor, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None, requires_grad: bool = False
+) -> Tensor:
+    """Return zeros of the shape, and unless given the dtype and device, of ``input``."""
     return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 @refusing_torchs_other_arguments
-def ones_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Ones of the shape, and unless given the dtype and device, of ``input``."""
+def ones_like(
+    input: Tensor, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None, requires_grad: bool = False
+) -> Tensor:
+    """Return ones of the shape, and unless given the dtype and device, of ``input``."""
     return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 @refusing_torchs_other_arguments
-def empty_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Whatever was in memory, in the shape, and unless given the dtype and device, of ``input``."""
+def empty_like(
+    input: Tensor, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None, requires_grad: bool = False
+) -> Tensor:
+    """Return a tensor of any values, with the shape, and unless given the dtype and device, of ``input``."""
     return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 @refusing_torchs_other_arguments
 def full_like(
-    input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    input: Tensor,
+    fill_value: Tensor | Number,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
 ) -> Tensor:
-    """One value in the shape, and unless given the dtype and device, of ``input``."""
+    """Return one value in the shape, and unless given the dtype and device, of ``input``."""
     chosen = input.dtype if dtype is None else dtypes.as_dtype(dtype)
     value = number(fill_value.item() if isinstance(fill_value, Tensor) else fill_value)
     value = dtypes.element_of(value, chosen)
@@ -260,39 +324,43 @@ def full_like(
 
 
 @refusing_torchs_other_arguments
-def rand_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """:func:`rand` in the shape, and unless given the dtype and device, of ``input``."""
+def rand_like(
+    input: Tensor, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None, requires_grad: bool = False
+) -> Tensor:
+    """Return :func:`rand` in the shape, and unless given the dtype and device, of ``input``."""
     return rand(input.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
 
 
 @refusing_torchs_other_arguments
-def randn_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """:func:`randn` in the shape, and unless given the dtype and device, of ``input``."""
+def randn_like(
+    input: Tensor, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None, requires_grad: bool = False
+) -> Tensor:
+    """Return :func:`randn` in the shape, and unless given the dtype and device, of ``input``."""
     return randn(input.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
 
 
 @refusing_torchs_other_arguments
 def randn(
-    *size: Any,
+    *size: int | Sequence[int],
     generator: Generator | None = None,
-    dtype: Any = None,
-    device: Any = None,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Numbers from the normal distribution with mean 0 and standard deviation 1."""
+    """Return numbers from the normal distribution with mean 0 and standard deviation 1."""
     numbers = (generator or default_generator).numpy.standard_normal(_size(size))
     return _finish(np.asarray(numbers).astype(_dtype(dtype)), device, requires_grad)
 
 
 @refusing_torchs_other_arguments
 def rand(
-    *size: Any,
+    *size: int | Sequence[int],
     generator: Generator | None = None,
-    dtype: Any = None,
-    device: Any = None,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Numbers from the uniform distribution on [0, 1).
+    """Return numbers from the uniform distribution on [0, 1).
 
     Raises:
         NotImplementedError: for a dtype that is not floating.
@@ -305,17 +373,24 @@ def rand(
 
 @refusing_torchs_other_arguments
 def randint(
-    low: int, high: Any, size: Any = None, *, generator: Generator | None = None, dtype: Any = None, device: Any = None
+    low: int,
+    high: int | Sequence[int],
+    size: int | Sequence[int] | None = None,
+    *,
+    generator: Generator | None = None,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
 ) -> Tensor:
-    """Integers from low to high − 1; ``randint(high, size)`` starts at 0.
+    """Return integers from low to high − 1; ``randint(high, size)`` starts at 0.
 
-    Of those that a floating dtype has no number for, the nearest below ``high`` is taken.
+    An integer that a floating dtype cannot represent becomes the nearest number below ``high``.
 
     Raises:
         RuntimeError: if there is no integer in the range, or the dtype cannot hold the range.
     """
     if size is None:
         low, high, size = 0, low, high
+    high = cast(int, high)
     if high <= low:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
     chosen = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
@@ -328,6 +403,6 @@ def randint(
 
 
 @refusing_torchs_other_arguments
-def randperm(n: int, *, generator: Generator | None = None, device: Any = None) -> Tensor:
-    """The integers 0 … n−1 in random order."""
+def randperm(n: int, *, generator: Generator | None = None, device: DeviceLike | None = None) -> Tensor:
+    """Return the integers 0 … n−1 in random order."""
     return _finish((generator or default_generator).numpy.permutation(n).astype(np.int64), device, False)

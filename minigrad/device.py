@@ -201,14 +201,18 @@ class _InUse:
     """The devices that have been used so far, and the one that is meant where no number is given."""
 
     def __init__(self) -> None:
-        self.several = False  #: more than one of a kind has been used
-        self.chosen: dict[str, int] = {}  # by kind: the number of a device without a number; 0 if not listed
+        self.several = False  #: whether more than one of a kind
+        self.when_several: list[Callable[[], None]] = []  # called once, when ``several`` becomes true
+        self.chosen: dict[str, int] = {}  # where a device without a number is, by its kind; if not here, 0
         self._seen: set[tuple[str, int]] = set()
 
     def note(self, kind: str, index: int) -> None:
         """Add a device to those that have been used."""
         self._seen.add((kind, index))
-        self.several = len(self._seen) > len({kind for kind, _ in self._seen})
+        if not self.several and len(self._seen) > len({kind for kind, _ in self._seen}):
+            self.several = True
+            for call in self.when_several:
+                call()
 
 
 in_use = _InUse()

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import builtins
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.typing import Array, DType, Number
+from minigrad.typing import Array, Number
+from minigrad.typing import DType as DType
 
 __all__ = [
     "bool",
@@ -125,7 +127,7 @@ def dtype_of_scalar(value: object) -> DType:
     return int64 if isinstance(value, builtins.int) else _default_dtype
 
 
-def element_of(value: Number, dtype: DType) -> np.generic:
+def element_of(value: Number, dtype: DType) -> Any:  # a NumPy scalar, which counts as an int or a float
     """Return a Python number as an element of ``dtype``. For integers the fraction is cut off.
 
     Raises:
@@ -149,7 +151,7 @@ def element_of(value: Number, dtype: DType) -> np.generic:
     return dtype.type(builtins.int(value) % (highest + 1) if value < 0 and dtype.kind == "u" else builtins.int(value))
 
 
-def element_or_infinity(value: Number, dtype: DType) -> np.generic:
+def element_or_infinity(value: Number, dtype: DType) -> Any:  # as element_of
     """Return a Python number as an element of ``dtype``, as :func:`element_of`, but a float16 may become infinite.
 
     >>> element_or_infinity(1e5, float16).item()

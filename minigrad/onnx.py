@@ -10,15 +10,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 
 from minigrad.device import to_host
-from minigrad.engine import function
 from minigrad.engine.grad_mode import no_grad
+from minigrad.engine.watchers import watchers
 from minigrad.extras import require
 from minigrad.files import write_atomically
 from minigrad.tensor import Tensor
@@ -32,21 +31,21 @@ OPSET = 17
 
 #: The inputs or results of an operation: arrays, or None and numbers among the inputs.
 _Arrays: TypeAlias = Sequence[Any]
+_Result = TypeVar("_Result")
 
 
 class _Recorder:
-    """Records the operations while the model runs (see ``function.observer``)."""
+    """Records the operations while the model runs (see ``minigrad.engine.watchers``)."""
 
     def __init__(self) -> None:
         self.operations: list[tuple[Function, _Arrays, _Arrays]] = []
 
-    def ran(self, node: Function, arrays: _Arrays, results: _Arrays, start: float) -> None:
-        """Record an operation; the engine calls this after each one."""
-        self.operations.append((node, list(arrays), results))
-
-    def phase(self, name: str) -> AbstractContextManager[None]:
-        """Return a context for a backward pass, of which nothing is recorded."""
-        return nullcontext()
+    def watch(self, node: Function, stage: str, inputs: _Arrays, compute: Callable[[], _Result]) -> _Result:
+        """Run one computation of the engine, and record it if it is a forward pass."""
+        results = compute()
+        if stage == "forward":
+            self.operations.append((node, list(inputs), results if isinstance(results, tuple) else (results,)))
+        return results
 
 
 def export(
@@ -72,12 +71,12 @@ def export(
     was_training = model.training
     model.eval()
     recorder = _Recorder()
-    before, function.observer = function.observer, recorder
+    watchers.append(recorder.watch)
     try:
         with no_grad():
             result = model(args)
     finally:
-        function.observer = before
+        watchers.remove(recorder.watch)
         model.train(was_training)
     owned = [*model.named_parameters(), *model.named_buffers()]
     graph = _Graph(onnx, {id(t.array): name for name, t in owned}, args.shape[0])
@@ -158,6 +157,19 @@ def _simple(operation: str) -> Callable[..., str]:
         return graph.emit(operation, [graph.name(a, like) for a in arrays])
 
     return translate
+
+
+def _with_constant(operation: str) -> Callable[..., str]:
+    """Return the translation of an operation with a plain number, which is its second operand."""
+
+    def translate(graph: _Graph, node: Any, arrays: _Arrays) -> str:
+        return graph.emit(operation, [graph.name(arrays[0]), graph.name(node.c, arrays[0])])
+
+    return translate
+
+
+def _constant_div(graph: _Graph, node: Any, arrays: _Arrays) -> str:
+    return graph.emit("Div", [graph.name(node.c, arrays[0]), graph.name(arrays[0])])
 
 
 def _along(operation: str) -> Callable[..., str]:
@@ -257,8 +269,12 @@ _Translation: TypeAlias = Callable[[_Graph, Any, _Arrays], str]
 TRANSLATIONS: dict[str, _Translation] = {
     "Add": _simple("Add"),
     "Sub": _simple("Sub"),
+    "SubConstant": _with_constant("Sub"),
     "Mul": _simple("Mul"),
+    "MulConstant": _with_constant("Mul"),
     "Div": _simple("Div"),
+    "DivConstant": _with_constant("Div"),
+    "ConstantDiv": _constant_div,
     "Neg": _simple("Neg"),
     "Exp": _simple("Exp"),
     "MatMul": _simple("MatMul"),

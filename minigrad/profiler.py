@@ -14,13 +14,16 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from minigrad.engine import function
+from minigrad.engine.watchers import watchers
 from minigrad.files import write_atomically
+
+if TYPE_CHECKING:
+    from minigrad.engine.function import Function
 
 
 @dataclass
@@ -89,33 +92,45 @@ class profile:  # noqa: N801  (torch's name for it)
         self._begin = 0.0
 
     def __enter__(self) -> Self:
-        if function.observer is not None:
+        global _recording
+        if _recording is not None:
             raise RuntimeError("another profile is already recording")
         self._begin = time.perf_counter()
-        function.observer = self
+        _recording = self
+        watchers.append(self._watch)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        function.observer = None
+        global _recording
+        _recording = None
+        watchers.remove(self._watch)
 
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Operations inside belong to this phase (``backward`` is set by the engine, ``optimizer`` by optimisers)."""
-        before = getattr(self._local, "phase", "forward")
-        self._local.phase = name
+    def _watch(self, node: Function, stage: str, inputs: Sequence[Any], compute: Callable[[], Any]) -> Any:
+        """Record what the engine computes (see ``minigrad.engine.watchers``)."""
+        phase = self._phase()
+        if stage != "forward":
+            self._local.phase = "backward"
+        start = time.perf_counter()
         try:
-            yield
+            results = compute()
+            if stage != "backward":  # of which the operations are recorded one by one
+                name = node.name if stage == "forward" else f"{node.name}Backward"
+                self.record(name, inputs, results if isinstance(results, tuple) else (results,), start)
         finally:
-            self._local.phase = before
+            self._local.phase = phase
+        return results
 
-    def ran(self, node: Any, arrays: Sequence[Any], outputs: Sequence[Any], start: float) -> None:
-        """Called by the engine after each operation."""
+    def _phase(self) -> str:
+        return getattr(self._local, "phase", "forward")
+
+    def record(self, name: str, arrays: Sequence[Any], outputs: Sequence[Any], start: float) -> None:
+        """Add an event that began at ``start`` (of ``time.perf_counter``) and ends now."""
         now = time.perf_counter()
         self.events.append(
             Event(
-                node if isinstance(node, str) else node.name,
+                name,
                 tuple(tuple(a.shape) for a in arrays if hasattr(a, "shape")),
-                getattr(self._local, "phase", "forward"),
+                self._phase(),
                 start - self._begin,
                 now - start,
                 sum(o.nbytes for o in outputs if hasattr(o, "nbytes")),
@@ -152,11 +167,14 @@ class profile:  # noqa: N801  (torch's name for it)
         write_atomically(path, json.dumps({"traceEvents": events, "displayTimeUnit": "ms"}).encode())
 
 
+_recording: profile | None = None
+
+
 @contextmanager
 def record_function(name: str) -> Iterator[None]:
     """Makes one event of what runs inside, under a name of your own."""
-    observer = function.observer
+    profile_now = _recording
     start = time.perf_counter()
     yield
-    if observer is not None:
-        observer.ran(name, (), (), start)
+    if profile_now is not None:
+        profile_now.record(name, (), (), start)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from minigrad.engine.backward import grad, topological_order
-from minigrad.engine.function import Function, TensorBase, gradient_edge
+from minigrad.engine.api import grad
+from minigrad.engine.function import Function
 from minigrad.engine.grad_mode import enable_grad, is_grad_enabled
+from minigrad.engine.selection import reachable
+from minigrad.engine.tensor_base import TensorBase
 from minigrad.random import default_generator
 from minigrad.typing import Array
 
@@ -100,8 +102,7 @@ def checkpoint(
     if not tracked:
         return outputs
     own = {id(x) for x in inner}
-    nodes = topological_order(gradient_edge(y)[0] for y in tracked)
-    parameters = [node for node in nodes if isinstance(node, TensorBase) and id(node) not in own]
+    parameters = [node for node in reachable(tracked) if isinstance(node, TensorBase) and id(node) not in own]
     arrays = tuple(y.array for y in _as_tuple(outputs))
     return Recompute.apply(
         *tensors,

@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from functools import reduce
 from numbers import Number
-from typing import Any
+from types import EllipsisType
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minigrad import dtypes
 from minigrad import functions as F
-from minigrad.device import device, device_of, get_default_device, is_on, to_device, to_host
-from minigrad.engine import backward as autograd
-from minigrad.engine.function import TensorBase, tensor_class, wrap
+from minigrad.device import DeviceLike, device, device_of, get_default_device, is_on, to_device, to_host
+from minigrad.engine import api
 from minigrad.engine.grad_mode import is_grad_enabled
 from minigrad.engine.inplace import history_changed, is_view
+from minigrad.engine.tensor_base import TensorBase, tensor_class, wrap
+from minigrad.functions.arguments import normalize_dim
 from minigrad.gpu import pinned
 from minigrad.kernels.precision import rounded
-from minigrad.ops import promotion
 from minigrad.ops.identity import ToDevice
-from minigrad.random import default_generator
+from minigrad.random import Generator, default_generator
+from minigrad.typing import Array
+
+P = ParamSpec("P")
+Other = TypeVar("Other")
+#: What may stand beside a tensor in an operator.
+Operand: TypeAlias = "Tensor | int | float"
+#: What a tensor can be made of. Lists may hold lists.
+Data: TypeAlias = "Tensor | Array | int | float | Sequence[Any]"
+#: One part of an index, and an index.
+IndexPart: TypeAlias = "int | slice | Tensor | Array | Sequence[Any] | EllipsisType | None"
+Index: TypeAlias = "IndexPart | tuple[IndexPart, ...]"
 
 
-def _in_place(function: Any) -> Any:
-    """The method that stores ``function(self, …)`` in the memory of ``self``."""
+def _in_place(function: Callable[Concatenate[Tensor, P], Tensor]) -> Callable[Concatenate[Tensor, P], Tensor]:
+    """Return the method that stores ``function(self, …)`` in the memory of ``self``."""
 
-    def method(self: Any, *args: Any, **options: Any) -> Any:
+    def method(self: Tensor, /, *args: P.args, **options: P.kwargs) -> Tensor:
         recorded = (self._requires_grad or _require_grad(args)) and is_grad_enabled()
         # Backward may need the values that are about to be overwritten.
         return self._write(function(self.clone() if recorded else self, *args, **options))
@@ -38,14 +51,14 @@ def _in_place(function: Any) -> Any:
     return method
 
 
-def _require_grad(values: tuple[Any, ...]) -> bool:
+def _require_grad(values: tuple[object, ...]) -> bool:
     return True in [isinstance(value, TensorBase) and value._requires_grad for value in values]
 
 
-def _operator(function: Any) -> Any:
-    """The method of ``self + other``. What is neither a Tensor nor a number may answer itself, as an array does."""
+def _operator(function: Callable[[Tensor, Other], Tensor]) -> Callable[[Tensor, Other], Tensor]:
+    """Return the method of ``self + other``. Where other is neither a Tensor nor a number, its own method is tried."""
 
-    def method(self: Any, other: Any) -> Any:
+    def method(self: Tensor, other: Other) -> Tensor:
         try:
             return function(self, other)
         except TypeError:
@@ -57,10 +70,10 @@ def _operator(function: Any) -> Any:
     return method
 
 
-def _reflected(function: Any) -> Any:
-    """The method of ``other + self``, where ``other`` is no Tensor."""
+def _reflected(function: Callable[[Other, Tensor], Tensor]) -> Callable[[Tensor, Other], Tensor]:
+    """Return the method of ``other + self``, where ``other`` is no Tensor."""
 
-    def method(self: Any, other: Any) -> Any:
+    def method(self: Tensor, other: Other) -> Tensor:
         try:
             return function(other, self)
         except TypeError:
@@ -88,7 +101,7 @@ class Tensor(TensorBase):
 
     __array_priority__ = 1000  # so that ``ndarray * tensor`` asks the tensor, which says what to do
 
-    def __init__(self, data: Any = (), *, dtype: Any = None, requires_grad: bool = False) -> None:
+    def __init__(self, data: Data = (), *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> None:
         where = data.device if isinstance(data, Tensor) else get_default_device()
         self.array = to_device(as_array(data, dtype if dtype is not None else _legacy_dtype(data)), where)
         self.requires_grad = requires_grad
@@ -128,8 +141,12 @@ class Tensor(TensorBase):
         self.array = value.array
         self._version_cell = self._views = None  # they were the other memory's
 
-    def size(self, dim: int | None = None) -> Any:
-        return self.shape if dim is None else self.shape[promotion.normalize_dim(dim, self.ndim)]
+    @overload
+    def size(self) -> tuple[int, ...]: ...
+    @overload
+    def size(self, dim: int) -> int: ...
+    def size(self, dim: int | None = None) -> int | tuple[int, ...]:
+        return self.shape if dim is None else self.shape[normalize_dim(dim, self.ndim)]
 
     def dim(self) -> int:
         return self.array.ndim
@@ -184,7 +201,7 @@ class Tensor(TensorBase):
     def __reversed__(self) -> Tensor:
         return F.flip(self, 0) if self.ndim else self
 
-    def __contains__(self, element: Any) -> builtins.bool:
+    def __contains__(self, element: object) -> builtins.bool:
         """Whether an element equals ``element``, a number or a tensor that broadcasts.
 
         Raises:
@@ -194,11 +211,11 @@ class Tensor(TensorBase):
             raise RuntimeError(
                 f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
             )
-        return builtins.bool(F.any(F.eq(self, element)).item())
+        return builtins.bool(F.any(F.eq(self, cast(Operand, element))).item())
 
     # --- Out of minigrad ---
 
-    def numpy(self) -> np.ndarray:
+    def numpy(self) -> Array:
         """The values as a NumPy array that shares memory with this tensor (on the CPU).
 
         Raises:
@@ -211,14 +228,14 @@ class Tensor(TensorBase):
             raise TypeError(f"can't convert {self.device} device type tensor to numpy. Use tensor.cpu() first.")
         return self.array
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
-    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: builtins.bool = False) -> Tensor:
+    def __array_wrap__(self, array: Array, context: object = None, return_scalar: builtins.bool = False) -> Tensor:
         """What NumPy's functions of a tensor return: a tensor, outside the graph."""
         return wrap(array)
 
-    def item(self) -> Any:
+    def item(self) -> builtins.int | builtins.float:
         """The value of a tensor of one element, as a Python number.
 
         Raises:
@@ -231,7 +248,7 @@ class Tensor(TensorBase):
     def tolist(self) -> Any:
         return to_host(self.array).tolist()
 
-    def _number(self) -> Any:
+    def _number(self) -> builtins.int | builtins.float:
         if self.array.size != 1:
             raise ValueError(f"only one element tensors can be converted to Python scalars, got {self.array.size}")
         return self.item()
@@ -259,10 +276,10 @@ class Tensor(TensorBase):
         gradient: Tensor | None = None,
         retain_graph: bool | None = None,
         create_graph: bool = False,
-        inputs: Any = None,
+        inputs: Tensor | Sequence[Tensor] | None = None,
     ) -> None:
         """Adds to every leaf's ``grad`` the gradient of this tensor; see ``minigrad.autograd.backward``."""
-        autograd.backward(self, gradient, retain_graph, create_graph, inputs)
+        api.backward(self, gradient, retain_graph, create_graph, inputs)
 
     def detach(self) -> Tensor:
         """The same values and memory, outside the graph."""
@@ -290,12 +307,12 @@ class Tensor(TensorBase):
 
     def to(
         self,
-        *args: Any,
-        dtype: Any = None,
-        device: Any = None,
+        *args: DTypeLike | DeviceLike | Tensor | builtins.bool | None,
+        dtype: DTypeLike | None = None,
+        device: DeviceLike | None = None,
         non_blocking: bool = False,
         copy: bool = False,
-        memory_format: Any = None,
+        memory_format: object = None,
     ) -> Tensor:
         """``to(dtype)``, ``to(device, dtype)``, ``to(other_tensor)``: this tensor if nothing changes, else a copy.
 
@@ -315,7 +332,7 @@ class Tensor(TensorBase):
     def cpu(self) -> Tensor:
         return self.to("cpu")
 
-    def cuda(self, device: Any = None, non_blocking: bool = False) -> Tensor:
+    def cuda(self, device: builtins.int | None = None, non_blocking: bool = False) -> Tensor:
         return self.to("gpu" if device is None else f"gpu:{device}", non_blocking=non_blocking)
 
     def pin_memory(self) -> Tensor:
@@ -335,36 +352,36 @@ class Tensor(TensorBase):
     def type_as(self, other: Tensor) -> Tensor:
         return self.to(other.dtype)
 
-    def float(self, memory_format: Any = None) -> Tensor:
+    def float(self, memory_format: object = None) -> Tensor:
         return self.to(dtypes.float32, memory_format=memory_format)
 
-    def double(self, memory_format: Any = None) -> Tensor:
+    def double(self, memory_format: object = None) -> Tensor:
         return self.to(dtypes.float64, memory_format=memory_format)
 
-    def half(self, memory_format: Any = None) -> Tensor:
+    def half(self, memory_format: object = None) -> Tensor:
         return self.to(dtypes.float16, memory_format=memory_format)
 
-    def long(self, memory_format: Any = None) -> Tensor:
+    def long(self, memory_format: object = None) -> Tensor:
         return self.to(dtypes.int64, memory_format=memory_format)
 
-    def int(self, memory_format: Any = None) -> Tensor:
+    def int(self, memory_format: object = None) -> Tensor:
         return self.to(dtypes.int32, memory_format=memory_format)
 
-    def short(self, memory_format: Any = None) -> Tensor:
+    def short(self, memory_format: object = None) -> Tensor:
         return self.to(dtypes.int16, memory_format=memory_format)
 
-    def char(self, memory_format: Any = None) -> Tensor:
+    def char(self, memory_format: object = None) -> Tensor:
         return self.to(dtypes.int8, memory_format=memory_format)
 
-    def byte(self, memory_format: Any = None) -> Tensor:
+    def byte(self, memory_format: object = None) -> Tensor:
         return self.to(dtypes.uint8, memory_format=memory_format)
 
-    def bool(self, memory_format: Any = None) -> Tensor:
+    def bool(self, memory_format: object = None) -> Tensor:
         return self.to(dtypes.bool, memory_format=memory_format)
 
     # --- Copying and pickling ---
 
-    def __deepcopy__(self, memo: dict[builtins.int, Any]) -> Tensor:
+    def __deepcopy__(self, memo: dict[builtins.int, object]) -> Tensor:
         """A copy with memory and ``grad`` of its own.
 
         Raises:
@@ -383,15 +400,15 @@ class Tensor(TensorBase):
         copy.__dict__.update(deepcopy(self._users_attributes(), memo))
         return copy
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[object, ...]:
         """Pickles values, device, ``requires_grad`` and what users set; neither graph, ``grad`` nor hooks."""
         arguments = (type(self), to_host(self.array), str(self.device), self._requires_grad)
         return _unpickled, arguments, self._users_attributes() or None
 
-    def _users_attributes(self) -> dict[str, Any]:
+    def _users_attributes(self) -> dict[str, object]:
         return {name: value for name, value in vars(self).items() if name != "array" and not hasattr(TensorBase, name)}
 
-    def __dlpack__(self, **options: Any) -> Any:
+    def __dlpack__(self, **options: Any) -> Any:  # a capsule, and options that the protocol may still add
         """The memory itself, for another library's ``from_dlpack``.
 
         Raises:
@@ -401,12 +418,12 @@ class Tensor(TensorBase):
             raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
         return self.array.__dlpack__(**options)
 
-    def __dlpack_device__(self) -> Any:
+    def __dlpack_device__(self) -> tuple[builtins.int, builtins.int]:
         return self.array.__dlpack_device__()
 
     # --- In place. Each write is recorded, or refused: never a wrong gradient. ---
 
-    def copy_(self, source: Any) -> Tensor:
+    def copy_(self, source: Operand) -> Tensor:
         F.indexing.setitem(self, ..., source)
         return self
 
@@ -416,11 +433,13 @@ class Tensor(TensorBase):
     def zero_(self) -> Tensor:
         return self.fill_(0)
 
-    def fill_(self, value: Any) -> Tensor:
+    def fill_(self, value: Operand) -> Tensor:
         F.indexing.setitem(self, ..., value if isinstance(value, Tensor) else dtypes.element_of(value, self.dtype))
         return self
 
-    def uniform_(self, a: builtins.float = 0.0, b: builtins.float = 1.0, *, generator: Any = None) -> Tensor:
+    def uniform_(
+        self, a: builtins.float = 0.0, b: builtins.float = 1.0, *, generator: Generator | None = None
+    ) -> Tensor:
         """Random numbers from the uniform distribution on [a, b).
 
         Raises:
@@ -433,7 +452,9 @@ class Tensor(TensorBase):
             raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={a} > to={b}")
         return self._fill_with((generator or default_generator).uniform(self.shape, self.dtype, a, b))
 
-    def normal_(self, mean: builtins.float = 0.0, std: builtins.float = 1.0, *, generator: Any = None) -> Tensor:
+    def normal_(
+        self, mean: builtins.float = 0.0, std: builtins.float = 1.0, *, generator: Generator | None = None
+    ) -> Tensor:
         """Random numbers from the normal distribution.
 
         Raises:
@@ -443,7 +464,7 @@ class Tensor(TensorBase):
             raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
         return self._fill_with((generator or default_generator).numpy.normal(mean, std, self.shape))
 
-    def _fill_with(self, values: Any) -> Tensor:
+    def _fill_with(self, values: Array) -> Tensor:
         return self.copy_(wrap(to_device(np.asarray(values).astype(self.dtype), self.device)))
 
     def _write(self, result: Tensor) -> Tensor:
@@ -460,10 +481,10 @@ class Tensor(TensorBase):
             raise RuntimeError(f"result type {result.dtype} can't be cast to the desired output type {self.dtype}")
         return self.copy_(result)
 
-    def __getitem__(self, index: Any) -> Tensor:
+    def __getitem__(self, index: Index) -> Tensor:
         return F.indexing.getitem(self, index)
 
-    def __setitem__(self, index: Any, value: Any) -> None:
+    def __setitem__(self, index: Index, value: Operand) -> None:
         F.indexing.setitem(self, index, value)
 
     # --- Operators ---
@@ -481,7 +502,10 @@ class Tensor(TensorBase):
     __xor__, __rxor__ = _operator(F.bitwise_xor), _reflected(F.bitwise_xor)
     __lshift__, __rlshift__ = _operator(F.bitwise_left_shift), _reflected(F.bitwise_left_shift)
     __rshift__, __rrshift__ = _operator(F.bitwise_right_shift), _reflected(F.bitwise_right_shift)
-    __lt__, __le__, __gt__, __ge__ = map(_operator, (F.lt, F.le, F.gt, F.ge))
+    __lt__ = _operator(F.lt)
+    __le__ = _operator(F.le)
+    __gt__ = _operator(F.gt)
+    __ge__ = _operator(F.ge)
 
     def __neg__(self) -> Tensor:
         return F.neg(self)
@@ -497,76 +521,196 @@ class Tensor(TensorBase):
     def __invert__(self) -> Tensor:
         return wrap(~self.array)
 
-    def __eq__(self, other: object) -> Any:
+    def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
         """Element by element; False, as for any object, beside what is no tensor, array or number."""
         if not isinstance(other, TensorBase | Number | np.ndarray):
             return NotImplemented
-        return F.eq(self, wrap(other) if isinstance(other, np.ndarray) else other)
+        return F.eq(self, wrap(other) if isinstance(other, np.ndarray) else cast(Operand, other))
 
-    def __ne__(self, other: object) -> Any:
+    def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
         if not isinstance(other, TensorBase | Number | np.ndarray):
             return NotImplemented
-        return F.ne(self, wrap(other) if isinstance(other, np.ndarray) else other)
+        return F.ne(self, wrap(other) if isinstance(other, np.ndarray) else cast(Operand, other))
 
     # --- Operations that are functions of the same name ---
 
-    add, sub, mul, div, pow, neg, matmul = F.add, F.sub, F.mul, F.div, F.pow, F.neg, F.matmul
-    eq, ne, lt, le, gt, ge = F.eq, F.ne, F.lt, F.le, F.gt, F.ge
-    logical_and, logical_or, logical_not = F.logical_and, F.logical_or, F.logical_not
-    bitwise_and, bitwise_or, bitwise_xor = F.bitwise_and, F.bitwise_or, F.bitwise_xor
-    bitwise_left_shift, bitwise_right_shift = F.bitwise_left_shift, F.bitwise_right_shift
-    logical_xor, nonzero, square, reciprocal = F.logical_xor, F.nonzero, F.square, F.reciprocal
-    exp, log, sqrt, rsqrt, abs, sign = F.exp, F.log, F.sqrt, F.rsqrt, F.abs, F.sign
-    clamp, maximum, minimum = F.clamp, F.maximum, F.minimum
-    isnan, isfinite, isinf = F.isnan, F.isfinite, F.isinf
-    log1p, expm1, sin, cos = F.log1p, F.expm1, F.sin, F.cos
-    floor, ceil, round, trunc, masked_fill = F.floor, F.ceil, F.round, F.trunc, F.masked_fill
-    mm, bmm, addmm, dot, outer = F.mm, F.bmm, F.addmm, F.dot, F.outer
-    relu, sigmoid, tanh, softmax, log_softmax = F.relu, F.sigmoid, F.tanh, F.softmax, F.log_softmax
-    sum, mean, var, amax, amin, max, min = F.sum, F.mean, F.var, F.amax, F.amin, F.max, F.min
-    std, logsumexp, prod, cumsum, norm = F.std, F.logsumexp, F.prod, F.cumsum, F.norm
-    argmax, argmin, all, any = F.argmax, F.argmin, F.all, F.any
-    sort, argsort, topk = F.sort, F.argsort, F.topk
-    reshape, view, permute, transpose, t = F.reshape, F.shape.view, F.permute, F.transpose, F.t
-    expand, broadcast_to, flatten = F.shape.expand, F.broadcast_to, F.flatten
-    squeeze, unsqueeze = F.squeeze, F.unsqueeze
-    split, chunk, unbind, narrow, repeat = F.split, F.chunk, F.unbind, F.narrow, F.arrangement.repeat
-    flip, roll, tril, triu = F.flip, F.roll, F.tril, F.triu
-    gather, take_along_dim, index_select = F.gather, F.take_along_dim, F.index_select
-    scatter_add, index_put = F.scatter_add, F.index_put
+    add = F.add
+    sub = F.sub
+    mul = F.mul
+    div = F.div
+    pow = F.pow
+    neg = F.neg
+    matmul = F.matmul
+    eq = F.eq
+    ne = F.ne
+    lt = F.lt
+    le = F.le
+    gt = F.gt
+    ge = F.ge
+    remainder = F.remainder
+    fmod = F.fmod
+    floor_divide = F.floor_divide
+    logical_and = F.logical_and
+    logical_or = F.logical_or
+    logical_not = F.logical_not
+    logical_xor = F.logical_xor
+    bitwise_and = F.bitwise_and
+    bitwise_or = F.bitwise_or
+    bitwise_xor = F.bitwise_xor
+    bitwise_left_shift = F.bitwise_left_shift
+    bitwise_right_shift = F.bitwise_right_shift
+    exp = F.exp
+    log = F.log
+    sqrt = F.sqrt
+    rsqrt = F.rsqrt
+    abs = F.abs
+    sign = F.sign
+    square = F.square
+    reciprocal = F.reciprocal
+    log1p = F.log1p
+    expm1 = F.expm1
+    sin = F.sin
+    cos = F.cos
+    floor = F.floor
+    ceil = F.ceil
+    round = F.round
+    trunc = F.trunc
+    clamp = F.clamp
+    maximum = F.maximum
+    minimum = F.minimum
+    masked_fill = F.masked_fill
+    nonzero = F.nonzero
+    isnan = F.isnan
+    isfinite = F.isfinite
+    isinf = F.isinf
+    mm = F.mm
+    bmm = F.bmm
+    addmm = F.addmm
+    dot = F.dot
+    outer = F.outer
+    relu = F.relu
+    sigmoid = F.sigmoid
+    tanh = F.tanh
+    softmax = F.softmax
+    log_softmax = F.log_softmax
+    sum = F.sum
+    mean = F.mean
+    var = F.var
+    std = F.std
+    prod = F.prod
+    cumsum = F.cumsum
+    logsumexp = F.logsumexp
+    norm = F.norm
+    amax = F.amax
+    amin = F.amin
+    max = F.max
+    min = F.min
+    argmax = F.argmax
+    argmin = F.argmin
+    all = F.all
+    any = F.any
+    sort = F.sort
+    argsort = F.argsort
+    topk = F.topk
+    reshape = F.reshape
+    view = F.shape.view
+    permute = F.permute
+    transpose = F.transpose
+    t = F.t
+    expand = F.shape.expand
+    broadcast_to = F.broadcast_to
+    flatten = F.flatten
+    squeeze = F.squeeze
+    unsqueeze = F.unsqueeze
+    split = F.split
+    chunk = F.chunk
+    unbind = F.unbind
+    narrow = F.narrow
+    repeat = F.arrangement.repeat
+    flip = F.flip
+    roll = F.roll
+    tril = F.tril
+    triu = F.triu
+    gather = F.gather
+    take_along_dim = F.take_along_dim
+    index_select = F.index_select
+    scatter_add = F.scatter_add
+    index_put = F.index_put
 
     # --- And the same in place: x.f_(…) is x with the values of x.f(…) ---
 
-    remainder, fmod, floor_divide = F.remainder, F.fmod, F.floor_divide
-    remainder_, fmod_, floor_divide_ = map(_in_place, (F.remainder, F.fmod, F.floor_divide))
-    add_, sub_, mul_, div_, pow_ = map(_in_place, (F.add, F.sub, F.mul, F.div, F.pow))
-    neg_, abs_, exp_, log_, sqrt_ = map(_in_place, (F.neg, F.abs, F.exp, F.log, F.sqrt))
-    rsqrt_, sin_, cos_, log1p_, expm1_ = map(_in_place, (F.rsqrt, F.sin, F.cos, F.log1p, F.expm1))
-    sigmoid_, tanh_, sign_, clamp_ = map(_in_place, (F.sigmoid, F.tanh, F.sign, F.clamp))
-    floor_, ceil_, round_, trunc_ = map(_in_place, (F.floor, F.ceil, F.round, F.trunc))
-    masked_fill_, scatter_add_, index_put_ = map(_in_place, (F.masked_fill, F.scatter_add, F.index_put))
-    cumsum_, tril_, triu_, addmm_ = map(_in_place, (F.cumsum, F.tril, F.triu, F.addmm))
-    eq_, ne_, lt_, le_, gt_, ge_ = map(_in_place, (F.eq, F.ne, F.lt, F.le, F.gt, F.ge))
-    logical_and_, logical_or_, logical_not_ = map(_in_place, (F.logical_and, F.logical_or, F.logical_not))
-    bitwise_and_, bitwise_or_, bitwise_xor_ = map(_in_place, (F.bitwise_and, F.bitwise_or, F.bitwise_xor))
-    bitwise_left_shift_, bitwise_right_shift_ = map(_in_place, (F.bitwise_left_shift, F.bitwise_right_shift))
+    add_ = _in_place(F.add)
+    sub_ = _in_place(F.sub)
+    mul_ = _in_place(F.mul)
+    div_ = _in_place(F.div)
+    pow_ = _in_place(F.pow)
+    neg_ = _in_place(F.neg)
+    remainder_ = _in_place(F.remainder)
+    fmod_ = _in_place(F.fmod)
+    floor_divide_ = _in_place(F.floor_divide)
+    abs_ = _in_place(F.abs)
+    exp_ = _in_place(F.exp)
+    log_ = _in_place(F.log)
+    sqrt_ = _in_place(F.sqrt)
+    rsqrt_ = _in_place(F.rsqrt)
+    sin_ = _in_place(F.sin)
+    cos_ = _in_place(F.cos)
+    log1p_ = _in_place(F.log1p)
+    expm1_ = _in_place(F.expm1)
+    sigmoid_ = _in_place(F.sigmoid)
+    tanh_ = _in_place(F.tanh)
+    sign_ = _in_place(F.sign)
+    clamp_ = _in_place(F.clamp)
+    floor_ = _in_place(F.floor)
+    ceil_ = _in_place(F.ceil)
+    round_ = _in_place(F.round)
+    trunc_ = _in_place(F.trunc)
+    masked_fill_ = _in_place(F.masked_fill)
+    scatter_add_ = _in_place(F.scatter_add)
+    index_put_ = _in_place(F.index_put)
+    cumsum_ = _in_place(F.cumsum)
+    tril_ = _in_place(F.tril)
+    triu_ = _in_place(F.triu)
+    addmm_ = _in_place(F.addmm)
+    eq_ = _in_place(F.eq)
+    ne_ = _in_place(F.ne)
+    lt_ = _in_place(F.lt)
+    le_ = _in_place(F.le)
+    gt_ = _in_place(F.gt)
+    ge_ = _in_place(F.ge)
+    logical_and_ = _in_place(F.logical_and)
+    logical_or_ = _in_place(F.logical_or)
+    logical_not_ = _in_place(F.logical_not)
+    bitwise_and_ = _in_place(F.bitwise_and)
+    bitwise_or_ = _in_place(F.bitwise_or)
+    bitwise_xor_ = _in_place(F.bitwise_xor)
+    bitwise_left_shift_ = _in_place(F.bitwise_left_shift)
+    bitwise_right_shift_ = _in_place(F.bitwise_right_shift)
 
-    __iadd__, __isub__, __imul__, __itruediv__ = map(_operator, (add_, sub_, mul_, div_))
-    __imod__, __ifloordiv__, __ipow__ = map(_operator, (remainder_, floor_divide_, pow_))
-    __iand__, __ior__, __ixor__ = map(_operator, (bitwise_and_, bitwise_or_, bitwise_xor_))
-    __ilshift__, __irshift__ = map(_operator, (bitwise_left_shift_, bitwise_right_shift_))
+    __iadd__ = _operator(add_)
+    __isub__ = _operator(sub_)
+    __imul__ = _operator(mul_)
+    __itruediv__ = _operator(div_)
+    __imod__ = _operator(remainder_)
+    __ifloordiv__ = _operator(floor_divide_)
+    __ipow__ = _operator(pow_)
+    __iand__ = _operator(bitwise_and_)
+    __ior__ = _operator(bitwise_or_)
+    __ixor__ = _operator(bitwise_xor_)
+    __ilshift__ = _operator(bitwise_left_shift_)
+    __irshift__ = _operator(bitwise_right_shift_)
 
-    def clone(self, *, memory_format: Any = None) -> Tensor:
+    def clone(self, *, memory_format: object = None) -> Tensor:
         """A copy in memory of its own; gradients pass through."""
         _refuse_memory_format(memory_format)
         return F.clone(self)
 
-    def contiguous(self, memory_format: Any = None) -> Tensor:
+    def contiguous(self, memory_format: object = None) -> Tensor:
         """This tensor if its elements lie in row-major order in memory, else a copy that does."""
         _refuse_memory_format(memory_format)
         return self if self.is_contiguous() else F.copying.contiguous(self)
 
-    def where(self, condition: Tensor, other: Any) -> Tensor:
+    def where(self, condition: Tensor, other: Operand) -> Tensor:
         return F.where(condition, self, other)
 
     def expand_as(self, other: Tensor) -> Tensor:
@@ -579,7 +723,7 @@ class Tensor(TensorBase):
         return self.reshape(*other.shape)
 
 
-def _refuse_memory_format(memory_format: Any) -> None:
+def _refuse_memory_format(memory_format: object) -> None:
     if memory_format is not None:
         raise NotImplementedError(f"memory_format={memory_format!r} is not supported; see docs/memory-layout.md")
 
@@ -591,40 +735,41 @@ def _unpickled(cls: type[Tensor], values: np.ndarray, where: str, requires_grad:
     return tensor
 
 
-def as_device(value: Any) -> device:
-    """``value`` as a device: one already, or its name."""
+def as_device(value: DeviceLike) -> device:
+    """Return the device that ``value`` is or names."""
     return value if isinstance(value, device) else device(value)
 
 
-def target_of_to(args: tuple[Any, ...], dtype: Any, device: Any) -> tuple[Any, Any, list[bool]]:
-    """The dtype and device (or None) and the flags that the positional arguments of ``to`` mean."""
-    flags = []
+_Device = device  # the class, where an argument has its name
+
+
+def target_of_to(
+    args: tuple[DTypeLike | DeviceLike | Tensor | bool | None, ...], dtype: DTypeLike | None, device: DeviceLike | None
+) -> tuple[DTypeLike | None, DeviceLike | None, list[bool]]:
+    """Return the dtype and device (or None) and the flags that the positional arguments of ``to`` mean."""
+    flags: list[bool] = []
     for argument in args:
         if isinstance(argument, bool):
             flags.append(argument)
         elif isinstance(argument, Tensor):
             dtype, device = argument.dtype, argument.device
-        elif _names_device(argument):
+        elif isinstance(argument, _Device) or (isinstance(argument, str) and not _is_dtype(argument)):
             device = argument
         elif argument is not None:
             dtype = argument
     return dtype, device, flags
 
 
-def _names_device(value: Any) -> bool:
-    if isinstance(value, device):
-        return True
-    if not isinstance(value, str):
-        return False
+def _is_dtype(name: str) -> bool:
     try:
-        np.dtype(value)
+        np.dtype(name)
     except TypeError:
-        return True
-    return False
+        return False
+    return True
 
 
-def as_array(data: Any, dtype: Any = None) -> np.ndarray:
-    """A new NumPy array of ``data`` (numbers, nested lists, arrays, tensors) with torch's choice of dtype.
+def as_array(data: Data, dtype: DTypeLike | None = None) -> Array:
+    """Return a new NumPy array of ``data`` (numbers, nested lists, arrays, tensors) with torch's choice of dtype.
 
     Raises:
         RuntimeError: if a number does not fit the dtype, or there is something that is no number.
@@ -645,11 +790,11 @@ def as_array(data: Any, dtype: Any = None) -> np.ndarray:
     return rounded(array, chosen)
 
 
-def _dtypes_in(data: Any) -> set[dtypes.DType]:
-    """The dtypes of the arrays, NumPy numbers and tensors in nested lists; with them, those of Python's numbers."""
+def _dtypes_in(data: Data) -> set[dtypes.DType]:
+    """Return the dtypes in nested lists: of arrays, NumPy numbers and tensors, and if there are such, of numbers."""
     found: set[dtypes.DType] = set()
     python: set[type] = set()
-    level: Any = [data]
+    level: list[Any] = [data]  # of lists in lists, whatever they hold
     while kinds := set(map(type, level)):
         python |= kinds & _NUMBERS
         if kinds <= _NUMBERS:  # most lists end here
@@ -660,7 +805,7 @@ def _dtypes_in(data: Any) -> set[dtypes.DType]:
 
 
 def _dtype_of_nested(array: np.ndarray, own: set[dtypes.DType]) -> dtypes.DType:
-    """The dtype that holds all of the nested lists that became ``array``, with ``own`` from :func:`_dtypes_in`.
+    """Return the dtype that holds all of the nested lists that became ``array``, with ``own`` from :func:`_dtypes_in`.
 
     NumPy's choice differs from torch's in one case: to NumPy a Python float is a float64.
     """
@@ -673,14 +818,14 @@ _NUMBERS: set[type] = {float, int, bool}
 _LISTS: set[type] = {list, tuple}
 
 
-def _without_tensors(data: Any) -> Any:
-    """Nested lists with arrays in place of tensors."""
+def _without_tensors(data: Any) -> Any:  # lists in lists, whatever they hold
+    """Return nested lists with arrays in place of tensors."""
     if type(data) in _LISTS:
         return [_without_tensors(item) for item in data]
     return to_host(data.array) if isinstance(data, Tensor) else data
 
 
-def _refuse_no_numbers(data: Any, array: np.ndarray) -> None:
+def _refuse_no_numbers(data: object, array: Array) -> None:
     if array.dtype.kind in "SU":
         text = TypeError if isinstance(data, str | bytes | np.ndarray) else ValueError
         raise text(f"a tensor is made of numbers, not of text: {array.reshape(-1)[0]!r}")
@@ -689,6 +834,6 @@ def _refuse_no_numbers(data: Any, array: np.ndarray) -> None:
         raise other(f"Could not infer dtype of {type(array.reshape(-1)[0] if array.size else data).__name__}")
 
 
-def _legacy_dtype(data: Any) -> Any:
-    """``Tensor([1, 2])`` is floating, unlike ``tensor([1, 2])``, as in torch."""
+def _legacy_dtype(data: object) -> dtypes.DType | None:
+    """Return the default dtype for numbers: ``Tensor([1, 2])`` is floating, unlike ``tensor([1, 2])``, as in torch."""
     return None if isinstance(data, np.ndarray | Tensor) else dtypes.get_default_dtype()

@@ -1,6 +1,7 @@
-"""The whole engine on one screen: record while computing, then apply the chain rule backwards.
+"""The whole engine in one short file: record while computing, then apply the chain rule backwards.
 
 Read this file first. The names are those of the real engine, so every later file is "tiny.py, plus something".
+The engine itself is the two classes `Tensor` and `Function`; below them are seven operations as plain loops.
 
     x (leaf) ──┬──> Mul ──┐
                │          ├──> Add ──> loss        forward: every operation records what made its inputs
@@ -16,9 +17,9 @@ If you know micrograd: its `Value` is a `Tensor` here, its `_prev` is `next_func
 `backward` of a `Function`. Here a value is an array, and an operation is a class, so that forward and backward stand
 side by side.
 
-In every formula L is the loss, and ∂L/∂y is an array of y's shape: it says by how much L changes when one element of y
-changes. A `backward` gets ∂L/∂y of its output and returns ∂L/∂x of each input; it never needs to know what comes
-after it. `python -m minigrad.tiny` trains a small network.
+In every formula L is the loss. ∂L/∂y is an array of y's shape; each element is the change of L per change of that
+element of y. A `backward` gets ∂L/∂y of its output and returns ∂L/∂x of each input; it needs nothing else.
+`python -m minigrad.tiny` trains a small network.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Tensor:
 
     def __init__(self, array: Array | float, grad_fn: Function | None = None) -> None:
         self.array, self.grad_fn = np.asarray(array, np.float64), grad_fn
-        self.grad = np.zeros_like(self.array)
+        self.grad = np.zeros_like(self.array)  # None at first in the real engine, as in torch
 
     def __add__(self, other: Tensor) -> Tensor:
         return Add.apply(self, other)

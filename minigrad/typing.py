@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -18,5 +19,7 @@ Number: TypeAlias = int | float
 Shape: TypeAlias = tuple[int, ...]
 #: One number for height and width, or one for each.
 IntOrPair: TypeAlias = int | tuple[int, int]
+#: One integer for all dimensions, or a sequence with one for each.
+IntOrInts: TypeAlias = int | Sequence[int]
 #: How a loss function combines the losses of the single elements.
 Reduction: TypeAlias = Literal["none", "mean", "sum"]

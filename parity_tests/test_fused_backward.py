@@ -25,7 +25,7 @@ RECORDS_OF = {
     "GeluByTanh": ["gelu.tanh"],
     "Linear": ["linear"],
     "Silu": ["silu"],
-    "SoftmaxCrossEntropy": ["cross_entropy"],
+    "CrossEntropy": ["cross_entropy"],
 }
 CASES = [(name, record) for name, records in RECORDS_OF.items() for record in records]
 

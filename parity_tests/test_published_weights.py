@@ -108,7 +108,7 @@ def test_evaluate_and_predict_see_pictures_as_torchvision_does(
     assert command.main([*evaluate, "--output", str(picture_folder / "confusion.png")]) == 0
     shown = capsys.readouterr().out
     assert f"accuracy {correct / 6:.1%}" in shown
-    assert "of 6 pictures" in shown
+    assert "of 6 images" in shown
     predict = ["predict", *options, str(pictures[0]), "--save", str(picture_folder / "answers")]
     assert command.main(predict) == 0
     shown = capsys.readouterr().out
@@ -129,7 +129,7 @@ def test_what_was_trained_is_evaluated_exported_and_loaded_by_torchvision(tmp_pa
     evaluate = ["evaluate", "--weights", str(weights), "--data", "synthetic", "--limit", "12"]
     assert command.main([*evaluate, "--output", str(tmp_path / "confusion.png")]) == 0
     shown = capsys.readouterr().out
-    assert "of 12 pictures" in shown
+    assert "of 12 images" in shown
     assert "class 5" in shown
     for name in ("m.safetensors", "m.onnx"):
         assert command.main(["export", "--weights", str(weights), str(tmp_path / name)]) == 0

@@ -521,7 +521,7 @@ def test_a_gradient_of_the_wrong_shape_or_number_names_the_function() -> None:
         def backward(self, grad: Tensor) -> tuple[Tensor, Tensor]:
             return grad, grad
 
-    with pytest.raises(RuntimeError, match=r"WrongShape.backward gave a gradient of shape \[\]"):
+    with pytest.raises(RuntimeError, match=r"WrongShape.backward returned a gradient of shape \[\]"):
         WrongShape.apply(leaf(1.0, 2.0)).sum().backward()
     with pytest.raises(RuntimeError, match=r"WrongNumber.backward returned 2 gradients for 1 inputs"):
         WrongNumber.apply(leaf(1.0)).sum().backward()
@@ -536,7 +536,7 @@ def test_a_gradient_that_is_no_tensor_names_the_function(wrong: object) -> None:
         def backward(self, grad: Tensor) -> object:
             return wrong
 
-    with pytest.raises(RuntimeError, match=r"NoTensor.backward: expected a Tensor or None"):
+    with pytest.raises(RuntimeError, match=r"NoTensor.backward returned an? .* for input 0"):
         NoTensor.apply(leaf(1.0, 2.0)).sum().backward()
 
 

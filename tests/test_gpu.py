@@ -19,11 +19,14 @@ import pytest
 
 import minigrad
 from benchmarks.gpu import summary
-from inception import training
+from inception import step
+from inception.clock import PhaseClock
 from inception.data import load_data
+from inception.loop import train_epoch
 from inception.model import inception_v3
 from inception.recipes import Recipe
-from minigrad import nn, optim
+from inception.state import Training, load_checkpoint
+from minigrad import gpu, nn, optim
 from minigrad.amp import GradScaler, autocast
 from minigrad.data import DataLoader
 from minigrad.testing import register_stand_in_device
@@ -116,18 +119,18 @@ def test_host_memory_is_kept_until_a_copy_from_it_has_ended() -> None:
             get_current_stream=lambda: SimpleNamespace(record=Event), runtime=SimpleNamespace(setDevice=None)
         ),
     )  # fmt: skip
-    backend = devices._gpu_backend(module)
+    copy = gpu.copier(module)
     batches = [np.zeros((3, 2)).T for _ in range(3)]
     copies = []
     for batch in batches:
         batch = np.ascontiguousarray(batch)
         copies.append(weakref.ref(batch))
-        backend.from_host(batch, True)
+        copy(batch, True)
         del batch
-    assert all(copy() is not None for copy in copies)
+    assert all(host() is not None for host in copies)
     ended[0] = ended[1] = True
-    backend.from_host(batches[0], True)
-    assert [copy() is None for copy in copies] == [True, True, False]
+    copy(batches[0], True)
+    assert [host() is None for host in copies] == [True, True, False]
 
 
 def test_cupy_knows_no_shape_to_be_an_empty_one() -> None:
@@ -279,10 +282,10 @@ def test_a_training_step_never_waits_for_the_device(monkeypatch: Any) -> None:
     monkeypatch.setitem(devices._backends, where, watched)
     losses = []
     for _ in range(2):
-        outputs = training.forward_pass(model, images)
-        loss = training.loss_computation(outputs, labels, 0.1)
-        training.backward_pass(optimizer, loss)
-        training.optimization_pass(optimizer)
+        outputs = step.forward_pass(model, images)
+        loss = step.loss_computation(outputs, labels, 0.1)
+        step.backward_pass(optimizer, loss)
+        step.optimization_pass(optimizer)
         losses.append(loss)
     assert copied == []
     assert all(np.isfinite(loss.item()) for loss in losses)
@@ -329,15 +332,15 @@ def test_a_model_moves_with_dtypes_and_gradients() -> None:
 def test_training_asks_the_device_only_after_the_whole_step_has_been_issued(clip: Any, monkeypatch: Any) -> None:
     where = register_stand_in_device()
     recipe = Recipe(data="synthetic", batch_size=2, limit=4, classes=3, epochs=1, device=where, clip=clip)
-    run = training.build(recipe, 3, 2)
+    run = Training.from_recipe(recipe, 3, 2)
     data = load_data(recipe)
     seen: list[str] = []
     backend, move = devices._backends[where], type(run.optimizer)._move
     watched = replace(backend, to_host=lambda array: seen.append("asked") or backend.to_host(array))
     monkeypatch.setitem(devices._backends, where, watched)
     monkeypatch.setattr(type(run.optimizer), "_move", lambda *given: seen.append("moved") or move(*given))
-    training.train_epoch(run, DataLoader(data.train, 2, drop_last=True), training.PhaseClock())
-    step = ["moved", "asked", "asked", "asked", *(["asked"] if clip else [])]  # loss, and twice how many were right
+    train_epoch(run, DataLoader(data.train, 2, drop_last=True), PhaseClock())
+    step = ["moved", "asked", "asked", *(["asked"] if clip else [])]  # for the loss, the correct predictions, the norm
     assert seen == step * 2
 
 
@@ -349,16 +352,14 @@ def test_mixed_precision_trains_as_float32_does_and_goes_on_from_a_checkpoint(tm
     for amp, found in losses.items():
         recipe = Recipe(amp=amp, **options)
         loader = DataLoader(load_data(recipe).train, 4, shuffle=True, seed=0, drop_last=True)
-        run = training.build(recipe, 2, 4)
+        run = Training.from_recipe(recipe, 2, 4)
         run.scaler = GradScaler(init_scale=2.0, growth_interval=3, enabled=amp)
-        training.train_epoch(
-            run, loader, training.PhaseClock(), lambda _, result, found=found: found.append(result.loss)
-        )
+        train_epoch(run, loader, PhaseClock(), lambda _, result, found=found: found.append(result.loss))
         if amp:
             assert run.model.Mixed_5b.branch1x1.conv.weight.dtype == minigrad.float32
             run.save(tmp_path / "c.safetensors")
-            again = training.build(recipe, 2, 4)
-            again.restore(tmp_path / "c.safetensors", training.load_checkpoint(tmp_path / "c.safetensors"))
+            again = Training.from_recipe(recipe, 2, 4)
+            again.restore(tmp_path / "c.safetensors", load_checkpoint(tmp_path / "c.safetensors"))
             assert again.scaler.state_dict() == run.scaler.state_dict()
             assert again.scaler.get_scale() == 4.0  # it doubled after three steps
     assert losses[True] == pytest.approx(losses[False], rel=0.25)  # batch norms of four values are sensitive

@@ -528,7 +528,7 @@ def test_one_launch_updates_all_parameters_as_the_formulas_do(name: str, monkeyp
     import minigrad
     from minigrad.optim import optimizer as module
 
-    monkeypatch.setattr(backend, "_UPDATE_BLOCK", 7)
+    monkeypatch.setattr(backend, "_MOVE_BLOCK", 7)
     shapes = [(3, 4), (5,), (), (2, 3, 2, 2), (0,)]
     results = {}
     for kernels in (gpu, reference):
@@ -546,7 +546,7 @@ def test_one_launch_updates_all_parameters_as_the_formulas_do(name: str, monkeyp
 
 def test_a_training_step_of_inception_on_these_kernels_equals_that_on_the_reference(monkeypatch: Any) -> None:
     import minigrad
-    from inception import training
+    from inception import step
     from inception.model import inception_v3
     from minigrad import kernels
 
@@ -557,9 +557,9 @@ def test_a_training_step_of_inception_on_these_kernels_equals_that_on_the_refere
         model = inception_v3(num_classes=3, aux_logits=False, init_weights=False, dropout=0.0).double()
         optimizer = optim.SGD(model.parameters(), lr=1e-6, momentum=0.9)
         images, labels = minigrad.randn(4, 3, 75, 75, dtype=minigrad.float64), minigrad.tensor([0, 1, 2, 0])
-        loss = training.loss_computation(training.forward_pass(model, images), labels)
-        training.backward_pass(optimizer, loss)
-        training.optimization_pass(optimizer)
+        loss = step.loss_computation(step.forward_pass(model, images), labels)
+        step.backward_pass(optimizer, loss)
+        step.optimization_pass(optimizer)
         state = {key: value.numpy() for key, value in model.state_dict().items()}
         results[name] = loss.item(), [p.grad.numpy() for p in model.parameters()], state
     (loss, gradients, state), (expected, expected_gradients, expected_state) = results.values()

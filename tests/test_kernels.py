@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
+import inspect
 import math
 import os
+import re
 import threading
 import time
 import warnings
-from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,11 +24,13 @@ from minigrad.kernels.blocked.executor import parallel
 from minigrad.kernels.compiled.backend import Compiled
 from minigrad.kernels.compiled.load import load
 from minigrad.kernels.geometry import Window
+from minigrad.kernels.gpu import backend as gpu_backend
 from minigrad.kernels.reference import Reference
+from minigrad.kernels.rules import Move, Rule, loop_of
 from minigrad.kernels.threads import evenly, get_num_threads, set_num_threads
-from minigrad.optim import adam as optim_adam
-from minigrad.optim import rmsprop as optim_rmsprop
-from minigrad.optim import sgd as optim_sgd
+from minigrad.optim.adam import AdamRule
+from minigrad.optim.rmsprop import RMSpropRule
+from minigrad.optim.sgd import SGDRule
 
 reference, blocked, compiled = Reference(), Blocked(), Compiled()
 
@@ -195,11 +200,13 @@ def test_elementwise_kernels_equal_the_reference(kernels: Any, shape: tuple[int,
     assert np.array_equal(kernels.pass_where_positive(g, x), reference.pass_where_positive(g, x))
     ours, expected = x.copy(), x.copy()
 
-    def step(p: np.ndarray, g: np.ndarray) -> None:
-        p -= 0.1 * g
+    @dataclasses.dataclass
+    class Plain(Rule):
+        def step(self, p: np.ndarray, g: np.ndarray) -> None:
+            p -= 0.1 * g
 
-    kernels.update([(step, [ours, g])])
-    reference.update([(step, [expected, g])])
+    kernels.move([Move(Plain(), [ours, g])])
+    reference.move([Move(Plain(), [expected, g])])
     assert np.array_equal(ours, expected)
 
 
@@ -468,58 +475,87 @@ def _parameter(shape: tuple[int, ...], dtype: Any, columns: int) -> list[Any]:
     return [np.abs(random.standard_normal(shape)).astype(dtype) + 0.1 for _ in range(columns)]
 
 
-FORMULAS = [
-    (optim_sgd.sgd, 3, {"lr": 0.1, "momentum": m, "decay": d, "fresh": f, "nesterov": n, "maximize": x})
+RULES = [
+    SGDRule(lr=0.1, momentum=m, decay=d, fresh=f, nesterov=n, maximize=x)
     for m, d, f, n, x in [(0.9, 0.0, 1.0, False, False), (0.9, 0.1, 0.7, True, True), (0.0, 0.1, 1.0, False, True)]
 ] + [
-    (
-        optim_adam.adam,
-        4 + largest,
-        {
-            "lr": 0.1, "step_size": 0.3, "root_correction": 0.4, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8,
-            "decay": decay, "decoupled": decoupled, "maximize": maximize,
-        },
-    )
-    for largest, decay, decoupled, maximize in [(0, 0.0, False, False), (1, 0.1, False, True), (0, 0.1, True, False)]
+    AdamRule(0.1, 0.3, 0.4, beta1=0.9, beta2=0.99, eps=1e-8, decay=decay, decoupled=decoupled, maximize=maximize)
+    for decay, decoupled, maximize in [(0.0, False, False), (0.1, False, True), (0.1, True, False)]
 ] + [
-    (
-        optim_rmsprop.rmsprop,
-        columns,
-        {"lr": 0.1, "alpha": 0.9, "eps": 0.1, "decay": decay, "momentum": momentum, "maximize": maximize},
-    )
-    for columns, decay, momentum, maximize in [(3, 0.0, 0.0, False), (4, 0.1, 0.9, True), (5, 0.1, 0.9, False)]
+    RMSpropRule(lr=0.1, alpha=0.9, eps=0.1, decay=decay, momentum=momentum, maximize=maximize)
+    for decay, momentum, maximize in [(0.0, 0.0, False), (0.1, 0.9, True), (0.1, 0.9, False)]
 ]  # fmt: skip
 
 
+def _moves(rule: Rule, dtype: Any, everything: bool) -> list[Move]:
+    """Moves of parameters of several shapes; with every array that the rule may have, or those that it always has."""
+    moves = []
+    for shape in [(3,), (64, 5, 3, 3), (70_001,)]:
+        p, g, *state = _parameter(shape, dtype, 2 + len(rule.arrays))
+        has = {"": True, "momentum": getattr(rule, "momentum", 0), "amsgrad": everything, "centered": everything}
+        kept = [a if has[option] else None for a, option in zip(state, rule.arrays.values(), strict=True)]
+        moves.append(Move(rule, [p, g, *kept]))
+        if isinstance(rule, RMSpropRule) and everything:  # the squares' mean is at least the mean's square
+            moves[-1].arrays[2] += moves[-1].arrays[4] ** 2
+    return moves
+
+
 @dtypes
-@pytest.mark.parametrize(
-    ("formula", "columns", "options"), FORMULAS, ids=[f"{f.__name__} {i}" for i, (f, _, _) in enumerate(FORMULAS)]
-)
-def test_optimiser_loops_equal_their_formulas(
-    kernels: Any, formula: Any, columns: int, options: dict[str, Any], dtype: Any
-) -> None:
-    shapes = [(3,), (64, 5, 3, 3), (70_001,)]
-    missing = 5 - columns if formula is not optim_sgd.sgd else 0
-    updates = [(partial(formula, **options), [*_parameter(s, dtype, columns), *[None] * missing]) for s in shapes]
-    if formula is optim_rmsprop.rmsprop and columns == 5:  # the squares' mean is at least the mean's square
-        for _, arrays in updates:
-            arrays[2] += arrays[4] ** 2
-    if formula is optim_sgd.sgd and not options["momentum"]:
-        updates = [(f, [p, g, None]) for f, (p, g, _) in updates]
-    expected = copy.deepcopy([arrays for _, arrays in updates])
-    reference.update([(f, arrays) for (f, _), arrays in zip(updates, expected, strict=True)])
-    kernels.update(updates)
-    for (_, ours), theirs in zip(updates, expected, strict=True):
+@pytest.mark.parametrize("everything", [False, True])
+@pytest.mark.parametrize("rule", RULES, ids=[f"{type(rule).__name__} {i}" for i, rule in enumerate(RULES)])
+def test_optimiser_loops_equal_their_formulas(kernels: Any, rule: Rule, everything: bool, dtype: Any) -> None:
+    moves = _moves(rule, dtype, everything)
+    expected = copy.deepcopy(moves)
+    reference.move(expected)
+    kernels.move(moves)
+    for (_, ours), (_, theirs) in zip(moves, expected, strict=True):
         for a, b in zip(ours, theirs, strict=True):
+            assert (a is None) == (b is None)
             if b is not None:
                 assert_equal(a, b.astype(np.float64), dtype)
 
 
 def test_an_optimiser_step_of_arrays_in_another_memory_order_is_the_same() -> None:
-    formula = partial(optim_sgd.sgd, **FORMULAS[0][2])
     p, g, b = _parameter((40, 30), np.float32, 3)
     expected = [a.copy() for a in (p, g, b)]
-    formula(*expected)
+    RULES[0].step(*expected)
     turned = [p, np.asfortranarray(g), b]
-    compiled.update([(formula, turned)])
+    compiled.move([Move(RULES[0], turned)])
     assert_equal(tuple(turned), tuple(a.astype(np.float64) for a in expected), np.float32)
+
+
+def test_every_registered_loop_takes_the_numbers_and_arrays_of_its_rule() -> None:
+    loops = load("rules")
+    source = Path(gpu_backend.SOURCE).read_text(encoding="utf-8")
+    for rule in (SGDRule, AdamRule, RMSpropRule):
+        numbers = [field.name for field in dataclasses.fields(rule)]
+        name = loop_of(rule(*[0.5] * len(numbers)))
+        assert name is not None
+        compiled_arguments = list(inspect.signature(getattr(loops, name).py_func).parameters)
+        assert compiled_arguments == ["team", "blocks", "table", "like", *numbers]
+        cuda_arguments = re.search(rf"__global__ void {name}\(([^)]*)\)", source)
+        assert cuda_arguments is not None
+        cuda_names = [re.findall(r"\w+", argument)[-1] for argument in cuda_arguments[1].split(",")]
+        assert cuda_names == ["blocks", "table", "width", *numbers]
+
+
+def test_only_the_very_class_of_a_rule_has_its_loop() -> None:
+    class Derived(SGDRule):
+        def step(self, p: Any, g: Any, b: Any) -> None:
+            p += 100
+
+    @dataclasses.dataclass
+    class sgd(Rule):  # noqa: N801
+        lr: float
+
+        def step(self, p: Any, g: Any) -> None:
+            p -= self.lr * g
+
+    assert loop_of(Derived(0.1, 0.0, 0.0, 1.0, False, False)) is None
+    assert loop_of(sgd(0.1)) is None
+    p, g = np.zeros(3), np.ones(3)
+    compiled.move(
+        [Move(Derived(0.1, 0.0, 0.0, 1.0, False, False), [p, g, None]), Move(sgd(0.5), [q := np.zeros(3), g])]
+    )
+    assert p.tolist() == [100] * 3
+    assert q.tolist() == [-0.5] * 3

@@ -273,7 +273,7 @@ CALLS: dict[str, tuple[Callable[[Drawing], Any], bool]] = {
 #: What takes no floating numbers, or is held to its formulas elsewhere.
 OTHERS = {
     "uniform": "takes a seed only; test_gpu_kernels.py",
-    "update": "runs the optimisers' formulas; test_kernels.py",
+    "move": "runs the optimisers' formulas; test_kernels.py",
 }
 
 

@@ -1,4 +1,4 @@
-"""A run that is killed at any moment, and resumed, ends with the weights of one that was not."""
+"""A run that is killed at any moment and resumed ends with the weights of an uninterrupted run."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ COMMAND = [sys.executable, "-m", "inception", "train"]
 RECIPE = ["--data", "synthetic", "--limit", "8", "--batch-size", "2", "--classes", "3", "--epochs", "2"]
 RECIPE += ["--optimizer", "sgd", "--lr", "0.01", "--mixup", "0.2", "--ema", "0.9"]
 RUN = ["--save-every", "1", "--log-gradients", "3"]
-STARTING = 2.0  # seconds before there is anything to interrupt, about
+STARTING = 2.0  # about the seconds before there is anything to interrupt
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
-    """Begins the run, or goes on with it."""
+    """Start the run, or continue it."""
     resumable = (folder / "checkpoint.safetensors").exists()
     begin = ["--resume", str(folder)] if resumable else [*RECIPE, "--output", str(folder)]
     return subprocess.Popen([*COMMAND, *begin, *RUN], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def run_with_kills(folder: Path, kills: int, moments: random.Random) -> int:
-    """Runs to the end, however often it is killed on the way; returns how often that was."""
+    """Run to the end, killing at most ``kills`` times on the way; return how often it was killed."""
     killed = 0
     while True:
         process = start(folder)

@@ -217,11 +217,11 @@ def test_outputs_are_a_named_pair_in_training_and_a_tensor_in_evaluation() -> No
     ("shape", "message"),
     [
         ((2, 3, 74, 75), "74 x 75 are too small.*at least 75"),
-        ((2, 1, 75, 75), r"expected pictures of shape \(N, 3, height, width\), got \[2, 1, 75, 75\]"),
-        ((3, 75, 75), "expected pictures of shape"),
+        ((2, 1, 75, 75), r"expected images of shape \(N, 3, height, width\), got \[2, 1, 75, 75\]"),
+        ((3, 75, 75), "expected images of shape"),
     ],
 )
-def test_unfit_pictures_are_refused(shape: tuple[int, ...], message: str) -> None:
+def test_unfit_images_are_refused(shape: tuple[int, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         inception_v3(aux_logits=False, init_weights=False)(minigrad.zeros(*shape))
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 import minigrad
 from inception.recipes import Recipe
-from inception.training import build
+from inception.state import Training
 from minigrad import Tensor, checkpoint, optim
 from minigrad.checkpoint import CheckpointError
 from minigrad.kernels.blocked.backend import Blocked
 from minigrad.kernels.compiled.backend import Compiled
 from minigrad.kernels.reference import Reference
+from minigrad.kernels.rules import Rule
 from minigrad.optim import optimizer as module
 
 OPTIMIZERS: dict[str, Callable[[Any], optim.Optimizer]] = {
@@ -346,19 +348,19 @@ def test_options_are_taken_as_the_kind_of_value_that_the_optimizer_has() -> None
 
 def test_flags_given_as_numbers_are_compiled_for_as_truth_values() -> None:
     pytest.importorskip("numba", reason="the compiled kernels need Numba")
-    from minigrad.kernels.compiled import updates as fast_updates
+    from minigrad.kernels.compiled import rules as loops
 
     optimizer, _ = stepped(OPTIMIZERS["SGD momentum"])
-    fast_updates_before = len(fast_updates.sgd.signatures)
+    before = len(loops.sgd.signatures)
     optimizer.param_groups[0].update(maximize=1, nesterov=0, lr=1, momentum=np.float32(0.5))
     optimizer.step()
-    assert len(fast_updates.sgd.signatures) == max(fast_updates_before, 1)
+    assert len(loops.sgd.signatures) == max(before, 1)
 
 
 @pytest.mark.parametrize("value", [None, 1.0, "x"])
 def test_a_checkpoint_with_a_wrong_state_is_named(tmp_path: Path, value: Any) -> None:
     path = tmp_path / "checkpoint.safetensors"
-    training = build(Recipe(data="synthetic", optimizer="adam"), 2, 2)
+    training = Training.from_recipe(Recipe(data="synthetic", optimizer="adam"), 2, 2)
     for p in training.model.parameters():
         p.grad = minigrad.zeros_like(p)
     training.optimizer.step()
@@ -374,3 +376,52 @@ def test_a_state_that_was_removed_by_hand_is_an_error_and_no_crash(kernels: str)
     optimizer.state[parameters[0]]["exp_avg"] = None
     with pytest.raises(TypeError):
         optimizer.step()
+
+
+# --- Rules and optimisers of the user's own ---
+
+
+def test_a_rule_of_the_users_own_may_have_any_name(kernels: str) -> None:
+    @dataclass
+    class sgd(Rule):  # noqa: N801
+        """p ← p − lr·b with b ← b + g"""
+
+        arrays: ClassVar[dict[str, str]] = {"total": ""}
+        lr: float
+
+        def step(self, p: Any, g: Any, total: Any) -> None:
+            total += g
+            p -= self.lr * total
+
+    class Own(optim.Optimizer):
+        rule_type = sgd
+
+        def rule(self, parameter: Tensor, state: dict[str, Any], group: dict[str, Any]) -> sgd:
+            return sgd(group["lr"])
+
+    p = parameter(np.zeros(3, np.float32))
+    optimizer = Own([p], {"lr": 0.5})
+    optimizer.step()
+    optimizer.step()
+    assert p.tolist() == [-1.5] * 3
+    assert optimizer.state_dict()["state"][0]["total"].tolist() == [2.0] * 3
+    again = Own([parameter(np.zeros(3, np.float32))], {"lr": 0.5})
+    again.load_state_dict(optimizer.state_dict())
+    with pytest.raises(ValueError, match="total in the state of parameter 0"):
+        again.load_state_dict({**optimizer.state_dict(), "state": {0: {"total": 1.0}}})
+
+
+@pytest.mark.parametrize("make", [optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.Adagrad, optim.Lion])
+def test_an_unknown_option_is_refused_by_name(make: Any) -> None:
+    with pytest.raises(TypeError, match="learning_rate"):
+        make([parameter(np.zeros(3, np.float32))], learning_rate=0.1)
+
+
+def test_a_subclass_of_an_optimizer_may_have_an_init_of_its_own() -> None:
+    class Mine(optim.SGD):
+        def __init__(self, params: Any, strength: float) -> None:
+            super().__init__(params, lr=strength)
+
+    p = parameter(np.zeros(1, np.float32))
+    Mine([p], strength=2.0).step()
+    assert p.tolist() == [-2.0]

@@ -124,9 +124,9 @@ def test_an_installed_minigrad_checks_gradients_trains_and_predicts(wheel: Path,
     assert all(f"class {i}" in answers for i in range(3))
 
 
-def test_the_command_to_go_on_with_a_run_is_the_one_that_started_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_that_continues_a_run_is_the_one_that_started_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from inception.commands.train import how_to_continue
     from inception.run_folder import RunFolder
-    from inception.train_command import how_to_go_on
 
     folder = RunFolder.__new__(RunFolder)
     folder.path = Path("runs") / "one"
@@ -134,10 +134,9 @@ def test_the_command_to_go_on_with_a_run_is_the_one_that_started_it(monkeypatch:
         ("/usr/bin/inception", "inception train"),
         ("inception.exe", "inception train"),
         ("/somewhere/inception/__main__.py", "python -m inception train"),
-        ("examples/train_inception.py", "python examples/train_inception.py"),
     ):
         monkeypatch.setattr(sys, "argv", [started])
-        assert how_to_go_on(folder) == f"{command} --resume {folder.path}"
+        assert how_to_continue(folder) == f"{command} --resume {folder.path}"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 import minigrad
 from minigrad import nn, optim, profiler
-from minigrad.engine import function
+from minigrad.engine.watchers import watchers
 
 
 def _step() -> None:
@@ -57,9 +57,10 @@ def test_the_trace_is_chromes_format(tmp_path: Path) -> None:
 
 
 def test_one_profile_at_a_time_and_none_afterwards() -> None:
+    before = list(watchers)
     with profiler.profile(), pytest.raises(RuntimeError, match="already"), profiler.profile():
         pass
-    assert function.observer is None
+    assert watchers == before
     with pytest.raises(ZeroDivisionError), profiler.profile():
         raise ZeroDivisionError
-    assert function.observer is None
+    assert watchers == before

@@ -1,4 +1,4 @@
-"""Training Inception V3: reproducible, resumable, and loud about what is wrong."""
+"""Training Inception V3: reproducible, resumable, and clear about what is wrong."""
 
 from __future__ import annotations
 
@@ -14,18 +14,23 @@ import numpy as np
 import pytest
 
 import minigrad
-from inception import train_command as train_inception
-from inception import training as t
-from inception.model import inception_v3, loss_with_aux
+from examples import train_inception
+from inception import step as four_phases
+from inception.clock import PHASES, WAITING, PhaseClock
+from inception.commands import train as train_command
+from inception.loop import train_epoch
+from inception.model import inception_v3
 from inception.recipes import RECIPES, Recipe
-from inception.training import NonFiniteLossError, PhaseClock, Training, build, train_epoch
+from inception.report import Report
+from inception.state import Training, load_checkpoint
+from inception.step_result import NonFiniteLossError, StepResult
 from minigrad import Tensor, optim
 from minigrad.checkpoint import CheckpointError
 from minigrad.data import DataLoader, transforms
 from minigrad.data.datasets import SyntheticImages
 from minigrad.testing import register_stand_in_device
 
-SCRIPT = Path(__file__).parent.parent / "examples" / "train_inception.py"
+COMMAND = [sys.executable, "-m", "inception", "train"]
 TINY = Recipe(data="synthetic", batch_size=4, epochs=2, limit=12, classes=3, lr=1e-3)
 
 
@@ -37,7 +42,7 @@ def loader(recipe: Recipe) -> DataLoader:
 
 def begin(recipe: Recipe = TINY) -> tuple[Training, DataLoader]:
     items = loader(recipe)
-    return build(recipe, recipe.classes or 3, len(items)), items
+    return Training.from_recipe(recipe, recipe.classes or 3, len(items)), items
 
 
 def weights(training: Training) -> dict[str, bytes]:
@@ -75,7 +80,7 @@ def test_a_run_stopped_between_steps_and_resumed_ends_with_the_same_bits(
 
     minigrad.manual_seed(99)
     resumed, items = begin()
-    resumed.restore(tmp_path / "c.safetensors", t.load_checkpoint(tmp_path / "c.safetensors"))
+    resumed.restore(tmp_path / "c.safetensors", load_checkpoint(tmp_path / "c.safetensors"))
     assert resumed.global_step == stop_after
     run_to_the_end(resumed, items)
     assert weights(resumed) == uninterrupted
@@ -84,13 +89,15 @@ def test_a_run_stopped_between_steps_and_resumed_ends_with_the_same_bits(
 def test_a_step_goes_through_the_four_phases_in_order(monkeypatch: Any) -> None:
     called = []
     for name in ("forward_pass", "loss_computation", "backward_pass", "optimization_pass"):
-        real = getattr(t, name)
-        monkeypatch.setattr(t, name, lambda *a, _real=real, _name=name, **o: called.append(_name) or _real(*a, **o))
+        real = getattr(four_phases, name)
+        monkeypatch.setattr(
+            four_phases, name, lambda *a, _real=real, _name=name, **o: called.append(_name) or _real(*a, **o)
+        )
     training, items = begin()
     clock = PhaseClock()
     train_epoch(training, items, clock, lambda training, result: True)
     assert called == ["forward_pass", "loss_computation", "backward_pass", "optimization_pass"]
-    assert list(clock.seconds) == [t.WAITING, *t.PHASES]
+    assert list(clock.seconds) == [WAITING, *PHASES]
     assert sum(clock.shares().values()) == pytest.approx(1)
     assert str(clock).count("%") == 5
 
@@ -119,12 +126,12 @@ def test_a_checkpoint_of_other_data_or_another_model_is_refused(tmp_path: Path) 
     training, _ = begin()
     path = tmp_path / "checkpoint.safetensors"
     training.save(path)
-    other = build(Recipe(data="synthetic", batch_size=4, epochs=2, classes=5), 5, 3)
+    other = Training.from_recipe(Recipe(data="synthetic", batch_size=4, epochs=2, classes=5), 5, 3)
     with pytest.raises(CheckpointError, match=r"(?s)another architecture.*size mismatch for fc\.weight"):
-        other.restore(path, t.load_checkpoint(path))
-    longer = build(TINY, 3, 7)
-    with pytest.raises(CheckpointError, match="3 steps an epoch, this data gives 7"):
-        longer.restore(path, t.load_checkpoint(path))
+        other.restore(path, load_checkpoint(path))
+    longer = Training.from_recipe(TINY, 3, 7)
+    with pytest.raises(CheckpointError, match="3 steps per epoch, this data gives 7"):
+        longer.restore(path, load_checkpoint(path))
 
 
 # --- One step on the stand-in device ---
@@ -138,10 +145,10 @@ def test_one_training_step_runs_on_the_stand_in_device_as_on_the_cpu() -> None:
         model = inception_v3(num_classes=3, aux_logits=False, init_weights=False, dropout=0.0).double().to(where)
         optimizer = optim.SGD(model.parameters(), lr=1e-6, momentum=0.9)
         x, labels = minigrad.from_numpy(images).to(where), minigrad.tensor([0, 1, 2, 0]).to(where)
-        outputs = t.forward_pass(model, x)
-        loss = loss_with_aux(outputs, labels)
-        t.backward_pass(optimizer, loss)
-        t.optimization_pass(optimizer)
+        outputs = four_phases.forward_pass(model, x)
+        loss = four_phases.loss_computation(outputs, labels)
+        four_phases.backward_pass(optimizer, loss)
+        four_phases.optimization_pass(optimizer)
         assert all(p.grad.device.type == where for p in model.parameters())
         state = {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
         results[where] = (loss.item(), state)
@@ -151,38 +158,37 @@ def test_one_training_step_runs_on_the_stand_in_device_as_on_the_cpu() -> None:
         assert np.allclose(there[name], value, rtol=1e-9, atol=1e-9 * np.abs(value).max()), name
 
 
-# --- The script ---
+# --- The command ---
 
 
-def script(*arguments: Any, **options: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, **options)
+def command(*arguments: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=240)
 
 
-def test_the_script_leaves_weights_metrics_and_pictures_and_reports_phases(tmp_path: Path) -> None:
+def test_the_command_leaves_weights_metrics_and_images_and_reports_phases(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    done = script(
+    done = command(
         "--data", "synthetic", "--limit", 8, "--batch-size", 4, "--epochs", 1, "--classes", 3, "--output", out
     )
     assert done.returncode == 0, done.stderr
     for name in ("weights.safetensors", "checkpoint.safetensors", "metrics.jsonl", "curves.png", "predictions.png"):
         assert (out / name).stat().st_size > 0, name
-    for phase in t.PHASES:
+    for phase in PHASES:
         assert phase in done.stdout
     for shown in ("loss=", "acc=", "img_s=", "lr=", "epoch 1/1"):
         assert shown in done.stderr
     records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert [r["kind"] for r in records if r["kind"] != "warning"] == ["step", "gradients", "step", "epoch"]
-    again = script("--data", "synthetic", "--limit", 8, "--output", out)
+    again = command("--data", "synthetic", "--limit", 8, "--output", out)
     assert again.returncode == 1
     assert "already holds a run" in again.stderr
 
 
-def test_ctrl_c_saves_a_checkpoint_and_says_how_to_go_on(tmp_path: Path) -> None:
+def test_ctrl_c_saves_a_checkpoint_and_prints_how_to_continue(tmp_path: Path) -> None:
     out = tmp_path / "run"
     arguments = ["--data", "synthetic", "--limit", "40", "--batch-size", "4", "--epochs", "1", "--classes", "3"]
     process = subprocess.Popen(
-        [sys.executable, str(SCRIPT), *arguments, "--output", str(out)],
+        [*COMMAND, *arguments, "--output", str(out)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -196,11 +202,11 @@ def test_ctrl_c_saves_a_checkpoint_and_says_how_to_go_on(tmp_path: Path) -> None
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
     assert f"--resume {out}" in stdout
-    position = t.load_checkpoint(out / "checkpoint.safetensors")["position"]
+    position = load_checkpoint(out / "checkpoint.safetensors")["position"]
     assert 1 <= position["step"] < 10
-    refused = script("--resume", out, "--lr", 0.5)
+    refused = command("--resume", out, "--lr", 0.5)
     assert "lr: 0.001 there, 0.5 here" in refused.stderr
-    done = script("--resume", out)
+    done = command("--resume", out)
     assert done.returncode == 0, done.stderr
     assert f"after step {position['step']} of epoch 1" in done.stdout
     records = [json.loads(line) for line in metrics.read_text().splitlines()]
@@ -211,7 +217,7 @@ def test_ctrl_c_saves_a_checkpoint_and_says_how_to_go_on(tmp_path: Path) -> None
 @pytest.mark.parametrize("broken_by", ["the loss", "the weights after the last step"])
 def test_the_last_good_checkpoint_survives_a_nan(broken_by: str, tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
     out = tmp_path / "run"
-    real = t.optimization_pass
+    real = four_phases.optimization_pass
 
     def break_weights(optimizer: optim.Optimizer, *rest: Any) -> None:
         real(optimizer, *rest)
@@ -220,19 +226,19 @@ def test_the_last_good_checkpoint_survives_a_nan(broken_by: str, tmp_path: Path,
         break_weights.steps += 1
 
     break_weights.steps = 1
-    monkeypatch.setattr(t, "optimization_pass", break_weights)
+    monkeypatch.setattr(four_phases, "optimization_pass", break_weights)
     arguments = ["--data", "synthetic", "--limit", "8", "--batch-size", "4", "--epochs", "1", "--classes", "3"]
-    assert train_inception.main([*arguments, "--output", str(out)]) == 1
+    assert train_command.main([*arguments, "--output", str(out)]) == 1
     shown = capsys.readouterr().err
     assert "nan at step 2 of epoch 1" in shown or "test loss is nan after epoch 1" in shown
     assert f"The last good checkpoint is kept: {out / 'checkpoint.safetensors'}" in shown
-    kept = t.load_checkpoint(out / "checkpoint.safetensors")["model"]
+    kept = load_checkpoint(out / "checkpoint.safetensors")["model"]
     assert all(np.isfinite(value.numpy()).all() for value in kept.values())
 
 
 BAD = {
-    "small pictures": (["--image-size", 74], "needs at least 75"),
-    "aux with a small map": (["--aux"], "aux head needs pictures of at least 299 x 299"),
+    "small images": (["--image-size", 74], "needs at least 75"),
+    "aux with a small map": (["--aux"], "aux head needs images of at least 299 x 299"),
     "no root": (["--data", "fashion-mnist"], "needs --root"),
     "missing files": (["--data", "fashion-mnist", "--root", "/nowhere"], "no train-images-idx3-ubyte"),
     "too few classes": (["--classes", 3], "the data have 10 classes, the model would have 3"),
@@ -249,16 +255,48 @@ BAD = {
 def test_bad_options_end_with_one_clear_line(name: str, tmp_path: Path, capsys: Any) -> None:
     arguments, message = BAD[name]
     output = [] if "--output" in arguments or "--resume" in arguments else ["--output", tmp_path / "run"]
-    assert train_inception.main([str(a) for a in (*arguments, *output)]) == 1
+    assert train_command.main([str(a) for a in (*arguments, *output)]) == 1
     shown = capsys.readouterr().err
     assert shown.startswith("error: ")
     assert message in shown
     assert not (tmp_path / "run").exists()
 
 
+# --- The example ---
+
+
+def test_the_example_interrupted_and_continued_by_the_command_ends_with_the_commands_weights(
+    tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    few = ["--limit", "96", "--epochs", "2"]
+    assert train_command.main([*few, "--output", str(tmp_path / "command")]) == 0
+    expected = (tmp_path / "command" / "weights.safetensors").read_bytes()
+
+    assert train_inception.main([*few, "--output", str(tmp_path / "example")]) == 0
+    assert (tmp_path / "example" / "weights.safetensors").read_bytes() == expected
+    for name in ("metrics.jsonl", "curves.png", "predictions.png", "checkpoint.safetensors"):
+        assert (tmp_path / "example" / name).stat().st_size > 0, name
+
+    report_step = Report.step
+
+    def press_ctrl_c(report: Report, training: Training, result: StepResult) -> None:
+        report_step(report, training, result)
+        if training.global_step == 4:
+            signal.raise_signal(signal.SIGINT)
+
+    stopped = tmp_path / "stopped"
+    with monkeypatch.context() as patch:
+        patch.setattr(Report, "step", press_ctrl_c)
+        assert train_inception.main([*few, "--output", str(stopped)]) == 130
+    assert f"python -m inception train --resume {stopped}" in capsys.readouterr().out
+    assert train_command.main(["--resume", str(stopped)]) == 0
+    assert "after step 1 of epoch 2" in capsys.readouterr().out
+    assert (stopped / "weights.safetensors").read_bytes() == expected
+
+
 def test_help_explains_every_option(capsys: Any) -> None:
     with pytest.raises(SystemExit):
-        train_inception.parse_arguments(["--help"])
+        train_command.parse_arguments(["--help"])
     shown = capsys.readouterr().out
     for name in (*vars(RECIPES["quick"]), "resume", "output", "recipe"):
         assert "--" + name.replace("_", "-") in shown
@@ -271,6 +309,6 @@ def test_recipes_refuse_unknown_choices() -> None:
 
 
 def test_the_model_gets_the_recipes_dtype() -> None:
-    training = build(Recipe(dtype="float64"), 3, 5)
+    training = Training.from_recipe(Recipe(dtype="float64"), 3, 5)
     assert training.model.fc.weight.dtype == minigrad.float64
     assert isinstance(training.model(minigrad.zeros(2, 3, 75, 75, dtype=minigrad.float64)), Tensor)

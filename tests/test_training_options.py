@@ -1,4 +1,4 @@
-"""What a recipe can ask for beside the four phases: each does what it says, and survives being stopped."""
+"""The settings of a recipe: each has its documented effect, and a run with it survives being stopped."""
 
 from __future__ import annotations
 
@@ -13,14 +13,21 @@ import pytest
 from PIL import Image
 
 import minigrad
-from inception import train_command
-from inception import training as t
+from inception import run as whole_run
+from inception.batch import Batch, mix
+from inception.clock import PhaseClock
+from inception.commands import train as train_command
 from inception.data import load_data
 from inception.evaluation import Evaluation, evaluate
+from inception.freezing import set_training_mode
+from inception.loop import train_epoch
 from inception.lr_finder import find_learning_rate, suggestion
-from inception.monitor import Watch, dead_channels, gradient_norms
-from inception.recipes import RECIPES, Recipe
-from inception.training import Best, PhaseClock, Training, build, train_epoch
+from inception.measurements import dead_channels, gradient_norms
+from inception.recipes import RECIPE_DATA, RECIPES, Recipe
+from inception.run_folder import RunFolder
+from inception.state import Best, Training, load_checkpoint
+from inception.step import backward_pass, forward_pass, loss_computation
+from inception.watch import Watch
 from minigrad import nn
 from minigrad.checkpoint import CheckpointError
 from minigrad.data import DataLoader
@@ -33,7 +40,7 @@ def begin(**options: Any) -> tuple[Training, DataLoader]:
     recipe = Recipe(**{**TINY, **options})
     data = load_data(recipe)
     loader = DataLoader(data.train, recipe.batch_size, shuffle=True, seed=recipe.seed, drop_last=True)
-    return build(recipe, len(data.classes), len(loader) // recipe.accumulate), loader
+    return Training.from_recipe(recipe, len(data.classes), len(loader) // recipe.accumulate), loader
 
 
 def run_to_the_end(training: Training, loader: DataLoader) -> None:
@@ -53,10 +60,10 @@ def test_accumulated_gradients_are_the_mean_of_the_batches() -> None:
     assert training.steps_per_epoch == 2
     batches = [batch for batch, _ in zip(loader, range(2), strict=False)]
     separate = []
-    t.set_training_mode(training.model)
+    set_training_mode(training.model)
     for images, labels in batches:
-        loss = t.loss_computation(t.forward_pass(training.model, images), labels, training.recipe.label_smoothing)
-        t.backward_pass(training.optimizer, loss)
+        loss = loss_computation(forward_pass(training.model, images), labels, training.recipe.label_smoothing)
+        backward_pass(training.optimizer, loss)
         separate.append([p.grad.numpy().copy() for p in training.model.parameters()])
     train_epoch(training, loader, PhaseClock(), lambda training, result: True)
     for parameter, *parts in zip(training.model.parameters(), *separate, strict=True):
@@ -119,7 +126,7 @@ def test_sgd_takes_over_after_adam() -> None:
     while not training.ended:
         train_epoch(training, loader, PhaseClock(), lambda training, result: kinds.append(type(training.optimizer)))
     assert [kind.__name__ for kind in kinds] == ["Adam"] * 8 + ["SGD"] * 4
-    assert training.lr == pytest.approx(0, abs=1e-9)  # the cosine of the second stage has come to its end
+    assert training.lr == pytest.approx(0, abs=1e-9)  # the cosine of the second stage has reached its end
 
 
 EVERYTHING = {
@@ -143,7 +150,7 @@ def test_with_everything_switched_on_a_resumed_run_ends_with_the_same_bits(stop_
     training.save(tmp_path / "c.safetensors")
     minigrad.manual_seed(99)
     resumed, loader = begin(**EVERYTHING)
-    resumed.restore(tmp_path / "c.safetensors", t.load_checkpoint(tmp_path / "c.safetensors"))
+    resumed.restore(tmp_path / "c.safetensors", load_checkpoint(tmp_path / "c.safetensors"))
     assert resumed.global_step == stop_after
     run_to_the_end(resumed, loader)
     assert weights(resumed.model) == weights(whole.model)
@@ -154,12 +161,12 @@ def test_training_stops_early_and_goes_back_to_the_best_weights(tmp_path: Path, 
     losses = iter([1.0, 0.5, 0.7, 0.6, 0.9])
     real = evaluate
 
-    def evaluate_as_told(model: Any, loader: Any, recipe: Any) -> Any:
-        found = real(model, loader, recipe)
+    def evaluate_as_planned(*arguments: Any) -> Evaluation:
+        found = real(*arguments)
         found.loss = next(losses)
         return found
 
-    monkeypatch.setattr(train_command, "evaluate", evaluate_as_told)
+    monkeypatch.setattr(whole_run, "evaluate", evaluate_as_planned)
     arguments = ["--data", "synthetic", "--limit", "4", "--batch-size", "2", "--classes", "3"]
     arguments += ["--epochs", "9", "--patience", "2", "--output", str(tmp_path / "run")]
     assert train_command.main(arguments) == 0
@@ -174,22 +181,28 @@ def test_training_stops_early_and_goes_back_to_the_best_weights(tmp_path: Path, 
 
 def test_the_best_epoch_is_the_one_with_the_lowest_loss() -> None:
     best = Best()
-    assert [best.take(epoch, loss) for epoch, loss in enumerate([2.0, 1.0, 1.0, 3.0], 1)] == [True, True, False, False]
+    assert [best.update(epoch, loss) for epoch, loss in enumerate([2.0, 1.0, 1.0, 3.0], 1)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
     assert (best.epoch, best.loss) == (2, 1.0)
 
 
 # --- Mixup, freezing ---
 
 
-def test_mixup_mixes_pictures_and_classes_alike() -> None:
+def test_mixup_mixes_images_and_classes_alike() -> None:
     minigrad.manual_seed(3)
     images = minigrad.arange(4, dtype=minigrad.float32).reshape(4, 1, 1, 1) * minigrad.ones(4, 3, 2, 2)
-    mixed, targets = t.mix(images, minigrad.tensor([0, 1, 2, 3]), 4, alpha=1.0)
+    labels = minigrad.tensor([0, 1, 2, 3])
+    mixed, _, targets = mix(Batch(images, labels, labels), 4, alpha=1.0)
     assert np.allclose(targets.sum(1).numpy(), 1)
     assert np.allclose(mixed[:, 0, 0, 0].numpy(), targets.numpy() @ np.arange(4))
 
 
-def test_only_the_head_learns_when_asked_to() -> None:
+def test_with_head_only_only_the_head_is_trained() -> None:
     training, loader = begin(head_only=True)
     before = weights(training.model)
     run_to_the_end(training, loader)
@@ -207,7 +220,7 @@ def test_layers_up_to_a_named_one_are_frozen_with_their_statistics() -> None:
         begin(freeze="Mixed_9x")
 
 
-# --- Looking on ---
+# --- Measurements and warnings ---
 
 
 def test_the_rate_finder_stops_where_the_loss_explodes_and_suggests_less() -> None:
@@ -222,17 +235,20 @@ def test_the_rate_finder_stops_where_the_loss_explodes_and_suggests_less() -> No
     assert suggestion([10.0**i for i in range(-8, 0)], [1.0, 2, 3, 4, 5, 6, 7, 8]) is None
 
 
-def test_warnings_come_when_there_is_something_to_warn_of() -> None:
+def test_each_warning_is_given_once_per_epoch() -> None:
     watch = Watch()
     assert [watch.gradients(1.0, 10.0) for _ in range(6)] == [[]] * 6
     assert "gradients explode" in watch.gradients(1000.0, 10.0)[0]
-    assert watch.gradients(1000.0, 10.0) == []  # it has been said
+    assert watch.gradients(1000.0, 10.0) == []  # it has been given
     assert "gradients vanish" in watch.gradients(1e-9, 10.0)[0]
     assert watch.validation(1.0) == watch.validation(2.0) == []
     assert "1.000 → 2.000 → 3.000" in watch.validation(3.0)[0]
     assert watch.validation(2.5) == []
     assert "explode" in watch.gradients(1000.0, 10.0)[0]  # a new epoch
-    assert "most of 1 layers (Conv2d_1a_3x3 90%)" in watch.dead({"Conv2d_1a_3x3": 0.9, "Mixed_5b": 0.5})[0]
+    assert (
+        "most channels of 1 layers are 0 for every test image (Conv2d_1a_3x3 90%)"
+        in watch.dead({"Conv2d_1a_3x3": 0.9, "Mixed_5b": 0.5})[0]
+    )
 
 
 def test_dead_relus_are_counted_by_layer() -> None:
@@ -241,7 +257,7 @@ def test_dead_relus_are_counted_by_layer() -> None:
     with minigrad.no_grad():
         block.bn.bias[:24].fill_(-1e6)
     with dead_channels(training.model) as shares:
-        evaluate(training.model, loader, training.recipe)
+        evaluate(training.model, loader)
     assert shares["Conv2d_1a_3x3"] >= 24 / 32
     assert len(shares) == 94
 
@@ -253,7 +269,7 @@ def test_an_evaluation_counts_by_class() -> None:
     assert (found.accuracy, found.shares) == (0.5, "accuracy 50.0%")
 
 
-def test_tensorboard_gets_numbers_histograms_pictures_and_settings(tmp_path: Path) -> None:
+def test_tensorboard_gets_numbers_histograms_images_and_settings(tmp_path: Path) -> None:
     arguments = ["--data", "synthetic", "--limit", "4", "--batch-size", "2", "--classes", "3", "--epochs", "1"]
     assert train_command.main([*arguments, "--tensorboard", "--output", str(tmp_path)]) == 0
     written = b"".join(path.read_bytes() for path in (tmp_path / "tensorboard").rglob("events*"))
@@ -262,7 +278,7 @@ def test_tensorboard_gets_numbers_histograms_pictures_and_settings(tmp_path: Pat
         "gradients/total",
         "epoch/test_accuracy",
         "weights/fc.weight",
-        "pictures",
+        "images",
         "recipe",
         "hparam",
     ):
@@ -277,7 +293,7 @@ def test_the_published_recipes_are_those_of_their_sources() -> None:
     assert (guide.batch_size, guide.epochs, guide.optimizer, guide.lr) == (32, 90, "sgd", 0.1)
     assert (guide.momentum, guide.weight_decay, guide.schedule, guide.aux) == (0.9, 1e-4, "step", False)
     assert (guide.image_size, guide.resize, guide.augment) == (299, 342, "crop")
-    assert train_command.RECIPE_DATA["rocm-guide"] == "tiny-imagenet"
+    assert RECIPE_DATA["rocm-guide"] == "tiny-imagenet"
     paper = RECIPES["paper"]
     assert (paper.optimizer, paper.alpha, paper.eps, paper.lr, paper.clip) == ("rmsprop", 0.9, 1.0, 0.045, 2.0)
     assert (paper.label_smoothing, paper.epochs, paper.aux, paper.schedule) == (0.1, 100, True, "exponential")
@@ -292,21 +308,21 @@ BAD = {
     "accumulate": ({"accumulate": 0}, "accumulate must be at least 1, got 0"),
     "sgd too late": ({"sgd_after": 2}, "leaves no epoch for it"),
     "two kinds of freezing": ({"head_only": True, "freeze": "fc"}, "either head only or freeze"),
-    "crop larger than the picture": ({"image_size": 100, "resize": 90}, "resize 90 is below the image size 100"),
-    "mixup": ({"mixup": -1.0}, "mixup must not be below 0"),
+    "crop larger than the image": ({"image_size": 100, "resize": 90}, "resize 90 is below the image size 100"),
+    "mixup": ({"mixup": -1.0}, "mixup must be at least 0"),
     "clip": ({"clip": 0.0}, "clip must be above 0"),
     "average": ({"ema": 2.0}, "ema must be between 0 and 1"),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_recipes_that_cannot_be_are_refused(name: str) -> None:
+def test_impossible_recipes_are_refused(name: str) -> None:
     options, message = BAD[name]
     with pytest.raises(ValueError, match=message):
         Recipe(**{**TINY, **options})
 
 
-# --- Data of one's own ---
+# --- Own data ---
 
 
 def folders(root: Path, names: dict[str, list[str]], count: int = 2) -> Path:
@@ -319,9 +335,11 @@ def folders(root: Path, names: dict[str, list[str]], count: int = 2) -> Path:
     return root
 
 
-def test_a_folder_of_pictures_trains_and_its_corrupt_ones_are_left_out_if_asked_to(tmp_path: Path, capsys: Any) -> None:
-    root = folders(tmp_path / "pictures", {"train": ["cat", "dog"], "val": ["cat", "dog"]})
-    (root / "train" / "cat" / "broken.jpg").write_bytes(b"\xff\xd8 no picture")
+def test_a_folder_of_images_trains_and_its_corrupt_ones_are_left_out_with_skip_corrupt(
+    tmp_path: Path, capsys: Any
+) -> None:
+    root = folders(tmp_path / "images", {"train": ["cat", "dog"], "val": ["cat", "dog"]})
+    (root / "train" / "cat" / "broken.jpg").write_bytes(b"\xff\xd8 no image")
     arguments = ["--data", "folder", "--root", str(root), "--batch-size", "2", "--epochs", "1", "--workers", "2"]
     arguments += ["--augment", "crop-flip-colour", "--resize", "80"]
     assert train_command.main([*arguments, "--output", str(tmp_path / "a")]) == 1
@@ -347,15 +365,15 @@ def test_the_last_checkpoints_are_kept(tmp_path: Path) -> None:
     assert train_command.main([*arguments, "--optimizer", "sgd", "--keep", "2", "--output", str(tmp_path)]) == 0
     kept = sorted((tmp_path / "checkpoints").iterdir())
     assert [path.name for path in kept] == ["epoch-0002.safetensors", "epoch-0003.safetensors"]
-    assert [t.load_checkpoint(path)["position"]["epoch"] for path in kept] == [2, 3]
+    assert [load_checkpoint(path)["position"]["epoch"] for path in kept] == [2, 3]
 
 
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from inception import training as t
 from inception.recipes import Recipe
-training = t.build(Recipe(data="synthetic", batch_size=2, optimizer="sgd"), 3, 4)
+from inception.state import Training
+training = Training.from_recipe(Recipe(data="synthetic", batch_size=2, optimizer="sgd"), 3, 4)
 path = Path(sys.argv[1])
 training.save(path)
 training.step = 3
@@ -372,12 +390,12 @@ def test_when_the_disk_is_full_the_old_checkpoint_survives(tmp_path: Path) -> No
     done = subprocess.run([sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True)
     assert "what was there before is unchanged" in done.stdout, done.stderr
     assert str(path) in done.stdout
-    assert t.load_checkpoint(path)["position"]["step"] == 0
+    assert load_checkpoint(path)["position"]["step"] == 0
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
-def test_metrics_cut_short_by_a_kill_are_taken_up(tmp_path: Path) -> None:
-    folder = train_command.RunFolder(tmp_path)
+def test_metrics_cut_short_by_a_kill_are_continued(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
     for step in (1, 2, 3):
         folder.log({"kind": "step", "global_step": step})
     folder.log({"kind": "epoch", "global_step": 3, "epoch": 1})
@@ -386,13 +404,13 @@ def test_metrics_cut_short_by_a_kill_are_taken_up(tmp_path: Path) -> None:
     folder.forget_after(3, 0)
     assert [r["global_step"] for r in folder.records()] == [1, 2, 3]
     (tmp_path / ".checkpoint.safetensors.1.partial").write_bytes(b"half")
-    assert not list(train_command.RunFolder(tmp_path).path.glob(".*partial"))
+    assert not list(RunFolder(tmp_path).path.glob(".*partial"))
 
 
 def test_a_weights_file_with_another_class_count_gets_a_new_head(tmp_path: Path) -> None:
     from inception.weights import load_pretrained, load_weights, save_weights
 
-    three, five = (build(Recipe(data="synthetic"), count, 2).model for count in (3, 5))
+    three, five = (Training.from_recipe(Recipe(data="synthetic"), count, 2).model for count in (3, 5))
     save_weights(three, tmp_path / "w.safetensors")
     with pytest.raises(CheckpointError, match=r"(?s)another architecture.*fc\.weight"):
         load_weights(five, tmp_path / "w.safetensors")

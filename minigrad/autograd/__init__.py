@@ -1,16 +1,10 @@
 """Gradients, under torch's name: ``torch.autograd``."""
 
 from minigrad.autograd import functional
-from minigrad.engine.backward import backward, grad
+from minigrad.engine.anomaly import detect_anomaly
+from minigrad.engine.api import backward, grad
 from minigrad.engine.function import Function
-from minigrad.engine.grad_mode import (
-    detect_anomaly,
-    enable_grad,
-    inference_mode,
-    is_grad_enabled,
-    no_grad,
-    set_grad_enabled,
-)
+from minigrad.engine.grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 
 __all__ = [
     "Function",

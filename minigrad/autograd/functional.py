@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from minigrad.device import zeros
-from minigrad.engine.backward import grad
-from minigrad.engine.function import TensorBase, wrap
+from minigrad.engine.api import grad
 from minigrad.engine.grad_mode import enable_grad
+from minigrad.engine.tensor_base import TensorBase, wrap
 from minigrad.functions.pieces import stack
 
 

@@ -15,7 +15,7 @@ from minigrad.data.dataset import Indexed
 from minigrad.data.sampler import BatchSampler, Sampler
 from minigrad.data.slots import mapped
 from minigrad.data.workers import Workers
-from minigrad.engine.function import wrap
+from minigrad.engine.tensor_base import wrap
 from minigrad.random import Generator, default_generator
 from minigrad.tensor import Tensor
 

@@ -1,4 +1,4 @@
-"""Whether operations are recorded: ``no_grad`` and its relatives.
+"""Switching the recording of operations off and on: ``no_grad`` and its relatives.
 
 The modes are context variables, so each thread (and each asyncio task) has its own.
 Source: torch documentation, "Locally disabling gradient computation".
@@ -14,11 +14,10 @@ from functools import wraps
 from typing import Any
 
 grad_enabled: ContextVar[bool] = ContextVar("grad_enabled", default=True)
-anomaly_enabled: ContextVar[bool] = ContextVar("anomaly_enabled", default=False)
 
 
-class _Switch:
-    """Sets a context variable on entry (of a ``with`` block or a decorated call), restores it on exit."""
+class Switch:
+    """Set a context variable on entry (of a ``with`` block or a decorated call), and restore it on exit."""
 
     variable: ContextVar[bool]
 
@@ -26,7 +25,7 @@ class _Switch:
         self._mode = mode
         self._previous: list[bool] = []  # a list, because a block may be entered within itself
 
-    def __enter__(self) -> _Switch:
+    def __enter__(self) -> Switch:
         self._previous.append(self.variable.get())
         self.variable.set(self._mode)
         return self
@@ -35,18 +34,18 @@ class _Switch:
         self.variable.set(self._previous.pop())
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """As a decorator: the mode holds wherever the function's body runs, of a generator each time it goes on."""
+        """Decorate a function: the mode holds while its body runs, in a generator each time it is resumed."""
 
-        def switched() -> _Switch:
-            switch = _Switch(self._mode)
+        def switched() -> Switch:
+            switch = Switch(self._mode)
             switch.variable = self.variable
             return switch
 
         return _decorated(function, switched)
 
 
-def _decorated(function: Callable[..., Any], switched: Callable[[], _Switch]) -> Callable[..., Any]:
-    """``function``, whose body runs within ``switched()``."""
+def _decorated(function: Callable[..., Any], switched: Callable[[], Switch]) -> Callable[..., Any]:
+    """Return ``function`` with its body run within ``switched()``."""
     if inspect.isclass(function):
         warnings.warn(
             f"Decorating the class {function.__name__} switches while an instance is made, not in its methods: "
@@ -72,7 +71,7 @@ def _decorated(function: Callable[..., Any], switched: Callable[[], _Switch]) ->
                     with switched():
                         generator.close()
                     raise
-                except BaseException as error:  # thrown in by whoever runs the generator, for its body to see
+                except BaseException as error:  # thrown in from outside, for the generator's body
                     step, sent = generator.throw, error
 
         return generate
@@ -93,15 +92,15 @@ def _decorated(function: Callable[..., Any], switched: Callable[[], _Switch]) ->
     return call
 
 
-class _BareDecorator(_Switch):
-    """A switch that decorates without parentheses too: ``@no_grad`` means ``@no_grad()``."""
+class _BareDecorator(Switch):
+    """A switch that also decorates without parentheses: ``@no_grad`` means ``@no_grad()``."""
 
     def __new__(cls, function: Any = None, *args: Any, **options: Any) -> Any:
         return cls()(function) if callable(function) else super().__new__(cls)
 
 
 class no_grad(_BareDecorator):  # noqa: N801
-    """Operations inside are not recorded: their results do not require gradients."""
+    """Do not record the operations inside: their results do not require gradients."""
 
     variable = grad_enabled
 
@@ -110,7 +109,7 @@ class no_grad(_BareDecorator):  # noqa: N801
 
 
 class enable_grad(_BareDecorator):  # noqa: N801
-    """Operations inside are recorded, also within ``no_grad``."""
+    """Record the operations inside, also within ``no_grad``."""
 
     variable = grad_enabled
 
@@ -127,8 +126,8 @@ class inference_mode(_BareDecorator):  # noqa: N801
         super().__init__(not mode)
 
 
-class set_grad_enabled(_Switch):  # noqa: N801
-    """Switches recording on or off, at once; as a ``with`` block it restores the mode at the end."""
+class set_grad_enabled(Switch):  # noqa: N801
+    """Switch recording on or off at once; as a ``with`` block, restore the mode at the end."""
 
     variable = grad_enabled
 
@@ -137,24 +136,15 @@ class set_grad_enabled(_Switch):  # noqa: N801
         self._at_start = self.variable.get()
         self.variable.set(mode)
 
-    def __enter__(self) -> _Switch:
+    def __enter__(self) -> Switch:
         self._previous.append(self._at_start)
         self.variable.set(self._mode)
         return self
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """As a decorator it switches within the function's body only."""
+        """Decorate a function: the mode holds within its body only."""
         self.variable.set(self._at_start)
         return super().__call__(function)
-
-
-class detect_anomaly(_Switch):  # noqa: N801
-    """Inside, a backward that makes a NaN raises and shows the forward line of the operation."""
-
-    variable = anomaly_enabled
-
-    def __init__(self) -> None:
-        super().__init__(True)
 
 
 def is_grad_enabled() -> bool:

@@ -1,9 +1,9 @@
-"""Memory that several tensors share, and writing into it: what is counted, what is noticed, what is refused.
+"""Memory that several tensors share, and writes into it: they are counted, and refused where a gradient would be wrong.
 
 Two things can go wrong when memory is written in place, and each has its guard:
 
-- A value that was saved for backward is overwritten. A :class:`Version` counts the writes into one piece of memory;
-  whoever saved the value remembers the count, and backward compares (function.py).
+- A value that was saved for backward is overwritten. A :class:`Version` counts the writes into one piece of memory; the
+  node that saved the value keeps the count, and backward compares (saved.py).
 - The *history* of the values changes: ``y.add_(w)`` makes y's elements depend on w. The graph then hangs on y, and a
   view of y that was taken before still has the node it had then. :class:`Views` knows the tensors' last common
   history, and a tensor that is older than that is refused where it would be differentiated: never a wrong gradient.
@@ -14,11 +14,17 @@ Source: torch documentation, "Autograd mechanics", on in-place operations.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from minigrad.typing import Array
+
+if TYPE_CHECKING:
+    from minigrad.engine.function import Function
+    from minigrad.engine.tensor_base import TensorBase
+    from minigrad.tensor import Tensor
 
 
 class Version:
@@ -31,24 +37,24 @@ class Version:
 
 
 class Views:
-    """What a tensor and its views share: whose views they are, and how often their history was changed."""
+    """The record that a tensor and its views share: the tensor, and how often the history of the memory was changed."""
 
     __slots__ = ("base", "history")
 
-    def __init__(self, base: Any) -> None:
+    def __init__(self, base: TensorBase) -> None:
         self.base = weakref.ref(base)
         self.history: int = base._history
 
 
-def share_memory(view: Any, base: Any) -> None:
-    """Makes ``view`` a view of ``base`` (or of the tensor that ``base`` is a view of), if their memory is one."""
+def share_memory(view: TensorBase, base: TensorBase) -> None:
+    """Make ``view`` a view of ``base`` (or of the tensor that ``base`` is a view of), if their memory is one."""
     array, owner = view.array, base.array
     if not (array.base is owner or array is owner or (array.base is not None and array.base is owner.base)):
-        return  # a copy
+        return  # the operation made a copy
     view._version_cell = base._storage_version
     if base._views is None:
         base._views = Views(base)
-    elif base._views.base() is None:  # gone: nobody can see the memory as it saw it
+    elif base._views.base() is None:  # it is gone, so no tensor has its history any more
         base._views.base = weakref.ref(base)
     view._views = base._views
     if base._history:
@@ -56,8 +62,8 @@ def share_memory(view: Any, base: Any) -> None:
     allow_writing(array, owner)
 
 
-def allow_writing(view: Any, base: Any) -> None:
-    """Undoes that NumPy makes read-only what it broadcasts, and views of it, where no two elements are one place."""
+def allow_writing(view: Array, base: Array) -> None:
+    """Make a view writable again where NumPy's broadcasting made it read-only and no two elements share memory."""
     if not isinstance(view, np.ndarray) or view.flags.writeable:
         return
     if not has_overlap(view) and (base.flags.writeable or has_overlap(base)):
@@ -65,35 +71,56 @@ def allow_writing(view: Any, base: Any) -> None:
             view.flags.writeable = True
 
 
-def is_view(tensor: Any) -> bool:
-    """Whether somebody still holds another tensor, of which this one is a view.
+def is_view(tensor: TensorBase) -> bool:
+    """Whether this tensor is a view of another tensor that still exists.
 
-    A view whose base is gone (what an operation made of several returns, mostly) is as good as a tensor of its own.
+    A view whose base is gone, such as the result of a function of several operations, is a tensor of its own.
     """
     base = None if tensor._views is None else tensor._views.base()
     return base is not None and base is not tensor
 
 
-def history_changed(tensor: Any) -> None:
-    """Notes that a write through ``tensor`` was recorded, so that its node is the only right one for the memory."""
+def note_shared_memory(node: Function, given: TensorBase, output: Tensor) -> Tensor:
+    """Return the output of an operation that wrote into the tensor ``given``, or whose output may be a view of it."""
+    if not node.in_place:
+        share_memory(output, given)
+        return output
+    given._written_in_place()
+    if any(node.needs_input_grad) and given.array.dtype.kind == "f":  # the written tensor gets a new node
+        history_changed(given)
+        _move_hooks(given, node)
+    return given  # type: ignore[return-value]  # the user's tensor
+
+
+def _move_hooks(tensor: TensorBase, new: Function) -> None:
+    """Leave the hooks of a tensor that is overwritten with the node of its old value; ``retain_grad`` moves on."""
+    tensor._hooks = None
+    if tensor.retains_grad and (old := tensor.grad_fn) is not None:  # the gradient of the new value is wanted
+        index = tensor._output_index
+        new.retained = {0: old.retained[index]}
+        old.retained = {i: kept for i, kept in old.retained.items() if i != index}
+
+
+def history_changed(tensor: TensorBase) -> None:
+    """Note that a write through ``tensor`` was recorded: from now on its node alone has the history of the memory."""
     if tensor._views is not None:
         tensor._views.history += 1
         tensor._history = tensor._views.history
 
 
-def is_stale(tensor: Any) -> bool:
+def is_stale(tensor: TensorBase) -> bool:
     """Whether the history of this tensor's memory was changed through another tensor."""
     return tensor._views is not None and tensor._history != tensor._views.history
 
 
-def refuse_stale(tensors: Iterable[Any]) -> None:
-    """Refuses tensors whose gradient would be wrong.
+def refuse_stale(*tensors: TensorBase) -> None:
+    """Refuse tensors whose gradient would be wrong.
 
     Raises:
         RuntimeError: if a recorded write through another tensor has changed the history of their memory.
     """
     for x in tensors:
-        if getattr(x, "_views", None) is not None and is_stale(x):
+        if is_stale(x):
             raise RuntimeError(
                 f"a view of shape {list(x.array.shape)} is used after its base was changed by a recorded in-place "
                 "operation (or another view of the same memory was), so its gradient would be wrong. "
@@ -101,11 +128,11 @@ def refuse_stale(tensors: Iterable[Any]) -> None:
             )
 
 
-def refuse_untrackable_write(target: Any, op: str, grad_enabled: bool, recording: bool) -> None:
-    """Refuses writes whose gradient would be wrong.
+def refuse_untrackable_write(target: TensorBase, op: str, grad_enabled: bool, recording: bool) -> None:
+    """Refuse writes whose gradient would be wrong.
 
     Raises:
-        RuntimeError: for a leaf that requires a gradient, or a view of a tensor that would not know of the write.
+        RuntimeError: for a leaf that requires a gradient, or a view of a tensor whose graph would lack the write.
     """
     if not grad_enabled:
         return
@@ -114,9 +141,9 @@ def refuse_untrackable_write(target: Any, op: str, grad_enabled: bool, recording
             "a leaf Variable that requires grad is being used in an in-place operation. "
             "Do it under minigrad.no_grad(), or on a clone()."
         )
-    if not is_view(target):
+    base = None if target._views is None else target._views.base()
+    if base is None or base is target:
         return
-    base = target._views.base()
     if base._requires_grad and base.grad_fn is None:
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation. "
@@ -135,18 +162,18 @@ def refuse_untrackable_write(target: Any, op: str, grad_enabled: bool, recording
         )
 
 
-def has_overlap(array: Any) -> bool:
-    """Whether several elements lie in one place of memory, as in what ``expand`` returns."""
+def has_overlap(array: Array) -> bool:
+    """Whether several elements are one element in memory, as in the result of ``expand``."""
     if 0 not in array.strides or not array.size:
         return False
     return any(step == 0 and n > 1 for step, n in zip(array.strides, array.shape, strict=True))
 
 
-def refuse_overlapping_write(array: Any) -> None:
-    """Refuses to write where an element's place is not its own.
+def refuse_overlapping_write(array: Array) -> None:
+    """Refuse to write into an array in which several elements are one element in memory.
 
     Raises:
-        RuntimeError: if several elements are one place in memory.
+        RuntimeError: if that is so.
     """
     if has_overlap(array):
         raise RuntimeError(

@@ -27,11 +27,13 @@ from minigrad.functions import (
     conv,
     copying,
     ctc,
+    distances,
     gathering,
     indexing,
     linalg,
     lookup,
     loss,
+    noise,
     normalization,
     order,
     padding,
@@ -56,11 +58,13 @@ from minigrad.functions.contraction import *
 from minigrad.functions.conv import *
 from minigrad.functions.copying import *
 from minigrad.functions.ctc import *
+from minigrad.functions.distances import *
 from minigrad.functions.gathering import *
 from minigrad.functions.indexing import *
 from minigrad.functions.linalg import *
 from minigrad.functions.lookup import *
 from minigrad.functions.loss import *
+from minigrad.functions.noise import *
 from minigrad.functions.normalization import *
 from minigrad.functions.order import *
 from minigrad.functions.padding import *
@@ -86,11 +90,13 @@ __all__ = (
     + conv.__all__
     + copying.__all__
     + ctc.__all__
+    + distances.__all__
     + gathering.__all__
     + indexing.__all__
     + linalg.__all__
     + lookup.__all__
     + loss.__all__
+    + noise.__all__
     + normalization.__all__
     + order.__all__
     + padding.__all__

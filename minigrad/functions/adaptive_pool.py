@@ -6,17 +6,18 @@ Cell i of o covers rows ⌊i·H/o⌋ to ⌈(i+1)·H/o⌉ − 1. Where o divides 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 
 import numpy as np
 
 from minigrad.device import device_of, to_device, zeros
-from minigrad.engine.function import wrap
+from minigrad.engine.tensor_base import wrap
+from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.pool import as_batch, beside, refuse_integers
 from minigrad.kernels.geometry import Window
+from minigrad.ops.casting import cast
 from minigrad.ops.cells import Cells, SumCells
 from minigrad.ops.pool import AvgPool2d
-from minigrad.ops.promotion import as_tensor_operand, cast
 from minigrad.typing import Array
 
 if TYPE_CHECKING:
@@ -58,6 +59,16 @@ def _mean_of_cells(x: Tensor, rows: Cells, columns: Cells) -> Tensor:
     return cast(sums / wrap(beside(wide.array, counts)), x.array.dtype)
 
 
+@overload
+def adaptive_max_pool2d(input: Tensor, output_size: OutputSize, return_indices: Literal[False] = False) -> Tensor: ...
+@overload
+def adaptive_max_pool2d(
+    input: Tensor, output_size: OutputSize, return_indices: Literal[True]
+) -> tuple[Tensor, Tensor]: ...
+@overload
+def adaptive_max_pool2d(
+    input: Tensor, output_size: OutputSize, return_indices: bool = False
+) -> Tensor | tuple[Tensor, Tensor]: ...
 def adaptive_max_pool2d(
     input: Tensor, output_size: OutputSize, return_indices: bool = False
 ) -> Tensor | tuple[Tensor, Tensor]:

@@ -1,6 +1,24 @@
-"""To be moved here from ``minigrad/ops/elementwise.py``."""
+"""Arithmetic element by element, with broadcasting and numbers; torch's promotion and messages."""
 
-from minigrad.ops.elementwise import add, div, floor_divide, fmod, mul, neg, pow, remainder, sub
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from minigrad.device import to_host
+from minigrad.dtypes import element_of
+from minigrad.engine.tensor_base import TensorBase, wrap
+from minigrad.functions.arguments import as_tensor_operand
+from minigrad.functions.promotion import promote, to_floating, unchanged
+from minigrad.ops.arithmetic import Add, Div, Mul, Neg, Pow, Sub
+from minigrad.ops.casting import cast
+from minigrad.ops.constant import ConstantDiv, DivConstant, MulConstant, PowConstant, SubConstant
+from minigrad.ops.rounding import FloorDiv, Fmod, Remainder, TruncDiv
+from minigrad.typing import Number
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
 
 __all__ = [
     "add",
@@ -13,3 +31,154 @@ __all__ = [
     "remainder",
     "sub",
 ]
+
+
+def add(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1) -> Tensor:
+    """Return input + alpha · other, broadcast.
+
+    Raises:
+        RuntimeError: if alpha is a fraction beside integers.
+    """
+    return Add.apply(*promote(input, other if alpha == 1 and alpha is not True else _scaled(input, other, alpha)))
+
+
+def sub(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1) -> Tensor:
+    """Return input − alpha · other, broadcast.
+
+    Raises:
+        RuntimeError: if alpha is a fraction beside integers, or an operand is of bools.
+    """
+    x, y = promote(input, other if alpha == 1 and alpha is not True else _scaled(input, other, alpha))
+    if _is_bool(input) or _is_bool(other):
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, "
+            "use the `~` or `logical_not()` operator instead."
+        )
+    return Sub.apply(x, y) if isinstance(y, TensorBase) else SubConstant.apply(x, c=y)
+
+
+def _is_bool(x: Tensor | Number) -> bool:
+    return isinstance(x, bool) or (isinstance(x, TensorBase) and x.array.dtype.kind == "b")
+
+
+def _scaled(input: Tensor | Number, other: Tensor | Number, alpha: Number) -> Tensor | Number:
+    """Return alpha · other, if alpha is a number of a kind that the operands have."""
+    if isinstance(alpha, bool) and not (_is_bool(input) and _is_bool(other)):
+        raise RuntimeError("Boolean alpha only supported for Boolean results.")
+    dtypes = [v.array.dtype for v in (other, input) if isinstance(v, TensorBase)]
+    if any(dtype.kind == "f" for dtype in dtypes) or isinstance(input, float) or isinstance(other, float):
+        for dtype in dtypes:
+            if dtype.kind == "f":
+                element_of(alpha, dtype)  # which refuses what the dtype cannot hold
+    elif isinstance(alpha, float):
+        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    else:
+        alpha = element_of(alpha, dtypes[0])
+    return mul(other, alpha) if isinstance(other, TensorBase) else other * alpha
+
+
+def mul(input: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """Return input · other, broadcast."""
+    x, y = promote(input, other)
+    if not isinstance(y, TensorBase):
+        return MulConstant.apply(x, c=y)
+    if not isinstance(x, TensorBase):
+        return MulConstant.apply(y, c=x)
+    return Mul.apply(x, y)
+
+
+def div(
+    input: Tensor | Number, other: Tensor | Number, *, rounding_mode: Literal["floor", "trunc"] | None = None
+) -> Tensor:
+    """Return input / other, broadcast; integers are divided as floats.
+
+    ``rounding_mode`` ``"floor"`` or ``"trunc"`` rounds the quotient down or towards 0, and integers then stay integers.
+
+    Raises:
+        RuntimeError: for another rounding mode.
+    """
+    if rounding_mode not in (None, "floor", "trunc"):
+        raise RuntimeError(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}"
+        )
+    if rounding_mode is not None:
+        return (FloorDiv if rounding_mode == "floor" else TruncDiv).apply(*_divisible(input, other))
+    x, y = promote(input, other, unchanged)
+    if not isinstance(x, TensorBase):
+        assert isinstance(y, TensorBase)  # promote refuses two numbers
+        return ConstantDiv.apply(to_floating(y), c=x)
+    x = to_floating(x)
+    return Div.apply(x, to_floating(y)) if isinstance(y, TensorBase) else DivConstant.apply(x, c=y)
+
+
+def remainder(input: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """Return what a division of input by other leaves, broadcast; it has the sign of other, as Python's ``%``.
+
+    Raises:
+        RuntimeError: for integers divided by 0.
+    """
+    return Remainder.apply(*_divisible(input, other))
+
+
+def fmod(input: Tensor, other: Tensor | Number) -> Tensor:
+    """Return what a division of input by other leaves, broadcast; it has the sign of input, as C's ``fmod``.
+
+    Raises:
+        RuntimeError: for integers divided by 0.
+    """
+    return Fmod.apply(*_divisible(as_tensor_operand("fmod", input), other))
+
+
+def floor_divide(input: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """Return ⌊input / other⌋, broadcast.
+
+    Raises:
+        RuntimeError: for integers divided by 0.
+    """
+    return div(input, other, rounding_mode="floor")
+
+
+def _divisible(input: Tensor | Number, other: Tensor | Number) -> tuple[Tensor | Number, Tensor | Number]:
+    """Return both in one dtype; refuse to divide integers by 0."""
+    x, y = promote(input, other)
+    divisor = y.array if isinstance(y, TensorBase) else np.asarray(y)
+    kinds = [v.array.dtype.kind for v in (x, y) if isinstance(v, TensorBase)]
+    if "b" in kinds:
+        raise NotImplementedError("a rounded division of bool tensors is not supported; convert them with .to()")
+    if "f" not in kinds and to_host(np.any(divisor == 0)):
+        raise RuntimeError("ZeroDivisionError")
+    return x, y
+
+
+def neg(input: Tensor) -> Tensor:
+    """Return −input.
+
+    Raises:
+        RuntimeError: for a bool tensor.
+    """
+    if as_tensor_operand("neg", input).array.dtype.kind == "b":
+        raise RuntimeError("Negation, the `-` operator, on a bool tensor is not supported; use ~ for logical not")
+    return Neg.apply(input)
+
+
+def pow(input: Tensor | Number, exponent: Tensor | Number) -> Tensor:
+    """Return input to the power of exponent, broadcast.
+
+    Raises:
+        RuntimeError: for integers to the power of a negative number.
+    """
+    if not isinstance(input, TensorBase):
+        as_tensor_operand("pow", exponent, "exponent")
+    x, y = promote(input, exponent)
+    if not isinstance(x, TensorBase):
+        assert isinstance(y, TensorBase)  # promote refuses two numbers
+        x = wrap(np.full_like(y.array, x, shape=()))
+    if isinstance(y, TensorBase):
+        z = Pow.apply(x, y)
+    elif y == 2 and x.array.dtype.kind != "b":
+        return Mul.apply(x, x)
+    elif y < 0 and isinstance(y, int) and x.array.dtype.kind in "iu":
+        raise RuntimeError("Integers to negative integer powers are not allowed.")
+    else:
+        z = PowConstant.apply(x, c=y)
+    return cast(z, np.dtype(bool)) if _is_bool(input) and _is_bool(exponent) else z  # NumPy makes it int8

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minigrad.engine.function import wrap
+from minigrad.engine.tensor_base import wrap
+from minigrad.functions.arguments import as_tensor_operand, normalize_dim, normalize_dims
 from minigrad.functions.shape import as_ints
-from minigrad.ops.elementwise import Contiguous
-from minigrad.ops.promotion import as_tensor_operand, normalize_dim, normalize_dims
+from minigrad.ops.identity import Contiguous
 from minigrad.ops.selection import Where
 from minigrad.typing import Array
 

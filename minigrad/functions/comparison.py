@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 
 from minigrad.device import to_host
-from minigrad.engine.function import why_not_broadcast, wrap
-from minigrad.ops.promotion import as_tensor_operand, promote, raw
+from minigrad.engine.mistakes import why_not_broadcast
+from minigrad.engine.tensor_base import wrap
+from minigrad.functions.arguments import as_tensor_operand
+from minigrad.functions.promotion import promote, raw
 from minigrad.typing import Number
 
 if TYPE_CHECKING:
@@ -81,6 +83,10 @@ def logical_not(input: Tensor) -> Tensor:
     return wrap(np.logical_not(as_tensor_operand("logical_not", input).array))
 
 
+@overload
+def nonzero(input: Tensor, *, as_tuple: Literal[False] = False) -> Tensor: ...
+@overload
+def nonzero(input: Tensor, *, as_tuple: Literal[True]) -> tuple[Tensor, ...]: ...
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Tensor | tuple[Tensor, ...]:
     """Return the positions of the elements that are not 0: (count, dimensions) of int64, or a vector per dimension."""
     x = as_tensor_operand("nonzero", input).array

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.padding import pad
+from minigrad.functions.promotion import lowered
 from minigrad.functions.windows import conv_window, pair, single
 from minigrad.kernels.geometry import Window
 from minigrad.ops.conv import Conv2d, Conv2dInput
-from minigrad.ops.promotion import as_tensor_operand, lowered
-from minigrad.typing import Array, IntOrPair
+from minigrad.typing import Array, IntOrInts
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -21,9 +22,9 @@ def conv2d(
     input: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    stride: IntOrPair = 1,
-    padding: IntOrPair | str = 0,
-    dilation: IntOrPair = 1,
+    stride: IntOrInts = 1,
+    padding: IntOrInts | str = 0,
+    dilation: IntOrInts = 1,
     groups: int = 1,
 ) -> Tensor:
     """Return the two-dimensional convolution of a batch of images, or of one.
@@ -83,9 +84,9 @@ def conv1d(
     input: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    stride: int = 1,
-    padding: int | str = 0,
-    dilation: int = 1,
+    stride: IntOrInts = 1,
+    padding: IntOrInts | str = 0,
+    dilation: IntOrInts = 1,
     groups: int = 1,
 ) -> Tensor:
     """Return the one-dimensional convolution: that of images one pixel high. The options are as in :func:`conv2d`.
@@ -116,11 +117,11 @@ def conv_transpose2d(
     input: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    stride: IntOrPair = 1,
-    padding: IntOrPair = 0,
-    output_padding: IntOrPair = 0,
+    stride: IntOrInts = 1,
+    padding: IntOrInts = 0,
+    output_padding: IntOrInts = 0,
     groups: int = 1,
-    dilation: IntOrPair = 1,
+    dilation: IntOrInts = 1,
 ) -> Tensor:
     """Return the transposed convolution: what the gradient of a :func:`conv2d` with this weight does to its input.
 

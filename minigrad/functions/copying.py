@@ -1,9 +1,29 @@
-"""To be moved here from ``minigrad/ops/elementwise.py``."""
+"""Copies of a tensor, and its elements in another dtype."""
 
-from minigrad.ops.elementwise import clone
-from minigrad.ops.elementwise import contiguous as contiguous
-from minigrad.ops.elementwise import to_dtype as to_dtype
+from __future__ import annotations
 
-__all__ = [
-    "clone",
-]
+from typing import TYPE_CHECKING
+
+from minigrad.ops.casting import cast
+from minigrad.ops.identity import Clone, Contiguous
+from minigrad.typing import DType
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
+
+__all__ = ["clone"]
+
+
+def clone(input: Tensor) -> Tensor:
+    """Return a copy in memory of its own; gradients pass through."""
+    return Clone.apply(input)
+
+
+def contiguous(input: Tensor) -> Tensor:
+    """Return a copy whose elements lie in row-major order; gradients pass through."""
+    return Contiguous.apply(input)
+
+
+def to_dtype(input: Tensor, dtype: DType) -> Tensor:
+    """Return ``input`` with elements of ``dtype``."""
+    return cast(input, dtype)

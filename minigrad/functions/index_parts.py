@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any, TypeAlias, Union
+from typing import TYPE_CHECKING, TypeAlias, Union
 
 import numpy as np
 
 from minigrad.device import device_of, to_device, to_host
-from minigrad.engine.function import TensorBase
-from minigrad.ops.indexing import Index
+from minigrad.engine.tensor_base import TensorBase
+from minigrad.ops.indexing import AdvancedPart, BasicPart, Index
 from minigrad.typing import Array
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
 #: What may stand in brackets, alone or in a tuple.
-IndexPart: TypeAlias = Union[int, slice, EllipsisType, "Tensor", Array, "Sequence[Any]", None]
+IndexPart: TypeAlias = Union[int, slice, EllipsisType, "Tensor", Array, "Sequence[object]", None]
 TorchIndex: TypeAlias = IndexPart | tuple[IndexPart, ...]
 
 
@@ -29,8 +29,8 @@ def as_index(index: TorchIndex, like: Array) -> Index:
         ValueError: for a slice with a step below 1, which torch does not have (use ``flip``).
         IndexError: for a part that is no index.
     """
-    basic: list[Any] = []
-    advanced: list[Any] = []
+    basic: list[BasicPart] = []
+    advanced: list[AdvancedPart] = []
     for part in _parts(index):
         if isinstance(part, slice):
             if part.step is not None and part.step < 1:
@@ -56,7 +56,7 @@ def _parts(index: TorchIndex) -> tuple[IndexPart, ...]:
     return tuple(index) if isinstance(index, list) and _is_list_of_parts(index) else (index,)
 
 
-def _is_list_of_parts(index: list[Any]) -> bool:
+def _is_list_of_parts(index: list[object]) -> bool:
     """Return whether a list means a tuple of parts, not positions: torch's rule, and NumPy's of the past."""
     return len(index) < 32 and any(
         part is None or part is Ellipsis or isinstance(part, list | tuple | range | slice | np.ndarray | TensorBase)
@@ -64,7 +64,7 @@ def _is_list_of_parts(index: list[Any]) -> bool:
     )
 
 
-def _add_array(part: object, basic: list[Any], advanced: list[Any], like: Array) -> None:
+def _add_array(part: object, basic: list[BasicPart], advanced: list[AdvancedPart], like: Array) -> None:
     """Add a part made of numbers: an array of positions, a mask, or a scalar of either kind."""
     array = _as_array(part, like)
     if array.ndim == 0 and array.dtype.kind in "iu" and array.dtype != np.uint8:

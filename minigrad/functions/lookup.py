@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minigrad.device import to_host
-from minigrad.engine.function import wrap
 from minigrad.engine.grad_mode import no_grad
+from minigrad.engine.tensor_base import wrap
+from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.reduce import norm
 from minigrad.functions.selection import where
 from minigrad.ops.identity import ScaleGradient
-from minigrad.ops.promotion import as_tensor_operand
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
-__all__ = ["embedding"]
+__all__ = ["embedding", "one_hot"]
 
 
 def embedding(
@@ -81,3 +81,23 @@ def _limit_norms(table: Tensor, index: Tensor, max_norm: float, norm_type: float
         size = norm(rows, norm_type, 1, keepdim=True)
         scale = wrap(np.where(size.array > max_norm, max_norm / (size.array + 1e-7), 1.0).astype(table.array.dtype))
         table.detach()[used] = rows * scale
+
+
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+    """Return classes (…) as rows (…, num_classes) of zeros with a one; int64.
+
+    Raises:
+        RuntimeError: if a class is negative or not below ``num_classes``, the dtype is not int64, or ``num_classes`` is
+            to be inferred from no classes.
+    """
+    as_tensor_operand("one_hot", tensor, "tensor")
+    if tensor.dtype != np.int64:
+        raise RuntimeError(f"one_hot is only applicable to index tensor of type LongTensor, got {tensor.dtype}")
+    labels = to_host(tensor.array)
+    if labels.size == 0 and num_classes == -1:
+        raise RuntimeError("Can not infer total number of classes from empty tensor.")
+    classes = int(labels.max()) + 1 if num_classes == -1 else num_classes
+    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+        raise RuntimeError(f"Class values must be non-negative and smaller than num_classes ({classes}).")
+    rows = np.expand_dims(tensor.array, -1) == np.arange(classes, like=tensor.array)
+    return wrap(rows.astype(np.int64))

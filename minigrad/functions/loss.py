@@ -1,20 +1,23 @@
-"""To be moved here from ``minigrad/ops/loss.py``."""
+"""Losses: one scalar that says how wrong a prediction is."""
 
-from minigrad.ops.loss import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    cross_entropy,
-    hinge_embedding_loss,
-    huber_loss,
-    kl_div,
-    l1_loss,
-    margin_ranking_loss,
-    mse_loss,
-    nll_loss,
-    smooth_l1_loss,
-)
-from minigrad.ops.loss import reduced as reduced
-from minigrad.ops.loss import refuse_legacy_reduction as refuse_legacy_reduction
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from minigrad.device import to_host
+from minigrad.functions.arguments import as_tensor_operand
+from minigrad.functions.promotion import promote, raised
+from minigrad.functions.reduce import mean, sum
+from minigrad.functions.selection import where
+from minigrad.ops.casting import apply_rounded_once, cast, rounded_once
+from minigrad.ops.cross_entropy import CrossEntropy, CrossEntropyOfProbabilities, NegativeLogLikelihood
+from minigrad.ops.loss import BinaryCrossEntropy, BinaryCrossEntropyWithLogits, NegativeEntropy
+from minigrad.typing import Reduction
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
 
 __all__ = [
     "binary_cross_entropy",
@@ -29,3 +32,324 @@ __all__ = [
     "nll_loss",
     "smooth_l1_loss",
 ]
+
+
+def reduced(loss: Tensor, reduction: Reduction) -> Tensor:
+    """Return the loss elements as they are (``none``), their ``mean``, or their ``sum``.
+
+    Raises:
+        ValueError: for another reduction.
+    """
+    _check_reduction(reduction)
+    if reduction == "none":
+        return loss
+    return mean(loss) if reduction == "mean" else sum(loss)
+
+
+def _check_reduction(reduction: str) -> None:
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"{reduction} is not a valid value for reduction; expected 'none', 'mean' or 'sum'")
+
+
+def refuse_legacy_reduction(size_average: object, reduce: object) -> None:
+    """Refuse two deprecated arguments, which torch keeps in its argument order, and name their replacement."""
+    if size_average is not None or reduce is not None:
+        raise NotImplementedError("size_average and reduce are deprecated and not supported; use reduction")
+
+
+def mse_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: None = None,
+    reduce: None = None,
+    reduction: Reduction = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """Return (x − y)², reduced.
+
+    Raises:
+        RuntimeError: if the shapes cannot be broadcast.
+    """
+    refuse_legacy_reduction(size_average, reduce)
+    x, y = as_tensor_operand("mse_loss", input), as_tensor_operand("mse_loss", target, "target")
+    if weight is not None:
+        raise NotImplementedError("mse_loss: weight is not supported; multiply the loss of reduction='none' by it")
+    return reduced(_squared_error(x, y), reduction)
+
+
+@rounded_once
+def _squared_error(x: Tensor, y: Tensor) -> Tensor:
+    difference = x - y
+    return difference * difference
+
+
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: None = None,
+    ignore_index: int = -100,
+    reduce: None = None,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """Return the negative log likelihood, −w[t] · x[t] for the class t of each target.
+
+    Args:
+        input: log-probabilities (C), (N, C) or (N, C, d1, …).
+        target: int64 classes, the same shape without C; elements equal to ``ignore_index`` count for nothing.
+        weight: a factor for each class (C). ``mean`` divides by the sum of the targets' factors.
+
+    Raises:
+        IndexError: for a target outside 0 … C−1, naming it.
+        RuntimeError, ValueError: if the shapes or dtypes do not fit.
+    """
+    refuse_legacy_reduction(size_average, reduce)
+    x, t = as_tensor_operand("nll_loss", input), as_tensor_operand("nll_loss", target, "target")
+    _check_classes(x, t, weight)
+    _check_range(t, _class_count(x), ignore_index)
+    _check_reduction(reduction)
+    return NegativeLogLikelihood.apply(x, t, weight, ignore=ignore_index, reduction=reduction)
+
+
+def _check_classes(x: Tensor, t: Tensor, weight: Tensor | None) -> None:
+    if x.array.ndim == 0:
+        raise ValueError("Expected input with at least 1 dimension, got a 0-d tensor")
+    expected = x.array.shape[:1] + x.array.shape[2:] if x.array.ndim > 1 else ()
+    if t.array.shape[:1] != expected[:1]:
+        raise ValueError(
+            f"Expected input batch_size ({x.array.shape[0]}) to match target batch_size "
+            f"({t.array.shape[0] if t.array.ndim else 1})."
+        )
+    if t.array.shape != expected:
+        raise RuntimeError(f"Expected target size {list(expected)}, got {list(t.array.shape)}")
+    if t.array.dtype.kind not in "iu":
+        raise RuntimeError(f"expected scalar type Long but found {t.array.dtype} for the target")
+    if weight is not None and weight.array.dtype != x.array.dtype:
+        raise RuntimeError(f"expected scalar type {x.array.dtype} but found {weight.array.dtype} for the weight")
+    if weight is not None and weight.array.shape != (_class_count(x),):
+        raise RuntimeError(
+            f"weight tensor should be defined either for all {_class_count(x)} classes or no classes but got weight "
+            f"tensor of shape: {list(weight.array.shape)}"
+        )
+
+
+def _class_count(x: Tensor) -> int:
+    return x.array.shape[1 if x.array.ndim > 1 else 0]
+
+
+def _check_range(t: Tensor, classes: int, ignore_index: int) -> None:
+    """Refuse labels that are no classes. On a device one makes the loss NaN instead: a check would have to wait."""
+    if isinstance(t.array, np.ndarray):
+        wrong = (t.array != ignore_index) & ((t.array < 0) | (t.array >= classes))
+        if wrong.any():
+            raise IndexError(f"Target {int(t.array[wrong][0])} is out of bounds: classes are 0 to {classes - 1}")
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: None = None,
+    ignore_index: int = -100,
+    reduce: None = None,
+    reduction: Reduction = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Return −Σ_c q_c · log softmax(x)_c, where q is the target distribution.
+
+    Args:
+        input: unnormalised scores (C), (N, C) or (N, C, d1, …).
+        target: int64 classes as in :func:`nll_loss`, or probabilities q of the input's shape.
+        weight: a factor for each class (C).
+        ignore_index: a class that counts for nothing (class targets only).
+        label_smoothing: ε in [0, 1]: q becomes (1 − ε) · q + ε / C (Szegedy et al. 2015, section 7).
+
+    Raises:
+        IndexError: for a target outside 0 … C−1.
+        RuntimeError, ValueError: if shapes, dtypes or ε do not fit.
+    """
+    refuse_legacy_reduction(size_average, reduce)
+    x = raised(as_tensor_operand("cross_entropy", input))
+    t = as_tensor_operand("cross_entropy", target, "target")
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    _check_reduction(reduction)
+    if x.array.ndim and t.array.shape == x.array.shape and t.array.dtype.kind == "f":
+        if ignore_index >= 0:
+            raise RuntimeError("ignore_index is not supported for floating point target")
+        return _soft_cross_entropy(x, t, weight, reduction, label_smoothing)
+    if x.array.dtype.kind != "f":
+        raise NotImplementedError(f"cross_entropy is not implemented for {x.array.dtype} scores; use x.float()")
+    _check_classes(x, t, weight)
+    _check_range(t, _class_count(x), ignore_index)
+    return CrossEntropy.apply(x, t, weight, smoothing=label_smoothing, ignore=ignore_index, reduction=reduction)
+
+
+@rounded_once
+def _soft_cross_entropy(x: Tensor, q: Tensor, weight: Tensor | None, reduction: Reduction, smoothing: float) -> Tensor:
+    if smoothing > 0:
+        q = q * (1 - smoothing) + smoothing / _class_count(x)
+    return CrossEntropyOfProbabilities.apply(x, cast(q, x.array.dtype), weight, reduction=reduction)
+
+
+def l1_loss(
+    input: Tensor, target: Tensor, size_average: None = None, reduce: None = None, reduction: Reduction = "mean"
+) -> Tensor:
+    """Return |x − y|, reduced."""
+    refuse_legacy_reduction(size_average, reduce)
+    return reduced((input - target).abs(), reduction)
+
+
+def smooth_l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: None = None,
+    reduce: None = None,
+    reduction: Reduction = "mean",
+    beta: float = 1.0,
+) -> Tensor:
+    """Return d²/2β where d = |x − y| < β, d − β/2 elsewhere, reduced (Girshick 2015).
+
+    Raises:
+        RuntimeError: if β is negative.
+    """
+    refuse_legacy_reduction(size_average, reduce)
+    if beta < 0:
+        raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
+    if beta == 0:
+        return l1_loss(input, target, reduction=reduction)
+    return reduced(_smooth_l1(input, target, beta), reduction)
+
+
+@rounded_once
+def _smooth_l1(x: Tensor, y: Tensor, beta: float) -> Tensor:
+    difference = x - y
+    size = difference.abs()
+    far = size >= beta  # NaN is not
+    near = where(far, 0.0, difference)  # the square of a difference that is not taken could be infinite
+    return where(far, size - 0.5 * beta, 0.5 * near * near / beta)
+
+
+def huber_loss(input: Tensor, target: Tensor, reduction: Reduction = "mean", delta: float = 1.0) -> Tensor:
+    """Return d²/2 where d = |x − y| ≤ δ, δ·(d − δ/2) elsewhere, reduced (Huber 1964).
+
+    Raises:
+        RuntimeError: if δ is not above 0.
+    """
+    if delta <= 0:
+        raise RuntimeError("huber_loss does not support non-positive values for delta.")
+    return reduced(_huber(input, target, delta), reduction)
+
+
+@rounded_once
+def _huber(x: Tensor, y: Tensor, delta: float) -> Tensor:
+    difference = x - y
+    size = difference.abs()
+    far = size > delta  # NaN is not
+    near = where(far, 0.0, difference)  # the square of a difference that is not taken could be infinite
+    return where(far, delta * (size - 0.5 * delta), 0.5 * near * near)
+
+
+def binary_cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: None = None,
+    reduce: None = None,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """Return −(t · ln p + (1 − t) · ln(1 − p)) of probabilities p, weighted and reduced; a logarithm is at least −100.
+
+    Raises:
+        ValueError: if the shapes differ.
+        RuntimeError: if a probability or a target is not in [0, 1], as a NaN is not.
+    """
+    refuse_legacy_reduction(size_average, reduce)
+    _same_shape(input, target)
+    for name, values in (("input", input.array), ("target", target.array)):
+        if not to_host(np.all((values >= 0) & (values <= 1))):  # nor is a NaN
+            raise RuntimeError(f"all elements of {name} should be between 0 and 1")
+    loss = apply_rounded_once(BinaryCrossEntropy, *promote(input, target))
+    return reduced(loss if weight is None else loss * weight, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: None = None,
+    reduce: None = None,
+    reduction: Reduction = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """Return the binary cross entropy of sigmoid(x), computed from x: (1 − t)·x + w·ln(1 + e^(−x)).
+
+    w = 1 + (pos_weight − 1)·t, so a ``pos_weight`` above 1 makes positives count for more.
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    refuse_legacy_reduction(size_average, reduce)
+    _same_shape(input, target)
+    x, t = promote(input, target)
+    loss = apply_rounded_once(
+        BinaryCrossEntropyWithLogits, x, t, None if pos_weight is None else cast(pos_weight, x.array.dtype)
+    )
+    return reduced(loss if weight is None else loss * weight, reduction)
+
+
+def _same_shape(input: Tensor, target: Tensor) -> None:
+    if input.array.shape != target.array.shape:
+        raise ValueError(
+            f"Target size ({list(target.array.shape)}) must be the same as input size ({list(input.array.shape)})"
+        )
+
+
+def kl_div(
+    input: Tensor,
+    target: Tensor,
+    size_average: None = None,
+    reduce: None = None,
+    reduction: Reduction | Literal["batchmean"] = "mean",
+    log_target: bool = False,
+) -> Tensor:
+    """Return q · (ln q − x) of log-probabilities x and probabilities q (or their logarithms), reduced.
+
+    ``batchmean`` divides the sum by the number of rows, which is the divergence itself.
+    """
+    refuse_legacy_reduction(size_average, reduce)
+    if log_target:
+        loss = target.exp() * (target - input)
+    else:
+        loss = NegativeEntropy.apply(target) - target * input
+    if reduction == "batchmean":
+        return sum(loss) / (input.array.shape[0] if input.array.ndim else 1)
+    return reduced(loss, reduction)
+
+
+def hinge_embedding_loss(
+    input: Tensor,
+    target: Tensor,
+    margin: float = 1.0,
+    size_average: None = None,
+    reduce: None = None,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """Return x where the target is 1, max(0, margin − x) where it is −1, reduced."""
+    refuse_legacy_reduction(size_average, reduce)
+    loss = where(target != 1, (margin - input).clamp(min=0), 0.0) + where(target != -1, input, 0.0)
+    return reduced(loss, reduction)
+
+
+def margin_ranking_loss(
+    input1: Tensor,
+    input2: Tensor,
+    target: Tensor,
+    margin: float = 0,
+    size_average: None = None,
+    reduce: None = None,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """Return max(0, −t · (x₁ − x₂) + margin), reduced: where t = 1, x₁ should be the larger."""
+    refuse_legacy_reduction(size_average, reduce)
+    return reduced((-target * (input1 - input2) + margin).clamp(min=0), reduction)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.windows import conv_window, pair
 from minigrad.kernels.geometry import Window
 from minigrad.ops.patches import Fold, Unfold
-from minigrad.ops.promotion import as_tensor_operand
-from minigrad.typing import IntOrPair
+from minigrad.typing import IntOrInts
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -19,10 +19,10 @@ __all__ = ["fold", "unfold"]
 
 def unfold(
     input: Tensor,
-    kernel_size: IntOrPair,
-    dilation: IntOrPair = 1,
-    padding: IntOrPair = 0,
-    stride: IntOrPair = 1,
+    kernel_size: IntOrInts,
+    dilation: IntOrInts = 1,
+    padding: IntOrInts = 0,
+    stride: IntOrInts = 1,
 ) -> Tensor:
     """Return every window of (N, C, H, W) or (C, H, W) as a column: (N, C·kh·kw, number of positions).
 
@@ -49,11 +49,11 @@ def unfold(
 
 def fold(
     input: Tensor,
-    output_size: IntOrPair,
-    kernel_size: IntOrPair,
-    dilation: IntOrPair = 1,
-    padding: IntOrPair = 0,
-    stride: IntOrPair = 1,
+    output_size: IntOrInts,
+    kernel_size: IntOrInts,
+    dilation: IntOrInts = 1,
+    padding: IntOrInts = 0,
+    stride: IntOrInts = 1,
 ) -> Tensor:
     """Return images of ``output_size`` to which the columns (N, C·kh·kw, positions) or (C·kh·kw, positions) are added.
 
@@ -85,7 +85,7 @@ def fold(
     return y if x.array.ndim == 3 else y.squeeze(0)
 
 
-def _window(kernel_size: IntOrPair, stride: IntOrPair, padding: IntOrPair, dilation: IntOrPair) -> Window:
+def _window(kernel_size: IntOrInts, stride: IntOrInts, padding: IntOrInts, dilation: IntOrInts) -> Window:
     kernel = pair(kernel_size, "kernel_size")
     if min(kernel) < 1:
         raise RuntimeError(f"kernel size should be greater than zero, but got {kernel}")

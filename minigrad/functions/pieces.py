@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minigrad import dtypes
 from minigrad.device import to_host
-from minigrad.engine.function import TensorBase
+from minigrad.engine.tensor_base import TensorBase
+from minigrad.functions.arguments import as_tensor_operand, normalize_dim, numpy_names
 from minigrad.functions.shape import unsqueeze
-from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, numpy_names
+from minigrad.ops.casting import cast
 from minigrad.ops.shape import Cat
 
 if TYPE_CHECKING:
@@ -125,7 +127,7 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
                 f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {dim}), "
                 f"but got split_sizes={sizes}"
             )
-    ends = np.cumsum(sizes).tolist()
+    ends = accumulate(sizes)
     return tuple(narrow(x, dim, end - size, size) for end, size in zip(ends, sizes, strict=True))
 
 

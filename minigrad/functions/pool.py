@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 
 from minigrad import kernels
 from minigrad.device import device_of, to_device
-from minigrad.engine.function import wrap
+from minigrad.engine.tensor_base import wrap
+from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.arithmetic import div
 from minigrad.functions.windows import pool_window
 from minigrad.kernels.geometry import Window
 from minigrad.ops.pool import AvgPool2d, MaxPool2d
-from minigrad.ops.promotion import as_tensor_operand
-from minigrad.typing import Array, IntOrPair, Shape
+from minigrad.typing import Array, IntOrInts, Shape
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -22,12 +22,43 @@ if TYPE_CHECKING:
 __all__ = ["avg_pool2d", "max_pool2d"]
 
 
+@overload
 def max_pool2d(
     input: Tensor,
-    kernel_size: IntOrPair,
-    stride: IntOrPair | None = None,
-    padding: IntOrPair = 0,
-    dilation: IntOrPair = 1,
+    kernel_size: IntOrInts,
+    stride: IntOrInts | None = None,
+    padding: IntOrInts = 0,
+    dilation: IntOrInts = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[False] = False,
+) -> Tensor: ...
+@overload
+def max_pool2d(
+    input: Tensor,
+    kernel_size: IntOrInts,
+    stride: IntOrInts | None = None,
+    padding: IntOrInts = 0,
+    dilation: IntOrInts = 1,
+    ceil_mode: bool = False,
+    *,
+    return_indices: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
+@overload
+def max_pool2d(
+    input: Tensor,
+    kernel_size: IntOrInts,
+    stride: IntOrInts | None = None,
+    padding: IntOrInts = 0,
+    dilation: IntOrInts = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]: ...
+def max_pool2d(
+    input: Tensor,
+    kernel_size: IntOrInts,
+    stride: IntOrInts | None = None,
+    padding: IntOrInts = 0,
+    dilation: IntOrInts = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor]:
@@ -42,6 +73,17 @@ def max_pool2d(
     Raises:
         RuntimeError: if the window does not fit or the padding is more than half the kernel.
         NotImplementedError: for a bool tensor.
+
+    The example of ``minigrad/ops/pool.py``:
+
+    >>> import minigrad
+    >>> x = minigrad.tensor([[[1., 3., 2.]]], requires_grad=True)
+    >>> y = max_pool2d(x, (1, 2), stride=1)
+    >>> y.tolist()
+    [[[3.0, 3.0]]]
+    >>> y.backward(minigrad.tensor([[[10., 1.]]]))
+    >>> x.grad
+    tensor([[[ 0., 11.,  0.]]])
     """
     x, is_batch = as_batch("max_pool2d", input)
     if x.array.dtype.kind == "b":
@@ -67,9 +109,9 @@ def _flat_positions(taps: Array, shape: Shape, window: Window) -> Array:
 
 def avg_pool2d(
     input: Tensor,
-    kernel_size: IntOrPair,
-    stride: IntOrPair | None = None,
-    padding: IntOrPair = 0,
+    kernel_size: IntOrInts,
+    stride: IntOrInts | None = None,
+    padding: IntOrInts = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
@@ -84,6 +126,17 @@ def avg_pool2d(
     Raises:
         RuntimeError: if the window does not fit, the padding is more than half the kernel, or the divisor is 0.
         NotImplementedError: for integers other than int64.
+
+    The example of ``minigrad/ops/pool.py``:
+
+    >>> import minigrad
+    >>> x = minigrad.tensor([[[1., 3., 2.]]], requires_grad=True)
+    >>> y = avg_pool2d(x, (1, 2), stride=1)
+    >>> y.tolist()
+    [[[2.0, 2.5]]]
+    >>> y.backward(minigrad.tensor([[[10., 1.]]]))
+    >>> x.grad.tolist()
+    [[[5.0, 5.5, 0.5]]]
     """
     x, is_batch = as_batch("avg_pool2d", input)
     if x.array.dtype != np.int64:

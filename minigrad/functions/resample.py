@@ -17,21 +17,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minigrad.device import device_of, to_device
-from minigrad.engine.function import wrap
-from minigrad.ops.promotion import as_tensor_operand, cast
+from minigrad.engine.tensor_base import wrap
+from minigrad.functions.arguments import as_tensor_operand
+from minigrad.ops.casting import cast
 from minigrad.typing import Shape
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
 __all__ = ["interpolate"]
-
-_Value = TypeVar("_Value", int, float)
 
 #: For each mode, the numbers of spatial dimensions that it is defined for.
 _MODES = {"nearest": (1, 2, 3), "linear": (1,), "bilinear": (2,), "trilinear": (3,)}
@@ -99,8 +98,8 @@ def _sizes(
 ) -> tuple[list[int], Sequence[float | None]]:
     """Return the output's sizes, and the factors that the positions follow (``None``: that of the sizes)."""
 
-    def for_each(value: _Value | Sequence[_Value], name: str) -> list[_Value]:
-        values = list(value) if isinstance(value, tuple | list) else [value] * len(spatial)
+    def for_each(value: float | Sequence[float], name: str) -> list[float]:
+        values = list(value) if isinstance(value, Sequence) else [value] * len(spatial)
         if len(values) != len(spatial):
             raise ValueError(
                 f"Input and {name} must have the same number of spatial dimensions, but got input with spatial "

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minigrad.ops.promotion import as_tensor_operand, normalize_dim, normalize_dims, numpy_names
+from minigrad.functions.arguments import as_tensor_operand, normalize_dim, normalize_dims, numpy_names
 from minigrad.ops.shape import Expand, Permute, Reshape
 from minigrad.typing import Shape
 
@@ -49,7 +50,7 @@ def resolve_sizes(shape: Shape, size: int) -> Shape:
     Raises:
         RuntimeError: if there is no such number, or the number of elements differs.
     """
-    known = int(np.prod([n for n in shape if n != -1], dtype=np.int64))
+    known = math.prod([n for n in shape if n != -1])
     if shape.count(-1) > 1:
         raise RuntimeError("only one dimension can be inferred")
     if any(n < -1 for n in shape):
@@ -186,5 +187,5 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
     if start == end:
         return input
-    joined = int(np.prod(shape[start : end + 1], dtype=np.int64))
+    joined = math.prod(shape[start : end + 1])
     return Reshape.apply(input, shape=(*shape[:start], joined, *shape[end + 1 :]))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from minigrad.kernels.geometry import Window
-from minigrad.typing import IntOrPair, Shape
+from minigrad.typing import IntOrInts, Shape
 
 
-def single(value: int | Sequence[int], name: str) -> int:
+def single(value: IntOrInts, name: str) -> int:
     """Return ``value``, an integer or a sequence of one, as an integer.
 
     Raises:
@@ -20,7 +20,7 @@ def single(value: int | Sequence[int], name: str) -> int:
     return int(values[0])
 
 
-def pair(value: int | Sequence[int], name: str) -> tuple[int, int]:
+def pair(value: IntOrInts, name: str) -> tuple[int, int]:
     """Return ``value``, an integer or a sequence of one or two, as (height, width).
 
     Raises:
@@ -32,7 +32,7 @@ def pair(value: int | Sequence[int], name: str) -> tuple[int, int]:
     return (int(values[0]), int(values[-1]))
 
 
-def conv_window(kernel: Sequence[int], stride: IntOrPair, padding: IntOrPair | str, dilation: IntOrPair) -> Window:
+def conv_window(kernel: Sequence[int], stride: IntOrInts, padding: IntOrInts | str, dilation: IntOrInts) -> Window:
     """Return the window that a convolution's arguments describe.
 
     Raises:
@@ -61,10 +61,10 @@ def conv_window(kernel: Sequence[int], stride: IntOrPair, padding: IntOrPair | s
 def pool_window(
     name: str,
     shape: Shape,
-    kernel_size: IntOrPair,
-    stride: IntOrPair | None,
-    padding: IntOrPair,
-    dilation: IntOrPair,
+    kernel_size: IntOrInts,
+    stride: IntOrInts | None,
+    padding: IntOrInts,
+    dilation: IntOrInts,
     ceil_mode: bool,
 ) -> Window:
     """Return the window that the arguments of a pooling of (N, C, H, W) describe; the stride defaults to its size.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from minigrad.kernels.geometry import Window
 from minigrad.kernels.labels import known_labels, target_distribution
 from minigrad.kernels.masking import keep_where, lowest
 from minigrad.kernels.precision import in_float32, rounded, widened
+from minigrad.kernels.rules import Move
 from minigrad.typing import Array, Shape
 
 
@@ -258,13 +259,10 @@ class Reference:
 
     # --- Optimisers ---
 
-    def update(self, updates: Sequence[tuple[Callable[..., None], Sequence[Array | None]]]) -> None:
-        """Run ``formula(*arrays)`` for each (formula, arrays); it changes its arrays in place, element by element.
-
-        A formula is a ``functools.partial`` of a function and its options; an array that it does not need may be None.
-        """
-        for formula, arrays in updates:
-            formula(*arrays)
+    def move(self, moves: Sequence[Move]) -> None:
+        """Move parameters, each by the formula of its rule."""
+        for move in moves:
+            move.run()
 
 
 def _grouped(x: Array, groups: int) -> Array:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from minigrad.engine.function import RemovableHandle, refuse_as_replacement
+from minigrad.engine.handles import RemovableHandle
+from minigrad.engine.hooks import refuse_as_replacement
 from minigrad.ops.identity import Passage
 from minigrad.tensor import Tensor
 

@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 
 from minigrad import dtypes
 from minigrad.device import DeviceLike
-from minigrad.engine.function import RemovableHandle
+from minigrad.engine.handles import RemovableHandle
 from minigrad.nn import state
 from minigrad.nn.hooks import Hook, Hooks
 from minigrad.nn.parameter import Parameter

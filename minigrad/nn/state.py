@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -85,7 +85,7 @@ def _why_it_does_not_fit(key: str, value: object, tensor: Tensor) -> list[str]:
     ]
 
 
-def _replacement(value: object, tensor: Tensor) -> Tensor:
+def _replacement(value: Any, tensor: Tensor) -> Tensor:
     """Return the tensor to put in place of ``tensor``, which stays a Parameter or not, and trainable or not."""
     loaded: Tensor = value if isinstance(value, Tensor) else creation.as_tensor(value)
     if loaded.shape != tensor.shape:

@@ -1,6 +1,6 @@
 """Convolution and its two gradients. As in every deep learning library, the kernel is not flipped (cross-correlation).
 
-One image x, one kernel w. *Tap* (i, j) of the kernel reads, for the output at (p, q), the pixel at (p + i, q + j):
+One image x, one kernel w. A *tap* is a position (i, j) in the kernel; for the output at (p, q) it reads one pixel:
 
     y[p, q] = Σ over i, j of w[i, j] · x[p + i, q + j]
 
@@ -12,8 +12,9 @@ Here y[0, 0] = 1·1 − 1·2 + 2·3 + 3·1 = 8. With images n, input channels c 
 
     y[n, o, p, q] = Σ over c, i, j of w[o, c, i, j] · x[n, c, p + i, q + j]                                          (1)
 
-Backward gets g = ∂L/∂y. A small change of x or w changes y by dy, and with it the loss by dL = Σ g · dy, where g is a
-fixed array of numbers. So L has the same derivatives as the sum Σ g · y with g held fixed, and by (1) this sum is
+Backward gets g = ∂L/∂y, where L is the loss. If a small change of x or w changes y by dy, L changes by dL = Σ g · dy
+(the chain rule). Here g is a fixed array of numbers, so this is also the change of the sum ⟨g, y⟩ = Σ g · y. To
+differentiate L, one may therefore differentiate ⟨g, y⟩ with g held fixed. By (1) it is
 
     ⟨g, y⟩ = Σ over n, o, p, q, c, i, j of g[n, o, p, q] · w[o, c, i, j] · x[n, c, p + i, q + j]                     (2)
 
@@ -24,7 +25,9 @@ p + i = u and q + j = v, hence
     ∂L/∂x[n, c, u, v] = Σ over o, i, j of g[n, o, u − i, v − j] · w[o, c, i, j]        (terms outside g are left out)
 
 In the example ∂L/∂w[0, 0] = 1·1 + 2·1 = 3. Each g[p, q] sends g[p, q] · w to the window that y[p, q] saw: 1 · w to
-the upper left, 2 · w to the lower right. Both windows contain the middle pixel, and it gets the sum 1·3 + 2·1 = 5.
+the upper left, 2 · w to the lower right. Both windows contain the middle pixel, and it gets the sum 1·3 + 2·1 = 5. (The
+minus signs say the same from the pixel's side: g is convolved with the kernel turned by 180°.)
+
 In NumPy all three are loops over the taps; ``seen`` is the part of x that tap (i, j) reads (kernels/reference.py):
 
     y += w[:, :, i, j] @ seen          dw[:, :, i, j] = g @ seenᵀ          dx[seen] += w[:, :, i, j]ᵀ @ g
@@ -58,9 +61,12 @@ class Conv2d(Function):
         return kernels.of(x).conv2d(x, w, window, groups)  # N C H W, O C/groups kh kw -> N O H' W'
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
-        (x, w), options = self.saved_tensors, {"window": self.window, "groups": self.groups}
-        grad_x = Conv2dInput.apply(grad, w, x_shape=self.x_shape, **options) if self.needs_input_grad[0] else None
-        grad_w = Conv2dWeight.apply(x, grad, w_shape=self.w_shape, **options) if self.needs_input_grad[1] else None
+        x, w = self.saved_tensors
+        grad_x = grad_w = None
+        if self.needs_input_grad[0]:
+            grad_x = Conv2dInput.apply(grad, w, x_shape=self.x_shape, window=self.window, groups=self.groups)
+        if self.needs_input_grad[1]:
+            grad_w = Conv2dWeight.apply(x, grad, w_shape=self.w_shape, window=self.window, groups=self.groups)
         return grad_x, grad_w
 
     def fused_backward(self, grad: Array) -> tuple[Array | None, ...]:
@@ -71,8 +77,8 @@ class Conv2d(Function):
 class Conv2dInput(Function):
     """dx = ∂L/∂x of a convolution, from g and w        ∂/∂g = dx' ⋆ w,  ∂/∂w = Conv2dWeight(dx', g)
 
-    Here dx' is the gradient of dx: it stands in the place of x in (2). As a layer of its own this operation is the
-    transposed convolution of g with w.
+    Here dx' is the gradient with respect to dx, and takes the place of x in (2). As a layer of its own this operation
+    is the transposed convolution of g with w.
     """
 
     def forward(self, g: Array, w: Array, *, x_shape: Shape, window: Window, groups: int) -> Array:
@@ -81,16 +87,19 @@ class Conv2dInput(Function):
         return kernels.of(g).conv2d_input(g, w, x_shape, window, groups)  # N O H' W', O C/groups kh kw -> N C H W
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
-        (g, w), options = self.saved_tensors, {"window": self.window, "groups": self.groups}
-        grad_g = Conv2d.apply(grad, w, **options) if self.needs_input_grad[0] else None
-        grad_w = Conv2dWeight.apply(grad, g, w_shape=self.w_shape, **options) if self.needs_input_grad[1] else None
+        g, w = self.saved_tensors
+        grad_g = grad_w = None
+        if self.needs_input_grad[0]:
+            grad_g = Conv2d.apply(grad, w, window=self.window, groups=self.groups)
+        if self.needs_input_grad[1]:
+            grad_w = Conv2dWeight.apply(grad, g, w_shape=self.w_shape, window=self.window, groups=self.groups)
         return grad_g, grad_w
 
 
 class Conv2dWeight(Function):
     """dw = ∂L/∂w of a convolution, from x and g        ∂/∂x = Conv2dInput(g, dw'),  ∂/∂g = x ⋆ dw'
 
-    Here dw' is the gradient of dw: it stands in the place of w in (2).
+    Here dw' is the gradient with respect to dw, and takes the place of w in (2).
     """
 
     def forward(self, x: Array, g: Array, *, w_shape: Shape, window: Window, groups: int) -> Array:
@@ -99,7 +108,10 @@ class Conv2dWeight(Function):
         return kernels.of(x).conv2d_weight(x, g, w_shape, window, groups)  # N C H W, N O H' W' -> O C/groups kh kw
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
-        (x, g), options = self.saved_tensors, {"window": self.window, "groups": self.groups}
-        grad_x = Conv2dInput.apply(g, grad, x_shape=self.x_shape, **options) if self.needs_input_grad[0] else None
-        grad_g = Conv2d.apply(x, grad, **options) if self.needs_input_grad[1] else None
+        x, g = self.saved_tensors
+        grad_x = grad_g = None
+        if self.needs_input_grad[0]:
+            grad_x = Conv2dInput.apply(g, grad, x_shape=self.x_shape, window=self.window, groups=self.groups)
+        if self.needs_input_grad[1]:
+            grad_g = Conv2d.apply(x, grad, window=self.window, groups=self.groups)
         return grad_x, grad_g

@@ -127,7 +127,8 @@ def _gradient(x: Array, alpha: Array, loss: Array, targets: Targets) -> Array:
     for t in range(count - 1, -1, -1):
         emitted = x[t][own[:, None], spelled]  # N S
         onward = _log_sum(beta, _shifted_back(beta, 1), np.where(following, _shifted_back(beta, 2), _NEVER)) + emitted
-        beta = np.where((t == steps - 1)[:, None], np.where(is_end, emitted, _NEVER), onward)
+        is_last = (steps - 1 == t)[:, None]
+        beta = np.where(is_last, np.where(is_end, emitted, _NEVER), onward)
         beta = np.where((t < steps)[:, None], beta, _NEVER).astype(x.dtype)
         through = alpha[t] + beta - emitted + loss[:, None]
         share = np.exp(through)  # NaN where the loss is ∞ (−∞ + ∞), as the gradient is

@@ -17,6 +17,26 @@ if TYPE_CHECKING:
     Gradients: TypeAlias = tuple[Tensor | None, ...]
 
 
+class Clone(Function):
+    """y = a copy of x        ∂L/∂x = ∂L/∂y"""
+
+    def forward(self, x: Array) -> Array:
+        return np.copy(x, order="K")
+
+    def backward(self, grad: Tensor) -> Tensor:
+        return grad
+
+
+class Contiguous(Function):
+    """y = a copy of x in row-major order        ∂L/∂x = ∂L/∂y"""
+
+    def forward(self, x: Array) -> Array:
+        return np.copy(x, order="C")
+
+    def backward(self, grad: Tensor) -> Tensor:
+        return grad
+
+
 class ToDevice(Function):
     """y = x on another device        ∂L/∂x = ∂L/∂y on the device of x"""
 

@@ -11,7 +11,8 @@ element to one position, so its gradient is in turn a read: the two operations a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import EllipsisType
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -24,6 +25,9 @@ from minigrad.typing import Array, Number, Shape
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
+
+BasicPart: TypeAlias = int | slice | EllipsisType | None
+AdvancedPart: TypeAlias = Array | slice | EllipsisType
 
 
 class GetItem(Function):
@@ -88,8 +92,8 @@ class Index(NamedTuple):
     integers among the arrays: ``x[0, :, [1, 2]]`` has shape (2, n) in NumPy and (n, 2) in torch.
     """
 
-    basic: tuple[Any, ...]  # integers, slices, None, ...
-    advanced: tuple[Any, ...] | None  # arrays, slices, ...
+    basic: tuple[BasicPart, ...]
+    advanced: tuple[AdvancedPart, ...] | None
 
     def read(self, x: Array) -> Array:
         """Return x[index], as a view unless the index has arrays."""
@@ -114,23 +118,29 @@ class Index(NamedTuple):
         if self.advanced is None:
             x[self.basic] += value
             return
-        dim = _only_vector(self.advanced)
-        rounds = None if dim is None else _rounds(self.advanced[dim] % x[self.basic].shape[dim])
-        if dim is None or rounds is None:
-            np.add.at(x[self.basic], self.advanced, value)
+        view = x[self.basic]
+        dim, vector = _only_vector(self.advanced)
+        rounds = None if vector is None else _rounds(vector % view.shape[dim])
+        if vector is None or rounds is None:
+            np.add.at(view, self.advanced, value)  # type: ignore[arg-type]  # it takes slices too
             return
-        before = (slice(None),) * dim
+        before: tuple[AdvancedPart, ...] = (slice(None),) * dim
         for chosen in rounds:
-            x[self.basic][(*before, self.advanced[dim][chosen])] += value[(*before, chosen)]
+            view[(*before, vector[chosen])] += value[(*before, chosen)]
 
 
-def _only_vector(advanced: tuple[Any, ...]) -> int | None:
-    """Return the dimension that a NumPy vector of positions indexes, if nothing else is indexed, else ``None``."""
-    indexed = [d for d, part in enumerate(advanced) if not isinstance(part, slice)]
-    if len(indexed) != 1 or not isinstance(advanced[indexed[0]], np.ndarray):
-        return None
-    vector = advanced[indexed[0]]
-    return indexed[0] if vector.ndim == 1 and vector.dtype.kind == "i" and vector.size else None
+def _only_vector(advanced: tuple[AdvancedPart, ...]) -> tuple[int, Array | None]:
+    """Return the vector of positions in an index, and its dimension, if nothing else is indexed; else 0 and ``None``.
+
+    It must be a NumPy array, since on a GPU ``np.add.at`` is fast.
+    """
+    indexed = [(d, part) for d, part in enumerate(advanced) if not isinstance(part, slice)]
+    if len(indexed) != 1:
+        return 0, None
+    dim, part = indexed[0]
+    if isinstance(part, np.ndarray) and part.ndim == 1 and part.dtype.kind == "i" and part.size:
+        return dim, part
+    return 0, None
 
 
 _MOST_ROUNDS = 8

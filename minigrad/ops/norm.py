@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from minigrad import kernels
-from minigrad.engine.function import Function, wrap
-from minigrad.engine.grad_mode import no_grad
+from minigrad.engine.function import Function
 from minigrad.kernels.precision import wide
 from minigrad.ops.activation import PassWherePositive
-from minigrad.ops.moving import avg_pool2d, pad
-from minigrad.ops.promotion import as_tensor_operand, cast, rounded_once
-from minigrad.ops.reduce import norm
+from minigrad.ops.casting import cast
 from minigrad.typing import Array
 
 if TYPE_CHECKING:
@@ -43,7 +38,7 @@ class BatchNorm(Function):
     def backward(self, grad: Tensor, *unused: None) -> tuple[Tensor | None, ...]:
         x, weight, *_ = self.saved_tensors  # μ and σ depend on x, so they are computed from it again
         dims, dtype = (0, *range(2, x.ndim)), x.dtype
-        grad, x = _wide(grad), _wide(x)
+        grad, x = widened(grad), widened(x)
         centred = x - x.mean(dims, keepdim=True)
         sigma = ((centred * centred).mean(dims, keepdim=True) + self.eps).sqrt()
         x_hat = centred / sigma
@@ -113,235 +108,6 @@ class ScaleChannelsRelu(ScaleChannels):
         return super().backward(PassWherePositive.apply(grad, z))
 
 
-def batch_norm(
-    input: Any,
-    running_mean: Any,
-    running_var: Any,
-    weight: Any = None,
-    bias: Any = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> Any:
-    """Normalise every channel (dimension 1) of (N, C, …), in training by the batch's own statistics.
-
-    In training the running statistics, where given, move towards the batch's:
-    running ← (1 − momentum) · running + momentum · batch, with the *unbiased* variance, although the
-    normalisation uses the biased one. Otherwise the running statistics normalise.
-
-    Raises:
-        ValueError: in training, if there is only one value per channel (its variance says nothing); if eps is not
-            positive; if only one of the running statistics is given.
-        RuntimeError: if a statistic or parameter does not have C elements, or none are given in evaluation.
-    """
-    operations = BatchNorm, ScaleChannels
-    return _batch_norm(operations, input, running_mean, running_var, weight, bias, training, momentum, eps)
-
-
-def batch_norm_relu(
-    input: Any,
-    running_mean: Any,
-    running_var: Any,
-    weight: Any = None,
-    bias: Any = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> Any:
-    """Return relu(batch_norm(…)), computed in one pass over memory. torch has no such function.
-
-    Raises:
-        ValueError, RuntimeError: as :func:`batch_norm`.
-    """
-    operations = BatchNormRelu, ScaleChannelsRelu
-    return _batch_norm(operations, input, running_mean, running_var, weight, bias, training, momentum, eps)
-
-
-def _batch_norm(
-    operations: tuple[type[BatchNorm], type[ScaleChannels]],
-    input: Any,
-    running_mean: Any,
-    running_var: Any,
-    weight: Any,
-    bias: Any,
-    training: bool,
-    momentum: float,
-    eps: float,
-) -> Any:
-    by_batch, by_running = operations
-    x = as_tensor_operand("batch_norm", input)
-    if x.array.ndim < 2 and x.array.size:
-        raise RuntimeError(f"batch_norm: expected an input of at least 2 dimensions, got {list(x.array.shape)}")
-    if x.array.ndim < 2:
-        return x.clone()
-    if eps < 0 or (training and eps == 0):
-        raise ValueError(f"batch_norm eps must be positive{' during training' if training else ''}, but got {eps}")
-    channels = x.array.shape[1]
-    for name, value in (
-        ("running_mean", running_mean),
-        ("running_var", running_var),
-        ("weight", weight),
-        ("bias", bias),
-    ):
-        if value is not None and value.array.size != channels:
-            raise RuntimeError(f"{name} should contain {channels} elements not {value.array.size}")
-    if not training:
-        if running_mean is None or running_var is None:
-            raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
-        return by_running.apply(x, *_centre_factor_and_offset(x, running_mean, running_var, weight, bias, eps))
-    if x.array.size == 0:  # no values to take statistics of, and none to normalise
-        return _scaled_by_channel(x.clone(), weight, bias)
-    if x.array.dtype.kind != "f":
-        raise RuntimeError(f"batch_norm: statistics need a floating input, got {x.array.dtype}; use x.float()")
-    _refuse_one_statistic(running_mean, running_var)
-    count = x.array.size // channels
-    if count == 1:
-        raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(x.array.shape)}")
-    y, mean, var = by_batch.apply(x, weight, bias, eps)
-    if running_mean is not None:
-        _move(running_mean, mean, 1 - momentum, momentum)
-    if running_var is not None:
-        _move(running_var, var, 1 - momentum, momentum * count / (count - 1))
-    return y
-
-
-def _refuse_one_statistic(mean: Any, var: Any) -> None:
-    if (mean is None) != (var is None):
-        raise ValueError("running_mean and running_var must either both be None or neither be None")
-
-
-def _move(running: Any, batch: Any, keep: float, share: float) -> None:
-    """running ← keep · running + share · batch, in place and not recorded."""
-    kernels.of(running.array).blend(running.array, batch.array, keep, share)
-    running._written_in_place()
-
-
-def _centre_factor_and_offset(x: Any, mean: Any, var: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
-    """Return c, a and b of each channel such that (x − mean) / √(var + eps) · weight + bias = (x − c) · a + b."""
-    mean, var = (cast(statistic.detach(), wide(x.dtype)) for statistic in (mean, var))
-    scale = 1 / (var + eps).sqrt()
-    scale = scale if weight is None else scale * weight
-    offset = wrap(np.zeros_like(mean.array)) if bias is None else bias
-    return mean, scale, cast(offset, scale.dtype)
-
-
-def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
-    """(x − mean) / √(var + ε) · weight + bias over the last dimensions (Ba et al. 2016).
-
-    Raises:
-        RuntimeError: if the last dimensions are not ``normalized_shape``.
-    """
-    x = as_tensor_operand("layer_norm", input)
-    shape = tuple(normalized_shape) if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
-    if not shape or x.array.shape[x.array.ndim - len(shape) :] != shape:
-        raise RuntimeError(
-            f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], "
-            f"but got input of size{list(x.array.shape)}"
-        )
-    y = _standardized(_wide(x), tuple(range(x.array.ndim - len(shape), x.array.ndim)), eps)
-    y = y if weight is None else y * weight
-    return cast(y if bias is None else y + bias, x.dtype)
-
-
-def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
-    """Each picture's channels normalised in ``num_groups`` groups (Wu & He 2018); then scaled by channel.
-
-    Raises:
-        RuntimeError: if the channels do not divide into the groups.
-        ValueError: if a group has one value only, in a batch of one.
-    """
-    x = as_tensor_operand("group_norm", input)
-    if x.array.ndim < 2:
-        raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {x.array.ndim}")
-    n, channels = x.array.shape[:2]
-    if num_groups < 1 or channels % num_groups:
-        raise RuntimeError(
-            f"Expected number of channels in input to be divisible by num_groups, but got input of shape "
-            f"{list(x.array.shape)} and num_groups={num_groups}"
-        )
-    if x.array.size == num_groups:
-        raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(x.array.shape)}")
-    grouped = _wide(x).reshape(n, num_groups, x.array.size // max(n * num_groups, 1))  # N C … -> N G C/G·…
-    y = _standardized(grouped, (2,), eps).reshape(*x.array.shape)
-    return cast(_scaled_by_channel(y, weight, bias), x.dtype)
-
-
-def instance_norm(
-    input: Any,
-    running_mean: Any = None,
-    running_var: Any = None,
-    weight: Any = None,
-    bias: Any = None,
-    use_input_stats: bool = True,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> Any:
-    """Each channel of each picture normalised by itself (Ulyanov et al. 2016).
-
-    That is batch normalisation of one picture whose channels are all the batch's. Running statistics, where given,
-    move towards the mean over the batch of the pictures' own, and normalise if ``use_input_stats`` is false.
-
-    Raises:
-        ValueError: if a channel has one value only, or only one of the running statistics is given.
-        RuntimeError: if a statistic or parameter does not have C elements, or none are given when they are needed.
-    """
-    x = as_tensor_operand("instance_norm", input)
-    if x.array.ndim < 3:
-        raise RuntimeError(f"instance_norm: expected an input of at least 3 dimensions, got {list(x.array.shape)}")
-    if not use_input_stats:
-        return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
-    _refuse_one_statistic(running_mean, running_var)
-    n, channels, *spatial = x.array.shape
-    if x.array.size and x.array.size == n * channels:
-        raise ValueError(f"Expected more than 1 spatial element when training, got input size {list(x.array.shape)}")
-    if x.array.size == 0:
-        return batch_norm(x, running_mean, running_var, weight, bias, True, momentum, eps)
-    mean, var = (None if value is None else value.detach().repeat(n) for value in (running_mean, running_var))
-    y = batch_norm(_wide(x).reshape(1, n * channels, *spatial), mean, var, None, None, True, momentum, eps)
-    with no_grad():
-        for running, moved in ((running_mean, mean), (running_var, var)):
-            if moved is not None:
-                running.copy_(moved.reshape(n, channels).mean(0))
-    return cast(_scaled_by_channel(y.reshape(*x.array.shape), weight, bias), x.dtype)
-
-
-@rounded_once
-def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:
-    """x / (k + α · mean of x² over ``size`` neighbouring channels)^β (Krizhevsky et al. 2012).
-
-    Raises:
-        ValueError: if there are fewer than three dimensions.
-    """
-    x = as_tensor_operand("local_response_norm", input)
-    if x.array.ndim < 3:
-        raise ValueError(f"Expected 3D or higher dimensionality input (got {x.array.ndim} dimensions)")
-    if x.array.size == 0:
-        return x.clone()
-    n, channels = x.array.shape[:2]
-    rows = (x * x).reshape(n, 1, channels, x.array.size // (n * channels))  # channels as the height of a picture
-    padded = pad(rows, (0, 0, size // 2, (size - 1) // 2))
-    mean = avg_pool2d(padded, (size, 1), stride=1).reshape(*x.array.shape)
-    return x / (mean * alpha + k) ** beta
-
-
-@rounded_once
-def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Any:
-    """x / max(‖x‖ₚ, ε) along ``dim``."""
-    x = as_tensor_operand("normalize", input)
-    return x / norm(x, p, dim, keepdim=True).clamp(min=eps)
-
-
-def _standardized(x: Any, dims: tuple[int, ...], eps: float) -> Any:
-    """(x − mean) / √(var + ε) over some dimensions, with the biased variance."""
-    centred = x - x.mean(dims, keepdim=True)
-    return centred / ((centred * centred).mean(dims, keepdim=True) + eps).sqrt()
-
-
-def _wide(x: Any) -> Any:
+def widened(x: Tensor) -> Tensor:
+    """Return a float16 tensor as float32, another as it is."""
     return cast(x, wide(x.dtype))
-
-
-def _scaled_by_channel(y: Any, weight: Any, bias: Any) -> Any:
-    per_channel = (1, -1, *(1,) * (y.ndim - 2))
-    y = y if weight is None else y * weight.reshape(*per_channel)
-    return y if bias is None else y + bias.reshape(*per_channel)

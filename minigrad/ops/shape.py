@@ -5,7 +5,7 @@ A reshaped, permuted or expanded array is a *view*: it shares its memory with th
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,7 +70,7 @@ class Cat(Function):
         return kernels.of(xs[0]).concatenate(xs, dim)
 
     def backward(self, grad: Tensor) -> tuple[Tensor, ...]:
-        ends = np.cumsum([0, *self.lengths]).tolist()
+        ends = accumulate(self.lengths, initial=0)
         before = (slice(None),) * self.dim
         return tuple([grad[(*before, slice(start, end))] for start, end in pairwise(ends)])
 

@@ -1,6 +1,6 @@
 """Optimisers: how gradients move parameters. One algorithm a file."""
 
-from minigrad.optim import lr_scheduler
+from minigrad.optim import loops, lr_scheduler
 from minigrad.optim.adagrad import Adagrad
 from minigrad.optim.adam import Adam, AdamW
 from minigrad.optim.adamax import Adamax
@@ -22,5 +22,6 @@ __all__ = [
     "Optimizer",
     "RAdam",
     "RMSprop",
+    "loops",
     "lr_scheduler",
 ]

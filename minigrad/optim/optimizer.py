@@ -1,93 +1,176 @@
-"""What all optimisers share: groups of parameters with options, state, and loading and saving both."""
+"""What all optimisers share: groups of parameters with options of their own, and the state of each parameter."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial, wraps
-from typing import Any
-
-import numpy as np
+from typing import Any, TypeAlias, TypedDict, TypeVar, cast, overload
 
 from minigrad.device import compute_beside, in_use
 from minigrad.engine.grad_mode import enable_grad, no_grad
 from minigrad.kernels import of as kernels_of
-from minigrad.kernels.updates import writable
-from minigrad.optim.state_dicts import checked_groups, checked_state
+from minigrad.kernels.addresses import is_writable
+from minigrad.kernels.rules import Move, Rule
+from minigrad.optim.state_dicts import checked_groups, checked_state, states_by_parameter
+from minigrad.optim.states import Group, State, zeros_state
 from minigrad.profiler import record_function
 from minigrad.tensor import Tensor
 
+#: What an optimiser moves: tensors, pairs of a name and a tensor, or groups with options of their own.
+Parameters: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Group]
+Loss = TypeVar("Loss")
 
-class Update:
-    """``formula(*arrays, **options)``, which changes the arrays of some tensors in place, element by element.
 
-    Its first tensors are the parameter and its gradient; None stands for one that it does without.
-    """
+class Implementation(TypedDict, total=False):
+    """Options of torch's optimisers that choose among its own implementations. None of them may be true here."""
 
-    def __init__(self, formula: Callable[..., None], *tensors: Tensor | None, **options: Any) -> None:
-        self.formula, self.tensors, self.options = formula, tensors, options
-
-    def as_arrays(self) -> tuple[Callable[..., None], list[Any]]:
-        """The formula with its options, and the arrays, for the kernels."""
-        arrays = [None if tensor is None else tensor.array for tensor in self.tensors]
-        return partial(self.formula, **self.options), arrays
+    foreach: bool | None
+    fused: bool | None
+    capturable: bool
+    differentiable: bool
 
 
 class Optimizer:
-    """Base of the optimisers. A subclass defines ``update(parameter, grad, state, group)``.
+    """Base of the optimisers. A subclass names its ``rule_type`` and defines ``rule(parameter, state, group)``.
 
     Args:
         params: parameters, pairs (name, parameter) as of ``named_parameters()``, or dicts
             ``{"params": […], "lr": …}`` that give a group options of its own.
-        defaults: the options for groups that do not say otherwise.
+        defaults: the options of a group that does not give its own.
+        foreach, fused, capturable, differentiable: must not be true.
 
     Raises:
         ValueError: if there are no parameters, or one is in two groups.
-        TypeError: if one is no tensor.
+        TypeError: if a parameter is not a tensor.
+        NotImplementedError: for torch's choice of an implementation.
+
+    >>> from dataclasses import dataclass
+    >>> import numpy as np, minigrad
+    >>> @dataclass
+    ... class SignRule(Rule):
+    ...     lr: float
+    ...     def step(self, p, g):
+    ...         p -= self.lr * np.sign(g)
+    >>> class SignSGD(Optimizer):
+    ...     rule_type = SignRule
+    ...     def rule(self, parameter, state, group):
+    ...         return SignRule(group["lr"])
+    >>> w = minigrad.tensor([1.0, 2.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> SignSGD([w], {"lr": 0.5}).step()
+    >>> w.tolist()
+    [0.5, 1.5]
     """
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Wraps the subclass's ``__init__``: torch's options for its own ways of computing are refused by name."""
-        super().__init_subclass__(**kwargs)
-        if "__init__" in cls.__dict__:
-            cls.__init__ = _refusing_torchs_machinery(cls.__init__)  # type: ignore[method-assign]
+    rule_type: type[Rule] = Rule
 
-    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        params: Parameters,
+        defaults: Group,
+        *,
+        foreach: bool | None = None,
+        fused: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+    ) -> None:
+        self._refuse(foreach=foreach, fused=fused, capturable=capturable, differentiable=differentiable)
         if isinstance(params, Tensor | dict):
             raise TypeError("params argument given to the optimizer should be an iterable of Tensors or dicts")
         self.defaults = defaults
-        self.state: dict[Tensor, dict[str, Any]] = {}
-        self.param_groups: list[dict[str, Any]] = []
-        groups = list(params)
-        if not groups:
+        self.state: dict[Tensor, State] = {}
+        self.param_groups: list[Group] = []
+        given = list(params)
+        if not given:
             raise ValueError("optimizer got an empty parameter list")
-        for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
+        for group in cast(list[Group], given) if isinstance(given[0], dict) else [{"params": given}]:
             self.add_param_group(group)
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Adds parameters with options of their own."""
+    def _refuse(self, **implementation: bool | None) -> None:
+        for name, value in implementation.items():
+            if value:
+                raise NotImplementedError(
+                    f"{type(self).__name__}: {name}=True is not supported; it chooses among torch's own implementations"
+                )
+
+    # --- One step ---
+
+    @overload
+    def step(self, closure: None = None) -> None: ...
+    @overload
+    def step(self, closure: Callable[[], Loss]) -> Loss: ...
+    def step(self, closure: Callable[[], Loss] | None = None) -> Loss | None:
+        """Move every parameter that has a gradient, and return the loss that ``closure`` computes first, if given."""
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        with no_grad(), record_function(f"{type(self).__name__}.step"):
+            by_device: dict[object, list[tuple[Tensor, Group]]] = {}
+            for group in self.param_groups:
+                for p in group["params"]:
+                    if p.grad is not None:
+                        by_device.setdefault(p.device, []).append((p, group))
+            for moved in by_device.values():
+                self._move(moved)
+        return loss
+
+    def _move(self, moved: list[tuple[Tensor, Group]]) -> None:
+        """Move parameters of one device."""
+        _refuse_unwritable([p for p, _ in moved])
+        if in_use.several:
+            compute_beside(moved[0][0].array)
+        moves = []
+        for p, group in moved:
+            state = self.state.setdefault(p, {})
+            if not state:
+                state.update(self.initial_state(p, group))
+            rule = self.rule(p, state, group)
+            kept = [state[name] if not option or group[option] else None for name, option in rule.arrays.items()]
+            moves.append(Move(rule, [None if t is None else t.array for t in (p, p.grad, *kept)]))
+        kernels_of(moved[0][0].array).move(moves)
+        for p, _ in moved:
+            p._written_in_place()
+
+    def initial_state(self, parameter: Tensor, group: Group) -> State:
+        """Return the state of a parameter before its first step: here, zeros for each array of the rule.
+
+        A subclass may add numbers. A tensor that is made in the first step is None. A loaded state must have values of
+        the same kinds.
+        """
+        arrays = self.rule_type.arrays.items()
+        return {name: zeros_state(parameter) for name, option in arrays if not option or group[option]}
+
+    def rule(self, parameter: Tensor, state: State, group: Group) -> Rule:
+        """Return the formula with the numbers for this step of a parameter, and count the step in its state."""
+        raise NotImplementedError
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Clear the gradients, which otherwise add up from one backward to the next."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if set_to_none:
+                    p.grad = None
+                elif p.grad is not None:
+                    p.grad.detach_().zero_()
+
+    # --- Groups ---
+
+    def add_param_group(self, param_group: Group) -> None:
+        """Add parameters with options of their own."""
         if not isinstance(param_group, dict):
             raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
-        given = param_group["params"]
-        if isinstance(given, set | frozenset):
-            raise TypeError(
-                "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets "
-                "will change between runs. Please use a list instead."
-            )
-        params = [given] if isinstance(given, Tensor) else list(given)
-        named = [isinstance(p, tuple) for p in params]
-        mixed = any(named) and not all(named)
-        if mixed or any(group["params"] and ("param_names" in group) != any(named) for group in self.param_groups):
-            raise ValueError("all optimizer params should be with/without names. Some param names are missing")
+        names, params = _named(param_group["params"])
+        if any(group["params"] and ("param_names" in group) != (names is not None) for group in self.param_groups):
+            raise ValueError(_SOME_WITHOUT_NAMES)
         group = {**param_group, **{name: param_group.get(name, value) for name, value in self.defaults.items()}}
-        if any(named):
-            group["param_names"] = [name for name, _ in params]
-            params = [p for _, p in params]
+        if names is not None:
+            group["param_names"] = names
         if isinstance(group.get("lr"), Tensor):
             group["lr"] = group["lr"].item()
         known = {id(p) for group in self.param_groups for p in group["params"]}
         if len({id(p) for p in params}) < len(params):
-            warnings.warn("optimizer contains a parameter group with duplicate parameters", stacklevel=3)
+            warnings.warn("optimizer contains a parameter group with duplicate parameters", stacklevel=4)
         for p in params:
             if not isinstance(p, Tensor):
                 raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}")
@@ -97,58 +180,10 @@ class Optimizer:
                 raise ValueError("some parameters appear in more than one parameter group")
         self.param_groups.append({**group, "params": params})
 
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        """Clears the gradients, which otherwise add up from one backward to the next."""
-        for group in self.param_groups:
-            for p in group["params"]:
-                if set_to_none:
-                    p.grad = None
-                elif p.grad is not None:
-                    p.grad.detach_().zero_()
-
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Moves every parameter that has a gradient. A ``closure`` recomputes the loss first."""
-        loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
-        with no_grad(), record_function(f"{type(self).__name__}.step"):
-            moved = [(p, group) for group in self.param_groups for p in group["params"] if p.grad is not None]
-            by_device: dict[Any, list[Any]] = {}
-            for p, group in moved:
-                by_device.setdefault(p.device, []).append((p, group))
-            for here in by_device.values():
-                self._move(here)
-        return loss
-
-    def _move(self, moved: list[tuple[Tensor, dict[str, Any]]]) -> None:
-        """Updates parameters of one device."""
-        _refuse_unwritable([p for p, _ in moved])
-        if in_use.several:
-            compute_beside(moved[0][0].array)
-        updates = []
-        for p, group in moved:
-            state = self.state.setdefault(p, {})
-            if not state:
-                state.update(self.initial_state(p, group))
-            updates.append(self.update(p, p.grad, state, group))
-        kernels_of(moved[0][0].array).update([update.as_arrays() for update in updates])
-        for p, _ in moved:
-            p._written_in_place()
-
-    def initial_state(self, parameter: Tensor, group: dict[str, Any]) -> dict[str, Any]:
-        """Return the state of a parameter before its first step: numbers, and tensors as of :func:`zeros_state`.
-
-        A tensor that is made in the first step is None. A loaded state is held to this one.
-        """
-        return {}
-
-    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Update:
-        """How one parameter moves by its gradient, and its state with it; ``step`` does all of them together."""
-        raise NotImplementedError
+    # --- Saving ---
 
     def state_dict(self) -> dict[str, Any]:
-        """State and options in torch's form: parameters are numbered in the order of the groups."""
+        """Return state and options in torch's form: parameters are numbered in the order of the groups."""
         numbers = {id(p): i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
         groups = [
             {**{k: v for k, v in group.items() if k != "params"}, "params": [numbers[id(p)] for p in group["params"]]}
@@ -158,7 +193,7 @@ class Optimizer:
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continues from a ``state_dict`` (also torch's, with its tensors as arrays).
+        """Continue from a ``state_dict`` (also torch's, with its tensors as arrays).
 
         Raises:
             ValueError: if the groups do not match, or a value is not of the kind that the optimizer has there, saying
@@ -166,17 +201,8 @@ class Optimizer:
         """
         options = checked_groups(state_dict, self.param_groups)
         groups = [{**group, **given} for group, given in zip(self.param_groups, options, strict=True)]
-        by_number: dict[int, tuple[Tensor, dict[str, Any]]] = {}
-        for saved, group in zip(state_dict["param_groups"], groups, strict=True):
-            for number, p in zip(saved["params"], group["params"], strict=True):
-                if by_number.setdefault(number, (p, group))[0] is not p:
-                    raise ValueError(f"loaded state dict: number {number} stands for several parameters")
-        state = state_dict["state"]
-        if not isinstance(state, dict) or not state.keys() <= by_number.keys():
-            raise ValueError("loaded state dict: state must be a dict by the numbers of the parameters in param_groups")
         loaded = {}
-        for number, saved in state.items():
-            p, group = by_number[number]
+        for number, p, group, saved in states_by_parameter(state_dict, groups):
             loaded[p] = checked_state(saved, self.initial_state(p, group), p, number)
         self.state = loaded
         for group, given in zip(self.param_groups, options, strict=True):
@@ -188,6 +214,25 @@ class Optimizer:
             lines.append(f"Parameter Group {i}")
             lines += [f"    {k}: {group[k]}" for k in sorted(group) if k != "params"]
         return "\n".join([*lines, ")"])
+
+
+_SOME_WITHOUT_NAMES = "all optimizer params should be with/without names. Some param names are missing"
+
+
+def _named(given: Tensor | Iterable[Tensor] | Iterable[tuple[str, Tensor]]) -> tuple[list[str] | None, list[Tensor]]:
+    """Return the names of a group's parameters, None if they have none, and the parameters."""
+    if isinstance(given, set | frozenset):
+        raise TypeError(
+            "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets "
+            "will change between runs. Please use a list instead."
+        )
+    params = [given] if isinstance(given, Tensor) else list(given)
+    pairs = [p for p in params if isinstance(p, tuple)]
+    if not pairs:
+        return None, cast(list[Tensor], params)
+    if len(pairs) < len(params):
+        raise ValueError(_SOME_WITHOUT_NAMES)
+    return [name for name, _ in pairs], [p for _, p in pairs]
 
 
 def _refuse_unwritable(parameters: Sequence[Tensor]) -> None:
@@ -204,50 +249,8 @@ def _refuse_unwritable(parameters: Sequence[Tensor]) -> None:
                 f"location: a parameter of shape {list(p.shape)}. Please clone() the tensor before performing the "
                 "operation."
             )
-        if not writable(p.array):
+        if not is_writable(p.array):
             raise ValueError(
                 f"a parameter of shape {list(p.shape)} lies in read-only memory, which an optimizer cannot change; "
                 "give it memory of its own: parameter.data = parameter.data.clone()"
             )
-
-
-def zeros_state(parameter: Tensor) -> Tensor:
-    """A state tensor of zeros, in the parameter's shape, dtype, memory order and device."""
-    state = parameter.detach()
-    state.array, state._version_cell = np.zeros_like(parameter.array), None
-    return state
-
-
-def _refusing_torchs_machinery(init: Callable[..., None]) -> Callable[..., None]:
-    @wraps(init)
-    def checked(self: Any, *args: Any, **options: Any) -> None:
-        for name in ("foreach", "fused", "capturable", "differentiable"):
-            if options.pop(name, None):
-                raise NotImplementedError(
-                    f"{type(self).__name__}: {name}=True is not supported; it chooses among torch's own implementations"
-                )
-        init(self, *args, **options)
-
-    return checked
-
-
-def check_betas(betas: tuple[float, float]) -> tuple[float, float]:
-    """The two betas, each in [0, 1).
-
-    Raises:
-        ValueError: naming the one that is not.
-    """
-    for i, beta in enumerate(betas):
-        if not 0.0 <= beta < 1.0:
-            raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
-    return (float(betas[0]), float(betas[1]))
-
-
-def check_non_negative(**options: float) -> None:
-    """Raises ValueError, torch's words, for a negative option."""
-    for name, value in options.items():
-        if isinstance(value, Tensor) and value.numel() != 1:
-            raise ValueError(f"Tensor {name} must be 1-element, got shape {list(value.shape)}")
-        if not value >= 0.0:
-            label = {"lr": "learning rate", "eps": "epsilon value"}.get(name, f"{name} value")
-            raise ValueError(f"Invalid {label}: {value}")

@@ -3,13 +3,45 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar, Unpack
 
 import numpy as np
 
-from minigrad.optim.optimizer import Optimizer, Update, check_betas, check_non_negative, zeros_state
+from minigrad.kernels.rules import Rule
+from minigrad.optim.optimizer import Implementation, Optimizer, Parameters
+from minigrad.optim.options import check_betas, check_non_negative
+from minigrad.optim.states import Group, State
 from minigrad.tensor import Tensor
+from minigrad.typing import Array
+
+
+@dataclass(slots=True)
+class RAdamRule(Rule):
+    """m ← β₁·m + (1 − β₁)·g,   v ← β₂·v + (1 − β₂)·g²,   p ← p − scale · m / (√v + ε)  or, at first,  p − scale · m"""
+
+    arrays: ClassVar[dict[str, str]] = {"exp_avg": "", "exp_avg_sq": ""}
+    lr: float
+    scale: float
+    rectified: bool  # else v has seen too few gradients to divide by it
+    beta1: float
+    beta2: float
+    eps: float
+    decay: float
+    decoupled: bool
+    maximize: bool
+
+    def step(self, p: Array, g: Array, m: Array, v: Array) -> None:
+        if self.maximize:
+            g = -g
+        if self.decay and self.decoupled:
+            p *= 1 - self.lr * self.decay
+        elif self.decay:
+            g = g + self.decay * p
+        m += (1 - self.beta1) * (g - m)
+        v *= self.beta2
+        v += (1 - self.beta2) * g * g
+        p -= self.scale * m / (np.sqrt(v) + self.eps) if self.rectified else self.scale * m
 
 
 class RAdam(Optimizer):
@@ -25,9 +57,11 @@ class RAdam(Optimizer):
         ValueError: for a negative option or a β outside [0, 1).
     """
 
+    rule_type = RAdamRule
+
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Parameters,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -35,44 +69,39 @@ class RAdam(Optimizer):
         decoupled_weight_decay: bool = False,
         *,
         maximize: bool = False,
+        **implementation: Unpack[Implementation],
     ) -> None:
         check_non_negative(lr=lr, eps=eps, weight_decay=weight_decay)
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "betas": check_betas(betas),
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "decoupled_weight_decay": decoupled_weight_decay,
-                "maximize": maximize,
-            },
-        )
+        options = {
+            "lr": lr,
+            "betas": check_betas(betas),
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "decoupled_weight_decay": decoupled_weight_decay,
+            "maximize": maximize,
+        }
+        super().__init__(params, options, **implementation)
 
-    def initial_state(self, parameter: Tensor, group: dict[str, Any]) -> dict[str, Any]:
-        return {"step": 0.0, "exp_avg": zeros_state(parameter), "exp_avg_sq": zeros_state(parameter)}
+    def initial_state(self, parameter: Tensor, group: Group) -> State:
+        return {"step": 0.0, **super().initial_state(parameter, group)}
 
-    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Update:
+    def rule(self, parameter: Tensor, state: State, group: Group) -> RAdamRule:
         state["step"] += 1
-        t, lr, (beta1, beta2), eps = state["step"], group["lr"], group["betas"], group["eps"]
-        decay, decoupled, maximize = group["weight_decay"], group["decoupled_weight_decay"], group["maximize"]
-        most = 2 / (1 - beta2) - 1
-        length = most - 2 * t * beta2**t / (1 - beta2**t)
+        t, lr, (beta1, beta2) = state["step"], group["lr"], group["betas"]
+        most = 2 / (1 - beta2) - 1  # ρ∞
+        length = most - 2 * t * beta2**t / (1 - beta2**t)  # ρ
         scale = lr / (1 - beta1**t)
         if length > 5:
-            rectified = (length - 4) * (length - 2) * most / ((most - 4) * (most - 2) * length)
-            scale *= math.sqrt(rectified * (1 - beta2**t))
-
-        def formula(p: Any, g: Any, m: Any, v: Any) -> None:
-            if maximize:
-                g = -g
-            if decay and decoupled:
-                p *= 1 - lr * decay
-            elif decay:
-                g = g + decay * p
-            m += (1 - beta1) * (g - m)
-            v *= beta2
-            v += (1 - beta2) * g * g
-            p -= scale * m / (np.sqrt(v) + eps) if length > 5 else scale * m
-
-        return Update(formula, parameter, grad, state["exp_avg"], state["exp_avg_sq"])
+            rectification = (length - 4) * (length - 2) * most / ((most - 4) * (most - 2) * length)
+            scale *= math.sqrt(rectification * (1 - beta2**t))
+        return RAdamRule(
+            lr=lr,
+            scale=scale,
+            rectified=length > 5,
+            beta1=beta1,
+            beta2=beta2,
+            eps=group["eps"],
+            decay=group["weight_decay"],
+            decoupled=group["decoupled_weight_decay"],
+            maximize=group["maximize"],
+        )

@@ -2,13 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar, Unpack
 
 import numpy as np
 
-from minigrad.optim.optimizer import Optimizer, Update, check_non_negative, zeros_state
+from minigrad.kernels.rules import Rule
+from minigrad.optim.optimizer import Implementation, Optimizer, Parameters
+from minigrad.optim.options import check_non_negative
+from minigrad.optim.states import Group, State
 from minigrad.tensor import Tensor
+from minigrad.typing import Array
+
+
+@dataclass(slots=True)
+class RMSpropRule(Rule):
+    """v ← α·v + (1 − α)·g²,   p ← p − lr · g / (√v + ε)"""
+
+    arrays: ClassVar[dict[str, str]] = {"square_avg": "", "momentum_buffer": "momentum", "grad_avg": "centered"}
+    lr: float
+    alpha: float
+    eps: float
+    decay: float
+    momentum: float
+    maximize: bool
+
+    def step(self, p: Array, g: Array, v: Array, b: Array | None, mean: Array | None) -> None:
+        if self.maximize:
+            g = -g
+        if self.decay:
+            g = g + self.decay * p
+        v *= self.alpha
+        v += (1 - self.alpha) * g * g
+        if mean is not None:
+            mean += (1 - self.alpha) * (g - mean)
+            v = v - mean * mean
+        direction = g / (np.sqrt(v) + self.eps)
+        if b is not None:
+            b *= self.momentum
+            b += direction
+            direction = b
+        p -= self.lr * direction
 
 
 class RMSprop(Optimizer):
@@ -22,9 +56,11 @@ class RMSprop(Optimizer):
         ValueError: for a negative option.
     """
 
+    rule_type = RMSpropRule
+
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Parameters,
         lr: float = 1e-2,
         alpha: float = 0.99,
         eps: float = 1e-8,
@@ -33,75 +69,30 @@ class RMSprop(Optimizer):
         centered: bool = False,
         *,
         maximize: bool = False,
+        **implementation: Unpack[Implementation],
     ) -> None:
         check_non_negative(lr=lr, eps=eps, momentum=momentum, weight_decay=weight_decay, alpha=alpha)
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "momentum": momentum,
-                "alpha": alpha,
-                "eps": eps,
-                "centered": centered,
-                "weight_decay": weight_decay,
-                "maximize": maximize,
-            },
-        )
+        options = {
+            "lr": lr,
+            "momentum": momentum,
+            "alpha": alpha,
+            "eps": eps,
+            "centered": centered,
+            "weight_decay": weight_decay,
+            "maximize": maximize,
+        }
+        super().__init__(params, options, **implementation)
 
-    def initial_state(self, parameter: Tensor, group: dict[str, Any]) -> dict[str, Any]:
-        state = {"step": 0.0, "square_avg": zeros_state(parameter)}
-        if group["momentum"]:
-            state["momentum_buffer"] = zeros_state(parameter)
-        if group["centered"]:
-            state["grad_avg"] = zeros_state(parameter)
-        return state
+    def initial_state(self, parameter: Tensor, group: Group) -> State:
+        return {"step": 0.0, **super().initial_state(parameter, group)}
 
-    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Update:
-        momentum, centered = group["momentum"], group["centered"]
+    def rule(self, parameter: Tensor, state: State, group: Group) -> RMSpropRule:
         state["step"] += 1
-        return Update(
-            rmsprop,
-            parameter,
-            grad,
-            state["square_avg"],
-            state["momentum_buffer"] if momentum else None,
-            state["grad_avg"] if centered else None,
+        return RMSpropRule(
             lr=group["lr"],
             alpha=group["alpha"],
             eps=group["eps"],
             decay=group["weight_decay"],
-            momentum=momentum,
+            momentum=group["momentum"],
             maximize=group["maximize"],
         )
-
-
-def rmsprop(
-    p: Any,
-    g: Any,
-    v: Any,
-    buffer: Any,
-    mean: Any,
-    *,
-    lr: float,
-    alpha: float,
-    eps: float,
-    decay: float,
-    momentum: float,
-    maximize: bool,
-) -> None:
-    """One step of parameter p with gradient g and its running mean square v, in place."""
-    if maximize:
-        g = -g
-    if decay:
-        g = g + decay * p
-    v *= alpha
-    v += (1 - alpha) * g * g
-    if mean is not None:
-        mean += (1 - alpha) * (g - mean)
-        v = v - mean * mean
-    direction = g / (np.sqrt(v) + eps)
-    if momentum:
-        buffer *= momentum
-        buffer += direction
-        direction = buffer
-    p -= lr * direction

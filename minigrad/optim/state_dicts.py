@@ -1,27 +1,30 @@
-"""What an optimizer checks before it takes up a state dict, which may come from a file of a stranger.
+"""Check a state dict, which may come from a stranger's file, before an optimiser continues from it.
 
-The kernels write to the state by its addresses, and the formulas divide by what the options say. So every value must
-be of the kind that the optimizer itself would have there.
+The kernels write to the state by its addresses, and the formulas divide by options. So every value must be of the kind
+that the optimiser itself would have there.
 """
 
 from __future__ import annotations
 
 import math
 import sys
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 import numpy as np
 
 from minigrad.device import to_device
+from minigrad.optim.states import Group, State, like
 from minigrad.tensor import Tensor
+from minigrad.typing import Array
 
 _MOST = {"mu_product": 1.0}  # NAdam's product of momenta
-_NOT_NEGATIVE = {  # but rates may be, for a while, where several schedules are stepped together
+_NOT_NEGATIVE = {  # rates may be, for a while, where several schedules are stepped together
     "eps", "weight_decay", "momentum", "alpha", "lr_decay", "momentum_decay", "initial_accumulator_value"
 }  # fmt: skip
 
 
-def checked_groups(state_dict: Any, groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def checked_groups(state_dict: object, groups: list[Group]) -> list[Group]:
     """Return the options of each loaded group, without its parameters, if they fit the optimizer's groups.
 
     Raises:
@@ -49,7 +52,25 @@ def checked_groups(state_dict: Any, groups: list[dict[str, Any]]) -> list[dict[s
     ]
 
 
-def _option(name: str, group: int, value: Any, own: Any) -> Any:
+def states_by_parameter(state_dict: dict[str, Any], groups: list[Group]) -> Iterator[tuple[int, Tensor, Group, object]]:
+    """Yield the number, the parameter, its group in ``groups`` and the loaded value of each state.
+
+    Raises:
+        ValueError: if a number stands for no parameter, or for several.
+    """
+    by_number: dict[int, tuple[Tensor, Group]] = {}
+    for saved, group in zip(state_dict["param_groups"], groups, strict=True):
+        for number, p in zip(saved["params"], group["params"], strict=True):
+            if by_number.setdefault(number, (p, group))[0] is not p:
+                raise ValueError(f"loaded state dict: number {number} stands for several parameters")
+    states = state_dict["state"]
+    if not isinstance(states, dict) or not states.keys() <= by_number.keys():
+        raise ValueError("loaded state dict: state must be a dict by the numbers of the parameters in param_groups")
+    for number, state in states.items():
+        yield number, *by_number[number], state
+
+
+def _option(name: str, group: int, value: object, own: object) -> object:
     """Return a loaded option as the kind of value that the optimizer's own is: true or false, a number, or betas."""
     where = f"{name} of group {group}"
     if isinstance(own, bool):
@@ -71,8 +92,8 @@ def _option(name: str, group: int, value: Any, own: Any) -> Any:
     return value
 
 
-def _number(name: str, value: Any) -> float:
-    """Return a finite number, which may come as an array or tensor of one element, as torch's do."""
+def _number(name: str, value: object) -> float:
+    """Return a finite number; torch's are arrays or tensors of one element."""
     if isinstance(value, Tensor | np.ndarray | np.generic):
         array = np.asarray(value.numpy() if isinstance(value, Tensor) else value)
         value = array.item() if array.size == 1 and array.dtype.kind in "fiu" else value
@@ -81,11 +102,11 @@ def _number(name: str, value: Any) -> float:
     return value
 
 
-def checked_state(saved: Any, initial: dict[str, Any], parameter: Tensor, number: int) -> dict[str, Any]:
+def checked_state(saved: object, initial: State, parameter: Tensor, number: int) -> State:
     """Return the loaded state of a parameter as the optimizer keeps it: numbers, and tensors of its own.
 
     Args:
-        saved: what was loaded. If it is empty, the parameter begins anew.
+        saved: the loaded value. If it is empty, the parameter begins anew.
         initial: the optimizer's state before the first step. A number there must be one, a tensor a tensor of the
             parameter's shape, and None may be either a tensor or None. Other values are taken as they are.
 
@@ -101,16 +122,16 @@ def checked_state(saved: Any, initial: dict[str, Any], parameter: Tensor, number
     return {name: _value(f"{name} in {where}", name, value, initial, parameter) for name, value in saved.items()}
 
 
-def _value(full_name: str, name: str, value: Any, initial: dict[str, Any], parameter: Tensor) -> Any:
+def _value(full_name: str, name: str, value: object, initial: State, parameter: Tensor) -> object:
     expected = initial.get(name)
     if isinstance(expected, float):
         count = float(_number(full_name, value))
         if not 0 <= count <= _MOST.get(name, math.inf):
             raise ValueError(f"loaded state dict: {full_name} is out of range: {count}")
         return count
-    array = value.array if isinstance(value, Tensor) else value
-    if not hasattr(array, "shape"):
-        if isinstance(expected, Tensor) or (name in initial and array is not None):
+    array = _array_in(value)
+    if array is None:
+        if isinstance(expected, Tensor) or (name in initial and value is not None):
             raise ValueError(
                 f"loaded state dict: {full_name} must be a tensor of shape {list(parameter.shape)}, got {_shown(value)}"
             )
@@ -124,20 +145,24 @@ def _value(full_name: str, name: str, value: Any, initial: dict[str, Any], param
     return _copy(array, parameter, in_its_order=fits)
 
 
-def _copy(array: Any, parameter: Tensor, in_its_order: bool) -> Tensor:
+def _array_in(value: object) -> Array | None:
+    """Return the array of a tensor, or an array itself; None for any other value."""
+    array = value.array if isinstance(value, Tensor) else value
+    return cast(Array, array) if hasattr(array, "shape") else None
+
+
+def _copy(array: Array, parameter: Tensor, in_its_order: bool) -> Tensor:
     """Return a copy of a loaded array on the parameter's device; in its memory order and dtype, if they are alike."""
     here = to_device(array if hasattr(array, "__array_function__") else np.asarray(array), parameter.device)
     copy = np.empty_like(parameter.array if in_its_order else here)
     copy[...] = here
-    tensor = parameter.detach()
-    tensor.array, tensor._version_cell = copy, None
-    return tensor
+    return like(parameter, copy)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     """Return a loaded value as an error shows it."""
-    if hasattr(value, "shape"):
-        return f"one of shape {list(value.shape)} and {value.dtype}"
+    if (array := _array_in(value)) is not None:
+        return f"one of shape {list(array.shape)} and {array.dtype}"
     if value is None or isinstance(value, bool | float | str):
         return repr(value)[:100]
     return f"a value of type {type(value).__name__}"  # which may be too long to show

@@ -13,7 +13,7 @@ import numpy as np
 
 from minigrad import autograd
 from minigrad.device import to_device, to_host
-from minigrad.engine.function import wrap
+from minigrad.engine.tensor_base import wrap
 from minigrad.tensor import Tensor
 from minigrad.testing.naming import element, input_names, numbered, refuse_class, why_no_second_gradient
 from minigrad.typing import Array

@@ -39,6 +39,7 @@ ALLOWED_FUNCTIONS = {
     "copy": "a order",
     "copyto": "dst src casting where",
     "cumsum": "a axis dtype out",
+    "moveaxis": "a source destination",
     "empty_like": "prototype dtype order shape",
     "expand_dims": "a axis",
     "full_like": "a fill_value dtype order shape",

@@ -58,7 +58,7 @@ def shapes(
 
 
 @st.composite
-def unary(draw: st.DrawFn, values: str = "normal", **shape_options: int) -> Sample:
+def unary(draw: st.DrawFn, /, values: str = "normal", **shape_options: int) -> Sample:
     """Draw one tensor of any shape, sometimes without elements."""
     shape = draw(shapes(**shape_options))
     if shape and "min_side" not in shape_options and draw(st.integers(0, 9)) == 0:

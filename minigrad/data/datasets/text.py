@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from minigrad.data.dataset import Dataset
-from minigrad.engine.function import wrap
+from minigrad.engine.tensor_base import wrap
 from minigrad.tensor import Tensor
 
 PADDING, UNKNOWN = 0, 1

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from minigrad.kernels.addresses import share_memory
 from minigrad.kernels.blocked import conv
 from minigrad.kernels.blocked.executor import parallel, workers
 from minigrad.kernels.blocked.layout import channel_blocks, channels_first, logical, rows_of
@@ -23,8 +24,8 @@ from minigrad.kernels.layout import flat_alike
 from minigrad.kernels.masking import lowest
 from minigrad.kernels.precision import FLOAT16, in_float32
 from minigrad.kernels.reference import Reference
+from minigrad.kernels.rules import Move
 from minigrad.kernels.threads import evenly
-from minigrad.kernels.updates import share_memory
 from minigrad.typing import Array, DType, Shape
 
 _BLOCK = 32_768  # elements of one operand that an elementwise loop takes at a time: 128 KiB in float32
@@ -55,20 +56,20 @@ class Blocked(Reference):
         _share_out(lambda a, b, c: _keep_where(a, ~(b <= 0), out=c), flats)
         return z
 
-    def update(self, updates: Sequence[tuple[Callable[..., None], Sequence[Array | None]]]) -> None:
-        """As in Reference, block by block, all updates shared out among the threads together."""
-        if share_memory(updates):
-            return super().update(updates)
-        jobs: list[tuple[Callable[..., None], list[Array | None]]] = []
-        for formula, arrays in updates:
+    def move(self, moves: Sequence[Move]) -> None:
+        """As in Reference, block by block, the moves of all parameters shared out among the threads together."""
+        if share_memory(moves):
+            return super().move(moves)
+        jobs: list[Move] = []
+        for rule, arrays in moves:
             flats = flat_alike(*[array for array in arrays if array is not None])
             if flats is None:
-                jobs.append((formula, list(arrays)))
+                jobs.append(Move(rule, arrays))
                 continue
             for start in range(0, flats[0].size, _BLOCK):
                 blocks = iter([flat[start : start + _BLOCK] for flat in flats])
-                jobs.append((formula, [None if array is None else next(blocks) for array in arrays]))
-        parallel(super().update, jobs)
+                jobs.append(Move(rule, [None if array is None else next(blocks) for array in arrays]))
+        parallel(super().move, jobs)
         return None
 
     # --- Convolution ---

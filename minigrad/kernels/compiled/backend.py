@@ -7,17 +7,18 @@ holds that pixel of many images, and no window ever needs a copy. Any other orde
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
+from minigrad.kernels.addresses import batches, blocks, share_memory
 from minigrad.kernels.blocked.backend import Blocked
 from minigrad.kernels.compiled import conv
 from minigrad.kernels.compiled.layout import FEW, FLOATS, are_maps, from_order, in_order, rows_of
 from minigrad.kernels.compiled.load import load, loops, run
 from minigrad.kernels.geometry import Pair, Window
 from minigrad.kernels.layout import empty, empty_like, flat_alike
-from minigrad.kernels.updates import FORMULAS, address_table, blocks, gathered, share_memory
+from minigrad.kernels.rules import Move
 from minigrad.typing import Array, Shape
 
 _WORTH_WAKING = 500_000  # elements of all parameters: fewer are updated before a helper has woken up
@@ -74,19 +75,16 @@ class Compiled(Blocked):
         run(loops().pass_where_positive, *flats)
         return z
 
-    def update(self, updates: Sequence[tuple[Callable[..., None], Sequence[Array | None]]]) -> None:
-        """As in Reference: formulas that have a compiled loop in one pass over all their parameters."""
-        if share_memory(updates):
-            super().update(updates)
-            return
-        together, rest = gathered(updates, FLOATS)
-        for (name, options, dtype), rows in together.items():
-            sizes = tuple(row[0].size for row in rows)
-            table = np.array(address_table(rows, FORMULAS[name].most), np.int64)
-            few = sum(sizes) < _WORTH_WAKING
-            loop = getattr(load("updates"), name)
-            run(loop, blocks(sizes, _BLOCK), table, np.empty(0, dtype), *options, alone=few)
-        super().update(rest)
+    def move(self, moves: Sequence[Move]) -> None:
+        """As in Reference; parameters whose rule has a compiled loop in one pass over all of them."""
+        if share_memory(moves):
+            return super().move(moves)
+        together, rest = batches(moves, FLOATS)
+        for batch in together:
+            loop = getattr(load("rules"), batch.loop)
+            parts, few = blocks(tuple(batch.sizes), _BLOCK), sum(batch.sizes) < _WORTH_WAKING
+            run(loop, parts, batch.address_table(), np.empty(0, batch.dtype), *batch.numbers, alone=few)
+        return super().move(rest)
 
     # --- Convolution ---
 

@@ -11,7 +11,7 @@ tests run all of it on the CPU too, with the kernels compiled as C++.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -20,24 +20,31 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.gpu import precision
+from minigrad.kernels.addresses import Batch, batches, blocks, share_memory
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.reference import Reference
-from minigrad.kernels.updates import FORMULAS, address_table, blocks, gathered, share_memory
+from minigrad.kernels.rules import Move
 from minigrad.typing import Array, DType, Shape
 
 #: What a kernel takes: an array, of which it gets the address, or a number of just its type.
 Argument: TypeAlias = Array | np.generic
 
 SOURCE = Path(__file__).with_name("kernels.cu")
-_FLOAT32, _FLOAT64, _FLOAT16 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.float16)
-TYPES = {_FLOAT32: ("float", "float"), _FLOAT64: ("double", "double"), _FLOAT16: ("half", "float")}  # REAL, ACC
+_FLOAT32: DType = np.dtype(np.float32)
+_FLOAT64: DType = np.dtype(np.float64)
+_FLOAT16: DType = np.dtype(np.float16)
+TYPES: dict[DType, tuple[str, str]] = {
+    _FLOAT32: ("float", "float"),
+    _FLOAT64: ("double", "double"),
+    _FLOAT16: ("half", "float"),
+}  # REAL, ACC
 _ACCUMULATORS: dict[DType, DType] = {_FLOAT32: _FLOAT32, _FLOAT64: _FLOAT64, _FLOAT16: _FLOAT32}  # of arithmetic: ACC
 THREADS = 256  # of a block
 _MOST_BLOCKS = 65_535  # in each direction
 _MANY_BLOCKS = 2_048  # enough to keep a large GPU busy
 _COLUMN_BYTES = 2**30  # of the columns of a convolution at a time
 _MOST_TABLES = 16
-_UPDATE_BLOCK = 2**14  # elements of a parameter that a block of threads updates
+_MOVE_BLOCK = 2**14  # elements of a parameter that a block of threads moves
 _TILE = 64, 128  # outputs and positions of a block of ``convolve``
 _NONE = np.uint64(0)  # the address of an array that is not there
 
@@ -334,34 +341,31 @@ class Gpu(Reference):
 
     # --- Optimisers ---
 
-    def update(self, updates: Sequence[tuple[Callable[..., None], Sequence[Array | None]]]) -> None:
-        """As in Reference: formulas that have a kernel in one launch for all their parameters."""
-        if share_memory(updates):
-            super().update(updates)
-            return
-        together, rest = gathered(updates, TYPES)
-        for (name, options, dtype), rows in together.items():
-            columns = FORMULAS[name].most
-            parts, table = self._table(rows, columns)
-            numbers = [np.int32(o) if isinstance(o, bool) else np.float64(o) for o in options]
+    def move(self, moves: Sequence[Move]) -> None:
+        """As in Reference; parameters whose rule has a kernel in one launch for all of them."""
+        if share_memory(moves):
+            return super().move(moves)
+        together, rest = batches(moves, TYPES)
+        for batch in together:
+            parts, table = self._tables_of(batch)
+            numbers = [np.int32(n) if isinstance(n, bool) else np.float64(n) for n in batch.numbers]
             if parts.shape[0]:
-                launch(name, dtype, (parts.shape[0], 1), parts, table, np.int32(columns), *numbers)
-        super().update(rest)
+                width = np.int32(table.shape[1])
+                launch(batch.loop, batch.dtype, (parts.shape[0], 1), parts, table, width, *numbers)
+        return super().move(rest)
 
-    def _table(self, rows: list[list[Array | None]], columns: int) -> tuple[Array, Array]:
-        """Return blocks and addresses on the device.
+    def _tables_of(self, batch: Batch) -> tuple[Array, Array]:
+        """Return the blocks and the addresses of a batch on the device.
 
         They are kept, since a training step mostly finds its arrays where they were.
         """
-        filled = address_table(rows, columns)
-        sizes = tuple(row[0].size for row in rows)
-        key = tuple(map(tuple, filled)), sizes
+        addresses, sizes = batch.address_table(), tuple(batch.sizes)
+        key = addresses.tobytes(), sizes
         if key not in self._tables:
             if len(self._tables) >= _MOST_TABLES:
                 self._tables.clear()
-            like = rows[0][0]
-            both = blocks(sizes, _UPDATE_BLOCK), np.array(filled, np.int64)
-            self._tables[key] = _on_device(both[0], like), _on_device(both[1], like)
+            parts, like = blocks(sizes, _MOVE_BLOCK), batch.rows[0][0]
+            self._tables[key] = _on_device(parts, like), _on_device(addresses, like)
         return self._tables[key]
 
 
@@ -461,7 +465,7 @@ def _labels(labels: Array, weight: Array | None, smoothing: float, ignore: int) 
     return _as(labels, np.int64), weights, np.float64(smoothing), np.int64(ignore)
 
 
-def _on_device(host: Array, like: Array) -> Array:
+def _on_device(host: Array, like: Array | None) -> Array:
     """Return a host array on the device of ``like``."""
     if isinstance(like, np.ndarray):
         return host

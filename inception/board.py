@@ -1,0 +1,62 @@
+"""TensorBoard: a run's numbers, histograms and images in its format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from inception.run_folder import Record
+from minigrad import nn
+from minigrad.device import to_host
+from minigrad.extras import require
+
+
+class Board:
+    """Writes a run for TensorBoard.
+
+    Args:
+        folder: where its files go.
+        step: steps finished so far; what was written about later ones is hidden.
+
+    Raises:
+        ImportError: if tensorboardX is not installed, saying how to install it.
+    """
+
+    def __init__(self, folder: Path, step: int) -> None:
+        require("--tensorboard", "tensorboardX")
+        from tensorboardX import SummaryWriter
+
+        self.writer = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+
+    def begin(self, recipe: dict[str, object], text: str) -> None:
+        """Write the settings of the run, and a line about it."""
+        rows = "".join(f"| {name} | {value} |\n" for name, value in recipe.items())
+        self.writer.add_text("recipe", f"| setting | value |\n|---|---|\n{rows}")
+        self.writer.add_text("run", text)
+
+    def scalars(self, record: Record, step: int) -> None:
+        """Write every number of a record."""
+        for name, value in record.items():
+            if isinstance(value, int | float) and not isinstance(value, bool) and name not in ("global_step", "step"):
+                self.writer.add_scalar(f"{record['kind']}/{name}", value, step)
+
+    def histograms(self, model: nn.Module, step: int) -> None:
+        """Write the distributions of the weights and gradients of every layer."""
+        for name, parameter in model.named_parameters():
+            self.writer.add_histogram(f"weights/{name}", to_host(parameter.array).ravel(), step)
+            if parameter.grad is not None:
+                self.writer.add_histogram(f"gradients/{name}", to_host(parameter.grad.array).ravel(), step)
+
+    def images(self, images: np.ndarray, step: int) -> None:
+        """Write images N x 3 x H x W, in any range of values, as a grid."""
+        low, high = images.min(), images.max()
+        self.writer.add_images("images", (images - low) / max(float(high - low), 1e-9), step)
+
+    def end(self, recipe: dict[str, object], results: dict[str, float]) -> None:
+        """Write the results beside the settings, and close the files."""
+        settings = {
+            name: value if isinstance(value, int | float | str) else str(value) for name, value in recipe.items()
+        }
+        self.writer.add_hparams(settings, results)
+        self.writer.close()

@@ -1,0 +1,82 @@
+"""Building: from a recipe to the model, its average, the optimizer and the schedule."""
+
+from __future__ import annotations
+
+from inception.freezing import freeze_all_but_head, freeze_up_to
+from inception.model import InceptionV3
+from inception.recipes import OPTIMIZERS, Recipe
+from inception.schedules import SCHEDULES, Plan
+from inception.weights import load_pretrained
+from minigrad import Tensor, nn, optim
+from minigrad.nn.averaging import AveragedModel, AverageFunction, get_ema_avg_fn
+from minigrad.optim.lr_scheduler import LRScheduler
+
+
+def build_model(recipe: Recipe, num_classes: int) -> InceptionV3:
+    """Return the model, with its weights drawn or loaded, its frozen layers, its type and device.
+
+    Raises:
+        FileNotFoundError, CheckpointError: for initial weights that cannot be read, or are of another architecture.
+        ValueError: for a layer to freeze that the model does not have.
+    """
+    model = InceptionV3(num_classes, recipe.aux, init_weights=recipe.init == "paper", dropout=recipe.dropout)
+    if recipe.weights is not None:
+        load_pretrained(model, recipe.weights)
+    if recipe.head_only:
+        freeze_all_but_head(model)
+    elif recipe.freeze is not None:
+        freeze_up_to(model, recipe.freeze)
+    return model.to(recipe.device, dtype=recipe.dtype)
+
+
+def build_average(recipe: Recipe, model: nn.Module) -> AveragedModel | None:
+    """Return the moving average of the weights, if the recipe wants one."""
+    return None if recipe.ema is None else AveragedModel(model, _warm_average(recipe.ema), use_buffers=True)
+
+
+def _warm_average(decay: float) -> AverageFunction:
+    """Return an exponential moving average whose decay is at most (1 + n) / (10 + n) after n updates.
+
+    So it forgets faster at first, when the weights are still far from good. Source: TensorFlow's
+    ExponentialMovingAverage with ``num_updates``.
+    """
+
+    def average(kept: Tensor, new: Tensor, count: int) -> Tensor:
+        averaged: Tensor = get_ema_avg_fn(min(decay, (1 + count) / (10 + count)))(kept, new, count)
+        return averaged
+
+    return average
+
+
+def build_optimizer(
+    recipe: Recipe, model: nn.Module, steps_per_epoch: int, switched: bool = False
+) -> tuple[optim.Optimizer, LRScheduler | None]:
+    """Return the optimizer and the schedule of its learning rate.
+
+    Recipes with ``sgd_after`` have two stages: ``switched`` gives the second one, SGD with momentum.
+    """
+    name, lr = ("sgd", recipe.sgd_lr) if switched else (recipe.optimizer, recipe.lr)
+    options = {"lr": lr, "weight_decay": recipe.weight_decay}
+    if name in ("sgd", "rmsprop"):
+        options["momentum"] = recipe.momentum
+    if name == "rmsprop":
+        options["alpha"] = recipe.alpha
+    if recipe.eps is not None and name not in ("sgd", "lion"):
+        options["eps"] = recipe.eps
+    optimizer = OPTIMIZERS[name](parameter_groups(model, recipe.decay_norms), **options)
+    first_stage = recipe.sgd_after or recipe.epochs
+    epochs = recipe.epochs - first_stage if switched else first_stage
+    plan = Plan(lr, epochs * steps_per_epoch, steps_per_epoch, recipe.warmup)
+    return optimizer, SCHEDULES[recipe.schedule](optimizer, plan)
+
+
+def parameter_groups(model: nn.Module, decay_norms: bool) -> list[dict[str, object]]:
+    """Return the trained parameters in groups for an optimizer.
+
+    Without ``decay_norms``, biases and the parameters of batch norms are a second group without weight decay.
+    """
+    trained = [p for p in model.parameters() if p.requires_grad]
+    if decay_norms:
+        return [{"params": trained}]
+    matrices, vectors = [p for p in trained if p.ndim > 1], [p for p in trained if p.ndim <= 1]
+    return [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]

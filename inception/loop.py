@@ -1,0 +1,76 @@
+"""The loop over the steps of one epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from inception.batch import mix, to_device
+from inception.clock import WAITING, PhaseClock
+from inception.freezing import set_training_mode
+from inception.state import Training
+from inception.step import training_step
+from inception.step_result import NonFiniteLossError, StepResult
+from minigrad import Tensor
+from minigrad.data import DataLoader
+
+
+def train_epoch(
+    training: Training,
+    loader: DataLoader,
+    clock: PhaseClock,
+    after_step: Callable[[Training, StepResult], bool] = lambda training, result: False,
+) -> bool:
+    """Train to the end of the current epoch. Return whether it was reached.
+
+    Args:
+        clock: records the time of each phase.
+        after_step: called after every step, with its result; the epoch stops there if it returns true.
+
+    Raises:
+        NonFiniteLossError: if the loss is NaN or infinite. On the CPU this is detected before the weights change.
+        ValueError: for a label that the model has no class for.
+    """
+    recipe = training.recipe
+    loader.set_epoch(training.epoch, start_batch=training.step * recipe.accumulate)
+    set_training_mode(training.model)
+    training.begin_epoch()
+    loaded = iter(loader)
+    while training.step < training.steps_per_epoch:
+        with clock(WAITING):
+            together = [next(loaded) for _ in range(recipe.accumulate)]
+        result = _step(training, together, clock)
+        training.finish_step(result)
+        if after_step(training, result):
+            break
+    if training.step < training.steps_per_epoch:
+        return False
+    training.finish_epoch()
+    return True
+
+
+def _step(training: Training, loaded: Sequence[tuple[Tensor, Tensor]], clock: PhaseClock) -> StepResult:
+    """Take a training step with all that the recipe wants around it: mixup, clipping, mixed precision, averaging."""
+    recipe, model = training.recipe, training.model
+    batches = [to_device(each, recipe.device, recipe.dtype) for each in loaded]
+    if recipe.mixup > 0:
+        batches = [mix(batch, model.fc.out_features, recipe.mixup) for batch in batches]
+    try:
+        result = training_step(
+            model,
+            batches,
+            training.optimizer,
+            training.scheduler,
+            clock,
+            label_smoothing=recipe.label_smoothing,
+            clip=recipe.clip,
+            scaler=training.scaler,
+        )
+    except NonFiniteLossError as error:
+        raise NonFiniteLossError(
+            f"{error} at step {training.step + 1} of epoch {training.epoch + 1} "
+            f"(learning rate {training.lr:.3g}); lower the learning rate or look at the data"
+        ) from None
+    if training.ema is not None:
+        with clock("optimization pass"):
+            training.ema.update_parameters(model)
+    return result

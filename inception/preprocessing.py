@@ -1,0 +1,43 @@
+"""Preprocessing: from a Pillow image to the tensor that the model sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from inception.normalization import NORMALIZATIONS
+from minigrad.data import transforms
+from minigrad.data.datasets.images import as_rgb
+
+AUGMENTATIONS = ("none", "flip", "crop", "crop-flip", "crop-flip-colour")
+
+
+def training_transform(image_size: int, resize: int | None, augment: str, normalize: str) -> transforms.Compose:
+    """Return the transform of training images, with the random changes that ``augment`` names."""
+    if augment.startswith("crop"):
+        steps: list[Callable[..., object]] = [transforms.RandomResizedCrop(image_size)]
+    else:
+        steps = _to_size(image_size, resize)
+    if "flip" in augment:
+        steps.append(transforms.RandomHorizontalFlip())
+    if "colour" in augment:
+        steps.append(transforms.ColorJitter(0.3, 0.3, 0.3, 0.05))
+    return _compose(steps, normalize)
+
+
+def evaluation_transform(image_size: int, resize: int | None, normalize: str) -> transforms.Compose:
+    """Return the transform of validation and test images, in which nothing is random."""
+    return _compose(_to_size(image_size, resize), normalize)
+
+
+def _to_size(image_size: int, resize: int | None) -> list[Callable[..., object]]:
+    """Return the steps to a square: squeeze the whole image, or bring its shorter side to ``resize`` and crop."""
+    if resize is None:
+        return [transforms.Resize((image_size, image_size))]
+    return [transforms.Resize(resize), transforms.CenterCrop(image_size)]
+
+
+def _compose(steps: list[Callable[..., object]], normalize: str) -> transforms.Compose:
+    mean, std = NORMALIZATIONS[normalize]
+    return transforms.Compose(
+        [transforms.Lambda(as_rgb), *steps, transforms.ToTensor(), transforms.Normalize(mean, std)]
+    )

@@ -1,0 +1,59 @@
+"""The result of a training step, in numbers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from inception.model import Outputs, logits_of
+from minigrad import Tensor
+
+
+class NonFiniteLossError(RuntimeError):
+    """The loss became NaN or infinite."""
+
+
+def finite(loss: Tensor) -> float:
+    """Return a loss as a number. On a GPU this waits until it has been computed.
+
+    Raises:
+        NonFiniteLossError: if it is NaN or infinite.
+    """
+    value = float(loss.item())
+    if not math.isfinite(value):
+        raise NonFiniteLossError(f"the loss is {value}")
+    return value
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """Losses and correct predictions of the batches of one step."""
+
+    losses: list[float]
+    correct: list[int]
+    counts: list[int]
+    gradient_norm: float | None = None  # of all gradients together, before they were clipped; None without clipping
+
+    @staticmethod
+    def of(*batches: tuple[Tensor, Outputs, Tensor], gradient_norm: Tensor | None = None) -> StepResult:
+        """Return the result of a step over (loss, outputs, labels) of each of its batches.
+
+        Raises:
+            NonFiniteLossError: if a loss is NaN or infinite.
+        """
+        return StepResult(
+            [finite(loss) for loss, _, _ in batches],
+            [int((logits_of(outputs).detach().argmax(1) == labels).sum()) for _, outputs, labels in batches],
+            [len(labels) for _, _, labels in batches],
+            None if gradient_norm is None else float(gradient_norm),
+        )
+
+    @property
+    def loss(self) -> float:
+        """The mean loss of the batches."""
+        return sum(self.losses) / len(self.losses)
+
+    @property
+    def accuracy(self) -> float:
+        """The share of images whose highest score is that of their class."""
+        return sum(c / n for c, n in zip(self.correct, self.counts, strict=True)) / len(self.counts)

@@ -1,0 +1,89 @@
+"""Arithmetic with a constant: one operand is a plain number c, which has no gradient.
+
+A number keeps the dtype of the tensor beside it. Only the gradient of the tensor is computed, and only what that needs
+is saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from minigrad.engine.function import Function
+from minigrad.kernels.precision import FLOAT16, FLOAT32, rounded, widened
+from minigrad.ops.powers import power
+from minigrad.ops.rounding import zeros_like
+from minigrad.typing import Array, Number
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
+
+
+class SubConstant(Function):
+    """y = x − c        ∂L/∂x = ∂L/∂y"""
+
+    def forward(self, x: Array, *, c: Number) -> Array:
+        self.c = c
+        return x - c
+
+    def backward(self, grad: Tensor) -> Tensor:
+        return grad
+
+
+class MulConstant(Function):
+    """y = c · x        ∂L/∂x = ∂L/∂y · c"""
+
+    def forward(self, x: Array, *, c: Number) -> Array:
+        self.c = c
+        return _with_constant(np.multiply, x, c)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        return grad * self.c
+
+
+class DivConstant(Function):
+    """y = x / c        ∂L/∂x = ∂L/∂y / c"""
+
+    def forward(self, x: Array, *, c: Number) -> Array:
+        self.c = c
+        return _with_constant(np.divide, x, c)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        return grad / self.c
+
+
+class ConstantDiv(Function):
+    """y = c / x        ∂L/∂x = −∂L/∂y · c / x²"""
+
+    def forward(self, x: Array, *, c: Number) -> Array:
+        self.c = c
+        self.save_for_backward(x)
+        return _with_constant(lambda x, c: np.divide(c, x), x, c)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        (x,) = self.saved_tensors
+        return -grad * (self.c / x / x)
+
+
+class PowConstant(Function):
+    """y = x^c        ∂L/∂x = ∂L/∂y · c·x^(c−1),  which is 0 for c = 0 and any x"""
+
+    def forward(self, x: Array, *, c: Number) -> Array:
+        self.c = c
+        self.save_for_backward(x)
+        return power(x, c)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        (x,) = self.saved_tensors
+        if self.c == 0:
+            return zeros_like(grad)  # not grad · 0, which is NaN where grad is ∞
+        return grad * (self.c * x ** (self.c - 1))
+
+
+def _with_constant(operation: Callable[[Array, Number | np.floating], Array], x: Array, c: Number) -> Array:
+    """Return ``operation(x, c)``. Beside float16, c need not be in its range: 1e5 / x · 1e5 would overflow."""
+    if x.dtype == FLOAT16:
+        return rounded(operation(widened(x), FLOAT32.type(c)), FLOAT16)
+    return operation(x, c)
