@@ -12,8 +12,8 @@ from numpy.typing import DTypeLike
 from minigrad import dtypes
 from minigrad.device import DeviceLike, device_of, get_default_device, to_device
 from minigrad.engine.tensor_base import wrap
+from minigrad.functions.promotion import number
 from minigrad.gpu import cupy
-from minigrad.ops.promotion import number
 from minigrad.random import Generator, below, default_generator
 from minigrad.tensor import Data, Tensor, as_array, as_device
 from minigrad.typing import Array, Number

@@ -20,9 +20,9 @@ from minigrad.engine import api
 from minigrad.engine.grad_mode import is_grad_enabled
 from minigrad.engine.inplace import history_changed, is_view
 from minigrad.engine.tensor_base import TensorBase, tensor_class, wrap
+from minigrad.functions.arguments import normalize_dim
 from minigrad.gpu import pinned
 from minigrad.kernels.precision import rounded
-from minigrad.ops import promotion
 from minigrad.ops.identity import ToDevice
 from minigrad.random import Generator, default_generator
 from minigrad.typing import Array
@@ -41,7 +41,7 @@ Index: TypeAlias = "IndexPart | tuple[IndexPart, ...]"
 def _in_place(function: Callable[Concatenate[Tensor, P], Tensor]) -> Callable[Concatenate[Tensor, P], Tensor]:
     """Return the method that stores ``function(self, …)`` in the memory of ``self``."""
 
-    def method(self: Tensor, *args: P.args, **options: P.kwargs) -> Tensor:
+    def method(self: Tensor, /, *args: P.args, **options: P.kwargs) -> Tensor:
         recorded = (self._requires_grad or _require_grad(args)) and is_grad_enabled()
         # Backward may need the values that are about to be overwritten.
         return self._write(function(self.clone() if recorded else self, *args, **options))
@@ -146,7 +146,7 @@ class Tensor(TensorBase):
     @overload
     def size(self, dim: int) -> int: ...
     def size(self, dim: int | None = None) -> int | tuple[int, ...]:
-        return self.shape if dim is None else self.shape[promotion.normalize_dim(dim, self.ndim)]
+        return self.shape if dim is None else self.shape[normalize_dim(dim, self.ndim)]
 
     def dim(self) -> int:
         return self.array.ndim

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minigrad.engine.function import Function
+from minigrad.functions.arguments import as_tensor_operand, normalize_dim, numpy_names
+from minigrad.functions.promotion import raised, to_floating
 from minigrad.ops.activation import LogSoftmax, Relu, ReluInPlace, Sigmoid, Softmax, Tanh
-from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, numpy_names, raised, to_floating
+from minigrad.ops.casting import cast
 from minigrad.typing import DType
 
 if TYPE_CHECKING:

@@ -12,11 +12,12 @@ import numpy as np
 
 from minigrad.device import device_of, to_device, zeros
 from minigrad.engine.tensor_base import wrap
+from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.pool import as_batch, beside, refuse_integers
 from minigrad.kernels.geometry import Window
+from minigrad.ops.casting import cast
 from minigrad.ops.cells import Cells, SumCells
 from minigrad.ops.pool import AvgPool2d
-from minigrad.ops.promotion import as_tensor_operand, cast
 from minigrad.typing import Array
 
 if TYPE_CHECKING:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.linalg import matmul
+from minigrad.functions.promotion import lowered
 from minigrad.ops.linalg import Linear
-from minigrad.ops.promotion import as_tensor_operand, lowered
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor

@@ -9,9 +9,11 @@ import numpy as np
 from minigrad.device import to_host
 from minigrad.dtypes import element_of
 from minigrad.engine.tensor_base import TensorBase, wrap
+from minigrad.functions.arguments import as_tensor_operand
+from minigrad.functions.promotion import promote, to_floating, unchanged
 from minigrad.ops.arithmetic import Add, Div, Mul, Neg, Pow, Sub
+from minigrad.ops.casting import cast
 from minigrad.ops.constant import ConstantDiv, DivConstant, MulConstant, PowConstant, SubConstant
-from minigrad.ops.promotion import as_tensor_operand, cast, promote, to_floating, unchanged
 from minigrad.ops.rounding import FloorDiv, Fmod, Remainder, TruncDiv
 from minigrad.typing import Number
 
@@ -102,11 +104,11 @@ def div(
     if rounding_mode is not None:
         return (FloorDiv if rounding_mode == "floor" else TruncDiv).apply(*_divisible(input, other))
     x, y = promote(input, other, unchanged)
-    if not isinstance(y, TensorBase):
-        return DivConstant.apply(to_floating(x), c=y)
     if not isinstance(x, TensorBase):
+        assert isinstance(y, TensorBase)  # promote refuses two numbers
         return ConstantDiv.apply(to_floating(y), c=x)
-    return Div.apply(to_floating(x), to_floating(y))
+    x = to_floating(x)
+    return Div.apply(x, to_floating(y)) if isinstance(y, TensorBase) else DivConstant.apply(x, c=y)
 
 
 def remainder(input: Tensor | Number, other: Tensor | Number) -> Tensor:
@@ -169,12 +171,13 @@ def pow(input: Tensor | Number, exponent: Tensor | Number) -> Tensor:
         as_tensor_operand("pow", exponent, "exponent")
     x, y = promote(input, exponent)
     if not isinstance(x, TensorBase):
+        assert isinstance(y, TensorBase)  # promote refuses two numbers
         x = wrap(np.full_like(y.array, x, shape=()))
     if isinstance(y, TensorBase):
         z = Pow.apply(x, y)
     elif y == 2 and x.array.dtype.kind != "b":
         return Mul.apply(x, x)
-    elif y < 0 and isinstance(y, int) and x.array.dtype.kind in "iu":
+    elif isinstance(exponent, int) and exponent < 0 and x.array.dtype.kind in "iu":  # as uint8, y is 255 for −1
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     else:
         z = PowConstant.apply(x, c=y)

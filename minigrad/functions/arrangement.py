@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minigrad.engine.tensor_base import wrap
+from minigrad.functions.arguments import as_tensor_operand, normalize_dim, normalize_dims
 from minigrad.functions.shape import as_ints
 from minigrad.ops.identity import Contiguous
-from minigrad.ops.promotion import as_tensor_operand, normalize_dim, normalize_dims
 from minigrad.ops.selection import Where
 from minigrad.typing import Array
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from minigrad.engine.mistakes import why_not_broadcast
 from minigrad.engine.tensor_base import TensorBase, wrap
-from minigrad.ops.promotion import as_tensor_operand, promote, raw
+from minigrad.functions.arguments import as_tensor_operand
+from minigrad.functions.promotion import promote, raw
 from minigrad.typing import Array
 
 if TYPE_CHECKING:
@@ -78,15 +79,15 @@ def _shift_right(x: Array, count: Array) -> Array:
 
 
 def _bitwise(
-    name: str, operation: Callable[[Array, Array], Array], kinds: str, input: Tensor | int, other: Tensor | int
+    name: str, operation: Callable[..., Array], kinds: str, input: Tensor | int, other: Tensor | int
 ) -> Tensor:
+    """Return a tensor of ``operation`` on the two arrays, the second of which may be a number."""
     as_tensor_operand(name, input if isinstance(input, TensorBase) else other)
-    x, y = (raw(operand) for operand in promote(input, other))
-    dtype = x.dtype if hasattr(x, "dtype") else y.dtype
-    if dtype.kind not in kinds:
-        raise NotImplementedError(f'"{name}" not implemented for {dtype}')
-    if not hasattr(x, "dtype"):
-        x = np.full_like(y, x, shape=())
+    first, second = promote(input, other)
+    y = raw(second)
+    x = first.array if isinstance(first, TensorBase) else np.full_like(y, first, shape=())
+    if x.dtype.kind not in kinds:
+        raise NotImplementedError(f'"{name}" not implemented for {x.dtype}')
     try:
         return wrap(operation(x, y))
     except ValueError:

@@ -9,7 +9,8 @@ import numpy as np
 from minigrad.device import to_host
 from minigrad.engine.mistakes import why_not_broadcast
 from minigrad.engine.tensor_base import wrap
-from minigrad.ops.promotion import as_tensor_operand, promote, raw
+from minigrad.functions.arguments import as_tensor_operand
+from minigrad.functions.promotion import promote, raw
 from minigrad.typing import Number
 
 if TYPE_CHECKING:

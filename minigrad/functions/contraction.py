@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from minigrad.engine.tensor_base import wrap
+from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.linalg import matmul
-from minigrad.ops.promotion import as_tensor_operand, promote
+from minigrad.functions.promotion import promote
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.padding import pad
+from minigrad.functions.promotion import lowered
 from minigrad.functions.windows import conv_window, pair, single
 from minigrad.kernels.geometry import Window
 from minigrad.ops.conv import Conv2d, Conv2dInput
-from minigrad.ops.promotion import as_tensor_operand, lowered
 from minigrad.typing import Array, IntOrInts
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minigrad.ops.casting import cast
 from minigrad.ops.identity import Clone, Contiguous
-from minigrad.ops.promotion import cast
 from minigrad.typing import DType
 
 if TYPE_CHECKING:

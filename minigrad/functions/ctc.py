@@ -9,9 +9,9 @@ import numpy as np
 
 from minigrad.device import device_of, to_device, to_host
 from minigrad.engine.tensor_base import TensorBase, wrap
+from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.loss import reduced
 from minigrad.ops.ctc import CTC, Targets
-from minigrad.ops.promotion import as_tensor_operand
 from minigrad.ops.selection import Where
 from minigrad.typing import Reduction
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from minigrad.device import to_host
 from minigrad.engine.tensor_base import wrap
+from minigrad.functions.arguments import as_tensor_operand, normalize_dim, numpy_names
+from minigrad.ops.casting import cast
 from minigrad.ops.gathering import ScatterAddAlongDim, TakeAlongDim
-from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, numpy_names
 from minigrad.typing import Shape
 
 if TYPE_CHECKING:

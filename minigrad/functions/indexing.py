@@ -10,9 +10,11 @@ import numpy as np
 from minigrad.device import to_host
 from minigrad.dtypes import element_or_infinity
 from minigrad.engine.tensor_base import TensorBase
+from minigrad.functions.arguments import as_tensor_operand, normalize_dim, numpy_names
 from minigrad.functions.index_parts import IndexPart, TorchIndex, as_index
+from minigrad.functions.promotion import number
+from minigrad.ops.casting import cast
 from minigrad.ops.indexing import GetItem, ScatterAt, SetItem
-from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, number, numpy_names
 from minigrad.typing import Number
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minigrad.engine.tensor_base import wrap
+from minigrad.functions.arguments import as_tensor_operand, normalize_dim
+from minigrad.functions.promotion import lowered
 from minigrad.functions.selection import where
 from minigrad.ops.linalg import MatMul
-from minigrad.ops.promotion import as_tensor_operand, lowered, normalize_dim
 from minigrad.typing import Array
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import numpy as np
 from minigrad.device import to_host
 from minigrad.engine.grad_mode import no_grad
 from minigrad.engine.tensor_base import wrap
+from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.reduce import norm
 from minigrad.functions.selection import where
 from minigrad.ops.identity import ScaleGradient
-from minigrad.ops.promotion import as_tensor_operand
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor

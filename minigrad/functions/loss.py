@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from minigrad.device import to_host
+from minigrad.functions.arguments import as_tensor_operand
+from minigrad.functions.promotion import promote, raised
 from minigrad.functions.reduce import mean, sum
 from minigrad.functions.selection import where
+from minigrad.ops.casting import apply_rounded_once, cast, rounded_once
 from minigrad.ops.cross_entropy import CrossEntropy, CrossEntropyOfProbabilities, NegativeLogLikelihood
 from minigrad.ops.loss import BinaryCrossEntropy, BinaryCrossEntropyWithLogits, NegativeEntropy
-from minigrad.ops.promotion import apply_rounded_once, as_tensor_operand, cast, promote, raised, rounded_once
 from minigrad.typing import Reduction
 
 if TYPE_CHECKING:

@@ -10,12 +10,13 @@ import numpy as np
 from minigrad import kernels
 from minigrad.engine.grad_mode import no_grad
 from minigrad.engine.tensor_base import wrap
+from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.padding import pad
 from minigrad.functions.pool import avg_pool2d
 from minigrad.functions.reduce import Dim, norm
 from minigrad.kernels.precision import wide
+from minigrad.ops.casting import cast, rounded_once
 from minigrad.ops.norm import BatchNorm, BatchNormRelu, ScaleChannels, ScaleChannelsRelu, widened
-from minigrad.ops.promotion import as_tensor_operand, cast, rounded_once
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -103,6 +104,8 @@ def _batch_norm(
     ):
         if value is not None and value.array.size != channels:
             raise RuntimeError(f"{name} should contain {channels} elements not {value.array.size}")
+        if value is not None and x.array.dtype.kind == "f" != value.array.dtype.kind:
+            raise RuntimeError(f"batch_norm: {name} must be floating beside a floating input, got {value.array.dtype}")
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError("Expected running_mean and running_var to be defined when training=False")

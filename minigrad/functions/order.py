@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minigrad.engine.tensor_base import wrap
+from minigrad.functions.arguments import as_tensor_operand, normalize_dim, numpy_names
 from minigrad.functions.reduce import ValuesAndIndices
 from minigrad.ops.gathering import TakeAlongDim
-from minigrad.ops.promotion import as_tensor_operand, normalize_dim, numpy_names
 from minigrad.typing import Array
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minigrad.dtypes import element_of
+from minigrad.functions.arguments import as_tensor_operand
+from minigrad.functions.promotion import number
 from minigrad.ops.padding import Pad
-from minigrad.ops.promotion import as_tensor_operand, number
 from minigrad.typing import Shape
 
 if TYPE_CHECKING:

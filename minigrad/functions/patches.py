@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.windows import conv_window, pair
 from minigrad.kernels.geometry import Window
 from minigrad.ops.patches import Fold, Unfold
-from minigrad.ops.promotion import as_tensor_operand
 from minigrad.typing import IntOrInts
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ import numpy as np
 from minigrad import dtypes
 from minigrad.device import to_host
 from minigrad.engine.tensor_base import TensorBase
+from minigrad.functions.arguments import as_tensor_operand, normalize_dim, numpy_names
 from minigrad.functions.shape import unsqueeze
-from minigrad.ops.promotion import as_tensor_operand, cast, normalize_dim, numpy_names
+from minigrad.ops.casting import cast
 from minigrad.ops.shape import Cat
 
 if TYPE_CHECKING:

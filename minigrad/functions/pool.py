@@ -9,11 +9,11 @@ import numpy as np
 from minigrad import kernels
 from minigrad.device import device_of, to_device
 from minigrad.engine.tensor_base import wrap
+from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.arithmetic import div
 from minigrad.functions.windows import pool_window
 from minigrad.kernels.geometry import Window
 from minigrad.ops.pool import AvgPool2d, MaxPool2d
-from minigrad.ops.promotion import as_tensor_operand
 from minigrad.typing import Array, IntOrInts, Shape
 
 if TYPE_CHECKING:
@@ -73,6 +73,17 @@ def max_pool2d(
     Raises:
         RuntimeError: if the window does not fit or the padding is more than half the kernel.
         NotImplementedError: for a bool tensor.
+
+    The example of ``minigrad/ops/pool.py``:
+
+    >>> import minigrad
+    >>> x = minigrad.tensor([[[1., 3., 2.]]], requires_grad=True)
+    >>> y = max_pool2d(x, (1, 2), stride=1)
+    >>> y.tolist()
+    [[[3.0, 3.0]]]
+    >>> y.backward(minigrad.tensor([[[10., 1.]]]))
+    >>> x.grad
+    tensor([[[ 0., 11.,  0.]]])
     """
     x, is_batch = as_batch("max_pool2d", input)
     if x.array.dtype.kind == "b":
@@ -115,6 +126,17 @@ def avg_pool2d(
     Raises:
         RuntimeError: if the window does not fit, the padding is more than half the kernel, or the divisor is 0.
         NotImplementedError: for integers other than int64.
+
+    The example of ``minigrad/ops/pool.py``:
+
+    >>> import minigrad
+    >>> x = minigrad.tensor([[[1., 3., 2.]]], requires_grad=True)
+    >>> y = avg_pool2d(x, (1, 2), stride=1)
+    >>> y.tolist()
+    [[[2.0, 2.5]]]
+    >>> y.backward(minigrad.tensor([[[10., 1.]]]))
+    >>> x.grad.tolist()
+    [[[5.0, 5.5, 0.5]]]
     """
     x, is_batch = as_batch("avg_pool2d", input)
     if x.array.dtype != np.int64:

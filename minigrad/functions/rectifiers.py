@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Literal
 
 from minigrad.engine.function import Function
 from minigrad.engine.grad_mode import is_grad_enabled
+from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.comparison import logical_or
 from minigrad.functions.selection import where
 from minigrad.ops.activation import Elu, Gelu, GeluByTanh, Hardswish, Silu, Softplus
-from minigrad.ops.promotion import apply_rounded_once, as_tensor_operand
+from minigrad.ops.casting import apply_rounded_once
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor

@@ -10,18 +10,11 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, overload
 import numpy as np
 
 from minigrad.engine.tensor_base import wrap
+from minigrad.functions.arguments import as_tensor_operand, normalize_dim, normalize_dims, numpy_names
+from minigrad.functions.promotion import raised, to_floating
 from minigrad.functions.selection import maximum, minimum
+from minigrad.ops.casting import cast, rounded_once
 from minigrad.ops.gathering import TakeAlongDim
-from minigrad.ops.promotion import (
-    as_tensor_operand,
-    cast,
-    normalize_dim,
-    normalize_dims,
-    numpy_names,
-    raised,
-    rounded_once,
-    to_floating,
-)
 from minigrad.ops.reduce import Cumsum, Extreme, ExtremeOverDims, Mean, Norm, Prod, Sum, Variance
 from minigrad.ops.rounding import Step
 from minigrad.typing import Array, DType, Number
@@ -277,7 +270,7 @@ def _extreme_over(name: str, extreme: Callable[..., Array], input: Tensor, dim: 
     return ExtremeOverDims.apply(x, dims=dims, keepdim=keepdim, extreme=extreme)
 
 
-def _refuse_empty(name: str, x: Tensor, dims: tuple[int, ...]) -> None:
+def _refuse_empty(name: str, x: Tensor | Array, dims: tuple[int, ...]) -> None:
     for d in dims:
         if x.shape[d] == 0:
             raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size, got shape {list(x.shape)}")

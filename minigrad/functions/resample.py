@@ -23,7 +23,8 @@ import numpy as np
 
 from minigrad.device import device_of, to_device
 from minigrad.engine.tensor_base import wrap
-from minigrad.ops.promotion import as_tensor_operand, cast
+from minigrad.functions.arguments import as_tensor_operand
+from minigrad.ops.casting import cast
 from minigrad.typing import Shape
 
 if TYPE_CHECKING:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, overload
 from minigrad.device import to_host
 from minigrad.dtypes import element_of, element_or_infinity
 from minigrad.engine.tensor_base import TensorBase
+from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.comparison import nonzero
-from minigrad.ops.promotion import as_tensor_operand, cast, number, promote, unchanged
+from minigrad.functions.promotion import number, promote, unchanged
+from minigrad.ops.casting import cast
 from minigrad.ops.selection import Clamp, Maximum, Minimum, Where
 from minigrad.typing import Number
 
@@ -67,6 +69,8 @@ def where(
         return nonzero(condition, as_tuple=True)
     if condition.array.dtype.kind != "b":
         raise RuntimeError(f"where expected condition to be a boolean tensor, but got {condition.array.dtype}")
+    if input is None or other is None:
+        raise TypeError("where() takes a condition alone, or both 'input' and 'other'")
     if not isinstance(input, TensorBase) and not isinstance(other, TensorBase):
         raise TypeError("where(): at least one of 'input' and 'other' must be a Tensor")
     return Where.apply(condition, *promote(input, other, element_or_infinity))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minigrad.ops.promotion import as_tensor_operand, normalize_dim, normalize_dims, numpy_names
+from minigrad.functions.arguments import as_tensor_operand, normalize_dim, normalize_dims, numpy_names
 from minigrad.ops.shape import Expand, Permute, Reshape
 from minigrad.typing import Shape
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minigrad.engine.tensor_base import wrap
+from minigrad.functions.arguments import as_tensor_operand
+from minigrad.functions.promotion import to_floating
 from minigrad.ops import rounding
-from minigrad.ops.promotion import as_tensor_operand, to_floating
 from minigrad.ops.rounding import Step
 from minigrad.ops.unary import Abs, Cos, Exp, Expm1, Log, Log1p, Sin, Sqrt
 from minigrad.typing import Array

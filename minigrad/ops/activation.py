@@ -12,7 +12,7 @@ from minigrad.engine.function import Function
 from minigrad.engine.inplace import refuse_overlapping_write
 from minigrad.kernels import sums
 from minigrad.kernels.precision import rounded, widened
-from minigrad.ops.promotion import rounded_once
+from minigrad.ops.casting import rounded_once
 from minigrad.typing import Array
 
 if TYPE_CHECKING:

@@ -25,7 +25,9 @@ p + i = u and q + j = v, hence
     ∂L/∂x[n, c, u, v] = Σ over o, i, j of g[n, o, u − i, v − j] · w[o, c, i, j]        (terms outside g are left out)
 
 In the example ∂L/∂w[0, 0] = 1·1 + 2·1 = 3. Each g[p, q] sends g[p, q] · w to the window that y[p, q] saw: 1 · w to
-the upper left, 2 · w to the lower right. Both windows contain the middle pixel, and it gets the sum 1·3 + 2·1 = 5.
+the upper left, 2 · w to the lower right. Both windows contain the middle pixel, and it gets the sum 1·3 + 2·1 = 5. (The
+minus signs say the same from the pixel's side: g is convolved with the kernel turned by 180°.)
+
 In NumPy all three are loops over the taps; ``seen`` is the part of x that tap (i, j) reads (kernels/reference.py):
 
     y += w[:, :, i, j] @ seen          dw[:, :, i, j] = g @ seenᵀ          dx[seen] += w[:, :, i, j]ᵀ @ g

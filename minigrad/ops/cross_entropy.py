@@ -26,7 +26,7 @@ from minigrad.engine.tensor_base import wrap
 from minigrad.kernels import sums
 from minigrad.kernels.labels import known_labels
 from minigrad.kernels.precision import rounded, widened
-from minigrad.ops.promotion import cast
+from minigrad.ops.casting import cast
 from minigrad.typing import Array, Reduction
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from minigrad import kernels
 from minigrad.engine.function import Function
 from minigrad.kernels.precision import wide
 from minigrad.ops.activation import PassWherePositive
-from minigrad.ops.promotion import cast
+from minigrad.ops.casting import cast
 from minigrad.typing import Array
 
 if TYPE_CHECKING:

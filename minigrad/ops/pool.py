@@ -4,7 +4,7 @@ A window of k × k elements slides over the image as in a convolution (conv.py),
 
 *Max pooling* keeps the largest element of each window, the winner:
 
-    y[p] = x[winner[p]]                                         p, u: positions (row, column)
+    y[p] = x[winner[p]]                                                 p and u are positions (row, column)
     ∂L/∂x[u] = Σ over the windows p with winner[p] = u of ∂L/∂y[p]
 
 A small change of x changes no winner (but at ties), so ``winner`` is a constant to the derivative: the forward pass is
@@ -16,11 +16,10 @@ won several windows gets the sum ("scatter": write, adding). The gradient of tha
     y[p] = a · Σ of x[u] over the u in window p
     ∂L/∂x[u] = Σ over the windows p that contain u of a · ∂L/∂y[p]
 
-Every element of a window gets the same share of its gradient ("spread").
-For example, windows of two elements on one row:
+Every element of a window gets the same share of its gradient ("spread"). For example, windows of two on one row:
 
-    x = 1  3  2    max y = 3  3     winner = 1  1    with g = 10  1    ∂L/∂x = 0  11   0
-                   avg y = 2  2.5                    with g = 10  1    ∂L/∂x = 5  5.5  0.5
+    x = 1  3  2    max:  y = 3  3      winner = 1  1    g = ∂L/∂y = 10  1    ∂L/∂x = 0  11   0
+                   mean: y = 2  2.5                     g = ∂L/∂y = 10  1    ∂L/∂x = 5  5.5  0.5
 
 In both cases the forward pass is y = A x for a matrix A that does not depend on x, and the gradient is Aᵀ g. The
 derivative of Aᵀ g is A again, so two operations give the derivatives of every order.

@@ -13,7 +13,7 @@ from minigrad.engine.function import Function
 from minigrad.engine.tensor_base import wrap
 from minigrad.kernels import sums
 from minigrad.kernels.precision import rounded, widened
-from minigrad.ops.promotion import rounded_once
+from minigrad.ops.casting import rounded_once
 from minigrad.ops.shape import expand_reduced
 from minigrad.typing import Array
 

@@ -1,0 +1,79 @@
+"""Checks of arguments, with torch's messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+import numpy as np
+
+from minigrad.device import compute_beside, in_use
+from minigrad.engine.tensor_base import TensorBase
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def numpy_names(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function take NumPy's ``axis`` and ``keepdims`` for ``dim`` and ``keepdim``, as torch's do.
+
+    Raises:
+        TypeError: if both names of one argument are given.
+    """
+
+    @wraps(function)
+    def call(*arguments: P.args, **options: P.kwargs) -> R:
+        for theirs, ours in (("axis", "dim"), ("keepdims", "keepdim")):
+            if theirs in options:
+                if ours in options:
+                    raise TypeError(f"{function.__name__}() got both {ours} and {theirs}, which mean the same")
+                options[ours] = options.pop(theirs)
+        return function(*arguments, **options)
+
+    return call
+
+
+def as_tensor_operand(function: str, x: object, argument: str = "input") -> Tensor:
+    """Return ``x``, which must be a Tensor.
+
+    Raises:
+        TypeError: naming the function, the argument and what it got.
+    """
+    if not isinstance(x, TensorBase):
+        raise TypeError(f"{function}(): argument '{argument}' must be Tensor, not {type(x).__name__}")
+    if in_use.several:
+        compute_beside(x.array)
+    return x  # type: ignore[return-value]  # every TensorBase is a Tensor, whose module lies above
+
+
+def normalize_dim(dim: object, ndim: int) -> int:
+    """Return ``dim`` counted from the front; a 0-d tensor accepts 0 and −1.
+
+    Raises:
+        IndexError: if it is out of range.
+    """
+    if not isinstance(dim, int | np.integer):
+        raise TypeError(f"a dimension must be an int, got {type(dim).__name__}")
+    size = max(ndim, 1)
+    if not -size <= dim < size:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-size}, {size - 1}], but got {dim})")
+    return int(dim) % size
+
+
+def normalize_dims(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
+    """Return a tuple of distinct dimensions counted from the front; ``None`` and ``()`` mean all of them.
+
+    Raises:
+        RuntimeError: if one appears twice.
+    """
+    if dim is None or (isinstance(dim, tuple | list) and len(dim) == 0):
+        return tuple(range(ndim))
+    dims = [normalize_dim(d, ndim) for d in (dim if isinstance(dim, tuple | list) else (dim,))]
+    for d in dims:
+        if dims.count(d) > 1:
+            raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
+    return tuple(dims) if ndim else ()
