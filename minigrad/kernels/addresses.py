@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minigrad.kernels.layout import flat_alike
-from minigrad.kernels.rules import Move, loop_of, numbers_of
+from minigrad.kernels.rules import Move, Rule, loop_of, numbers_of
 from minigrad.typing import Array, DType
 
 
@@ -32,6 +32,8 @@ def batches(moves: Sequence[Move], dtypes: Collection[DType]) -> tuple[list[Batc
     """Return the moves that loops can do on arrays of these dtypes, and all others."""
     found: dict[object, Batch] = {}
     rest = []
+    before: Rule | None = None
+    numbers: tuple[float | bool, ...] = ()
     for move in moves:
         loop = loop_of(move.rule)
         row = _flat_row(move, dtypes) if loop is not None else None
@@ -40,7 +42,9 @@ def batches(moves: Sequence[Move], dtypes: Collection[DType]) -> tuple[list[Batc
             continue
         parameter = row[0]
         assert parameter is not None
-        key = loop, numbers_of(move.rule), parameter.dtype
+        if move.rule != before:  # most moves have the numbers of the one before
+            before, numbers = move.rule, numbers_of(move.rule)
+        key = loop, numbers, parameter.dtype
         if key not in found:
             found[key] = Batch(*key, [], [])
         found[key].rows.append(row)
@@ -71,7 +75,8 @@ def _flat_row(move: Move, dtypes: Collection[DType]) -> list[Array | None] | Non
 
 def is_writable(a: Array) -> bool:
     """Return whether an array may be written to; a GPU has no read-only memory."""
-    return bool(getattr(a.flags, "writeable", True))
+    writable: bool = getattr(a.flags, "writeable", True)
+    return writable
 
 
 def share_memory(moves: Sequence[Move]) -> bool:
@@ -99,7 +104,8 @@ def _address(a: Array | None) -> int:
     """Return where an array's memory begins; 0 for None."""
     if a is None:
         return 0
-    return int(a.__array_interface__["data"][0] if isinstance(a, np.ndarray) else a.data.ptr)
+    start: int = a.__array_interface__["data"][0] if isinstance(a, np.ndarray) else a.data.ptr
+    return start
 
 
 @lru_cache(maxsize=16)

@@ -15,6 +15,7 @@ from minigrad.optim.state_dicts import checked_groups, checked_state, states_by_
 from minigrad.optim.states import Group, State, zeros_state
 from minigrad.profiler import record_function
 from minigrad.tensor import Tensor
+from minigrad.typing import Array
 
 #: What an optimiser moves: tensors, pairs of a name and a tensor, or groups with options of their own.
 Parameters: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Group]
@@ -126,8 +127,12 @@ class Optimizer:
             if not state:
                 state.update(self.initial_state(p, group))
             rule = self.rule(p, state, group)
-            kept = [state[name] if not option or group[option] else None for name, option in rule.arrays.items()]
-            moves.append(Move(rule, [None if t is None else t.array for t in (p, p.grad, *kept)]))
+            assert p.grad is not None  # ``step`` has left those out
+            arrays: list[Array | None] = [p.array, p.grad.array]
+            for name, option in rule.arrays.items():
+                kept = state[name] if not option or group[option] else None
+                arrays.append(None if kept is None else kept.array)
+            moves.append(Move(rule, arrays))
         kernels_of(moved[0][0].array).move(moves)
         for p, _ in moved:
             p._written_in_place()
