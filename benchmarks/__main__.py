@@ -328,21 +328,23 @@ def table(results: dict[str, Any]) -> str:
         )
     where, imports = results["machine"], results["import"]
     limits = " and ".join(f"{case['times_the_limit']:.2f}" for case in results["steps"].values())
-    peers = "; ".join(
-        f"{what}: " + ", ".join(f"{engine} {value:g}" for engine, value in results["overhead"][key].items())
-        for key, what in (
-            ("chain_microseconds_an_op", "the chain, microseconds an operation"),
-            ("convolution_milliseconds", "80 to 192 channels on 73 × 73, batch 8, both ways, milliseconds"),
-        )
+    chain, convolution = (
+        ", ".join(f"{engine} {value:g}" for engine, value in results["overhead"][key].items())
+        for key in ("chain_microseconds_an_op", "convolution_milliseconds")
     )
     waiting = ", ".join(f"{found['waiting']:.1%} with {count} workers" for count, found in results["loading"].items())
     return "\n".join(rows) + (
         f"\n\nMeasured {where['date']} on {where['threads']} threads of an {where['processor']}, torch "
-        f"{where['torch']}, NumPy {where['numpy']}. The training steps take {limits} times what their convolutions' "
-        f"arithmetic alone would take at the best rate of BLAS here. `import minigrad` takes "
-        f"{imports['minigrad_seconds']:.2f} s, of which NumPy {imports['of_which_numpy']:.2f} s; drawing the initial "
-        f"weights {imports['initialisation_seconds']:.2f} s. A step at 75 × 75 waits for its JPEGs (of "
-        f"256 × 256, random crops) for this share of its time: {waiting}. Other engines: {peers}.\n\n"
+        f"{where['torch']}, NumPy {where['numpy']}.\n\n"
+        f"- The training steps take {limits} times as long as the arithmetic of their convolutions alone would take at "
+        f"the best rate of BLAS.\n"
+        f"- `import minigrad` takes {imports['minigrad_seconds']:.2f} s ({imports['of_which_numpy']:.2f} s of it for "
+        f"NumPy), drawing the initial weights {imports['initialisation_seconds']:.2f} s.\n"
+        f"- Share of a training step at 75 × 75 in which it waits for images (JPEGs of 256 × 256, random crops): "
+        f"{waiting}.\n"
+        f"- Other engines, microseconds per operation of the chain: {chain}.\n"
+        f"- Other engines, milliseconds of a convolution and its gradients (80 to 192 channels, 73 × 73, batch 8): "
+        f"{convolution}.\n\n"
         "![Time of every convolution](docs/images/bench-convolutions.png)\n\n"
         "![Time of a step by phase and operation](docs/images/bench-step.png)\n\n"
         "![Time and memory as work grows](docs/images/bench-scaling.png)"

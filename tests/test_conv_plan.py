@@ -40,7 +40,7 @@ def _hold_to_the_reference(shape: tuple[int, ...], out: int, window: Window, dty
 
 @st.composite
 def _large_batches(draw: Any) -> tuple[Any, ...]:
-    """Batches of 65 to 1,000 images of 1 to 8 places a side, and windows that may reach far beyond them."""
+    """Batches of 65 to 1,000 images of 1 to 8 pixels a side, and windows that may reach far beyond them."""
     n = draw(st.sampled_from([65, 66, 100, 129, 130, 136, 139, 200, 250, 500, 999, 1000]) | st.integers(65, 1000))
     size = draw(st.integers(1, 8)), draw(st.integers(1, 8))
     kernel = tuple(draw(st.sampled_from([1, 2, 3, 3, 4, 5, 7, 9, 17])) for _ in range(2))
@@ -104,13 +104,13 @@ def _lines_run(work: Callable[[], object]) -> int:
     return count
 
 
-@pytest.mark.parametrize("pictures", [1, 3, 16])
+@pytest.mark.parametrize("images", [1, 3, 16])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_planning_takes_no_more_python_for_a_large_map_than_for_a_small_one(pictures: int, stride: int) -> None:
+def test_planning_takes_no_more_python_for_a_large_map_than_for_a_small_one(images: int, stride: int) -> None:
     window = Window((3, 3), (stride, stride), ((1, 1), (1, 1)))
 
     def plan(size: int) -> None:
-        problem = conv_plan.problem(pictures, size, size + 1, window, 16, 8)
+        problem = conv_plan.problem(images, size, size + 1, window, 16, 8)
         assert problem.suits
         conv_plan.forward(problem)
         conv_plan.backward(problem)

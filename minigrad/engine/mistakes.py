@@ -90,9 +90,11 @@ def explain_backward(node: Function, error: ValueError) -> None:
     Raises:
         RuntimeError: if that is the case.
     """
-    if "values to unpack" in str(error) and isinstance(node._saved, Sequence):
+    saved = len(node._saved or ())
+    if "too many values to unpack" in str(error) or (
+        "values to unpack" in str(error) and f"got {saved})" in str(error)
+    ):
         method = "backward" if node.fused_backward is None else "fused_backward"
-        saved = len(node._saved)
         raise RuntimeError(
             f"{node.name}.{method} unpacks another number of values than the {saved} that {node.name}.forward saved "
             f"({error}): call self.save_for_backward(…) in forward with every array that {method} reads from "
@@ -126,12 +128,12 @@ def matched(node: Function, results: Any) -> tuple[Tensor | None, ...]:
 
 @cache
 def _has_return(method: object) -> bool:
-    """Whether the source of a method has a ``return`` with a value; True where it cannot be read."""
+    """Whether the source of a method has a ``return``; true also where it cannot be read."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(method)))  # type: ignore[arg-type]
     except (OSError, TypeError, SyntaxError):
         return True
-    return any(isinstance(node, ast.Return) for node in ast.walk(tree))
+    return any(isinstance(node, ast.Return | ast.Lambda) for node in ast.walk(tree))
 
 
 def refuse_gradient(node: Function, i: int, gradient: object) -> NoReturn:

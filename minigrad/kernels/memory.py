@@ -1,7 +1,7 @@
-"""Where freed memory goes: back to us, not to the system.
+"""Keep freed memory in the process, rather than give it back to the system.
 
-A training step frees and asks for the same arrays every time. glibc gives the top of its heap back to the system as
-soon as a few MB of it are free, and large blocks at once; the next step then has every page filled with zeros anew,
+A training step frees and allocates the same arrays every time. glibc returns the top of its heap to the system as soon
+as a few MB of it are free, and large blocks at once; in the next step the system fills every page with zeros again,
 which costs a small network a quarter of its time.
 """
 
@@ -15,14 +15,14 @@ _LARGE = 64 * 2**20  # bytes from which on a block is a mapping of its own, give
 
 
 def keep_freed_memory() -> None:
-    """Tells glibc's allocator to keep what is freed. Elsewhere it does nothing."""
+    """Let glibc's allocator keep what is freed. With other C libraries, do nothing."""
     if not installed("_ctypes"):  # a Python that was built without it
         return
     import ctypes
 
     try:
         allocator = ctypes.CDLL(None)  # the C library that this process already uses
-    except (OSError, TypeError):  # Windows has no such thing
+    except (OSError, TypeError):  # Windows has none
         return
     if hasattr(allocator, "mallopt"):
         allocator.mallopt(_M_TRIM_THRESHOLD, _KEPT)

@@ -58,7 +58,7 @@ def loop_of(rule: Rule) -> str | None:
 
 def numbers_of(rule: Rule) -> tuple[float | bool, ...]:
     """Return the numbers of a rule in the order of its fields, each converted to the type that its field has."""
-    return tuple([kind(getattr(rule, name)) for name, kind in _fields(type(rule))])  # type: ignore[arg-type]  # mypy: its instances have no hash
+    return tuple([kind(getattr(rule, name)) for name, kind in _fields(type(rule))])  # type: ignore[arg-type]
 
 
 @cache

@@ -8,7 +8,7 @@ WIDTHS = (128, 256, 512)
 
 
 def vector_bits() -> int | None:
-    """Return the width that ``MINIGRAD_VECTOR_BITS`` wants for the compiled kernels' vectors; None if it is not set.
+    """Return the width of the compiled kernels' vectors that ``MINIGRAD_VECTOR_BITS`` sets; None if it is not set.
 
     Raises:
         ValueError: if it is not a width that vectors have.

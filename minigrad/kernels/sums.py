@@ -1,4 +1,4 @@
-"""How an array is added up: the one place that says so, for every sum, mean, running sum and product.
+"""Add up arrays with little rounding: every sum, mean, running sum and product.
 
 Added up one after the other, n numbers collect up to n rounding errors: 4,000,000 float32 tenths give 384,524.8.
 Added up in pairs, and the sums in pairs again, they collect log₂ n (Higham, The accuracy of floating point summation,
@@ -11,59 +11,62 @@ float16 is added up in float32 and rounded once, since its own sums stop growing
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
 from minigrad.kernels.precision import rounded, wide
+from minigrad.typing import Array, DType
 
 _STRETCH = 32  # how many numbers are added up one after the other before their sum joins others; torch's is as long
 _SHORT = 4 * _STRETCH  # not worth cutting
 
 
-def total(x: Any, axes: tuple[int, ...], keepdims: bool = False) -> Any:
-    """Σ x over some axes, in x's dtype, but int64 for integers."""
+def total(x: Array, axes: tuple[int, ...], keepdims: bool = False) -> Array:
+    """Return Σ x over some axes, in x's dtype, but int64 for integers."""
     if x.dtype.kind != "f":
-        return _add(x, axes, keepdims, np.int64)
+        return _add(x, axes, keepdims, np.dtype(np.int64))
     return rounded(_wide_total(x, axes, keepdims), x.dtype)
 
 
-def mean(x: Any, axes: tuple[int, ...], keepdims: bool = False) -> Any:
-    """Σ x / n over some axes, in x's dtype; NaN where there is nothing to average."""
+def mean(x: Array, axes: tuple[int, ...], keepdims: bool = False) -> Array:
+    """Return Σ x / n over some axes, in x's dtype; NaN where there is nothing to average."""
     count = math.prod(x.shape[axis] for axis in axes)
     return rounded(_wide_total(x, axes, keepdims) / count, x.dtype)
 
 
-def running_total(x: Any, axis: int) -> Any:
-    """x₀ + … + xᵢ at each position i of an axis, added up in the next wider dtype."""
+def running_total(x: Array, axis: int) -> Array:
+    """Return x₀ + … + xᵢ at each position i of an axis, added up in the next wider dtype."""
     wider = {"float16": np.float32, "float32": np.float64, "float64": np.float64}.get(x.dtype.name, np.int64)
     y = (np.add.accumulate if isinstance(x, np.ndarray) else np.cumsum)(x, axis=axis, dtype=wider)
     return rounded(y, x.dtype) if x.dtype.kind == "f" else y
 
 
-def product(x: Any, axis: int, keepdims: bool = False) -> Any:
-    """Π x over an axis, in x's dtype."""
-    multiply: Any = np.multiply.reduce if isinstance(x, np.ndarray) else np.prod
+def product(x: Array, axis: int, keepdims: bool = False) -> Array:
+    """Return Π x over an axis, in x's dtype."""
+    multiply: Callable[..., Array] = np.multiply.reduce if isinstance(x, np.ndarray) else np.prod
     return rounded(multiply(x, axis=axis, keepdims=keepdims, dtype=wide(x.dtype)), x.dtype)
 
 
-def _wide_total(x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
-    """Σ x over some axes, before it is rounded."""
+def _wide_total(x: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
+    """Return Σ x over some axes, before it is rounded."""
     dtype = wide(x.dtype)
-    if isinstance(x, np.ndarray) and math.prod([x.shape[axis] for axis in axes]) > _SHORT:  # devices do it themselves
+    if (
+        isinstance(x, np.ndarray) and math.prod([x.shape[axis] for axis in axes]) > _SHORT
+    ):  # other libraries do it themselves
         while (axis := _axis_to_shorten(x, axes)) is not None:
             x = _sums_of_stretches(x, axis, dtype)
     return _add(x, axes, keepdims, dtype)
 
 
-def _add(x: Any, axes: Any, keepdims: bool, dtype: Any) -> Any:
-    """Σ x over some axes in the order that the library adds them; as ``np.sum``, which takes longer to get there."""
-    add: Any = np.add.reduce if isinstance(x, np.ndarray) else np.sum
+def _add(x: Array, axes: int | tuple[int, ...], keepdims: bool, dtype: DType) -> Array:
+    """Return Σ x over some axes in the library's order of additions; as ``np.sum``, with less overhead."""
+    add: Callable[..., Array] = np.add.reduce if isinstance(x, np.ndarray) else np.sum
     return add(x, axis=axes, keepdims=keepdims, dtype=dtype)
 
 
-def _axis_to_shorten(x: np.ndarray, axes: tuple[int, ...]) -> int | None:
-    """The longest of the axes that NumPy adds up one after the other, if they are long together; else None.
+def _axis_to_shorten(x: Array, axes: tuple[int, ...]) -> int | None:
+    """Return the longest of the axes that NumPy adds up one after the other, if they are long together; else None.
 
     NumPy adds in pairs along the axis with the smallest stride, and along those that continue it without a gap.
     """
@@ -86,8 +89,8 @@ def _axis_to_shorten(x: np.ndarray, axes: tuple[int, ...]) -> int | None:
     return longest if chain > _SHORT else None
 
 
-def _sums_of_stretches(x: np.ndarray, axis: int, dtype: Any) -> np.ndarray:
-    """x with each stretch of an axis replaced by its sum."""
+def _sums_of_stretches(x: Array, axis: int, dtype: DType) -> Array:
+    """Return x with each stretch of an axis replaced by its sum."""
     n = x.shape[axis]
     stretch = _STRETCH if n > _SHORT else n
     cut = n - n % stretch

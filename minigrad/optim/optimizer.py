@@ -43,6 +43,23 @@ class Optimizer:
         ValueError: if there are no parameters, or one is in two groups.
         TypeError: if a parameter is not a tensor.
         NotImplementedError: for torch's choice of an implementation.
+
+    >>> from dataclasses import dataclass
+    >>> import numpy as np, minigrad
+    >>> @dataclass
+    ... class SignRule(Rule):
+    ...     lr: float
+    ...     def step(self, p, g):
+    ...         p -= self.lr * np.sign(g)
+    >>> class SignSGD(Optimizer):
+    ...     rule_type = SignRule
+    ...     def rule(self, parameter, state, group):
+    ...         return SignRule(group["lr"])
+    >>> w = minigrad.tensor([1.0, 2.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> SignSGD([w], {"lr": 0.5}).step()
+    >>> w.tolist()
+    [0.5, 1.5]
     """
 
     rule_type: type[Rule] = Rule

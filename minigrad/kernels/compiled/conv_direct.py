@@ -1,27 +1,28 @@
 """Convolution without columns: the taps of a window read the input where it lies (needs Numba).
 
-The textbook way copies what every tap sees into the columns of a matrix. But the columns are nothing but the input
-again, read from other places on. With C H W N in memory (conv_plan.py) all three products of a convolution read their
+The textbook way copies what every tap sees into the columns of a matrix. But the columns are only the input again,
+read from other offsets. With C H W N in memory (conv_plan.py) all three products of a convolution read their
 operands in place:
 
         y  = Σ_c Σ_t w[o, c, t] · x[c, start + offset_t + lane]          accumulate, over steps of y
         dx = Σ_o Σ_t w[o, c, t] · g[o, start + offset_t + lane]          accumulate, over steps of x
         dw[o, c, t] = Σ_p g[o, p] · x[c, p + offset_t]                   correlate
 
-Only where rows are padded and hold few pictures, the input is first laid on a grid with gaps.
+Only where rows are padded and hold few images, the input is first laid on a grid with gaps.
 """
 
 from __future__ import annotations
 
 import threading
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from minigrad.kernels.compiled import conv_plan, team
 from minigrad.kernels.compiled import microkernel as micro
 from minigrad.kernels.compiled.conv_plan import Columns, Grid, Lines, Plan, Problem, Steps
+from minigrad.kernels.compiled.names import Team
 from minigrad.kernels.compiled.team import as_job, compiled, share_out
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.layout import empty
@@ -32,7 +33,7 @@ from minigrad.typing import Array, DType, Shape
 # mypy: disable-error-code="call-arg,var-annotated"
 
 _ROWS, _PAIR = micro.ROWS, micro.PAIR
-_CHAIN = 64  # products added one after another, before what they come to is added to other such sums
+_CHAIN = 64  # products added one after another, before their sum is added to other such sums
 _LONGEST = 48  # vectors of a round of lines, at most _CHAIN: two rounds of PAIR[0] rows of g stay in the L1 cache
 _WEIGHT_BYTES = 600_000  # of the weights that a part reads for each of its steps: they stay in the L2 cache
 _COLUMN_BYTES = 600_000  # of x that ``correlate`` reads for each block of outputs: they stay in the L2 cache
@@ -40,12 +41,12 @@ _PARTIAL_SUMS = 6  # of the gradient of the weights, over different positions, a
 _ROUNDS_A_SUM = 8  # at least
 _WORTH_PACKING = 8  # steps
 _FEW_POSITIONS = 512  # up to which the gradient of the weights sums over positions one by one
-_PARTS_A_THREAD = 6  # so that nobody waits long for the last part
+_PARTS_A_THREAD = 6  # so that no thread waits long for the last part
 _local = threading.local()
 
 
-def step_of(dtype: Any) -> int:
-    """How many elements are computed together."""
+def step_of(dtype: DType) -> int:
+    """Return how many elements are computed together."""
     return micro.VECTORS * micro.lanes(dtype.itemsize)
 
 
@@ -55,18 +56,18 @@ def suits(shape: Shape, dtype: DType, window: Window) -> bool:
     return _problem(n, height, width, window, dtype).suits
 
 
-def _problem(n: int, height: int, width: int, window: Window, dtype: Any) -> Problem:
+def _problem(n: int, height: int, width: int, window: Window, dtype: DType) -> Problem:
     step = step_of(dtype)
     return conv_plan.problem(n, height, width, window, step, step // micro.VECTORS)
 
 
 def _plain(w: Array) -> Array:
-    """Contiguous and writeable: for any other kind Numba would compile everything once more."""
+    """Return w, contiguous and writeable: for any other kind Numba would compile everything once more."""
     return w if w.flags.c_contiguous and w.flags.writeable else w.copy()
 
 
-def _buffer(name: str, size: int, dtype: Any) -> Array:
-    """Memory of this thread's that is kept from call to call: fresh memory costs page faults."""
+def _buffer(name: str, size: int, dtype: DType) -> Array:
+    """Return memory of this thread that is kept from call to call: fresh memory costs page faults."""
     buffers = _local.__dict__.setdefault("buffers", {})
     held = buffers.get((name, dtype))
     if held is None or held.size < size:
@@ -78,8 +79,8 @@ def _buffer(name: str, size: int, dtype: Any) -> Array:
 
 
 @compiled
-def _lay_out(c: int, x: Any, grid: Any, target: Any) -> None:
-    """Channel c of x (C, H, W, N) on the grid, zeros everywhere else."""
+def _lay_out(c: int, x: Array, grid: _Layout, target: Array) -> None:
+    """Lay out channel c of x (C, H, W, N) on the grid, with zeros everywhere else."""
     _, height, width, n = x.shape
     columns, phases, left, margin = grid.columns, grid.phases, grid.left, grid.margin
     row = columns * phases * n
@@ -117,7 +118,7 @@ def _layout(grid: Grid) -> _Layout:
 
 
 def _on_grid(name: str, x: Array, grid: Grid) -> Array:
-    """The rows of memory for channels of x on the grid: x itself, or a buffer to be filled."""
+    """Return the rows of memory for channels of x on the grid: x itself, or a buffer to be filled."""
     if not grid.copied:
         return x.reshape(x.shape[0], -1)
     return _buffer(name, x.shape[0] * grid.length, x.dtype).reshape(x.shape[0], grid.length)
@@ -127,7 +128,7 @@ def _on_grid(name: str, x: Array, grid: Grid) -> Array:
 
 
 class _Weights(NamedTuple):
-    """Where the weight of an output, a channel and a tap is, and whether those of ROWS outputs lie together."""
+    """Strides of the weights, and whether those of ROWS outputs lie together."""
 
     packed: bool
     tile: int  # from the first output of a tile to that of the next
@@ -136,8 +137,10 @@ class _Weights(NamedTuple):
 
 
 @compiled
-def _pack(tile: int, w: Any, strides: Any, outputs: int, channels: int, live: Any, packed: Any) -> None:
-    """The weights of ROWS outputs in the order in which ``accumulate`` reads them: channel, tap, output.
+def _pack(
+    tile: int, w: Array, strides: tuple[int, int, int], outputs: int, channels: int, live: Array, packed: Array
+) -> None:
+    """Pack the weights of ROWS outputs in the order in which ``accumulate`` reads them: channel, tap, output.
 
     ``strides`` are those of outputs, channels and taps in w.
     """
@@ -156,8 +159,12 @@ def _pack(tile: int, w: Any, strides: Any, outputs: int, channels: int, live: An
 
 
 @compiled
-def _do_steps(part: int, parts: Any, source: Any, w: Any, layout: Any, w_taps: Any, steps: Any, y: Any) -> None:
-    """Some tiles of outputs at some steps of positions: ``parts`` holds (first tile, last + 1, first step, last + 1).
+def _do_steps(
+    part: int, parts: Array, source: Array, w: Array, layout: _Weights, w_taps: Array, steps: Steps, y: Array
+) -> None:
+    """Compute some tiles of outputs at some steps of positions.
+
+    ``parts`` holds (first tile, last + 1, first step, last + 1).
 
     A block of channels at a time, whose elements stay in the L1 cache for all tiles. The blocks also keep rounding
     down: the error of a long sum grows with the number of additions that follow on one another.
@@ -209,7 +216,7 @@ def _do_steps(part: int, parts: Any, source: Any, w: Any, layout: Any, w_taps: A
 
 @lru_cache(maxsize=512)
 def _step_parts(outputs: int, weight_bytes: int, steps: int, threads: int) -> Array:
-    """Tiles in groups whose weights fit in the cache, each with a few stretches of steps."""
+    """Return tiles in groups whose weights fit in the cache, each with a few stretches of steps."""
     tiles = -(-outputs // _ROWS)
     wanted = _PARTS_A_THREAD * threads if threads > 1 else 1
     groups = min(tiles, max(1, -(-weight_bytes // _WEIGHT_BYTES)))
@@ -224,25 +231,26 @@ def _step_parts(outputs: int, weight_bytes: int, steps: int, threads: int) -> Ar
 
 
 class _Products(NamedTuple):
-    """What ``_do_steps`` and the preparations for it need, beside x and y."""
+    """The arguments of ``_do_steps`` and of the preparations for it, but for y."""
 
-    x: Any
+    x: Array
     copied: bool
     grid: _Layout
-    source: Any
-    w: Any
+    source: Array
+    w: Array
     strides: tuple[int, int, int]
-    used: Any  # w itself, or what it is packed into
+    used: Array  # w itself, or packed
     layout: _Weights
-    w_taps: Any
+    w_taps: Array
     steps: Steps
-    parts: Any
+    parts: Array
 
 
 def _products(name: str, x: Array, w: Array, strides: tuple[int, int, int], planned: Plan, outputs: int) -> _Products:
-    """Of a source x (C, H, W, N), and weights with these strides of outputs, channels and taps.
+    """Collect what ``_do_steps`` needs for a source x (C, H, W, N) and weights w.
 
-    To pack the weights pays if they are read for several steps.
+    ``strides`` are those of outputs, channels and taps in w. Packing the weights pays off only if several steps read
+    them.
     """
     grid, steps = planned
     channels, live = x.shape[0], steps.live.size
@@ -261,8 +269,8 @@ def _products(name: str, x: Array, w: Array, strides: tuple[int, int, int], plan
 
 
 @compiled
-def _prepare(part: int, products: Any, outputs: int) -> None:
-    """A channel laid out, or else a tile of the weights packed."""
+def _prepare(part: int, products: _Products, outputs: int) -> None:
+    """Lay out a channel, or else pack a tile of the weights."""
     p = products
     channels = p.x.shape[0]
     if p.copied and part < channels:
@@ -273,21 +281,21 @@ def _prepare(part: int, products: Any, outputs: int) -> None:
 
 
 @compiled
-def _preparations(products: Any, outputs: int) -> int:
-    """How many parts ``_prepare`` has."""
+def _preparations(products: _Products, outputs: int) -> int:
+    """Return how many parts ``_prepare`` has."""
     tiles = (outputs + _ROWS - 1) // _ROWS if products.layout.packed else 0
     return tiles + (products.x.shape[0] if products.copied else 0)
 
 
 @compiled
-def _run(team: Any, products: Any, y: Any) -> None:
+def _run(team: Team, products: _Products, y: Array) -> None:
     p = products
     share_out(team, _preparations(p, y.shape[0]), as_job(_prepare, (p, y.shape[0])))
     share_out(team, p.parts.shape[0], as_job(_do_steps, (p.parts, p.source, p.used, p.layout, p.w_taps, p.steps, y)))
 
 
 def conv2d(x: Array, w: Array, window: Window) -> Array:
-    """y as (O, H', W', N), of x as (C, H, W, N), contiguous; one group."""
+    """Return y as (O, H', W', N), of x as (C, H, W, N), contiguous; one group."""
     channels, height, width, n = x.shape
     out, taps = w.shape[0], w.shape[2] * w.shape[3]
     plan = conv_plan.forward(_problem(n, height, width, window, x.dtype))
@@ -301,8 +309,12 @@ def conv2d(x: Array, w: Array, window: Window) -> Array:
 
 
 @compiled
-def _do_weights(part: int, parts: Any, g: Any, source: Any, lines: Any, columns: Any, partial: Any) -> None:
-    """Some rounds for some blocks of outputs: ``parts`` holds (first round, last + 1, first block, last + 1, number).
+def _do_weights(
+    part: int, parts: Array, g: Array, source: Array, lines: Lines, columns: Columns, partial: Array
+) -> None:
+    """Compute some rounds for some blocks of outputs.
+
+    ``parts`` holds (first round, last + 1, first block, last + 1, number).
 
     Two rounds at a time, so that what is read stays in the cache for all columns. The blocks' sums go to ``partial``.
     """
@@ -328,11 +340,20 @@ def _do_weights(part: int, parts: Any, g: Any, source: Any, lines: Any, columns:
 
 @compiled
 def _correlate_blocks(
-    g: Any, source: Any, table: Any, places: Any, ends: bool, columns: Any, group: int, o_0: int, o_1: int, sums: Any
+    g: Array,
+    source: Array,
+    table: Array,
+    places: tuple[int, int, int],
+    ends: bool,
+    columns: Columns,
+    group: int,
+    o_0: int,
+    o_1: int,
+    sums: Array,
 ) -> None:
-    """Adds what some lines sum up to, for some blocks of outputs and all columns of a class, to ``sums``.
+    """Add the sums over some lines, for some blocks of outputs and all columns of a class, to ``sums``.
 
-    ``places`` are where the lines begin, where the second half of them does, and where they end.
+    ``places`` are the first line, the first line of their second half, and the last line + 1.
     """
     outputs, length = g.shape
     blocks = columns.offsets.shape[0]
@@ -354,8 +375,8 @@ def _correlate_blocks(
 
 
 @compiled
-def _gather_weights(o: int, partial: Any, columns: Any, dw: Any) -> None:
-    """One output's weights, the sum of what was found in all partial sums."""
+def _gather_weights(o: int, partial: Array, columns: Columns, dw: Array) -> None:
+    """Compute the gradient of one output's weights: the sum of all partial sums."""
     block = min(o // _PAIR[0], partial.shape[1] - 1)
     row = o - min(block * _PAIR[0], dw.shape[0] - _PAIR[0])
     for k in range(columns.targets.shape[0]):
@@ -370,9 +391,9 @@ def _gather_weights(o: int, partial: Any, columns: Any, dw: Any) -> None:
 
 @lru_cache(maxsize=512)
 def _weight_parts(rounds: int, outputs: int, threads: int) -> Array:
-    """Stretches of rounds, each with sums of its own, and groups of outputs so that there are parts enough.
+    """Return stretches of rounds, each with sums of its own, and groups of outputs so that there are enough parts.
 
-    How many partial sums there are does not depend on the number of threads, and so neither does the result.
+    The number of partial sums does not depend on the number of threads, and so neither does the result.
     """
     o_blocks = -(-outputs // _PAIR[0])
     sums = max(1, min(_PARTIAL_SUMS, rounds // _ROUNDS_A_SUM))
@@ -389,8 +410,8 @@ def _weight_parts(rounds: int, outputs: int, threads: int) -> Array:
 
 
 @compiled
-def _turn(tile: int, x: Any, turned: Any) -> None:
-    """A tile of x (C, positions) as (positions, channels of the tile)."""
+def _turn(tile: int, x: Array, turned: Array) -> None:
+    """Turn a tile of x (C, positions) into (positions, channels of the tile)."""
     channels, positions = x.shape
     size = turned.shape[2]
     first = min(tile * size, channels - size)
@@ -401,9 +422,11 @@ def _turn(tile: int, x: Any, turned: Any) -> None:
 
 
 @compiled
-def _do_weights_turned(part: int, parts: Any, g: Any, turned: Any, lines: Any, dw: Any) -> None:
-    """Some outputs and tiles of channels for one tap: ``parts`` holds (class, tap, first output, last + 1, first tile,
-    last + 1)."""
+def _do_weights_turned(part: int, parts: Array, g: Array, turned: Array, lines: Lines, dw: Array) -> None:
+    """Compute some outputs and tiles of channels for one tap.
+
+    ``parts`` holds (class, tap, first output, last + 1, first tile, last + 1).
+    """
     group, tap = parts[part, 0], parts[part, 1]
     o_0, o_1, tile_0, tile_1 = parts[part, 2], parts[part, 3], parts[part, 4], parts[part, 5]
     outputs, channels, _ = dw.shape
@@ -429,7 +452,7 @@ def _do_weights_turned(part: int, parts: Any, g: Any, turned: Any, lines: Any, d
         flat_x = turned[tile].reshape(-1)
         c_at = min(tile * size, channels - size)
         for o in range(o_0, o_1, _ROWS):
-            # what would go beyond the last output is moved back; what is there twice is the same twice
+            # a tile that would go beyond the last output is moved back; outputs computed twice are the same twice
             o_at = min(o, outputs - _ROWS)
             for v in range(0, vectors, together):
                 micro.accumulate_strided(
@@ -444,7 +467,7 @@ def _do_weights_turned(part: int, parts: Any, g: Any, turned: Any, lines: Any, d
 
 @lru_cache(maxsize=512)
 def _turned_parts(first_tap: tuple[int, ...], outputs: int, tiles: int, threads: int) -> Array:
-    """For each tap, groups of outputs and tiles; ``first_tap`` is that of each class."""
+    """Return, for each tap, groups of outputs and tiles; ``first_tap`` is that of each class."""
     taps, o_blocks = first_tap[-1], -(-outputs // _ROWS)
     wanted = _PARTS_A_THREAD * threads if threads > 1 else 1
     t_groups = min(tiles, max(1, -(-wanted // max(1, taps))))
@@ -462,29 +485,29 @@ def _turned_parts(first_tap: tuple[int, ...], outputs: int, tiles: int, threads:
 # --- Both gradients ---
 
 _NONE, _NO_TABLE, _NO_GRID = np.zeros(0, np.int64), np.zeros((0, 3), np.int64), Grid(0, 0, 0)
-#: Stand where a plan would, if only the other gradient is wanted: compiled code takes both.
+#: Empty plans for a gradient that is not wanted: compiled code takes the plans of both.
 _NO_PLAN = Plan(_NO_GRID, Steps(_NONE, _NONE, _NO_TABLE, _NONE, _NONE, _NONE, _NONE, _NONE))
 _NO_LINES = Lines(_NO_GRID, _NO_TABLE, np.zeros((0, 0, 2), np.int64), _NO_TABLE, *[_NONE] * 4)
 _NO_COLUMNS = Columns(*[np.zeros((0, _PAIR[1]), np.int64)] * 2, _NONE)
 
 
 class _Sums(NamedTuple):
-    """What the gradient of the weights needs, beside dw."""
+    """The arguments of the gradient of the weights, but for dw."""
 
-    g: Any
-    x: Any
+    g: Array
+    x: Array
     copied: bool
     grid: _Layout
-    source: Any
-    turned: Any  # x as (tiles of channels, positions, channels of the tile), or empty
+    source: Array
+    turned: Array  # x as (tiles of channels, positions, channels of the tile), or empty
     lines: Lines
     columns: Columns
-    partial: Any  # sums over some positions: (sums, blocks of outputs, blocks of columns, elements)
-    parts: Any
+    partial: Array  # sums over some positions: (sums, blocks of outputs, blocks of columns, elements)
+    parts: Array
 
 
 def _sums(g: Array, x: Array, lines: Lines, columns: Columns) -> _Sums:
-    """Of g (O, H', W', N) and x (C, H, W, N), in the form that suits so many positions."""
+    """Collect what the gradient of the weights needs; the number of positions decides which algorithm is used."""
     positions, out, channels = g[0].size, len(g), len(x)
     step = step_of(x.dtype)
     lanes = step // micro.VECTORS
@@ -505,8 +528,8 @@ def _sums(g: Array, x: Array, lines: Lines, columns: Columns) -> _Sums:
 
 
 @compiled
-def _prepare_both(part: int, first: int, products: Any, inputs: int, sums: Any) -> None:
-    """A part of the ``first`` preparations for dx, or else of those for dw."""
+def _prepare_both(part: int, first: int, products: _Products, inputs: int, sums: _Sums) -> None:
+    """Do a part of the ``first`` preparations for dx, or else of those for dw."""
     if part < first:
         _prepare(part, products, inputs)
     elif sums.turned.size:
@@ -516,8 +539,8 @@ def _prepare_both(part: int, first: int, products: Any, inputs: int, sums: Any) 
 
 
 @compiled
-def _do_gradients(part: int, products: Any, dx: Any, sums: Any, dw: Any) -> None:
-    """A part of dx, or else of dw."""
+def _do_gradients(part: int, products: _Products, dx: Array, sums: _Sums, dw: Array) -> None:
+    """Compute a part of dx, or else of dw."""
     p = products
     steps = p.parts.shape[0] if dx.size else 0
     if part < steps:
@@ -529,7 +552,7 @@ def _do_gradients(part: int, products: Any, dx: Any, sums: Any, dw: Any) -> None
 
 
 @compiled
-def _run_backward(team: Any, products: Any, dx: Any, sums: Any, dw: Any) -> None:
+def _run_backward(team: Team, products: _Products, dx: Array, sums: _Sums, dw: Array) -> None:
     inputs = dx.shape[0]
     preparations = _preparations(products, inputs) if dx.size else 0
     if dw.size and sums.turned.size:
@@ -584,7 +607,7 @@ def _gradients(
 
 
 def _at_least(channels: int, x: Array) -> Array:
-    """x with channels of zeros after its own, so that there are that many: ``correlate`` reads so many at once."""
+    """Return x with channels of zeros after its own, so that ``correlate`` can read that many at once."""
     if len(x) >= channels:
         return x
     return np.concatenate([x, np.zeros((channels - len(x), *x.shape[1:]), x.dtype)])

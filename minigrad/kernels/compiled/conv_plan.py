@@ -1,17 +1,17 @@
-"""Plans of a convolution without columns: which positions are computed together, and from which taps.
+"""Plan a convolution without columns: which positions are computed together, and from which taps.
 
-Memory is C H W N here: the pictures' elements at one place lie side by side. So whatever is one place further is one
-*number* further, for all pictures, and a vector of the processor holds the same place of several pictures, or
-neighbouring places. A *step* is what the inner loop does at once: a few vectors of positions of the result.
+Memory is C H W N here: the elements of all images at one pixel lie side by side. So the distance in memory between two
+pixels is the same *number* for all images, and a vector of the processor holds the same pixel of several images, or
+neighbouring pixels. A *step* is what the inner loop computes at once: a few vectors of positions of the result.
 
         y[o, p] = Σ over channels c and taps t of  w[o, c, t] · x[c, start + offset_t + lane]
 
-A step whose positions are all one place, or lie in one row, knows which taps meet padding only, and leaves them out:
-its *class* lists the taps that are left. Where rows are shorter than a step, steps run on over the ends of rows, on a
-*grid* on which gaps of zeros follow each row; what they compute for the gaps is dropped.
+For a step whose positions are all one pixel, or lie in one row, taps that meet only padding are left out: its *class*
+lists the remaining taps. Where rows are shorter than a step, steps run on over the ends of rows, on a *grid* on which
+gaps of zeros follow each row; the results for the gaps are dropped.
 
-All of this depends on shapes alone. A large map has hundreds of thousands of steps, so they are worked out with array
-operations, when they are first needed, and what was used last is kept (plan_cache.py).
+All of this depends on shapes alone. A large map has hundreds of thousands of steps, so they are computed with array
+operations when they are first needed, and the plans used last are kept (plan_cache.py).
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ import numpy as np
 
 from minigrad.kernels.compiled.plan_cache import remembered
 from minigrad.kernels.geometry import Window
+from minigrad.typing import Array
 
 Size = tuple[int, int]
-_EDGES_WORTH_IT = 8  # steps of a row for each place near its ends, from which on those are taken one by one
+_EDGES_WORTH_IT = 8  # steps of a row for each pixel near its ends, from which on those are computed one by one
 
 
 class Axis(NamedTuple):
@@ -47,7 +48,7 @@ class Axis(NamedTuple):
     before: int
     divisor: int = 1
 
-    def reached(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def reached(self, positions: Array) -> tuple[Array, Array]:
         """Return the source position of each tap at result ``positions``, and whether it is a whole number.
 
         Both are (positions, taps) arrays. Source positions may lie beside the source.
@@ -55,18 +56,18 @@ class Axis(NamedTuple):
         numerator = positions[:, None] * self.stride + np.arange(self.taps) * self.dilation - self.before
         return numerator // self.divisor, numerator % self.divisor == 0
 
-    def met(self) -> tuple[np.ndarray, np.ndarray]:
+    def met(self) -> tuple[Array, Array]:
         """Return the source position of each tap at each result position, and whether it is one of the source's."""
         at, whole = self.reached(np.arange(self.result))
         return at, whole & (at >= 0) & (at < self.source)
 
     def backwards(self) -> Axis:
-        """From results to sources: source s is met at the positions (s + before − tap · dilation) / stride."""
+        """Return the axis from results to sources: s is met at the positions (s + before − tap · dilation) / stride."""
         return Axis(self.result, self.source, self.taps, 1, -self.dilation, -self.before, self.stride)
 
 
 def axes(window: Window, size: Size) -> tuple[Axis, Axis]:
-    """Height and width of a window on pictures of this size."""
+    """Return the height and width axes of a window on images of this size."""
     result = window.output_size(*size)
     return (
         Axis(size[0], result[0], window.kernel[0], window.stride[0], window.dilation[0], window.padding[0][0]),
@@ -75,59 +76,59 @@ def axes(window: Window, size: Size) -> tuple[Axis, Axis]:
 
 
 class Grid(NamedTuple):
-    """How a channel of H rows of W places of N pictures is laid out: as it is, or with gaps of zeros, or sorted.
+    """The layout of a channel of H rows of W pixels of N images: as it is, or with gaps of zeros, or sorted.
 
-    ``phases`` > 1 sorts the places of a row by their remainder, so that a window with this stride finds what its next
-    position sees right beside.
+    ``phases`` > 1 sorts the pixels of a row by their remainder, so that the pixels that a tap sees at neighbouring
+    positions of a window with this stride are neighbours in memory.
     """
 
     height: int
     width: int
-    pictures: int
-    gap: int = 0  # places of zeros after each row
+    images: int
+    gap: int = 0  # pixels of zeros after each row
     phases: int = 1
-    left: int = 0  # places of zeros before each row
+    left: int = 0  # pixels of zeros before each row
     margin: int = 0  # zeros before the first row and after the last
     copied: bool = False
 
     @property
     def columns(self) -> int:
-        """Places of a phase of a row."""
+        """The pixels of a phase of a row."""
         return -(-(self.left + self.width + self.gap) // self.phases)
 
     @property
     def row(self) -> int:
-        """Elements of a row."""
-        return self.columns * self.phases * self.pictures
+        """The elements of a row."""
+        return self.columns * self.phases * self.images
 
     @property
     def length(self) -> int:
-        """Elements of a channel; of a copy an odd number of cache lines, which spreads channels over the cache."""
+        """The elements of a channel; of a copy an odd number of cache lines, which spreads channels over the cache."""
         if not self.copied:
             return self.height * self.row
         lines = -(-(self.height * self.row + 2 * self.margin) // 16)
         return 16 * (lines | 1)
 
-    def across(self, w: np.ndarray) -> np.ndarray:
+    def across(self, w: Array) -> Array:
         """Return how far the first image's element at column ``w`` is from the beginning of its row.
 
         ``w`` may reach into the zeros beside the row.
         """
         w = w + self.left
-        return ((w % self.phases) * self.columns + w // self.phases) * self.pictures
+        return ((w % self.phases) * self.columns + w // self.phases) * self.images
 
 
 class Steps(NamedTuple):
-    """What to compute: for each step where it starts, its class, and which stretches of its positions go where."""
+    """For each step its start, its class, and the runs that say where its positions go in the result."""
 
-    starts: np.ndarray
-    classes: np.ndarray
-    runs: np.ndarray  # (first element of the step, where it goes in a channel of the result, how many)
-    first_run: np.ndarray  # of each step, and of the one after the last
-    offsets: np.ndarray  # of all classes' taps: what each adds to the start
-    indices: np.ndarray  # … and which tap it is, counted among the live ones
-    first_tap: np.ndarray  # of each class, and of the one after the last
-    live: np.ndarray  # the taps that meet the source anywhere
+    starts: Array
+    classes: Array
+    runs: Array  # (first element of the step, where it goes in a channel of the result, how many)
+    first_run: Array  # of each step, and of the one after the last
+    offsets: Array  # of all classes' taps: what each adds to the start
+    indices: Array  # … and which tap it is, counted among the live ones
+    first_tap: Array  # of each class, and of the one after the last
+    live: Array  # the taps that meet the source anywhere
 
 
 class Plan(NamedTuple):
@@ -139,74 +140,71 @@ class Plan(NamedTuple):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Problem:
-    """A convolution as its plans know it; the number of channels makes no difference to them.
+    """The numbers of a convolution on which its plans depend; the number of channels is not one of them.
 
-    There is one object for each, which is found quicker among the plans than what it consists of would be.
+    There is one object for each such convolution, because an object is found faster among the plans than its numbers.
     """
 
     window: Window
     height: Axis
     width: Axis
-    pictures: int
+    images: int
     step: int
     lanes: int
-    suits: bool  # whether the output and both gradients have positions enough to fill the vectors
+    suits: bool  # whether the output and both gradients have enough positions to fill the vectors
 
 
 @lru_cache(maxsize=4096)
-def problem(pictures: int, rows: int, columns: int, window: Window, step: int, lanes: int) -> Problem:
-    """Return the convolution of so many images of this size, in steps of ``step`` elements and vectors of ``lanes``."""
-    if window.is_pointwise:  # then positions are positions, whatever image they belong to
-        pictures, rows, columns = pictures * rows * columns, 1, 1
+def problem(images: int, rows: int, columns: int, window: Window, step: int, lanes: int) -> Problem:
+    """Return the convolution of images of this size, in steps of ``step`` elements and vectors of ``lanes``."""
+    if window.is_pointwise:  # then it makes no difference to which image a position belongs
+        images, rows, columns = images * rows * columns, 1, 1
     height, width = axes(window, (rows, columns))
     exists = min(height.source, width.source, height.result, width.result) > 0
-    places = min(height.result * width.result, height.source * width.source)
-    suits = exists and places * pictures >= step
-    suits = suits and (_lies_ready(width, pictures, lanes) or width.result * pictures >= lanes)
-    return Problem(window, height, width, pictures, step, lanes, suits)
+    pixels = min(height.result * width.result, height.source * width.source)
+    suits = exists and pixels * images >= step
+    suits = suits and (_lies_ready(width, images, lanes) or width.result * images >= lanes)
+    return Problem(window, height, width, images, step, lanes, suits)
 
 
 @remembered
 def forward(problem: Problem) -> Plan:
     """Return the steps that compute a convolution's output."""
-    return _plan(problem.height, problem.width, problem.pictures, problem.step)
+    return _plan(problem.height, problem.width, problem.images, problem.step)
 
 
 @remembered
 def backward(problem: Problem) -> Plan:
     """Return the steps that compute the gradient of a convolution's input."""
-    return _plan(problem.height.backwards(), problem.width.backwards(), problem.pictures, problem.step)
+    return _plan(problem.height.backwards(), problem.width.backwards(), problem.images, problem.step)
 
 
-def _plan(height: Axis, width: Axis, pictures: int, step: int) -> Plan:
-    if pictures % step == 0:
-        return _by_places(height, width, pictures, step)
+def _plan(height: Axis, width: Axis, images: int, step: int) -> Plan:
+    if images % step == 0:
+        return _by_pixels(height, width, images, step)
     simple = height.stride == width.stride == height.divisor == width.divisor == 1
-    steps_by_rows = height.result * -(-width.result * pictures // step)
-    if (
-        simple
-        and -(-height.result * (width.source + _flat_gap(width, pictures, step)) * pictures // step) < steps_by_rows
-    ):
-        return _flat(height, width, pictures, step)
+    steps_by_rows = height.result * -(-width.result * images // step)
+    if simple and -(-height.result * (width.source + _flat_gap(width, images, step)) * images // step) < steps_by_rows:
+        return _flat(height, width, images, step)
     edges = width.result - np.count_nonzero(width.met()[1].all(axis=1))
-    if simple and 0 < edges < width.result and edges * _EDGES_WORTH_IT <= width.result * pictures // step:
-        return _by_long_rows(height, width, pictures, step)
-    return _by_rows(height, width, pictures, step)
+    if simple and 0 < edges < width.result and edges * _EDGES_WORTH_IT <= width.result * images // step:
+        return _by_long_rows(height, width, images, step)
+    return _by_rows(height, width, images, step)
 
 
 class _Kinds(NamedTuple):
-    """Which taps of one dimension are met: positions that meet the same ones are of one kind."""
+    """The positions of one dimension, sorted by the taps that they meet: the same taps, the same kind."""
 
-    of: np.ndarray  # the kind of each position
-    first: np.ndarray  # of each position, where its first tap reads
-    taps: list[np.ndarray]  # of each kind
-    offsets: list[np.ndarray]  # of each kind: how far each tap reads from the first
+    of: Array  # the kind of each position
+    first: Array  # of each position, where its first tap reads
+    taps: list[Array]  # of each kind
+    offsets: list[Array]  # of each kind: how far each tap reads from the first
 
 
-def _kinds(met: np.ndarray, where: np.ndarray) -> _Kinds:
+def _kinds(met: Array, where: Array) -> _Kinds:
     """Sort positions by the taps that they meet.
 
-    Both are (positions, taps): ``met`` as from Axis.met, and ``where`` says where in memory each tap reads.
+    Both are (positions, taps): ``met`` as from Axis.met, and ``where`` is the offset in memory that each tap reads.
     Positions that meet the same taps read them equally far apart.
     """
     patterns, examples, of = np.unique(met, axis=0, return_index=True, return_inverse=True)
@@ -219,11 +217,11 @@ def _kinds(met: np.ndarray, where: np.ndarray) -> _Kinds:
 class _Row(NamedTuple):
     """The steps of one row of the result, which are the same for all rows but for the taps that rows meet."""
 
-    starts: np.ndarray  # from the beginning of a row of the source on
-    kinds: np.ndarray  # of each step: its kind of column
+    starts: Array  # from the beginning of a row of the source on
+    kinds: Array  # of each step: its kind of column
     columns: _Kinds
-    runs: np.ndarray  # as those of Steps, in a row of the result
-    first_run: np.ndarray  # of each step
+    runs: Array  # as those of Steps, in a row of the result
+    first_run: Array  # of each step
 
 
 def _all_rows(height: Axis, width: Axis, grid: Grid, row: _Row) -> Plan:
@@ -233,7 +231,7 @@ def _all_rows(height: Axis, width: Axis, grid: Grid, row: _Row) -> Plan:
     starts = grid.margin + rows.first[:, None] + row.starts
     classes = rows.of[:, None] * len(row.columns.taps) + row.kinds
     runs = np.tile(row.runs, (height.result, 1, 1))
-    runs[:, :, 1] += np.arange(height.result)[:, None] * (width.result * grid.pictures)
+    runs[:, :, 1] += np.arange(height.result)[:, None] * (width.result * grid.images)
     first_run = np.arange(height.result)[:, None] * len(row.runs) + row.first_run
     offsets, taps = [], []
     for row_taps, row_offsets in zip(rows.taps, rows.offsets, strict=True):
@@ -244,12 +242,12 @@ def _all_rows(height: Axis, width: Axis, grid: Grid, row: _Row) -> Plan:
 
 
 def _steps(
-    starts: np.ndarray,
-    classes: np.ndarray,
-    runs: np.ndarray,
-    first_run: np.ndarray,
-    taps: list[np.ndarray],
-    offsets: list[np.ndarray],
+    starts: Array,
+    classes: Array,
+    runs: Array,
+    first_run: Array,
+    taps: list[Array],
+    offsets: list[Array],
 ) -> Steps:
     """Return steps in the form in which compiled code reads them; ``taps`` and ``offsets`` are those of each class."""
     runs = np.ascontiguousarray(runs.reshape(-1, 3), np.int64)
@@ -266,42 +264,42 @@ def _steps(
     )
 
 
-def _by_places(height: Axis, width: Axis, pictures: int, step: int) -> Plan:
-    """Steps of one place each, where a place has pictures enough: the source is read where it lies."""
-    grid = Grid(height.source, width.source, pictures)
+def _by_pixels(height: Axis, width: Axis, images: int, step: int) -> Plan:
+    """Return steps of one pixel each, for batches that fill a step: the source is read where it lies."""
+    grid = Grid(height.source, width.source, images)
     at, met = width.met()
     columns = _kinds(met, grid.across(at))
-    lanes = np.arange(0, pictures, step)
+    lanes = np.arange(0, images, step)
     starts = (columns.first[:, None] + lanes).reshape(-1)
-    targets = (np.arange(width.result)[:, None] * pictures + lanes).reshape(-1)
+    targets = (np.arange(width.result)[:, None] * images + lanes).reshape(-1)
     runs = np.stack([np.zeros_like(targets), targets, np.full_like(targets, step)], axis=1)
     kinds = np.repeat(columns.of, lanes.size)
     return _all_rows(height, width, grid, _Row(starts, kinds, columns, runs, np.arange(targets.size)))
 
 
-def _by_rows(height: Axis, width: Axis, pictures: int, step: int) -> Plan:
-    """Steps along rows of the result: taps beside the source read the zeros there.
+def _by_rows(height: Axis, width: Axis, images: int, step: int) -> Plan:
+    """Return steps along rows of the result: taps beside the source read the zeros there.
 
     Backwards with a stride, each remainder of the columns is a row of its own, with taps of its own.
     """
-    grid = _grid(width, height.source, pictures, step)
+    grid = _grid(width, height.source, images, step)
     phases = np.arange(min(width.divisor, width.result))
     at, whole = width.reached(phases)
     columns = _kinds(whole, grid.across(at))
     starts, kinds, runs, first_run = [], [], [], []
     known = 0  # runs
     for phase in phases.tolist():
-        total = -(-(width.result - phase) // width.divisor) * pictures
+        total = -(-(width.result - phase) // width.divisor) * images
         done = np.arange(0, total, step)
         lane = np.maximum(
             0, np.minimum(done, total - step)
         )  # the last step is moved back to end with the row, if it can be
         starts.append(columns.first[phase] + lane)
         kinds.append(np.full(done.size, columns.of[phase]))
-        # places of the same remainder lie apart in the result: a step has a run for each
-        cuts = done if width.divisor == 1 else np.union1d(done, np.arange(0, total, pictures))
-        place, within = np.divmod(cuts, pictures)
-        target = (place * width.divisor + phase) * pictures + within
+        # pixels of the same remainder lie apart in the result: a step has a run for each
+        cuts = done if width.divisor == 1 else np.union1d(done, np.arange(0, total, images))
+        pixel, within = np.divmod(cuts, images)
+        target = (pixel * width.divisor + phase) * images + within
         of_step = cuts // step
         runs.append(np.stack([cuts - lane[of_step], target, np.diff(cuts, append=total)], axis=1))
         first_run.append(known + np.searchsorted(of_step, np.arange(done.size)))
@@ -310,27 +308,27 @@ def _by_rows(height: Axis, width: Axis, pictures: int, step: int) -> Plan:
     return _all_rows(height, width, grid, row)
 
 
-def _by_long_rows(height: Axis, width: Axis, pictures: int, step: int) -> Plan:
-    """Steps along rows so long that to take the places near their ends one by one costs less than to copy the source.
+def _by_long_rows(height: Axis, width: Axis, images: int, step: int) -> Plan:
+    """Return steps along rows so long that computing the pixels near their ends one by one costs less than a copy.
 
-    A step for a place at an end computes its neighbours' too, without all their taps, and drops them.
+    A step for a pixel at an end computes its neighbours too, without all their taps, and drops them.
     """
-    grid = Grid(height.source, width.source, pictures)
+    grid = Grid(height.source, width.source, images)
     at, met = width.met()
     columns = _kinds(met, grid.across(at))
     inner = np.flatnonzero(met.all(axis=1))
     before, after = np.arange(inner[0]), np.arange(inner[-1] + 1, width.result)
-    done = np.arange(0, pictures, step)
-    last = np.minimum(done + step, pictures)
-    # a step of a place is moved back, so that what is read does not go beyond the source
+    done = np.arange(0, images, step)
+    last = np.minimum(done + step, images)
+    # a step of a pixel is moved back, so that it does not read beyond the source
     back = np.maximum(0, last - step), last - step
     starts, kinds, runs = [], [], []
-    for places, lane in zip((before, after), back, strict=True):
-        starts.append((columns.first[places][:, None] + lane).reshape(-1))
-        kinds.append(np.repeat(columns.of[places], done.size))
-        first, target, length = np.broadcast_arrays(done - lane, places[:, None] * pictures + done, last - done)
+    for pixels, lane in zip((before, after), back, strict=True):
+        starts.append((columns.first[pixels][:, None] + lane).reshape(-1))
+        kinds.append(np.repeat(columns.of[pixels], done.size))
+        first, target, length = np.broadcast_arrays(done - lane, pixels[:, None] * images + done, last - done)
         runs.append(np.stack([first, target, length], axis=-1).reshape(-1, 3))
-    begin, end = int(inner[0]) * pictures, int(inner[-1] + 1) * pictures
+    begin, end = int(inner[0]) * images, int(inner[-1] + 1) * images
     done = np.arange(begin, end, step)
     lane = np.minimum(done, end - step)
     starts.append(columns.first[inner[0]] + lane - begin)
@@ -342,7 +340,7 @@ def _by_long_rows(height: Axis, width: Axis, pictures: int, step: int) -> Plan:
 
 
 def _overhang(axis: Axis) -> tuple[int, int]:
-    """How far taps reach before the source's first position, and beyond its last."""
+    """Return how far taps reach before the source's first position, and beyond its last."""
     ends = min(axis.divisor, axis.result)
     at, whole = axis.reached(np.concatenate([np.arange(ends), np.arange(axis.result - ends, axis.result)]))
     reached = at[whole]
@@ -350,44 +348,44 @@ def _overhang(axis: Axis) -> tuple[int, int]:
 
 
 def _gap(width: Axis) -> int:
-    """Places of zeros between two rows, which serve the end of one and the beginning of the next.
+    """Return the number of zero pixels between two rows, which serve the end of one and the beginning of the next.
 
-    At least so many that a row of the result, which may be longer than one of the source, finds place in it.
+    Wide enough that an output row fits even if it is longer than an input row.
     """
     return max(*_overhang(width), width.result - width.source)
 
 
-def _flat_gap(width: Axis, pictures: int, step: int) -> int:
-    """As ``_gap``; a little longer if then each row begins with a vector, which is quicker to read."""
+def _flat_gap(width: Axis, images: int, step: int) -> int:
+    """Return ``_gap``, or a little more if then each row begins with a vector, which is faster to read."""
     gap = _gap(width)
     for more in range(1 + (width.source + gap) // 12):
-        if (width.source + gap + more) * pictures % (step // 2) == 0:
+        if (width.source + gap + more) * images % (step // 2) == 0:
             return gap + more
     return gap
 
 
-def _grid(width: Axis, source_height: int, pictures: int, step: int) -> Grid:
-    """A grid with zeros on both sides as far as the taps reach; the source as it lies if they do not."""
+def _grid(width: Axis, source_height: int, images: int, step: int) -> Grid:
+    """Return a grid with zeros on both sides as far as the taps reach; the source as it lies if they reach none."""
     left, right = _overhang(width)
-    shortest = width.result // width.divisor * pictures
+    shortest = width.result // width.divisor * images
     if left == right == 0 and width.stride == 1 and shortest >= step:
-        return Grid(source_height, width.source, pictures)
+        return Grid(source_height, width.source, images)
     if width.stride == 1:
         gap = max(left, right)
-        return Grid(source_height, width.source, pictures, gap, 1, 0, gap * pictures + step, True)
-    return Grid(source_height, width.source, pictures, right, width.stride, left, step, True)
+        return Grid(source_height, width.source, images, gap, 1, 0, gap * images + step, True)
+    return Grid(source_height, width.source, images, right, width.stride, left, step, True)
 
 
-def _flat(height: Axis, width: Axis, pictures: int, step: int) -> Plan:
-    """Steps over the ends of rows, all with all taps; stride 1 only. Above and below there are zeros too."""
-    grid = Grid(height.source, width.source, pictures, _flat_gap(width, pictures, step), copied=True)
+def _flat(height: Axis, width: Axis, images: int, step: int) -> Plan:
+    """Return steps over the ends of rows, all with all taps; stride 1 only. Above and below there are zeros too."""
+    grid = Grid(height.source, width.source, images, _flat_gap(width, images, step), copied=True)
     grid = grid._replace(margin=(max(_overhang(height)) + 1) * grid.row + step)
     origin = np.zeros(1, np.int64)
     rows, columns = height.reached(origin)[0][0] * grid.row, grid.across(width.reached(origin)[0][0])
     offsets = (rows[:, None] + columns).reshape(-1)
-    wanted = width.result * pictures
+    wanted = width.result * images
     total = (height.result - 1) * grid.row + wanted
-    # what is computed ends with each step and each row, and so do the gaps, which are dropped
+    # results are cut at the end of each step, of each row, and of each gap, which is dropped
     row_starts = np.arange(height.result) * grid.row
     cuts = np.unique(np.concatenate([np.arange(0, total, step), row_starts, row_starts[:-1] + wanted]))
     r, within = np.divmod(cuts, grid.row)
@@ -402,33 +400,33 @@ def _flat(height: Axis, width: Axis, pictures: int, step: int) -> Plan:
 
 
 class Lines(NamedTuple):
-    """What the gradient of the weights sums over: stretches of positions of g and x that taps join.
+    """The stretches of positions of g and x, joined by taps, that the gradient of the weights sums over.
 
     Taps that join the same positions of g, read a constant offset apart in x, are a *class*. Its ``whole`` lines are
     (where in a channel of g, where in x for the first of its taps, how many vectors); its ``tails`` are single vectors
-    at the ends of rows, (where in g, where in x, from which element on they count): those before are counted already.
-    Lines stand in *rounds*: those of one round are so few that their rows of g stay in the cache.
+    at the ends of rows, (where in g, where in x, first element that counts): those before are counted already.
+    Lines are grouped in *rounds* so small that their rows of g stay in the cache.
     """
 
     grid: Grid
-    whole: np.ndarray
-    rounds: np.ndarray  # of (round, class): first line, last + 1
-    tails: np.ndarray
-    first_tail: np.ndarray  # of each class, and of the one after the last
-    taps: np.ndarray  # of all classes
-    offsets: np.ndarray  # how far each tap reads from the first of its class
-    first_tap: np.ndarray  # of each class, and of the one after the last
+    whole: Array
+    rounds: Array  # of (round, class): first line, last + 1
+    tails: Array
+    first_tail: Array  # of each class, and of the one after the last
+    taps: Array  # of all classes
+    offsets: Array  # how far each tap reads from the first of its class
+    first_tap: Array  # of each class, and of the one after the last
 
 
-_Stretches = tuple[np.ndarray, np.ndarray, np.ndarray]  # (where in g, where in x, how many elements) of each
+_Stretches = tuple[Array, Array, Array]  # (where in g, where in x, how many elements) of each
 
 
 @remembered
 def lines(problem: Problem, longest: int) -> Lines:
     """Return the stretches that the weights' gradient sums over, ``longest`` vectors a round."""
-    height, width, pictures, lanes = problem.height, problem.width, problem.pictures, problem.lanes
-    ready = _lies_ready(width, pictures, lanes)
-    grid = Grid(height.source, width.source, pictures) if ready else _grid(width, height.source, pictures, 0)
+    height, width, images, lanes = problem.height, problem.width, problem.images, problem.lanes
+    ready = _lies_ready(width, images, lanes)
+    grid = Grid(height.source, width.source, images) if ready else _grid(width, height.source, images, 0)
     classes: dict[tuple[bytes, bytes], tuple[_Stretches, list[tuple[int, int]]]] = {}
     for i in range(height.taps):
         for j in range(width.taps):
@@ -465,17 +463,15 @@ def lines(problem: Problem, longest: int) -> Lines:
     )
 
 
-def _lies_ready(width: Axis, pictures: int, lanes: int) -> bool:
-    """Tell whether the weights' gradient can read x where it lies: what a tap joins in a row fills a vector."""
-    if pictures % lanes == 0:
+def _lies_ready(width: Axis, images: int, lanes: int) -> bool:
+    """Return whether the weights' gradient can read x where it lies: a tap joins enough of a row to fill a vector."""
+    if images % lanes == 0:
         return True
     joined = np.count_nonzero(width.met()[1], axis=0)  # by each tap, in a row
-    return bool(width.stride == 1 and joined.any() and joined[joined > 0].min() * pictures >= lanes)
+    return bool(width.stride == 1 and joined.any() and joined[joined > 0].min() * images >= lanes)
 
 
-def _in_rounds(
-    g_at: np.ndarray, x_at: np.ndarray, counts: np.ndarray, lanes: int, longest: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _in_rounds(g_at: Array, x_at: Array, counts: Array, lanes: int, longest: int) -> tuple[Array, Array]:
     """Return the whole vectors of some stretches as lines, and where each round of them begins and ends."""
     vectors = counts // lanes
     ends = np.cumsum(vectors)
@@ -497,9 +493,9 @@ def _in_rounds(
 class Columns(NamedTuple):
     """The columns of the weights' gradient, channels of taps, in blocks; each block is of one class of ``Lines``."""
 
-    offsets: np.ndarray  # of (block, column): where it reads in x
-    targets: np.ndarray  # … and where it goes among an output's weights; −1 for what only fills a block up
-    first_block: np.ndarray  # of each class, and of the one after the last
+    offsets: Array  # of (block, column): its offset in x
+    targets: Array  # … and its position among an output's weights; −1 for a column that only fills a block up
+    first_block: Array  # of each class, and of the one after the last
 
 
 @remembered
@@ -523,8 +519,8 @@ def columns(problem: Problem, longest: int, channels: int, block: int) -> Column
 
 
 def _stretches(height: Axis, width: Axis, i: int, j: int, grid: Grid, ready: bool) -> _Stretches:
-    """Return what tap (i, j) joins; stretches that follow on one another are joined to one."""
-    n = grid.pictures
+    """Return the stretches that tap (i, j) joins; consecutive ones are merged."""
+    n = grid.images
     q = np.arange(width.result)
     w = q * width.stride + j * width.dilation - width.before
     if ready:
@@ -539,8 +535,8 @@ def _stretches(height: Axis, width: Axis, i: int, j: int, grid: Grid, ready: boo
     return _joined(g_at.reshape(-1), x_at.reshape(-1), np.tile(counts, np.count_nonzero(inside)))
 
 
-def _joined(g_at: np.ndarray, x_at: np.ndarray, counts: np.ndarray) -> _Stretches:
-    """Join stretches that follow on one another both in g and in x."""
+def _joined(g_at: Array, x_at: Array, counts: Array) -> _Stretches:
+    """Merge stretches that are consecutive both in g and in x."""
     if not counts.size:
         return g_at, x_at, counts
     follows = (g_at[1:] == g_at[:-1] + counts[:-1]) & (x_at[1:] == x_at[:-1] + counts[:-1])

@@ -1,4 +1,4 @@
-"""The loops of fast.py, compiled by Numba and shared out among a team of threads (see team.py).
+"""The loops of backend.py, compiled by Numba and shared out among a team of threads (see team.py).
 
 Arrays are C H W N in memory, contiguous; a channel is a row. Sums may be reordered, which lets the processor add
 several elements at once; NaN is kept. Which thread does what never changes a result.
@@ -6,13 +6,14 @@ several elements at once; NaN is kept. Which thread does what never changes a re
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from minigrad.kernels.compiled.machine_code import compiled_reordering
 from minigrad.kernels.compiled.microkernel import stretch
+from minigrad.kernels.compiled.names import Team
 from minigrad.kernels.compiled.team import as_job, compiled, share_out
+from minigrad.kernels.geometry import Pair
+from minigrad.typing import Array
 
 # Numba passes an intrinsic its first argument itself:
 # mypy: disable-error-code="call-arg"
@@ -24,8 +25,8 @@ _BLOCK = 16_384  # elements that a part of an elementwise loop takes
 
 
 @compiled
-def _reorder_part(part: int, x: Any, y: Any) -> None:
-    """Row ``part`` of all rows of all channels, in blocks of places that stay in the cache for all pictures."""
+def _reorder_part(part: int, x: Array, y: Array) -> None:
+    """Reorder row ``part`` of all rows of all channels, in blocks of pixels that stay in the cache for all images."""
     _, height, width, n = y.shape
     c, h = part // height, part % height
     for first in range(0, width, 16):
@@ -36,8 +37,8 @@ def _reorder_part(part: int, x: Any, y: Any) -> None:
 
 
 @compiled
-def reorder(team: Any, x: Any, y: Any) -> None:
-    """y[...] = x, (C, H, W, N) both, of which y is contiguous."""
+def reorder(team: Team, x: Array, y: Array) -> None:
+    """Copy x to y, (C, H, W, N) both, of which y is contiguous."""
     share_out(team, y.shape[0] * y.shape[1], as_job(_reorder_part, (x, y)))
 
 
@@ -45,52 +46,52 @@ def reorder(team: Any, x: Any, y: Any) -> None:
 
 
 @compiled
-def _copy_part(part: int, x: Any, y: Any) -> None:
+def _copy_part(part: int, x: Array, y: Array) -> None:
     for i in range(part * _BLOCK, min((part + 1) * _BLOCK, x.size)):
         y[i] = x[i]
 
 
 @compiled
-def copy(team: Any, x: Any, y: Any) -> None:
-    """y[...] = x, of flat arrays."""
+def copy(team: Team, x: Array, y: Array) -> None:
+    """Copy x to y, of flat arrays."""
     share_out(team, (x.size + _BLOCK - 1) // _BLOCK, as_job(_copy_part, (x, y)))
 
 
 @compiled
-def _add_part(part: int, x: Any, y: Any, z: Any) -> None:
+def _add_part(part: int, x: Array, y: Array, z: Array) -> None:
     for i in range(part * _BLOCK, min((part + 1) * _BLOCK, x.size)):
         z[i] = x[i] + y[i]
 
 
 @compiled
-def add(team: Any, x: Any, y: Any, z: Any) -> None:
-    """z = x + y, of flat arrays."""
+def add(team: Team, x: Array, y: Array, z: Array) -> None:
+    """Compute z = x + y, of flat arrays."""
     share_out(team, (x.size + _BLOCK - 1) // _BLOCK, as_job(_add_part, (x, y, z)))
 
 
 @compiled
-def _relu_part(part: int, x: Any, y: Any) -> None:
+def _relu_part(part: int, x: Array, y: Array) -> None:
     zero = x.dtype.type(0)
     for i in range(part * _BLOCK, min((part + 1) * _BLOCK, x.size)):
         y[i] = zero if x[i] < zero else x[i]
 
 
 @compiled
-def relu(team: Any, x: Any, y: Any) -> None:
-    """As reference.relu, of flat arrays."""
+def relu(team: Team, x: Array, y: Array) -> None:
+    """Compute y = relu(x), of flat arrays."""
     share_out(team, (x.size + _BLOCK - 1) // _BLOCK, as_job(_relu_part, (x, y)))
 
 
 @compiled
-def _pass_part(part: int, g: Any, y: Any, z: Any) -> None:
+def _pass_part(part: int, g: Array, y: Array, z: Array) -> None:
     zero = g.dtype.type(0)
     for i in range(part * _BLOCK, min((part + 1) * _BLOCK, g.size)):
         z[i] = zero if y[i] <= zero else g[i]
 
 
 @compiled
-def pass_where_positive(team: Any, g: Any, y: Any, z: Any) -> None:
-    """As reference.pass_where_positive, of flat arrays."""
+def pass_where_positive(team: Team, g: Array, y: Array, z: Array) -> None:
+    """Compute z = g where y > 0, else 0, of flat arrays."""
     share_out(team, (g.size + _BLOCK - 1) // _BLOCK, as_job(_pass_part, (g, y, z)))
 
 
@@ -101,8 +102,8 @@ def pass_where_positive(team: Any, g: Any, y: Any, z: Any) -> None:
 
 
 @compiled_reordering
-def _row_sum(c: int, x: Any) -> float:
-    """Σ x along a row."""
+def _row_sum(c: int, x: Array) -> float:
+    """Return Σ x along a row."""
     total = 0.0
     for i in range(x.shape[1]):
         total += x[c, i]
@@ -110,8 +111,8 @@ def _row_sum(c: int, x: Any) -> float:
 
 
 @compiled_reordering
-def _row_squares(c: int, x: Any, m: Any) -> float:
-    """Σ (x − m)² along a row."""
+def _row_squares(c: int, x: Array, m: float) -> float:
+    """Return Σ (x − m)² along a row."""
     total = 0.0
     for i in range(x.shape[1]):
         distance = np.float64(x[c, i] - m)
@@ -120,8 +121,8 @@ def _row_squares(c: int, x: Any, m: Any) -> float:
 
 
 @compiled_reordering
-def _row_products(c: int, g: Any, x: Any, y: Any, m: Any) -> tuple[float, float]:
-    """Σ g and Σ g · (x − m) along a row, of those that passed the ReLU, if y has its results."""
+def _row_products(c: int, g: Array, x: Array, y: Array, m: float) -> tuple[float, float]:
+    """Return Σ g and Σ g · (x − m) along a row; if y has the results of a ReLU, of those g that pass it."""
     zero = x.dtype.type(0)
     sum_g, sum_gx = 0.0, 0.0
     for i in range(x.shape[1]):
@@ -135,7 +136,7 @@ def _row_products(c: int, g: Any, x: Any, y: Any, m: Any) -> tuple[float, float]
 
 @compiled
 def _batch_norm_part(
-    c: int, x: Any, weight: Any, bias: Any, eps: float, relu: bool, y: Any, mean: Any, var: Any
+    c: int, x: Array, weight: Array, bias: Array, eps: float, relu: bool, y: Array, mean: Array, var: Array
 ) -> None:
     count = x.shape[1]
     zero = x.dtype.type(0)
@@ -151,15 +152,17 @@ def _batch_norm_part(
 
 
 @compiled
-def batch_norm(team: Any, x: Any, weight: Any, bias: Any, eps: float, relu: bool, y: Any, mean: Any, var: Any) -> None:
-    """As reference.batch_norm; x and y are (channels, H·W·N)."""
+def batch_norm(
+    team: Team, x: Array, weight: Array, bias: Array, eps: float, relu: bool, y: Array, mean: Array, var: Array
+) -> None:
+    """Compute y, mean and var of ``Reference.batch_norm``; x and y are (channels, H·W·N)."""
     share_out(team, x.shape[0], as_job(_batch_norm_part, (x, weight, bias, eps, relu, y, mean, var)))
 
 
 @compiled
 def _batch_norm_backward_part(
-    c: int, g: Any, x: Any, y: Any, weight: Any, mean: Any, var: Any, eps: float, dx: Any, grad_weight: Any,
-    grad_bias: Any,
+    c: int, g: Array, x: Array, y: Array, weight: Array, mean: Array, var: Array, eps: float, dx: Array,
+    grad_weight: Array, grad_bias: Array,
 ) -> None:  # fmt: skip
     count = x.shape[1]
     zero = x.dtype.type(0)
@@ -180,16 +183,16 @@ def _batch_norm_backward_part(
 
 @compiled
 def batch_norm_backward(
-    team: Any, g: Any, x: Any, y: Any, weight: Any, mean: Any, var: Any, eps: float, dx: Any, grad_weight: Any,
-    grad_bias: Any,
+    team: Team, g: Array, x: Array, y: Array, weight: Array, mean: Array, var: Array, eps: float, dx: Array,
+    grad_weight: Array, grad_bias: Array,
 ) -> None:  # fmt: skip
-    """As reference.batch_norm_backward; g, x, y (or an empty one) and dx are (channels, H·W·N)."""
+    """Compute the results of ``Reference.batch_norm_backward``; g, x, y (or an empty one), dx are (channels, H·W·N)."""
     arguments = (g, x, y, weight, mean, var, eps, dx, grad_weight, grad_bias)
     share_out(team, x.shape[0], as_job(_batch_norm_backward_part, arguments))
 
 
 @compiled
-def _scale_part(c: int, x: Any, scale: Any, offset: Any, relu: bool, y: Any) -> None:
+def _scale_part(c: int, x: Array, scale: Array, offset: Array, relu: bool, y: Array) -> None:
     zero = x.dtype.type(0)
     for i in range(x.shape[1]):
         value = x[c, i] * scale[c] + offset[c]
@@ -197,20 +200,20 @@ def _scale_part(c: int, x: Any, scale: Any, offset: Any, relu: bool, y: Any) -> 
 
 
 @compiled
-def scale(team: Any, x: Any, factor: Any, offset: Any, relu: bool, y: Any) -> None:
-    """As reference.scale_channels; x and y are (channels, H·W·N)."""
+def scale(team: Team, x: Array, factor: Array, offset: Array, relu: bool, y: Array) -> None:
+    """Compute y of ``Reference.scale_channels``; x and y are (channels, H·W·N)."""
     share_out(team, x.shape[0], as_job(_scale_part, (x, factor, offset, relu, y)))
 
 
 # --- Pooling: a part is one channel, taken row by row ---
 #
-# The places of a row are sorted by their remainder to the stride first, so that what a tap sees for all positions of a
-# row, and all pictures, is one stretch of memory.
+# The pixels of a row are first sorted by their remainder to the stride, so that what a tap sees for all positions of a
+# row, and all images, is one stretch of memory.
 
 
 @compiled
-def _sort_row(row: Any, n: int, stride: int, room: int, phases: Any) -> None:
-    """The places of a row of memory, those with remainder 0 to the stride first; ``room`` is for each remainder."""
+def _sort_row(row: Array, n: int, stride: int, room: int, phases: Array) -> None:
+    """Sort the pixels of a row, those with remainder 0 to the stride first; each remainder has ``room`` pixels."""
     for w in range(row.size // n):
         source, target = stretch(row, w * n, n), stretch(phases, (w % stride * room + w // stride) * n, n)
         for p in range(n):
@@ -219,9 +222,9 @@ def _sort_row(row: Any, n: int, stride: int, room: int, phases: Any) -> None:
 
 @compiled
 def _seen(tap: int, stride: int, width: int, room: int, columns: int) -> tuple[int, int, int]:
-    """Which positions of a row see the input through a tap, and where the first of them does among sorted places.
+    """Return the positions of a row that see the input through a tap, and the sorted pixel that the first of them sees.
 
-    ``tap`` is the tap's distance from its position's first place, padding subtracted.
+    ``tap`` is the tap's distance from its position's first pixel, padding subtracted.
     """
     first = max(0, (-tap + stride - 1) // stride)
     last = min(columns, (width - 1 - tap) // stride + 1)
@@ -230,12 +233,14 @@ def _seen(tap: int, stride: int, width: int, room: int, columns: int) -> tuple[i
 
 
 @compiled
-def _max_pool_part(c: int, x: Any, kernel: Any, stride: Any, dilation: Any, before: Any, y: Any, taps: Any) -> None:
+def _max_pool_part(
+    c: int, x: Array, kernel: Pair, stride: Pair, dilation: Pair, before: Pair, y: Array, taps: Array
+) -> None:
     _, height, width, n = x.shape
     _, rows, columns, _ = y.shape
     room = (width + stride[1] - 1) // stride[1]
     phases = np.empty(room * stride[1] * n, x.dtype)
-    chosen = np.empty(columns, np.bool_)  # positions that have seen something
+    chosen = np.empty(columns, np.bool_)  # positions that have seen a pixel
     for r in range(rows):
         line = (c * rows + r) * columns * n
         best_row, tap_row = stretch(y, line, columns * n), stretch(taps, line, columns * n)
@@ -268,14 +273,18 @@ def _max_pool_part(c: int, x: Any, kernel: Any, stride: Any, dilation: Any, befo
 
 
 @compiled
-def max_pool2d(team: Any, x: Any, kernel: Any, stride: Any, dilation: Any, before: Any, y: Any, taps: Any) -> None:
-    """As reference.max_pool2d; ``before`` is the padding on top and on the left."""
+def max_pool2d(
+    team: Team, x: Array, kernel: Pair, stride: Pair, dilation: Pair, before: Pair, y: Array, taps: Array
+) -> None:
+    """Compute y and taps of ``Reference.max_pool2d``; ``before`` is the padding on top and on the left."""
     share_out(team, x.shape[0], as_job(_max_pool_part, (x, kernel, stride, dilation, before, y, taps)))
 
 
 @compiled
-def _scatter_part(c: int, g: Any, taps: Any, kernel: Any, stride: Any, dilation: Any, before: Any, dx: Any) -> None:
-    """Every row of dx collects what it is sent, so that it is written once."""
+def _scatter_part(
+    c: int, g: Array, taps: Array, kernel: Pair, stride: Pair, dilation: Pair, before: Pair, dx: Array
+) -> None:
+    """Collect the gradients of every row of dx, so that it is written once."""
     _, height, width, n = dx.shape
     _, rows, columns, _ = g.shape
     room = (width + stride[1] - 1) // stride[1]
@@ -306,15 +315,15 @@ def _scatter_part(c: int, g: Any, taps: Any, kernel: Any, stride: Any, dilation:
 
 @compiled
 def max_pool2d_scatter(
-    team: Any, g: Any, taps: Any, kernel: Any, stride: Any, dilation: Any, before: Any, dx: Any
+    team: Team, g: Array, taps: Array, kernel: Pair, stride: Pair, dilation: Pair, before: Pair, dx: Array
 ) -> None:
-    """As reference.max_pool2d_scatter."""
+    """Compute dx of ``Reference.max_pool2d_scatter``."""
     share_out(team, g.shape[0], as_job(_scatter_part, (g, taps, kernel, stride, dilation, before, dx)))
 
 
 @compiled
-def _sums_part(c: int, x: Any, kernel: Any, stride: Any, before: Any, scale: Any, y: Any) -> None:
-    """Sums down the window's height first, then along its width."""
+def _sums_part(c: int, x: Array, kernel: Pair, stride: Pair, before: Pair, scale: Array, y: Array) -> None:
+    """Add up along the window's height first, then along its width."""
     _, height, width, n = x.shape
     _, rows, columns, _ = y.shape
     room = (width + stride[1] - 1) // stride[1]
@@ -345,6 +354,6 @@ def _sums_part(c: int, x: Any, kernel: Any, stride: Any, before: Any, scale: Any
 
 
 @compiled
-def window_sums(team: Any, x: Any, kernel: Any, stride: Any, before: Any, scale: Any, y: Any) -> None:
-    """scale · Σ of each window of x inside zeros; ``scale`` is (rows, columns · N), as y's rows."""
+def window_sums(team: Team, x: Array, kernel: Pair, stride: Pair, before: Pair, scale: Array, y: Array) -> None:
+    """Compute y = scale · Σ of each window of x inside zeros; ``scale`` is (rows, columns · N), as y's rows."""
     share_out(team, x.shape[0], as_job(_sums_part, (x, kernel, stride, before, scale, y)))

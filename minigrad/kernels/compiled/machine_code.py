@@ -1,4 +1,4 @@
-"""Compile kernels, and keep their machine code on disk, so that they are compiled once only (needs Numba).
+"""Compile kernels, and keep their machine code on disk, so that they are compiled only once (needs Numba).
 
 Numba has a cache of its own, but it looks only at the file in which a function stands. Machine code also contains
 whatever the function calls, and constants such as the shape of a block of registers, from other files; after an
@@ -22,7 +22,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from types import FunctionType
+from typing import ParamSpec, TypeVar, cast
 
 import llvmlite
 import numba
@@ -32,38 +33,43 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 from minigrad.kernels.compiled import vectors
+from minigrad.kernels.compiled.names import Context, Dispatcher, Signature
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 _HERE = Path(__file__).parent
 _KERNELS = _HERE.parent
 
 
-def compiled(function: Callable[..., Any]) -> Any:
+def compiled(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """Compile a kernel: without Python's lock, and with division by zero as in NumPy."""
-    return _kept(njit(nogil=True, error_model="numpy")(function))
+    return cast(Callable[Parameters, Result], _kept(njit(nogil=True, error_model="numpy")(function)))
 
 
-def compiled_reordering(function: Callable[..., Any]) -> Any:
+def compiled_reordering(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """Compile a sum that may be reordered, so that several elements are added at once; NaN is kept.
 
     For sums only. A kernel that was just compiled calls its parts as they were compiled for themselves, and one that is
     read from the disk, as they were compiled into it. Where a formula may be rearranged, the two may round differently.
     """
-    return _kept(njit(nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"})(function))
+    dispatcher = njit(nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"})(function)
+    return cast(Callable[Parameters, Result], _kept(dispatcher))
 
 
-def _kept(dispatcher: Any) -> Any:
+def _kept(dispatcher: Dispatcher) -> Dispatcher:
     dispatcher._cache = _Kept(dispatcher.py_func)
     return dispatcher
 
 
 class _Kept(NullCache):
-    """The machine code of one function, for each of the types that it was called with: what Numba calls a cache."""
+    """The machine code of one function, for each of the types that it was called with: a cache, in Numba's words."""
 
-    def __init__(self, function: Any) -> None:
+    def __init__(self, function: FunctionType) -> None:
         self._name = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
 
-    def load_overload(self, signature: Any, target: Any) -> Any:
-        """Return what was kept for these types and this processor, or None. Damaged files count as none."""
+    def load_overload(self, signature: Signature, target: Context) -> CompileResult | None:
+        """Return the code that was kept for these types and this processor, or None. Damaged files are ignored."""
         target.refresh()
         name = self._file(signature, target.codegen())
         for folder in _folders():
@@ -76,9 +82,9 @@ class _Kept(NullCache):
                 return CompileResult._rebuild(target, *pickle.loads(data))
         return None
 
-    def save_overload(self, signature: Any, result: Any) -> None:
+    def save_overload(self, signature: Signature, result: CompileResult) -> None:
         """Keep the code of a function that was just compiled."""
-        if result.library.has_dynamic_globals:  # it holds addresses of this process
+        if result.library.has_dynamic_globals:  # type: ignore[attr-defined]  # it holds addresses of this process
             return
         name = self._file(signature, result.codegen)
         data = dumps(result._reduce())
@@ -91,7 +97,7 @@ class _Kept(NullCache):
             return
         _warn()
 
-    def _file(self, signature: Any, codegen: Any) -> str:
+    def _file(self, signature: Signature, codegen: Context) -> str:
         key = repr((signature, codegen.magic_tuple()))
         return f"{self._name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.code"
 

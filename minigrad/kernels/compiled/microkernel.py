@@ -1,17 +1,18 @@
 """Two inner loops for the processor's vector units, written as LLVM instructions for Numba (optional).
 
-A compiler keeps a block of sums in registers only if it is told to. These two functions tell it:
+Compilers do not by themselves keep a block of sums in registers. So these two functions are written out:
 
         accumulate    y[o, p] = Σ_k w[k, o] · x[offsets[k] + p]         a block of ROWS × VECTORS vectors
         correlate     s[o, k] += Σ_p g[o, p] · x[offsets[k] + p]         a block of PAIR[0] × PAIR[1] vectors
 
-``offsets`` is what makes a matrix product of them into a convolution: row k of the "column matrix" is nothing but
-the input, read from another place on. No column is ever copied. See conv_direct.py.
+``offsets`` is what makes a matrix product of them into a convolution: row k of the "column matrix" is only
+the input, read from another offset. No column is ever copied. See conv_direct.py.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TypeAlias
 
 from llvmlite import ir
 from numba import carray, types
@@ -20,6 +21,8 @@ from numba.extending import intrinsic
 
 from minigrad.kernels.compiled import vectors
 from minigrad.kernels.compiled.machine_code import compiled
+from minigrad.kernels.compiled.names import Context, Intrinsic, NumbaType, Signature, TypingContext, Value
+from minigrad.typing import Array
 
 # Numba passes an intrinsic its first argument itself:
 # mypy: disable-error-code="call-arg"
@@ -30,57 +33,61 @@ VECTOR_BYTES = vectors.BITS // 8
 ROWS, VECTORS = (8, 2) if vectors.REGISTERS == 32 else (6, 2)
 PAIR = (4, 6) if vectors.REGISTERS == 32 else (3, 4)
 
+#: Vectors that are kept in registers, as rows; and the body of a loop, which turns its number and a block into a block.
+Block: TypeAlias = list[list[Value]]
+Body: TypeAlias = Callable[[Value, Block], Block]
+
 _INDEX = ir.IntType(64)
 _COUNT = ir.IntType(32)
 
 
 def lanes(itemsize: int) -> int:
-    """Elements of a vector."""
+    """Return how many elements a vector has."""
     return VECTOR_BYTES // itemsize
 
 
-def _vector_type(context: Any, pointer: Any) -> ir.VectorType:
+def _vector_type(context: Context, pointer: NumbaType) -> ir.VectorType:
     element = context.get_value_type(pointer.dtype)
     return ir.VectorType(element, lanes(8 if pointer.dtype == types.float64 else 4))
 
 
 class _Emitter:
-    """Writes the few vector instructions that are needed."""
+    """Emit the few vector instructions that are needed."""
 
-    def __init__(self, builder: Any, vector: ir.VectorType) -> None:
+    def __init__(self, builder: ir.IRBuilder, vector: ir.VectorType) -> None:
         self.builder, self.vector = builder, vector
         suffix = f"v{vector.count}f{64 if isinstance(vector.element, ir.DoubleType) else 32}"
         kind = ir.FunctionType(vector, [vector] * 3)
         # one instruction where the processor has it; "llvm.fma" would call a slow function where it has not
         self._fma = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.{suffix}")
 
-    def at(self, pointer: Any, index: Any) -> Any:
-        """The address of element ``index``."""
+    def at(self, pointer: Value, index: Value | int) -> Value:
+        """Return the address of element ``index``."""
         return self.builder.gep(pointer, [index if not isinstance(index, int) else ir.Constant(_INDEX, index)])
 
-    def load(self, pointer: Any) -> Any:
-        """The vector that begins at an address, aligned to an element only."""
+    def load(self, pointer: Value) -> Value:
+        """Return the vector that begins at an address, aligned to an element only."""
         loaded = self.builder.load(self.builder.bitcast(pointer, self.vector.as_pointer()))
         loaded.align = 4
         return loaded
 
-    def store(self, value: Any, pointer: Any) -> None:
-        """Writes a vector to an address."""
+    def store(self, value: Value, pointer: Value) -> None:
+        """Write a vector to an address."""
         self.builder.store(value, self.builder.bitcast(pointer, self.vector.as_pointer())).align = 4
 
-    def everywhere(self, scalar: Any) -> Any:
-        """A vector of one value."""
+    def everywhere(self, scalar: Value) -> Value:
+        """Return a vector of one value."""
         undefined = ir.Constant(self.vector, ir.Undefined)
         first = self.builder.insert_element(undefined, scalar, ir.Constant(_COUNT, 0))
         zeros = ir.Constant(ir.VectorType(_COUNT, self.vector.count), [0] * self.vector.count)
         return self.builder.shuffle_vector(first, undefined, zeros)
 
-    def fma(self, a: Any, b: Any, c: Any) -> Any:
-        """a · b + c"""
+    def fma(self, a: Value, b: Value, c: Value) -> Value:
+        """Return a · b + c."""
         return self.builder.call(self._fma, [a, b, c])
 
-    def only_from(self, first: Any, vector: Any) -> Any:
-        """A vector with zeros before element ``first``."""
+    def only_from(self, first: Value, vector: Value) -> Value:
+        """Return a vector with zeros before element ``first``."""
         wide = self.vector.count
         numbers = ir.VectorType(_INDEX, wide)
         undefined = ir.Constant(numbers, ir.Undefined)
@@ -90,8 +97,8 @@ class _Emitter:
         counts = self.builder.icmp_signed(">=", ir.Constant(numbers, list(range(wide))), firsts)
         return self.builder.select(counts, vector, ir.Constant(self.vector, [0.0] * wide))
 
-    def totals(self, vectors: list[Any]) -> list[Any]:
-        """The sum of each vector's elements, as vectors of such sums.
+    def totals(self, vectors: list[Value]) -> list[Value]:
+        """Return the sum of each vector's elements, as vectors of such sums.
 
         Two vectors become one of half sums, with half as many additions as if each were added up by itself.
         """
@@ -109,8 +116,8 @@ class _Emitter:
             found.append(level[0])
         return found
 
-    def _folded(self, a: Any, b: Any, half: int) -> Any:
-        """In every 2 · half elements: first the sums of a's elements that are ``half`` apart, then those of b's."""
+    def _folded(self, a: Value, b: Value, half: int) -> Value:
+        """Return, in every 2 · half elements, sums of a's elements that are ``half`` apart, and then those of b's."""
         wide = self.vector.count
         front, back = [], []
         for start in range(0, wide, 2 * half):
@@ -122,12 +129,12 @@ class _Emitter:
             self.builder.shuffle_vector(a, b, ir.Constant(kind, back)),
         )
 
-    def zeros(self, height: int, width: int) -> list[list[Any]]:
-        """A block of sums to begin with."""
+    def zeros(self, height: int, width: int) -> Block:
+        """Return a block of sums to begin with."""
         return [[ir.Constant(self.vector, [0.0] * self.vector.count)] * width for _ in range(height)]
 
-    def loop(self, count: Any, start: list[list[Any]], body: Any, may_be_empty: bool = False) -> list[list[Any]]:
-        """``body(i, sums)`` for i in 0 … count − 1, where ``sums`` is a block of vectors; returns the last sums.
+    def loop(self, count: Value, start: Block, body: Body, may_be_empty: bool = False) -> Block:
+        """Emit ``sums = body(i, sums)`` for i in 0 … count − 1, and return the last sums, a block of vectors.
 
         ``count`` is at least 1 unless it ``may_be_empty``.
         """
@@ -154,8 +161,8 @@ class _Emitter:
         builder.position_at_end(after)
         return self._either(start, before, results, end) if may_be_empty else results
 
-    def _either(self, first: list[list[Any]], before: Any, second: list[list[Any]], end: Any) -> list[list[Any]]:
-        """The block of vectors that belongs to where the program comes from."""
+    def _either(self, first: Block, before: Value, second: Block, end: Value) -> Block:
+        """Return the first block if the program comes from ``before``, and the second if it comes from ``end``."""
         found = []
         for row, other_row in zip(first, second, strict=True):
             found.append([self.builder.phi(self.vector) for _ in row])
@@ -165,34 +172,34 @@ class _Emitter:
         return found
 
 
-def _accumulation(packed: bool) -> Any:
-    """The two forms of ``accumulate``."""
+def _accumulation(packed: bool) -> Callable[..., object]:
+    """Return one of the two forms of ``accumulate``."""
 
     def accumulate(
-        typing_context: Any,
-        x: Any,
-        x_stride: Any,
-        channels: Any,
-        w: Any,
-        w_stride: Any,
-        w_row: Any,
-        x_taps: Any,
-        w_taps: Any,
-        taps: Any,
-        y: Any,
-        y_stride: Any,
-        add: Any,
-    ) -> Any:
+        typing_context: TypingContext,
+        x: NumbaType,
+        x_stride: NumbaType,
+        channels: NumbaType,
+        w: NumbaType,
+        w_stride: NumbaType,
+        w_row: NumbaType,
+        x_taps: NumbaType,
+        w_taps: NumbaType,
+        taps: NumbaType,
+        y: NumbaType,
+        y_stride: NumbaType,
+        add: NumbaType,
+    ) -> Intrinsic:
         i = types.int64
         signature = types.void(x, i, i, w, i, i, x_taps, w_taps, i, y, i, types.boolean)
 
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        def generate(context: Context, builder: ir.IRBuilder, signature: Signature, arguments: list[Value]) -> Value:
             x, x_stride, channels, w, w_stride, w_row, x_taps, w_taps, taps, y, y_stride, add = arguments
             emit = _Emitter(builder, _vector_type(context, signature.args[0]))
             wide = emit.vector.count
 
-            def weights(first: Any) -> list[Any]:
-                """The addresses of ROWS weights, through as few registers as the processor's addresses allow."""
+            def weights(first: Value) -> list[Value]:
+                """Return the addresses of ROWS weights, through as few registers as the processor's addresses allow."""
                 if packed:
                     return [emit.at(first, o) for o in range(ROWS)]
                 fourth = emit.at(first, builder.mul(w_row, ir.Constant(_INDEX, 3)))
@@ -208,11 +215,11 @@ def _accumulation(packed: bool) -> Any:
                 ]
                 return [emit.at(base, builder.mul(w_row, ir.Constant(_INDEX, k))) for base, k in pairs[:ROWS]]
 
-            def channel(c: Any, sums: Any) -> Any:
+            def channel(c: Value, sums: Block) -> Block:
                 source = emit.at(x, builder.mul(c, x_stride))
                 weights_here = emit.at(w, builder.mul(c, w_stride))
 
-                def tap(t: Any, sums: Any) -> Any:
+                def tap(t: Value, sums: Block) -> Block:
                     at = emit.at(source, builder.load(emit.at(x_taps, t)))
                     seen = [emit.load(emit.at(at, v * wide)) for v in range(VECTORS)]
                     block = []
@@ -250,32 +257,40 @@ accumulate = intrinsic(_accumulation(packed=True))
 accumulate_strided = intrinsic(_accumulation(packed=False))
 
 
-def _correlation(masked: bool) -> Any:
-    """The two forms of ``correlate``."""
+def _correlation(masked: bool) -> Callable[..., object]:
+    """Return one of the two forms of ``correlate``."""
 
     def correlate(
-        typing_context: Any, g: Any, g_stride: Any, x: Any, offsets: Any, lines: Any, count: Any, more: Any, sums: Any
-    ) -> Any:
+        typing_context: TypingContext,
+        g: NumbaType,
+        g_stride: NumbaType,
+        x: NumbaType,
+        offsets: NumbaType,
+        lines: NumbaType,
+        count: NumbaType,
+        more: NumbaType,
+        sums: NumbaType,
+    ) -> Intrinsic:
         i = types.int64
         signature = types.void(g, i, x, offsets, lines, i, i, sums)
 
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        def generate(context: Context, builder: ir.IRBuilder, signature: Signature, arguments: list[Value]) -> Value:
             g, g_stride, x, offsets, lines, count, more, sums = arguments
             emit = _Emitter(builder, _vector_type(context, signature.args[0]))
             rows = [emit.at(g, builder.mul(g_stride, ir.Constant(_INDEX, o))) for o in range(PAIR[0])]
             sources = [emit.at(x, builder.load(emit.at(offsets, k))) for k in range(PAIR[1])]
 
-            def line(number: Any, block: Any) -> Any:
+            def line(number: Value, block: Block) -> Block:
                 entry = emit.at(lines, builder.mul(number, ir.Constant(_INDEX, 3)))
                 g_at, x_at, third = (builder.load(emit.at(entry, field)) for field in range(3))
 
-                def vector(v: Any, block: Any) -> Any:
+                def vector(v: Value, block: Block) -> Block:
                     along = builder.mul(v, ir.Constant(_INDEX, emit.vector.count))
                     from_g = [emit.load(emit.at(row, builder.add(g_at, along))) for row in rows]
                     if masked:
                         from_g = [emit.only_from(third, vector) for vector in from_g]
                     from_x = [emit.load(emit.at(source, builder.add(x_at, along))) for source in sources]
-                    if masked:  # both: 0 · ∞ would not be nothing
+                    if masked:  # both: 0 · ∞ would not be 0
                         from_x = [emit.only_from(third, vector) for vector in from_x]
                     pairs = zip(from_g, block, strict=True)
                     return [[emit.fma(a, b, old) for b, old in zip(from_x, row, strict=True)] for a, row in pairs]
@@ -305,16 +320,16 @@ def _correlation(masked: bool) -> Any:
 #: have room for PAIR[0] · PAIR[1] elements, rounded up to whole vectors.
 correlate = intrinsic(_correlation(masked=False))
 
-#: The same, of lines of one vector, (where in g, where in x, from which element on they count).
+#: The same, of lines of one vector, (where in g, where in x, first element that counts).
 correlate_ends = intrinsic(_correlation(masked=True))
 
 
 @intrinsic
-def address(typing_context: Any, array: Any, index: Any) -> Any:
-    """The address of element ``index`` of an array's memory."""
+def address(typing_context: TypingContext, array: NumbaType, index: NumbaType) -> Intrinsic:
+    """Return the address of element ``index`` of an array's memory."""
     signature = types.CPointer(array.dtype)(array, types.int64)
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(context: Context, builder: ir.IRBuilder, signature: Signature, arguments: list[Value]) -> Value:
         data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
         return builder.gep(data, [arguments[1]])
 
@@ -322,7 +337,7 @@ def address(typing_context: Any, array: Any, index: Any) -> Any:
 
 
 @compiled
-def stretch(array: Any, first: int, count: int) -> Any:
+def stretch(array: Array, first: int, count: int) -> Array:
     """Elements first … first + count − 1 of a contiguous array's memory.
 
     Unlike a slice it does not count references to the memory: two threads that do that all the time slow each other

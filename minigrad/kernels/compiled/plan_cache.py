@@ -10,7 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
 
 import numpy as np
 
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 #: Bytes of all plans that are kept; the one used last is kept in any case.
 LIMIT = 64 * 2**20
 
-_plans: OrderedDict[Any, Any] = OrderedDict()  # by function and arguments; those used last stand last
+_plans: OrderedDict[object, object] = OrderedDict()  # by function and arguments; those used last stand last
 _bytes = 0
 _lock = threading.Lock()
 
@@ -35,15 +35,15 @@ def remembered(function: Callable[Parameters, Result]) -> Callable[Parameters, R
             plan = _plans.get(key)
             if plan is not None:
                 _plans.move_to_end(key)
-                return plan
-        plan = function(*arguments, **options)
-        _keep(key, plan)
-        return plan
+                return cast(Result, plan)
+        made = function(*arguments, **options)
+        _keep(key, made)
+        return made
 
     return planned
 
 
-def _keep(key: Any, plan: Any) -> None:
+def _keep(key: object, plan: object) -> None:
     global _bytes
     with _lock:
         if key in _plans:  # another thread was quicker
@@ -54,7 +54,7 @@ def _keep(key: Any, plan: Any) -> None:
             _bytes -= _size(_plans.popitem(last=False)[1])
 
 
-def _size(plan: Any) -> int:
+def _size(plan: object) -> int:
     """Return the bytes of all arrays in a plan."""
     if isinstance(plan, np.ndarray):
         return plan.nbytes

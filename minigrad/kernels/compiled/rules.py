@@ -7,45 +7,46 @@ there is none). Its ``blocks`` are (row of the table, first element, last + 1), 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from llvmlite import ir
 from numba import carray, types
 from numba.extending import intrinsic
 
+from minigrad.kernels.compiled.names import Context, Intrinsic, NumbaType, Signature, Team, TypingContext, Value
 from minigrad.kernels.compiled.team import as_job, compiled, share_out
+from minigrad.typing import Array
 
 # Numba passes an intrinsic its first argument itself:
 # mypy: disable-error-code="call-arg"
 
 
 @intrinsic
-def _pointer(typing_context: Any, address: Any, like: Any) -> Any:
+def _pointer(typing_context: TypingContext, address: NumbaType, like: NumbaType) -> Intrinsic:
     """Return an address as a pointer to elements as those of ``like``."""
     kind = types.CPointer(like.dtype)
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(context: Context, builder: ir.IRBuilder, signature: Signature, arguments: list[Value]) -> Value:
         return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
 
     return kind(types.int64, like), generate
 
 
 @compiled
-def _stretch(table: Any, row: int, column: int, first: int, last: int, like: Any) -> Any:
+def _stretch(table: Array, row: int, column: int, first: int, last: int, like: Array) -> Array:
     """Return elements first … last − 1 of an array in the table; none where there is no array."""
     address = table[row, column]
     return carray(_pointer(address + first * like.itemsize, like), (last - first if address else 0,))
 
 
 @compiled
-def _decayed(gradient: Any, decay: Any, x: Any) -> Any:
+def _decayed(gradient: float, decay: float, x: float) -> float:
     """Return the gradient with weight decay; without it, 0 · ∞ must not make NaN of an infinite parameter."""
     return gradient if decay == 0 else gradient + decay * x
 
 
 @compiled
 def _sgd_part(
-    part: int, blocks: Any, table: Any, like: Any, lr: float, momentum: float, decay: float, fresh: float,
+    part: int, blocks: Array, table: Array, like: Array, lr: float, momentum: float, decay: float, fresh: float,
     nesterov: bool, maximize: bool,
 ) -> None:  # fmt: skip
     row, first, last = blocks[part, 0], blocks[part, 1], blocks[part, 2]
@@ -74,7 +75,7 @@ def _sgd_part(
 
 @compiled
 def sgd(
-    team: Any, blocks: Any, table: Any, like: Any, lr: float, momentum: float, decay: float, fresh: float,
+    team: Team, blocks: Array, table: Array, like: Array, lr: float, momentum: float, decay: float, fresh: float,
     nesterov: bool, maximize: bool,
 ) -> None:  # fmt: skip
     """Move parameters by the rule of ``SGD``."""
@@ -84,8 +85,8 @@ def sgd(
 
 @compiled
 def _adam_part(
-    part: int, blocks: Any, table: Any, like: Any, lr: float, step_size: float, root_correction: float, beta1: float,
-    beta2: float, eps: float, decay: float, decoupled: bool, maximize: bool,
+    part: int, blocks: Array, table: Array, like: Array, lr: float, step_size: float, root_correction: float,
+    beta1: float, beta2: float, eps: float, decay: float, decoupled: bool, maximize: bool,
 ) -> None:  # fmt: skip
     row, first, last = blocks[part, 0], blocks[part, 1], blocks[part, 2]
     p, g, m, v, largest = [_stretch(table, row, column, first, last, like) for column in range(5)]
@@ -110,8 +111,8 @@ def _adam_part(
 
 @compiled
 def adam(
-    team: Any, blocks: Any, table: Any, like: Any, lr: float, step_size: float, root_correction: float, beta1: float,
-    beta2: float, eps: float, decay: float, decoupled: bool, maximize: bool,
+    team: Team, blocks: Array, table: Array, like: Array, lr: float, step_size: float, root_correction: float,
+    beta1: float, beta2: float, eps: float, decay: float, decoupled: bool, maximize: bool,
 ) -> None:  # fmt: skip
     """Move parameters by the rule of ``Adam``."""
     options = (lr, step_size, root_correction, beta1, beta2, eps, decay, decoupled, maximize)
@@ -120,8 +121,8 @@ def adam(
 
 @compiled
 def _rmsprop_part(
-    part: int, blocks: Any, table: Any, like: Any, lr: float, alpha: float, eps: float, decay: float, momentum: float,
-    maximize: bool,
+    part: int, blocks: Array, table: Array, like: Array, lr: float, alpha: float, eps: float, decay: float,
+    momentum: float, maximize: bool,
 ) -> None:  # fmt: skip
     row, first, last = blocks[part, 0], blocks[part, 1], blocks[part, 2]
     p, g, v, b, mean = [_stretch(table, row, column, first, last, like) for column in range(5)]
@@ -145,8 +146,8 @@ def _rmsprop_part(
 
 @compiled
 def rmsprop(
-    team: Any, blocks: Any, table: Any, like: Any, lr: float, alpha: float, eps: float, decay: float, momentum: float,
-    maximize: bool,
+    team: Team, blocks: Array, table: Array, like: Array, lr: float, alpha: float, eps: float, decay: float,
+    momentum: float, maximize: bool,
 ) -> None:  # fmt: skip
     """Move parameters by the rule of ``RMSprop``."""
     options = (lr, alpha, eps, decay, momentum, maximize)

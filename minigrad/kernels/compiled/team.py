@@ -3,7 +3,7 @@
 A training step has hundreds of kernels that take a fraction of a millisecond. To start them through Python's threads
 costs a good part of that: each handover of Python's lock is a trip through the operating system. Here the helpers
 stay inside compiled code. They look at a counter; when it moves there is a job, that is a function and its arguments,
-in ``PARTS`` numbered parts; everybody takes the next part until there is none. A helper that has found nothing
+in ``PARTS`` numbered parts; each thread takes the next part until there is none. A helper that has found nothing
 for a millisecond goes to sleep, as Python threads sleep.
 
         @compiled
@@ -14,24 +14,26 @@ for a millisecond goes to sleep, as Python threads sleep.
         def run(team, x, y):                        # compiled: all within one call from Python
             share_out(team, parts, as_job(double, (x, y)))  # returns when all parts are done
 
-Which thread takes which part is up to timing, so no result may depend on it: parts write to different places. If a part
+Which thread takes which part is up to timing, so no result may depend on it: parts write to different memory. If a part
 fails (its scratch memory may not be had), ``share_out`` raises what that part has raised once all parts are done.
 
-The caller never waits for a helper that has not come: one that sleeps, or that the system has put aside, just gets
-nothing to do. It waits only for those that are ``INSIDE``. A helper first says that it is inside and then looks whether
-the job is still ``OPEN``; the caller first closes the job and then looks who is inside. In whatever order that
-happens, no helper reads a job that has been replaced.
+The caller waits only for helpers that have joined the job, that is, are ``INSIDE``; a sleeping or descheduled helper
+simply gets no part. A helper first marks itself as inside and then checks whether the job is still ``OPEN``; the caller
+first closes the job and then checks which helpers are inside. In whatever order that happens, no helper reads a job
+that has been replaced.
 
-Whoever has a job claims the team for it (``BUSY``), and does it alone where another thread of the user's has claimed
-the team. That happens in compiled code too, where no exception (such as Ctrl-C in Python code) can come in between.
+A thread that has a job claims the team for it (``BUSY``), and does the job alone where another thread of the user's has
+claimed the team. The claim is made in compiled code, so that no exception (such as Ctrl-C in Python code) can interrupt
+it.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from llvmlite import binding, ir
@@ -42,50 +44,54 @@ from numba.extending import intrinsic
 
 from minigrad.kernels.compiled import vectors
 from minigrad.kernels.compiled.machine_code import compiled
+from minigrad.kernels.compiled.names import Context, Intrinsic, Job, NumbaType, Signature, Team, TypingContext, Value
 from minigrad.kernels.threads import get_num_threads
 from minigrad.system import after_fork_in_child, cores
+from minigrad.typing import Array
 
 # Numba passes an intrinsic its first argument itself:
 # mypy: disable-error-code="call-arg,var-annotated"
 
+Result = TypeVar("Result")
+
 _LINE = 8  # numbers of a cache line: each field has one to itself, or threads would slow each other down
 TICKET, OPEN, NEXT, INSIDE, FUNCTION, ARGUMENTS, FAILURE, PARTS, HELPERS, BUSY = (_LINE * i for i in range(10))
-_PATIENCE = 4_000  # looks at the counter before whoever waits offers its core to others at each look
-_TURNS = 5_000  # looks before a helper goes to sleep: about half a millisecond
+_PATIENCE = 4_000  # polls of the counter, after which a waiting thread offers its core to others at each poll
+_TURNS = 5_000  # polls before a helper goes to sleep: about half a millisecond
 _CORES = cores()
 
 _INDEX = ir.IntType(64)
 _BYTES = ir.IntType(8).as_pointer()
-#: A part of a job as a function of (address of the arguments, number of the part, where it notes an exception).
+#: A part of a job as a function of (address of the arguments, number of the part, address for an exception).
 _PART = ir.FunctionType(ir.VoidType(), [_BYTES, _INDEX, _INDEX.as_pointer()])
 
-#: What offers the rest of a thread's turn to others, in this system's C library.
+#: The function of this system's C library that offers the rest of a thread's turn to others.
 _YIELD = next((name for name in ("sched_yield", "SwitchToThread") if binding.address_of_symbol(name)), None)
 
 
 # --- Instructions that Numba has no names for ---
 
 
-def _field(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+def _field(context: Context, builder: ir.IRBuilder, signature: Signature, arguments: list[Value]) -> Value:
     data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
     return builder.gep(data, [arguments[1]])
 
 
 @intrinsic
-def _load(typing_context: Any, team: Any, field: Any) -> Any:
-    """A field, as other threads have left it."""
+def _load(typing_context: TypingContext, team: NumbaType, field: NumbaType) -> Intrinsic:
+    """Return a field, as other threads have left it."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(context: Context, builder: ir.IRBuilder, signature: Signature, arguments: list[Value]) -> Value:
         return builder.load_atomic(_field(context, builder, signature, arguments), ordering="seq_cst", align=8)
 
     return types.int64(team, types.int64), generate
 
 
 @intrinsic
-def _store(typing_context: Any, team: Any, field: Any, value: Any) -> Any:
-    """Sets a field, after all that was written before."""
+def _store(typing_context: TypingContext, team: NumbaType, field: NumbaType, value: NumbaType) -> Intrinsic:
+    """Set a field, after all that was written before."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(context: Context, builder: ir.IRBuilder, signature: Signature, arguments: list[Value]) -> Value:
         place = _field(context, builder, signature, arguments)
         builder.store_atomic(arguments[2], place, ordering="seq_cst", align=8)
         return context.get_dummy_value()
@@ -94,10 +100,10 @@ def _store(typing_context: Any, team: Any, field: Any, value: Any) -> Any:
 
 
 @intrinsic
-def _add(typing_context: Any, team: Any, field: Any, value: Any) -> Any:
-    """Adds to a field; what it was before."""
+def _add(typing_context: TypingContext, team: NumbaType, field: NumbaType, value: NumbaType) -> Intrinsic:
+    """Add to a field, and return what it was before."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(context: Context, builder: ir.IRBuilder, signature: Signature, arguments: list[Value]) -> Value:
         place = _field(context, builder, signature, arguments)
         return builder.atomic_rmw("add", place, arguments[2], ordering="seq_cst")
 
@@ -105,10 +111,10 @@ def _add(typing_context: Any, team: Any, field: Any, value: Any) -> Any:
 
 
 @intrinsic
-def _claim(typing_context: Any, team: Any) -> Any:
+def _claim(typing_context: TypingContext, team: NumbaType) -> Intrinsic:
     """Claim the team, if nobody has; return whether that worked."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(context: Context, builder: ir.IRBuilder, signature: Signature, arguments: list[Value]) -> Value:
         place = _field(context, builder, signature, [arguments[0], ir.Constant(_INDEX, BUSY)])
         free, taken = ir.Constant(_INDEX, 0), ir.Constant(_INDEX, 1)
         return builder.extract_value(builder.cmpxchg(place, free, taken, ordering="seq_cst"), 1)
@@ -116,15 +122,15 @@ def _claim(typing_context: Any, team: Any) -> Any:
     return types.boolean(team), generate
 
 
-def _call_without_arguments(builder: Any, name: str, result: Any) -> None:
+def _call_without_arguments(builder: ir.IRBuilder, name: str, result: ir.Type) -> None:
     builder.call(cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, []), name), [])
 
 
 @intrinsic
-def _pause(typing_context: Any) -> Any:
+def _pause(typing_context: TypingContext) -> Intrinsic:
     """Tell the processor that this is a waiting loop, so that it leaves its units to others."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(context: Context, builder: ir.IRBuilder, signature: Signature, arguments: list[Value]) -> Value:
         if vectors.X86:
             _call_without_arguments(builder, "llvm.x86.sse2.pause", ir.VoidType())
         return context.get_dummy_value()
@@ -133,10 +139,10 @@ def _pause(typing_context: Any) -> Any:
 
 
 @intrinsic
-def _offer_core(typing_context: Any) -> Any:
+def _offer_core(typing_context: TypingContext) -> Intrinsic:
     """Let another thread have this core, if one waits for it."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(context: Context, builder: ir.IRBuilder, signature: Signature, arguments: list[Value]) -> Value:
         if _YIELD is not None:
             _call_without_arguments(builder, _YIELD, ir.IntType(32))
         return context.get_dummy_value()
@@ -145,10 +151,10 @@ def _offer_core(typing_context: Any) -> Any:
 
 
 @intrinsic
-def _call(typing_context: Any, job: Any, part: Any) -> Any:
+def _call(typing_context: TypingContext, job: NumbaType, part: NumbaType) -> Intrinsic:
     """Do a part of a job."""
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: ir.IRBuilder, signature: Signature, values: list[Value]) -> Value:
         function, arguments, failure = (builder.extract_value(values[0], i) for i in range(3))
         function, arguments = builder.inttoptr(function, _PART.as_pointer()), builder.inttoptr(arguments, _BYTES)
         builder.call(function, [arguments, values[1], builder.inttoptr(failure, _INDEX.as_pointer())])
@@ -158,14 +164,14 @@ def _call(typing_context: Any, job: Any, part: Any) -> Any:
 
 
 @intrinsic
-def as_job(typing_context: Any, kernel: Any, arguments: Any) -> Any:
+def as_job(typing_context: TypingContext, kernel: NumbaType, arguments: NumbaType) -> Intrinsic:
     """Return ``kernel(part, *arguments)`` as a job: three addresses, two of them on the caller's stack.
 
-    They are those of a function, of its arguments, and of a place where an exception of any part is noted.
+    They are those of a function, of its arguments, and of memory for an exception of any part.
     """
     called = kernel.get_call_type(typing_context, (types.int64, *arguments.types), {})
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: ir.IRBuilder, signature: Signature, values: list[Value]) -> Value:
         held = cgutils.alloca_once_value(builder, values[1])
         failure = cgutils.alloca_once(builder, _INDEX)
         builder.store(ir.Constant(_INDEX, 0), failure)
@@ -190,10 +196,10 @@ def as_job(typing_context: Any, kernel: Any, arguments: Any) -> Any:
 
 
 @intrinsic
-def _raise_failure(typing_context: Any, job: Any) -> Any:
+def _raise_failure(typing_context: TypingContext, job: NumbaType) -> Intrinsic:
     """Raise what a part of the job has raised, if any has."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(context: Context, builder: ir.IRBuilder, signature: Signature, arguments: list[Value]) -> Value:
         place = builder.inttoptr(builder.extract_value(arguments[0], 2), _INDEX.as_pointer())
         failure = builder.load(place)
         with cgutils.if_unlikely(builder, builder.icmp_unsigned("!=", failure, ir.Constant(_INDEX, 0))):
@@ -209,7 +215,7 @@ def _raise_failure(typing_context: Any, job: Any) -> Any:
 
 
 @compiled
-def _take_parts(team: Any) -> None:
+def _take_parts(team: Team) -> None:
     job, parts = (_load(team, FUNCTION), _load(team, ARGUMENTS), _load(team, FAILURE)), _load(team, PARTS)
     while True:
         part = _add(team, NEXT, 1)
@@ -228,8 +234,8 @@ def _wait(turn: int) -> None:
 
 
 @compiled
-def share_out(team: Any, parts: int, job: Any) -> None:
-    """Does all parts of a job, by whoever has time; only for compiled functions to call."""
+def share_out(team: Team, parts: int, job: Job) -> None:
+    """Do all parts of a job, shared out among the threads that have time; only compiled functions can call it."""
     if parts <= 1 or _load(team, HELPERS) == 0 or not _claim(team):
         for part in range(parts):
             _call(job, part)
@@ -252,8 +258,8 @@ def share_out(team: Any, parts: int, job: Any) -> None:
 
 
 @compiled
-def _serve(team: Any, me: int, seen: int, turns: int) -> int:
-    """What a helper does until there has been nothing to do for so many turns; returns the last job's number."""
+def _serve(team: Team, me: int, seen: int, turns: int) -> int:
+    """Take parts of each new job; return after ``turns`` idle polls with the number of the last job seen."""
     turn = 0
     while turn < turns:
         now = _load(team, TICKET)
@@ -274,9 +280,9 @@ def _serve(team: Any, me: int, seen: int, turns: int) -> int:
 
 
 class _Helper(threading.Thread):
-    """Serves the team, and sleeps where there is nothing to do until it is woken."""
+    """A thread that serves the team; where there is nothing to do, it sleeps until it is woken."""
 
-    def __init__(self, team: np.ndarray, number: int) -> None:
+    def __init__(self, team: Array, number: int) -> None:
         super().__init__(name="minigrad", daemon=True)
         self.team, self.number = team, number
         self._sleeping = threading.Lock()  # held while there is nothing to wake up for
@@ -288,7 +294,7 @@ class _Helper(threading.Thread):
         seen = 0
         while True:
             seen = _serve(self.team, self.number, seen, _TURNS)
-            self._asleep = True  # whoever posts a job from now on wakes this; what came before is seen in the ticket
+            self._asleep = True  # a job posted from now on wakes this thread; one posted before has changed the ticket
             if self.team[TICKET] == seen:
                 self._sleeping.acquire()  # until ``wake`` releases it
             self._asleep = False
@@ -300,12 +306,12 @@ class _Helper(threading.Thread):
         the wrong moment would leave held for ever.
         """
         if self._asleep:
-            with suppress(RuntimeError):  # somebody else has just released it
+            with suppress(RuntimeError):  # another thread has just released it
                 self._sleeping.release()
 
 
-def _new_team() -> np.ndarray:
-    """The fields, from the beginning of a cache line on."""
+def _new_team() -> Array:
+    """Return the fields, from the beginning of a cache line on."""
     memory = np.zeros(BUSY + 2 * _LINE, np.int64)
     skip = -memory.ctypes.data // memory.itemsize % _LINE
     return memory[skip:]
@@ -319,7 +325,7 @@ _most_helpers = _CORES - 1  # or as many as the system has let us start
 
 
 def _forget_helpers() -> None:
-    """After a fork the child has none of its parent's threads."""
+    """Start anew in a child process, which has none of its parent's threads."""
     global _team, _helpers, _starting
     _team, _helpers, _starting = _new_team(), [], threading.Lock()
 
@@ -328,7 +334,7 @@ after_fork_in_child(_forget_helpers)
 
 
 def _set_helpers(wanted: int) -> None:
-    """Let so many helpers serve the team: new ones, if there are fewer, but none where the system allows no more."""
+    """Let ``wanted`` helpers serve the team; start new ones if there are fewer, as far as the system allows it."""
     global _most_helpers
     with _starting:
         while len(_helpers) < wanted:
@@ -342,8 +348,8 @@ def _set_helpers(wanted: int) -> None:
         _team[HELPERS] = wanted
 
 
-def call(function: Any, *arguments: Any, alone: bool = False) -> Any:
-    """``function(team, *arguments)``, with the helpers that nobody else has at the moment, or ``alone`` without."""
+def call(function: Callable[..., Result], *arguments: object, alone: bool = False) -> Result:
+    """Call ``function(team, *arguments)`` with the helpers that are free, or ``alone`` without any."""
     if alone:
         return function(_alone, *arguments)
     wanted = min(get_num_threads() - 1, _most_helpers)

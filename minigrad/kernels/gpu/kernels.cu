@@ -1,7 +1,7 @@
 // The loops of gpu.py. Each does what the function named beside it in reference.py means.
 //
 // They compile for CUDA and for HIP, and, for the tests, as C++. REAL is the type of the arrays, ACC that of the
-// arithmetic (float for half precision), INDEX that of places in memory: 32 bits where they suffice, since a division of
+// arithmetic (float for half precision), INDEX that of positions in memory: 32 bits where they suffice, since a division of
 // 64 bits takes a GPU a hundred instructions. Blocks have THREADS threads, of which nothing is assumed but that they can
 // wait for each other: no warp size. Activations lie as C N H W: a channel is a row.
 //
@@ -71,12 +71,12 @@ static __device__ ACC largest_of_block(ACC value, ACC* shared) {  // NaN may win
 
 // Columns ``start`` and on: columns[c, i, j, (n, r, q)] = x[c, n, r·s − p + i·d, …], or 0.
 extern "C" __global__ void patches(const REAL* x, REAL* out, long long count, long long start, int channels,
-                                   int pictures, WINDOW) {
+                                   int images, WINDOW) {
     EACH(at, count) {
         INDEX place = (INDEX)start + at;
         int q = place % columns, r = place / columns % rows, n = place / columns / rows;
         EACH_CHANNEL(c) {
-            const REAL* map = x + ((INDEX)c * pictures + n) * height * width;
+            const REAL* map = x + ((INDEX)c * images + n) * height * width;
             REAL* column = out + (INDEX)c * kh * kw * (INDEX)count + at;
             for (int i = 0; i < kh; i++)
                 for (int j = 0; j < kw; j++) {
@@ -89,8 +89,8 @@ extern "C" __global__ void patches(const REAL* x, REAL* out, long long count, lo
     }
 }
 
-// Each element of dx is the sum of what the windows that saw it have in their columns, of pictures first … first + n − 1.
-extern "C" __global__ void patches_back(const REAL* in, REAL* dx, long long count, int channels, int pictures, int first,
+// Each element of dx is the sum of what the windows that saw it have in their columns, of images first … first + n − 1.
+extern "C" __global__ void patches_back(const REAL* in, REAL* dx, long long count, int channels, int images, int first,
                                         WINDOW) {
     INDEX positions = (INDEX)count / ((INDEX)height * width) * rows * columns;
     EACH(at, count) {
@@ -101,7 +101,7 @@ extern "C" __global__ void patches_back(const REAL* in, REAL* dx, long long coun
                 INDEX column = ((INDEX)c * kh + i) * kw + j;
                 sum += (ACC)in[column * positions + ((INDEX)n * rows + r) * columns + q];
             }
-            dx[(((INDEX)c * pictures + first + n) * height + h) * width + w] = (REAL)sum;
+            dx[(((INDEX)c * images + first + n) * height + h) * width + w] = (REAL)sum;
         }
     }
 }
@@ -109,7 +109,7 @@ extern "C" __global__ void patches_back(const REAL* in, REAL* dx, long long coun
 // --- Convolution without columns, where they would not fit or cost more than the product: conv2d, conv2d_input ---
 //
 // y[o, (n, r, q)] = Σ over c, i, j of w[o, c, i, j] · x[c, n, h, w]: a block makes a tile of y, from tiles of w and of what
-// the taps see, which its threads load together, DEPTH channels of one tap at a time. Where tap (i, j) of place (r, q)
+// the taps see, which its threads load together, DEPTH channels of one tap at a time. Where tap (i, j) of position (r, q)
 // looks is h = (r · mul + off + i · step) / div, if that is whole and inside. For y, mul and step are the stride and the
 // dilation; for dx, whose "w" is read with o and c exchanged, div and −step are.
 
@@ -125,7 +125,7 @@ static __device__ int looks_at(int place, int tap, int mul, int off, int step, i
 }
 
 extern "C" __global__ void convolve(const REAL* x, const REAL* weight, REAL* y, long long count, int outputs,
-                                    int channels, int pictures, int output_step, int channel_step, int height, int width,
+                                    int channels, int images, int output_step, int channel_step, int height, int width,
                                     int rows, int columns, int kh, int kw, int mul_h, int mul_w, int off_h, int off_w,
                                     int step_h, int step_w, int div_h, int div_w) {
     __shared__ ACC of_w[DEPTH][TILE_O];
@@ -133,10 +133,10 @@ extern "C" __global__ void convolve(const REAL* x, const REAL* weight, REAL* y, 
     int t = threadIdx.x, tp = t % 16, to = t / 16;
     int first_o = blockIdx.y * TILE_O;
     INDEX first_p = (INDEX)blockIdx.x * TILE_P;
-    INDEX mine = first_p + t % TILE_P;  // the place whose sights this thread loads
+    INDEX mine = first_p + t % TILE_P;  // the position for which this thread loads what the tap sees
     bool there = mine < (INDEX)count;
     int q = there ? mine % columns : 0, r = there ? mine / columns % rows : 0, n = there ? mine / columns / rows : 0;
-    INDEX plane = (INDEX)height * width, all = plane * pictures;
+    INDEX plane = (INDEX)height * width, all = plane * images;
     ACC sums[EACH_O][EACH_P];
     for (int a = 0; a < EACH_O; a++)
         for (int b = 0; b < EACH_P; b++) sums[a][b] = 0;
