@@ -10,7 +10,7 @@ from minigrad.device import to_host
 from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arguments import as_tensor_operand, normalize_dim, numpy_names
 from minigrad.ops.casting import cast
-from minigrad.ops.gathering import ScatterAddAlongDim, TakeAlongDim
+from minigrad.ops.gathering import Gather, ScatterAdd
 from minigrad.typing import Shape
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
         return y.reshape(*index.array.shape)
     if index.array.ndim != x.array.ndim:  # an index of no elements may have any shape
         return x.reshape(-1)[:0].reshape(*index.array.shape)
-    return TakeAlongDim.apply(x, index, dim=dim)
+    return Gather.apply(x, index, dim=dim)
 
 
 @numpy_names
@@ -101,7 +101,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
             "dimension"
         )
     used = source[tuple(slice(n) for n in index.array.shape)]
-    return x + ScatterAddAlongDim.apply(used, index, shape=x.array.shape, dim=dim)
+    return x + ScatterAdd.apply(used, index, shape=x.array.shape, dim=dim)
 
 
 def _checked_index(name: str, index: Tensor, shape: Shape, dim: int) -> Tensor:

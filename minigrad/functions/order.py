@@ -9,7 +9,7 @@ import numpy as np
 from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arguments import as_tensor_operand, normalize_dim, numpy_names
 from minigrad.functions.reduce import ValuesAndIndices
-from minigrad.ops.gathering import TakeAlongDim
+from minigrad.ops.gathering import Gather
 from minigrad.typing import Array
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
     if x.array.ndim == 0:
         return ValuesAndIndices(x.clone(), wrap(np.zeros_like(x.array, dtype=np.int64)))
     indices = wrap(_order(x.array, dim, descending))
-    return ValuesAndIndices(TakeAlongDim.apply(x, indices, dim=dim), indices)
+    return ValuesAndIndices(Gather.apply(x, indices, dim=dim), indices)
 
 
 def _order(x: Array, dim: int, descending: bool) -> Array:

@@ -14,7 +14,7 @@ from minigrad.functions.arguments import as_tensor_operand, normalize_dim, norma
 from minigrad.functions.promotion import raised, to_floating
 from minigrad.functions.selection import maximum, minimum
 from minigrad.ops.casting import cast, rounded_once
-from minigrad.ops.gathering import TakeAlongDim
+from minigrad.ops.gathering import Gather
 from minigrad.ops.reduce import Cumsum, Extreme, ExtremeOverDims, Mean, Norm, Prod, Sum, Variance
 from minigrad.ops.rounding import Step
 from minigrad.typing import Array, DType, Number
@@ -324,7 +324,7 @@ def _extreme(
         return ValuesAndIndices(x.clone(), wrap(np.zeros_like(x.array, dtype=np.int64)))
     _refuse_empty(name, x, (dim,))
     indices = wrap(np.expand_dims(find(x.array, axis=dim), dim))
-    values = TakeAlongDim.apply(x, indices, dim=dim)
+    values = Gather.apply(x, indices, dim=dim)
     return ValuesAndIndices(*((values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))))
 
 

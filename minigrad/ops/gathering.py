@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
 
-class TakeAlongDim(Function):
+class Gather(Function):
     """y[…, i, …] = x[…, indices[…, i, …], …]        ∂L/∂x = zeros, with ∂L/∂y added at the indices"""
 
     def forward(self, x: Array, indices: Array, *, dim: int) -> Array:
@@ -33,10 +33,10 @@ class TakeAlongDim(Function):
 
     def backward(self, grad: Tensor) -> tuple[Tensor, None]:
         (indices,) = self.saved_tensors
-        return ScatterAddAlongDim.apply(grad, indices, shape=self.shape, dim=self.dim), None
+        return ScatterAdd.apply(grad, indices, shape=self.shape, dim=self.dim), None
 
 
-class ScatterAddAlongDim(Function):
+class ScatterAdd(Function):
     """y = zeros, with g added at the indices along a dimension        ∂L/∂g = ∂L/∂y gathered from the indices"""
 
     def forward(self, g: Array, indices: Array, *, shape: Shape, dim: int) -> Array:
@@ -49,7 +49,7 @@ class ScatterAddAlongDim(Function):
 
     def backward(self, grad: Tensor) -> tuple[Tensor, None]:
         (indices,) = self.saved_tensors
-        return TakeAlongDim.apply(grad, indices, dim=self.dim), None
+        return Gather.apply(grad, indices, dim=self.dim), None
 
 
 def _full_index(indices: Array, dim: int) -> tuple[Array, ...]:
