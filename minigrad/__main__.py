@@ -1,7 +1,7 @@
 """The command line of the engine.
 
 python -m minigrad info      versions, devices, memory, and which kernels run where
-python -m minigrad compile   compiles the CPU kernels now, so that no first training step waits for it
+python -m minigrad compile   compile the CPU kernels now, so that the first training step does not wait for it
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import platform
 import subprocess
 import sys
 import time
-from typing import Any
 
 import numpy as np
 
@@ -25,10 +24,10 @@ from minigrad.system import never_fail_to_print, started_as
 HALVES = ("convolutions", "loops")
 
 
-def compile_half(half: str, dtype: Any) -> None:
-    """Runs every compiled kernel of one half once, on arrays of enough elements that it is used."""
+def compile_half(half: str, dtype: mg.typing.DType) -> None:
+    """Run every compiled kernel of one half once, on arrays that are large enough for it."""
     if half == "convolutions":
-        for count in (4, 32):  # few pictures: the rows are laid on a grid; many: vectors of pictures
+        for count in (4, 32):  # few images: the rows are laid on a grid; many: vectors of images
             x = mg.ones(count, 16, 12, 12, dtype=dtype, requires_grad=True)
             layer = mg.nn.Conv2d(16, 16, 3, padding=1, bias=False, dtype=dtype)
             layer(x).sum().backward()
@@ -44,7 +43,7 @@ def compile_half(half: str, dtype: Any) -> None:
 
 
 def info() -> str:
-    """What is installed, and what computes."""
+    """Return a text of the versions, devices and kernels in use."""
     lines = [
         f"minigrad   {mg.__version__}",
         f"Python     {platform.python_version()} on {platform.system()} {platform.machine()}",
@@ -71,7 +70,7 @@ def info() -> str:
 
 
 def main() -> int:
-    """The command line; returns the exit status."""
+    """Run the command line, and return the exit status."""
     never_fail_to_print()
     parser = argparse.ArgumentParser(prog=started_as("minigrad"), description="minigrad's engine.")
     commands = parser.add_subparsers(dest="command", required=True)

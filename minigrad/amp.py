@@ -11,25 +11,28 @@ scaler.update()
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, overload
 
 import numpy as np
 
 from minigrad.autocast import autocast, is_autocast_enabled
 from minigrad.device import compute_beside, in_use, to_host
 from minigrad.optim import Optimizer
+from minigrad.tensor import Tensor
 
 __all__ = ["GradScaler", "autocast", "is_autocast_enabled"]
 
 
 class GradScaler:
-    """Multiplies the loss, so that small gradients do not become 0 in half precision, and divides them again.
+    """Multiply the loss, so that small gradients do not become 0 in half precision, and divide the gradients again.
 
-    Where a gradient has become infinite or NaN the step is left out and the scale is lowered; after
-    ``growth_interval`` steps without that it is raised. Source: torch documentation, "Gradient Scaling".
+    If a gradient has become infinite or NaN, the step is skipped and the scale is lowered; after
+    ``growth_interval`` steps without such a gradient the scale is raised. Source: torch documentation, "Gradient
+    Scaling".
 
     Raises:
-        ValueError: for factors that would not lower or raise it.
+        ValueError: if ``growth_factor`` is not above 1, or ``backoff_factor`` not below 1.
     """
 
     def __init__(
@@ -48,29 +51,34 @@ class GradScaler:
         self._scale, self._enabled = float(init_scale), enabled
         self._growth, self._backoff, self._interval = growth_factor, backoff_factor, growth_interval
         self._steps_without_overflow = 0
-        self._found: dict[int, bool] = {}  # by optimiser: whether its gradients, divided already, have overflowed
+        self._found: dict[int, bool] = {}  # by id of an optimiser: its divided gradients have overflowed
 
     def is_enabled(self) -> bool:
-        """Whether it does anything."""
+        """Return whether the scaler is enabled; otherwise it leaves everything unchanged."""
         return self._enabled
 
     def get_scale(self) -> float:
-        """What the loss is multiplied by."""
+        """Return the factor of the loss."""
         return self._scale if self._enabled else 1.0
 
-    def scale(self, outputs: Any) -> Any:
-        """A tensor, or several in a list or tuple, multiplied."""
+    @overload
+    def scale(self, outputs: Tensor) -> Tensor: ...
+    @overload
+    def scale(self, outputs: Sequence[Tensor]) -> Sequence[Tensor]: ...
+    def scale(self, outputs: Tensor | Sequence[Tensor]) -> Tensor | Sequence[Tensor]:
+        """Return a tensor, or several in a list or tuple, multiplied by the scale."""
         if not self._enabled:
             return outputs
         if isinstance(outputs, list | tuple):
             return type(outputs)(self.scale(output) for output in outputs)
-        return outputs * self._scale
+        single: Any = outputs  # a Tensor
+        return single * self._scale
 
     def unscale_(self, optimizer: Optimizer) -> None:
-        """Divides the gradients, for example in order to clip them before ``step``.
+        """Divide the gradients by the scale, for example in order to clip them before ``step``.
 
         Raises:
-            RuntimeError: if that has been done since the last ``update``.
+            RuntimeError: if this has been called since the last ``update``.
         """
         if not self._enabled:
             return
@@ -84,12 +92,12 @@ class GradScaler:
                     if in_use.several:
                         compute_beside(grad)
                     grad *= grad.dtype.type(1 / self._scale)
-                    check = check + np.sum(grad * 0)  # 0 · ∞ is NaN: one number to ask the device for, at the end
+                    check = check + np.sum(grad * 0)  # 0 · ∞ is NaN: one number to copy from the GPU at the end
         total = check if isinstance(check, float) else to_host(check)
         self._found[id(optimizer)] = not bool(np.isfinite(total))
 
-    def step(self, optimizer: Optimizer, *arguments: Any) -> Any:
-        """``optimizer.step()`` with the gradients divided; nothing if one of them is infinite or NaN."""
+    def step(self, optimizer: Optimizer, *arguments: Any) -> Any:  # as the optimiser's step
+        """Call ``optimizer.step()`` with the gradients divided; skip it if one of them is infinite or NaN."""
         if not self._enabled:
             return optimizer.step(*arguments)
         if id(optimizer) not in self._found:
@@ -97,10 +105,10 @@ class GradScaler:
         return None if self._found[id(optimizer)] else optimizer.step(*arguments)
 
     def update(self, new_scale: float | None = None) -> None:
-        """Lowers or raises the scale, after the optimisers' steps; or sets it.
+        """Lower or raise the scale after the optimisers' steps, or set it to ``new_scale``.
 
         Raises:
-            RuntimeError: if no optimiser has taken a step since the last time.
+            RuntimeError: if no optimiser has taken a step since the last call.
         """
         if not self._enabled:
             return
@@ -119,7 +127,7 @@ class GradScaler:
         self._found.clear()
 
     def state_dict(self) -> dict[str, Any]:
-        """For a checkpoint; torch's names."""
+        """Return the state for a checkpoint, under torch's names."""
         if not self._enabled:
             return {}
         return {
@@ -131,7 +139,7 @@ class GradScaler:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """What :meth:`state_dict` gave.
+        """Restore the state that :meth:`state_dict` returned.
 
         Raises:
             RuntimeError: for the state of a scaler that was not enabled.

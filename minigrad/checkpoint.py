@@ -1,7 +1,7 @@
-"""Checkpoints: nested dicts, lists, numbers and tensors in one safetensors file, whole or not at all.
+"""Checkpoints: nested dicts, lists, numbers and tensors in one safetensors file, written completely or not at all.
 
-The tensors are stored under their paths; everything else goes as JSON into the file's metadata. Nothing
-is ever unpickled, so a file from a stranger can at worst be wrong.
+The tensors are stored under their paths, and everything else as JSON in the file's metadata. Nothing is ever unpickled,
+so the worst that a file from a stranger can contain is wrong data.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from minigrad.engine.tensor_base import wrap
 from minigrad.extras import Later
 from minigrad.files import write_atomically
 from minigrad.tensor import Tensor
+from minigrad.typing import Array
 
 if TYPE_CHECKING:
     import safetensors
@@ -31,25 +32,25 @@ class CheckpointError(RuntimeError):
     """A file cannot be read as a checkpoint; the message names it and says why."""
 
 
-def save(path: str | os.PathLike[str], tree: Any, **metadata: str) -> None:
-    """Writes ``tree`` to ``path``, whole or not at all.
+def save(path: str | os.PathLike[str], tree: object, **metadata: str) -> None:
+    """Write ``tree`` to ``path``, completely or not at all.
 
     Raises:
-        TypeError: for a value that is no dict, list, tuple, number, string, None, array or tensor.
-        OSError: if the file cannot be written; the old one is still there.
+        TypeError: for a value other than a dict, list, tuple, number, string, None, array or tensor.
+        OSError: if the file cannot be written; an old one is unchanged.
     """
-    tensors: dict[str, np.ndarray] = {}
+    tensors: dict[str, Array] = {}
     skeleton = _take_apart(tree, "", tensors)
     content = safetensors_numpy.save(tensors, {**metadata, "tree": json.dumps(skeleton)})
     write_atomically(path, content)
 
 
-def load(path: str | os.PathLike[str]) -> Any:
-    """What :func:`save` wrote. A plain safetensors file gives a flat dict of tensors.
+def load(path: str | os.PathLike[str]) -> Any:  # the tree that was saved
+    """Return the tree that :func:`save` wrote. A plain safetensors file gives a flat dict of tensors.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        CheckpointError: if it is cut short or no safetensors file.
+        CheckpointError: if it is truncated or not a safetensors file.
     """
     path = Path(path)
     if not path.is_file():
@@ -69,8 +70,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     return _put_together(json.loads(metadata["tree"]), tensors)
 
 
-def _take_apart(node: Any, name: str, tensors: dict[str, np.ndarray]) -> Any:
-    """``node`` with each tensor replaced by its name, as JSON can hold it; the arrays go into ``tensors``."""
+def _take_apart(node: object, name: str, tensors: dict[str, Array]) -> object:
+    """Return ``node`` in a form for JSON, each tensor replaced by its name; the arrays go into ``tensors``."""
     if isinstance(node, Tensor | np.ndarray):
         tensors[name] = np.asarray(to_host(node.array if isinstance(node, Tensor) else node), order="C")
         return {"tensor": name}
@@ -87,7 +88,8 @@ def _take_apart(node: Any, name: str, tensors: dict[str, np.ndarray]) -> Any:
     raise TypeError(f"cannot save {name or 'the tree'}: {type(node).__name__} is neither data nor a tensor")
 
 
-def _put_together(node: Any, tensors: dict[str, np.ndarray]) -> Any:
+def _put_together(node: object, tensors: dict[str, Array]) -> object:
+    """Return the tree that ``_take_apart`` turned into ``node`` and ``tensors``."""
     if not isinstance(node, dict):
         return node
     ((kind, content),) = node.items()

@@ -1,6 +1,6 @@
-"""GPUs, under torch's names: ``minigrad.cuda``. NVIDIA's and AMD's alike, as ``torch.cuda`` has both too.
+"""GPUs of NVIDIA and AMD, under the names of ``torch.cuda``.
 
-Everything here needs CuPy and a GPU, and says so in one line if they are not there; :func:`is_available` asks.
+Everything but :func:`is_available` and :func:`device_count` needs CuPy and a GPU, and otherwise raises RuntimeError.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from minigrad.gpu import cupy, precision
 
 
 def is_available() -> bool:
-    """Whether there is a GPU that can be used."""
+    """Return whether there is a usable GPU."""
     try:
         cupy()
     except RuntimeError:
@@ -23,35 +23,35 @@ def is_available() -> bool:
 
 
 def device_count() -> int:
-    """How many GPUs there are."""
+    """Return the number of GPUs."""
     return cupy().cuda.runtime.getDeviceCount() if is_available() else 0
 
 
 def is_hip() -> bool:
-    """Whether CuPy was built for AMD's ROCm, rather than for CUDA."""
+    """Return whether CuPy was built for AMD's ROCm, rather than for CUDA."""
     return bool(cupy().cuda.runtime.is_hip)
 
 
 def current_device() -> int:
-    """The number of the GPU that "gpu" means."""
+    """Return the number of the GPU that "gpu" means."""
     return in_use.chosen.get("gpu", 0)
 
 
 def set_device(index: int) -> None:
-    """Makes "gpu" mean the GPU of this number."""
+    """Let "gpu" mean the GPU of this number."""
     cupy().cuda.Device(index).use()
     in_use.chosen["gpu"] = index
 
 
 def get_device_name(index: int | None = None) -> str:
-    """What the maker calls it."""
+    """Return the product name of a GPU, by default of the current one."""
     number = current_device() if index is None else index
     name = cupy().cuda.runtime.getDeviceProperties(number)["name"]
     return name.decode() if isinstance(name, bytes) else name
 
 
 def mem_get_info(index: int | None = None) -> tuple[int, int]:
-    """(free, total) bytes of a GPU's memory."""
+    """Return (free, total) bytes of a GPU's memory."""
     module = cupy()
     with module.cuda.Device(current_device() if index is None else index):
         free, total = module.cuda.runtime.memGetInfo()
@@ -59,12 +59,12 @@ def mem_get_info(index: int | None = None) -> tuple[int, int]:
 
 
 def memory_allocated(device: int | None = None) -> int:
-    """Bytes that arrays hold now, on a GPU (the current one)."""
+    """Return the bytes that arrays occupy on a GPU, by default on the current one."""
     return _pool("used_bytes", device)
 
 
 def memory_reserved(device: int | None = None) -> int:
-    """Bytes that a GPU's memory pool holds, whether arrays use them or not; it only grows until ``empty_cache``."""
+    """Return the bytes in a GPU's memory pool, used or not; the pool only grows until ``empty_cache``."""
     return _pool("total_bytes", device)
 
 
@@ -75,12 +75,12 @@ def _pool(statistic: str, device: int | None) -> int:
 
 
 def empty_cache() -> None:
-    """Gives back what the pool holds and no array uses."""
+    """Free the memory of the pool that no array uses."""
     cupy().get_default_memory_pool().free_all_blocks()
 
 
 def set_per_process_memory_fraction(fraction: float) -> None:
-    """The most of the current GPU's memory that arrays may take; beyond it they raise out-of-memory.
+    """Limit the share of the current GPU's memory that arrays may occupy; beyond it they raise out-of-memory.
 
     Raises:
         ValueError: for a fraction outside [0, 1].
@@ -91,17 +91,17 @@ def set_per_process_memory_fraction(fraction: float) -> None:
 
 
 def synchronize() -> None:
-    """Waits until the current GPU has done all it was given."""
+    """Wait until the current GPU has finished all its work."""
     cupy().cuda.runtime.deviceSynchronize()
 
 
-def Stream(*, non_blocking: bool = True) -> Any:  # noqa: N802  (torch's name)
-    """A queue of work beside others: ``with Stream(): …`` puts what is inside into it."""
+def Stream(*, non_blocking: bool = True) -> Any:  # noqa: N802  (torch's name; the class is CuPy's)
+    """Return a queue of work that runs beside others; ``with Stream():`` puts the work inside it into the queue."""
     return cupy().cuda.Stream(non_blocking=non_blocking)
 
 
 def set_tf32(allowed: bool) -> None:
-    """Whether matrix products of float32 may round their inputs to 10 bits (TF32), on GPUs that can; off at first."""
+    """Allow matrix products of float32 to round their inputs to 10 bits (TF32), on GPUs that can; initially off."""
     core = cupy()._core
     products = core._routines_linalg
     precision.tf32 = allowed

@@ -77,7 +77,7 @@ DeviceLike: TypeAlias = device | str
 
 @dataclass(frozen=True)
 class Backend:
-    """How arrays of one kind of device are recognised, made from host memory, and copied back to it.
+    """The functions that recognise arrays of one kind of device, make them from host memory, and copy them back.
 
     ``from_host(array, non_blocking)`` makes an array on the current device of this kind. Where there can be several
     devices, ``index_of(array)`` returns the number of the one that holds the array, and ``use(index)`` makes a device

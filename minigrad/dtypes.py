@@ -1,7 +1,7 @@
-"""Element types, and the one place that decides what type a mixture of them gives.
+"""Element types, and the rules for the type of a result.
 
-minigrad's dtypes *are* NumPy's: ``minigrad.float32 is np.dtype("float32")``. What differs from NumPy is
-promotion, which follows torch (torch documentation, "Tensor Attributes: type promotion"): ``int64``
+minigrad's dtypes *are* NumPy's: ``minigrad.float32 is np.dtype("float32")``. Promotion differs from NumPy and follows
+torch (torch documentation, "Tensor Attributes: type promotion"): ``int64``
 with ``float32`` is ``float32``, and a Python number never raises a tensor's precision.
 """
 
@@ -12,6 +12,10 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
+
+from minigrad.typing import Array, Number
+from minigrad.typing import DType as DType
 
 __all__ = [
     "bool",
@@ -35,7 +39,6 @@ __all__ = [
     "uint8",
 ]
 
-DType = np.dtype[Any]
 
 float16: DType = np.dtype("float16")
 float32: DType = np.dtype("float32")
@@ -53,11 +56,11 @@ _SUPPORTED = (float16, float32, float64, uint8, int8, int16, int32, int64, bool)
 _default_dtype = float32
 
 
-def as_dtype(dtype: Any) -> DType:
-    """The supported dtype that ``dtype`` names (a NumPy dtype, its name, or a Python type).
+def as_dtype(dtype: DTypeLike) -> DType:
+    """Return the supported dtype that ``dtype`` names (a NumPy dtype, its name, or a Python type).
 
     Raises:
-        NotImplementedError: for a type minigrad has no arithmetic for (complex, quantised, strings).
+        NotImplementedError: for a type without arithmetic in minigrad (complex, quantised, strings).
     """
     if dtype is builtins.float:  # Python's float means the default dtype, as in torch.tensor(0.5)
         return _default_dtype
@@ -69,12 +72,12 @@ def as_dtype(dtype: Any) -> DType:
 
 
 def get_default_dtype() -> DType:
-    """The floating dtype that Python floats and ``zeros``, ``randn``, … get (``float32`` at first)."""
+    """Return the dtype of Python floats, ``zeros``, ``randn``, …; initially ``float32``."""
     return _default_dtype
 
 
-def set_default_dtype(dtype: Any) -> None:
-    """Sets the default floating dtype.
+def set_default_dtype(dtype: DTypeLike) -> None:
+    """Set the default floating dtype.
 
     Raises:
         TypeError: if ``dtype`` is not floating.
@@ -87,12 +90,12 @@ def set_default_dtype(dtype: Any) -> None:
 
 
 def is_floating(dtype: DType) -> builtins.bool:
-    """Whether gradients make sense for ``dtype``."""
+    """Return whether ``dtype`` is floating, so that its tensors can have gradients."""
     return dtype.kind == "f"
 
 
 def can_cast(from_: DType, to: DType) -> builtins.bool:
-    """Whether a result of one dtype may be written into a tensor of another: never to a lower kind.
+    """Return whether a result of one dtype may be written into a tensor of another: never to a lower kind.
 
     >>> can_cast(float64, float32), can_cast(float32, int64)
     (True, False)
@@ -101,7 +104,7 @@ def can_cast(from_: DType, to: DType) -> builtins.bool:
 
 
 def promote_types(first: DType, second: DType) -> DType:
-    """The smallest dtype both convert to, in torch's order bool < integers < floats.
+    """Return the smallest dtype both convert to, in torch's order bool < integers < floats.
 
     A float beside an integer keeps its own width: ``promote_types(int64, float32)`` is ``float32``.
 
@@ -117,15 +120,15 @@ def promote_types(first: DType, second: DType) -> DType:
     return np.promote_types(first, second)
 
 
-def dtype_of_scalar(value: Any) -> DType:
-    """The dtype a Python number stands for: ``bool``, ``int64`` or the default floating dtype."""
+def dtype_of_scalar(value: object) -> DType:
+    """Return the dtype of a Python number: ``bool``, ``int64`` or the default floating dtype."""
     if value is True or value is False:
         return bool
     return int64 if isinstance(value, builtins.int) else _default_dtype
 
 
-def element_of(value: Any, dtype: DType) -> Any:
-    """A Python number as an element of ``dtype``. Fractions of integers are cut off.
+def element_of(value: Number, dtype: DType) -> Any:  # a NumPy scalar, which counts as an int or a float
+    """Return a Python number as an element of ``dtype``. For integers the fraction is cut off.
 
     Raises:
         RuntimeError: if it lies outside the range of the dtype. A negative int wraps around in an unsigned dtype, as
@@ -148,8 +151,8 @@ def element_of(value: Any, dtype: DType) -> Any:
     return dtype.type(builtins.int(value) % (highest + 1) if value < 0 and dtype.kind == "u" else builtins.int(value))
 
 
-def element_or_infinity(value: Any, dtype: DType) -> Any:
-    """As :func:`element_of`, but a float16 may become infinite.
+def element_or_infinity(value: Number, dtype: DType) -> Any:  # as element_of
+    """Return a Python number as an element of ``dtype``, as :func:`element_of`, but a float16 may become infinite.
 
     >>> element_or_infinity(1e5, float16).item()
     inf
@@ -159,23 +162,23 @@ def element_or_infinity(value: Any, dtype: DType) -> Any:
     return dtype.type(value)
 
 
-def in_range(values: np.ndarray, dtype: DType) -> builtins.bool:
-    """Whether an integer dtype can hold all numbers of an array, but for their fractions, as :func:`element_of`."""
+def in_range(values: Array, dtype: DType) -> builtins.bool:
+    """Return whether an integer dtype can hold all numbers of an array, without their fractions."""
     lowest, highest = _RANGES[dtype]
     if dtype.kind == "u" and values.dtype.kind != "f":
         lowest = -highest
     return builtins.bool(np.all((values >= lowest) & (values <= highest)))
 
 
-_RANGES: dict[DType, tuple[Any, Any]] = {
+_RANGES: dict[DType, tuple[Number, Number]] = {
     **{d: (builtins.int(np.iinfo(d).min), builtins.int(np.iinfo(d).max)) for d in _SUPPORTED if d.kind in "iu"},
     **{d: (builtins.float(np.finfo(d).min), builtins.float(np.finfo(d).max)) for d in _SUPPORTED if d.kind == "f"},
 }
 _CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
-def result_type(*operands: tuple[DType, Any]) -> DType:
-    """The dtype of an operation on ``operands``, each given as ``(dtype, priority)``.
+def result_type(*operands: tuple[DType, builtins.int]) -> DType:
+    """Return the dtype of an operation on ``operands``, each given as ``(dtype, priority)``.
 
     Priorities are torch's three: 2 for a tensor with dimensions, 1 for a 0-d tensor, 0 for a Python
     number. A lower priority counts only if its *category* (bool, integer, float) is higher.

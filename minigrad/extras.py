@@ -1,4 +1,4 @@
-"""Packages that only some of minigrad needs: when each is imported, and what to say where it is not installed."""
+"""Optional packages: import them when they are first used, and explain how to install a missing one."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import importlib
 import importlib.util
 import sys
 from pathlib import Path
-from typing import Any
 
-#: By the name to import: the name people know, and what to install.
+#: By the name to import: the usual name, and the requirement for pip.
 PACKAGES = {
     "cupy": ("CuPy", "minigrad[cuda13]"),
     "hypothesis": ("Hypothesis", "minigrad[test]"),
@@ -25,7 +24,7 @@ PACKAGES = {
 
 
 class MissingPackageError(ModuleNotFoundError):
-    """Something needs a package that is not installed; the message says how to install it."""
+    """A package is needed that is not installed; the message contains the command that installs it."""
 
 
 def installed(package: str) -> bool:
@@ -37,7 +36,7 @@ def installed(package: str) -> bool:
 
 
 def require(what: str, *packages: str) -> None:
-    """Make sure, before the work begins, that all ``packages`` are installed.
+    """Check, before the work begins, that all ``packages`` are installed.
 
     Raises:
         MissingPackageError: otherwise, naming them, what needs them, and how to install them.
@@ -67,8 +66,8 @@ def _sentence(what: str, missing: list[str]) -> str:
 class Later:
     """A module of such a package, imported when it is first used.
 
-    So a file can be imported without the package, as long as nothing is called that needs it; and everything that does
-    need it says the same. Type checkers see the module itself:
+    So a file can be imported without the package, and the error appears only when a function needs it. Type checkers
+    see the module itself:
 
         if TYPE_CHECKING:
             from PIL import Image
@@ -77,24 +76,24 @@ class Later:
 
     Args:
         module: the name to import.
-        what: begins the message: "an image needs Pillow, …".
+        what: the beginning of the message: "an image needs Pillow, …".
     """
 
     def __init__(self, module: str, what: str) -> None:
         self._module, self._what = module, what
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # what copying, pickling and test runners look for in any object
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):  # copying, pickling and test runners look for these in any object
             raise AttributeError(name)
         try:
             module = importlib.import_module(self._module)
         except ModuleNotFoundError as error:
             package = self._module.partition(".")[0]
             if error.name is None or error.name.partition(".")[0] != package:
-                raise  # the package is there, and itself lacks something
+                raise  # the package is installed, but lacks one of its own requirements
             raise MissingPackageError(_sentence(self._what, [package]), name=package) from None
-        value = getattr(module, name)
-        self.__dict__[name] = value  # from now on found without coming here
+        value: object = getattr(module, name)
+        self.__dict__[name] = value  # the next access does not call __getattr__
         return value
 
     def __reduce__(self) -> tuple[type[Later], tuple[str, str]]:

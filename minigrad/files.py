@@ -1,8 +1,8 @@
-"""Writing files: whole or not at all, and never through a link that somebody else has put there.
+"""Write files completely or not at all, and never through a link that somebody else has made.
 
-A folder may come from a stranger, or be shared with one. A link in it under a name that is about to be written
-would turn the write into one to any file of the user's. So a new file gets a name that nobody can guess and is
-created by this process or not at all, and links are refused where a file must be written to as it lies there.
+A folder may come from a stranger, or be shared with one. A link in it, under a name that is about to be written, would
+redirect the write to any file of the user. So a new file gets a name that nobody can guess and must not exist before,
+and links are refused where an existing file is written to.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ PARTIAL = ".*.partial"  # the names of files that are being written, for glob
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a whole file or nothing; see :func:`writing`."""
+    """Write a file completely or not at all; see :func:`writing`."""
     with writing(path) as file:
         file.write(content)
 
 
 @contextmanager
 def writing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Give a file to write to, which becomes ``path`` in the end: it is synced to disk, then renamed.
+    """Yield a file to write to. At the end it is synced to disk, and renamed to ``path``.
 
-    A crash or an error at any moment leaves either the old file or the new one, never a part of one. A link at
+    After a crash or an error at any moment, there is either the old file or the new one, never a part of one. A link at
     ``path`` is replaced; what it points to is not touched.
 
     Raises:
@@ -53,7 +53,7 @@ def writing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _temporary(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """Create a file beside ``path`` that did not exist before; remove it in the end, if it is still there."""
+    """Create a file beside ``path`` that did not exist before; remove it at the end if it still exists."""
     temporary = path.with_name(f".{path.name[:40]}.{os.urandom(8).hex()}.partial")
     try:
         with open(temporary, "xb") as file:  # x: create it, and follow no link
@@ -63,20 +63,20 @@ def _temporary(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
 
 
 def try_to_write(folder: Path) -> None:
-    """Make a file in ``folder`` and remove it again.
+    """Create a file in ``folder`` and remove it again.
 
     Raises:
-        OSError: if that is not possible.
+        OSError: if the folder cannot be written to.
     """
     with _temporary(folder / "writable"):
         pass
 
 
 def append(path: str | os.PathLike[str], content: bytes) -> None:
-    """Add bytes to the end of a file, which is made if need be.
+    """Add bytes to the end of a file, which is created if it does not exist.
 
     Raises:
-        OSError: if the file cannot be written, or is a link or anything else but a plain file.
+        OSError: if the file cannot be written, or is a link or not a plain file.
     """
     refuse_link(path)
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
@@ -89,10 +89,10 @@ def append(path: str | os.PathLike[str], content: bytes) -> None:
 
 
 def own_folder(path: Path) -> Path:
-    """Make a folder if need be, and return it.
+    """Create a folder if it does not exist, and return it.
 
     Raises:
-        OSError: if it cannot be made, or is a link or a file.
+        OSError: if it cannot be created, or is a link or a file.
     """
     refuse_link(path)
     path.mkdir(exist_ok=True)
@@ -100,9 +100,9 @@ def own_folder(path: Path) -> Path:
 
 
 def refuse_link(path: str | os.PathLike[str]) -> None:
-    """Raise OSError if ``path`` is a link, whether or not it leads anywhere.
+    """Raise OSError if ``path`` is a link, even a broken one.
 
-    A junction, with which Windows links folders, counts as one.
+    Junctions, which link folders on Windows, count as links.
     """
     path = Path(path)
     if path.is_symlink() or (hasattr(path, "is_junction") and path.is_junction()):

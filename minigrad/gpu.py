@@ -13,7 +13,7 @@ from minigrad.typing import Array
 
 
 class Precision:
-    """How exactly GPUs compute; there is one, ``precision``."""
+    """The precision of GPUs; there is one instance, ``precision``."""
 
     tf32 = False  #: matrix products of float32 may round their inputs to 10 bits; see ``cuda.set_tf32``
 

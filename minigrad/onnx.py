@@ -1,8 +1,8 @@
 """Export of a model to ONNX, the exchange format that other runtimes load (``torch.onnx.export``).
 
-The model is run once on an example, and every operation is written down as it happens: what Function, with which
-arrays, gave which array. Operations on nothing but weights are not written; their results are constants. So a loop or
-an ``if`` in the model is exported as it went with the example; only the number of pictures is left open.
+The model runs once on an example, and every operation is recorded: its Function, its input arrays and its result.
+Operations on weights alone are not exported; their results are constants. A loop or an ``if`` in the model is exported
+as it ran with the example; only the number of images remains variable.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -20,18 +21,27 @@ from minigrad.engine.watchers import watchers
 from minigrad.extras import require
 from minigrad.files import write_atomically
 from minigrad.tensor import Tensor
+from minigrad.typing import Array
+
+if TYPE_CHECKING:
+    from minigrad.engine.function import Function
+    from minigrad.nn import Module
 
 OPSET = 17
 
+#: The inputs or results of an operation: arrays, or None and numbers among the inputs.
+_Arrays: TypeAlias = Sequence[Any]
+_Result = TypeVar("_Result")
+
 
 class _Recorder:
-    """Notes the operations while the model runs (see ``minigrad.engine.watchers``)."""
+    """Records the operations while the model runs (see ``minigrad.engine.watchers``)."""
 
     def __init__(self) -> None:
-        self.operations: list[tuple[Any, Sequence[Any], Any]] = []
+        self.operations: list[tuple[Function, _Arrays, _Arrays]] = []
 
-    def watch(self, node: Any, stage: str, inputs: Sequence[Any], compute: Callable[[], Any]) -> Any:
-        """Run and note one computation of the engine."""
+    def watch(self, node: Function, stage: str, inputs: _Arrays, compute: Callable[[], _Result]) -> _Result:
+        """Run one computation of the engine, and record it if it is a forward pass."""
         results = compute()
         if stage == "forward":
             self.operations.append((node, list(inputs), results if isinstance(results, tuple) else (results,)))
@@ -39,21 +49,21 @@ class _Recorder:
 
 
 def export(
-    model: Any,
+    model: Module,
     args: Tensor,
     path: str | os.PathLike[str],
     input_name: str = "input",
     output_name: str = "output",
 ) -> None:
-    """Writes the model, in evaluation mode, as an ONNX file that takes any number of pictures.
+    """Write the model, in evaluation mode, as an ONNX file that takes any number of images.
 
     Args:
         model: a module that takes one tensor and returns one.
-        args: an example of what it takes, batch first.
+        args: an example of its input, batch first.
 
     Raises:
         ImportError: without the package onnx.
-        NotImplementedError: for an operation that has no translation here, naming it.
+        NotImplementedError: for an operation without a translation to ONNX, naming it.
     """
     require("export to ONNX", "onnx")
     import onnx
@@ -95,15 +105,15 @@ def export(
 class _Graph:
     """The ONNX nodes and constants so far, and the names of the arrays that depend on the input."""
 
-    def __init__(self, onnx: Any, parameters: dict[int, str], batch: int) -> None:
+    def __init__(self, onnx: ModuleType, parameters: dict[int, str], batch: int) -> None:
         self.onnx, self.parameters, self.batch = onnx, parameters, batch
         self.names: dict[int, str] = {}
         self.nodes: list[Any] = []
         self.constants: dict[str, Any] = {}
-        self._held: list[Any] = []  # so that no other array gets the identity of one that has a name
+        self._held: list[object] = []  # so that no other array gets the id of one that has a name
 
-    def add(self, node: Any, arrays: Sequence[Any], results: Sequence[Any]) -> None:
-        """An operation that was run."""
+    def add(self, node: Function, arrays: _Arrays, results: _Arrays) -> None:
+        """Add the translation of a recorded operation."""
         self._held += [*arrays, *results]
         if not any(id(a) in self.names for a in arrays):
             return
@@ -116,13 +126,13 @@ class _Graph:
         self.names[id(results[0])] = name
 
     def emit(self, operation: str, inputs: Sequence[str], output: str = "", **attributes: Any) -> str:
-        """Adds a node; returns the name of its output."""
+        """Add a node, and return the name of its output."""
         output = output or f"{operation.lower()}_{len(self.nodes)}"
         self.nodes.append(self.onnx.helper.make_node(operation, list(inputs), [output], **attributes))
         return output
 
-    def name(self, value: Any, like: Any = None) -> str:
-        """The name of an array, or of a constant that is made of it."""
+    def name(self, value: Any, like: Array | None = None) -> str:
+        """Return the name of an array, or of a new constant for an array or a number."""
         if id(value) in self.names:
             return self.names[id(value)]
         array = np.asarray(to_host(value) if hasattr(value, "shape") else value)
@@ -136,13 +146,13 @@ class _Graph:
         return name
 
 
-# --- One function an operation: it adds nodes, and returns the name of the result ---
+# --- One function for each operation: it adds nodes, and returns the name of the result ---
 
 
 def _simple(operation: str) -> Callable[..., str]:
-    """Operations that ONNX has under another name, with arrays (or numbers) only."""
+    """Return the translation of an operation whose inputs are those of ONNX's operation: arrays, or numbers."""
 
-    def translate(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+    def translate(graph: _Graph, node: Any, arrays: _Arrays) -> str:
         like = next(a for a in arrays if id(a) in graph.names)
         return graph.emit(operation, [graph.name(a, like) for a in arrays])
 
@@ -152,36 +162,36 @@ def _simple(operation: str) -> Callable[..., str]:
 def _with_constant(operation: str) -> Callable[..., str]:
     """Return the translation of an operation with a plain number, which is its second operand."""
 
-    def translate(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+    def translate(graph: _Graph, node: Any, arrays: _Arrays) -> str:
         return graph.emit(operation, [graph.name(arrays[0]), graph.name(node.c, arrays[0])])
 
     return translate
 
 
-def _constant_div(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+def _constant_div(graph: _Graph, node: Any, arrays: _Arrays) -> str:
     return graph.emit("Div", [graph.name(node.c, arrays[0]), graph.name(arrays[0])])
 
 
 def _along(operation: str) -> Callable[..., str]:
-    def translate(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+    def translate(graph: _Graph, node: Any, arrays: _Arrays) -> str:
         return graph.emit(operation, [graph.name(arrays[0])], axis=node.dim)
 
     return translate
 
 
 def _window(node: Any) -> dict[str, Any]:
-    """The attributes of a window: ONNX lists all padding before, and then all padding after."""
+    """Return the attributes of a window. ONNX lists the padding before every dimension, then the padding after."""
     window = node.window
     (top, bottom), (left, right) = window.padding
     return {"kernel_shape": list(window.kernel), "strides": list(window.stride), "pads": [top, left, bottom, right]}
 
 
-def _conv(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+def _conv(graph: _Graph, node: Any, arrays: _Arrays) -> str:
     inputs = [graph.name(arrays[0]), graph.name(arrays[1])]
     return graph.emit("Conv", inputs, dilations=list(node.window.dilation), group=node.groups, **_window(node))
 
 
-def _scale_channels(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+def _scale_channels(graph: _Graph, node: Any, arrays: _Arrays) -> str:
     x, centre, factor, offset = arrays
     offset = offset - centre * factor
     shape = (-1, *(1,) * (x.ndim - 2))
@@ -189,39 +199,39 @@ def _scale_channels(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
     return graph.emit("Add", [product, graph.name(np.reshape(offset, shape), x)])
 
 
-def _scale_channels_relu(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+def _scale_channels_relu(graph: _Graph, node: Any, arrays: _Arrays) -> str:
     return graph.emit("Relu", [_scale_channels(graph, node, arrays)])
 
 
-def _max_pool(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+def _max_pool(graph: _Graph, node: Any, arrays: _Arrays) -> str:
     options = {"dilations": list(node.window.dilation), "ceil_mode": int(node.window.ceil_mode), **_window(node)}
     return graph.emit("MaxPool", [graph.name(arrays[0])], **options)
 
 
-def _avg_pool(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+def _avg_pool(graph: _Graph, node: Any, arrays: _Arrays) -> str:
     size = node.window.kernel[0] * node.window.kernel[1]
-    whole = isinstance(node.scale, float)  # one divisor for all windows: padding counts
+    whole = isinstance(node.scale, float)  # one divisor for all windows: padding is counted
     if whole and abs(node.scale * size - 1) > 1e-9:
         raise NotImplementedError("avg_pool2d with a divisor_override has no translation to ONNX here")
     options = {"count_include_pad": int(whole), "ceil_mode": int(node.window.ceil_mode), **_window(node)}
     return graph.emit("AveragePool", [graph.name(arrays[0])], **options)
 
 
-def _sum(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+def _sum(graph: _Graph, node: Any, arrays: _Arrays) -> str:
     axes = graph.name(np.array(node.dims, np.int64))
     return graph.emit("ReduceSum", [graph.name(arrays[0]), axes], keepdims=int(node.keepdim))
 
 
-def _mean(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+def _mean(graph: _Graph, node: Any, arrays: _Arrays) -> str:
     return graph.emit("ReduceMean", [graph.name(arrays[0])], axes=list(node.dims), keepdims=int(node.keepdim))
 
 
-def _silu(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+def _silu(graph: _Graph, node: Any, arrays: _Arrays) -> str:
     x = graph.name(arrays[0])
     return graph.emit("Mul", [x, graph.emit("Sigmoid", [x])])
 
 
-def _gelu_tanh(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+def _gelu_tanh(graph: _Graph, node: Any, arrays: _Arrays) -> str:
     x, like = graph.name(arrays[0]), arrays[0]
     cube = graph.emit("Mul", [graph.emit("Mul", [x, x]), x])
     bent = graph.emit("Add", [x, graph.emit("Mul", [cube, graph.name(0.044715, like)])])
@@ -230,14 +240,14 @@ def _gelu_tanh(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
     return graph.emit("Mul", [x, share])
 
 
-def _reshape(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+def _reshape(graph: _Graph, node: Any, arrays: _Arrays) -> str:
     x, shape = arrays[0], node.shape
     keeps_batch = len(shape) > 0 and x.ndim > 0 and shape[0] == x.shape[0] == graph.batch
-    target = [0 if keeps_batch else shape[0], *shape[1:]]  # 0: as many as there are
+    target = [0 if keeps_batch else shape[0], *shape[1:]]  # 0: the size of the input
     return graph.emit("Reshape", [graph.name(x), graph.name(np.array(target, np.int64))])
 
 
-def _linear(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+def _linear(graph: _Graph, node: Any, arrays: _Arrays) -> str:
     x, w, b = arrays
     if x.ndim == 2:
         return graph.emit("Gemm", [graph.name(a) for a in (x, w, b) if a is not None], transB=1)
@@ -245,15 +255,18 @@ def _linear(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
     return product if b is None else graph.emit("Add", [product, graph.name(b)])
 
 
-def _permute(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+def _permute(graph: _Graph, node: Any, arrays: _Arrays) -> str:
     return graph.emit("Transpose", [graph.name(arrays[0])], perm=list(node.dims))
 
 
-def _concatenate(graph: _Graph, node: Any, arrays: Sequence[Any]) -> str:
+def _concatenate(graph: _Graph, node: Any, arrays: _Arrays) -> str:
     return graph.emit("Concat", [graph.name(a) for a in arrays], axis=node.dim)
 
 
-TRANSLATIONS: dict[str, Callable[[_Graph, Any, Sequence[Any]], str]] = {
+#: A function of the graph, the operation, of which it reads the options, and its inputs.
+_Translation: TypeAlias = Callable[[_Graph, Any, _Arrays], str]
+
+TRANSLATIONS: dict[str, _Translation] = {
     "Add": _simple("Add"),
     "Sub": _simple("Sub"),
     "SubConstant": _with_constant("Sub"),

@@ -1,9 +1,8 @@
 """Seeded random numbers. Every random choice in minigrad draws from a :class:`Generator`.
 
 The numbers of ``randn``, initialisers and the like are NumPy's (PCG64), drawn on the host and then moved, so that a
-seed gives the same on every device. Where drawing belongs to computing, as in dropout, a device draws its own (Philox
-4×32, ``kernels/philox.py``), which are not those of the CPU. None are torch's numbers: two libraries'
-generators cannot agree bit by bit.
+seed gives the same on every device. Dropout on a GPU draws its numbers there (Philox 4×32, ``kernels/philox.py``), and
+they differ from those of the CPU. No numbers equal torch's, whose generator is another one.
 """
 
 from __future__ import annotations
@@ -11,6 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
+
+from minigrad.typing import Array, Shape
 
 
 class Generator:
@@ -28,10 +30,10 @@ class Generator:
         self.manual_seed(seed)
 
     def manual_seed(self, seed: int) -> Generator:
-        """Restarts the stream from ``seed``, an integer; a negative one counts back from 2⁶⁴, as in torch.
+        """Restart the stream from ``seed``, an integer; a negative one counts back from 2⁶⁴, as in torch.
 
         Raises:
-            ValueError: for anything else, or below −2⁶³.
+            ValueError: if ``seed`` is not an integer of at least −2⁶³.
         """
         if not isinstance(seed, int | np.integer) or seed < -(2**63):
             raise ValueError(f"a seed is an integer of at least -2**63, got {seed!r}")
@@ -41,60 +43,61 @@ class Generator:
         return self
 
     def initial_seed(self) -> int:
-        """The seed that the stream was last started from."""
+        """Return the seed from which the stream was last started."""
         return self._seed
 
-    def uniform(self, shape: tuple[int, ...], dtype: Any, low: float = 0.0, high: float = 1.0) -> np.ndarray:
-        """Numbers of a floating dtype uniform on [low, high): rounding never makes one ``high`` itself."""
+    def uniform(self, shape: Shape, dtype: DTypeLike, low: float = 0.0, high: float = 1.0) -> Array:
+        """Return numbers uniform on [low, high) of a floating dtype; rounding never gives ``high`` itself."""
         dtype = np.dtype(dtype)
-        drawn = np.float64 if dtype == np.float64 else np.float32  # what NumPy's generator can draw
-        numbers: np.ndarray = np.asarray(self.numpy.random(shape, dtype=drawn))
+        drawn = np.float64 if dtype == np.float64 else np.float32  # NumPy's generator has only these
+        numbers: Array = np.asarray(self.numpy.random(shape, dtype=drawn))
         if (low, high) != (0.0, 1.0):
             numbers = numbers * (high - low) + low
         return numbers.astype(dtype) if low == high else np.minimum(numbers.astype(dtype), below(high, dtype))
 
     def on_device(self, count: int) -> tuple[int, int]:
-        """For a device to draw ``count`` numbers by: the seed, and where in its stream they begin."""
+        """Reserve ``count`` numbers for a device; return the seed, and the position in its stream where they begin."""
         start = self._drawn_on_devices
-        self._drawn_on_devices += -(-count // 4)  # it draws four at a time
+        self._drawn_on_devices += -(-count // 4)  # a device draws four at a time
         return self._seed, start
 
     def get_state(self) -> dict[str, Any]:
-        """The state as plain values (it goes into JSON), to be given to :meth:`set_state`."""
+        """Return the state for :meth:`set_state`, as plain values that JSON can hold."""
         state = self.numpy.bit_generator.state
         return {**state, "seed": self._seed, "drawn_on_devices": self._drawn_on_devices}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Continues the stream from where :meth:`get_state` was called."""
+        """Continue the stream from the position at which :meth:`get_state` was called."""
         own = ("seed", "drawn_on_devices")
         self._seed, self._drawn_on_devices = state["seed"], state.get("drawn_on_devices", 0)
         self.numpy.bit_generator.state = {key: value for key, value in state.items() if key not in own}
 
 
-def below(bound: float, dtype: Any) -> Any:
-    """The largest number of ``dtype`` below ``bound``."""
-    nearest = np.dtype(dtype).type(bound)
-    return nearest if float(nearest) < bound else np.nextafter(nearest, np.dtype(dtype).type(-np.inf))
+def below(bound: float, dtype: DTypeLike) -> Any:  # a NumPy number
+    """Return the largest number of ``dtype`` below ``bound``."""
+    kind: type = np.dtype(dtype).type
+    nearest = kind(bound)
+    return nearest if float(nearest) < bound else np.nextafter(nearest, kind(-np.inf))
 
 
 default_generator = Generator()
 
 
 def manual_seed(seed: int) -> Generator:
-    """Seeds the generator that dropout, initialisers and ``randn`` use when none is given."""
+    """Seed the generator that dropout, initialisers and ``randn`` use by default."""
     return default_generator.manual_seed(seed)
 
 
 def initial_seed() -> int:
-    """The default generator's seed."""
+    """Return the seed of the default generator."""
     return default_generator.initial_seed()
 
 
 def get_rng_state() -> dict[str, Any]:
-    """The default generator's state."""
+    """Return the state of the default generator."""
     return default_generator.get_state()
 
 
 def set_rng_state(state: dict[str, Any]) -> None:
-    """Sets the default generator's state."""
+    """Set the state of the default generator."""
     default_generator.set_state(state)

@@ -1,9 +1,9 @@
-"""Checkpointing: a part of the network that keeps nothing for backward, and is computed once more there instead."""
+"""Checkpointing: keep nothing of a part of the network for backward, and compute it again there."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from minigrad.engine.api import grad
 from minigrad.engine.function import Function
@@ -11,6 +11,10 @@ from minigrad.engine.grad_mode import enable_grad, is_grad_enabled
 from minigrad.engine.selection import reachable
 from minigrad.engine.tensor_base import TensorBase
 from minigrad.random import default_generator
+from minigrad.typing import Array
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
 
 
 class Recompute(Function):
@@ -19,12 +23,19 @@ class Recompute(Function):
     ``p`` are the leaves that f uses beside its arguments: the parameters of its layers.
     """
 
-    def forward(self, *arrays: Any, function: Any, outputs: Any, count: int, state: Any) -> Any:
+    def forward(
+        self,
+        *arrays: Array,
+        function: Callable[..., Any],
+        outputs: Array | tuple[Array, ...],
+        count: int,
+        state: dict[str, Any] | None,
+    ) -> Array | tuple[Array, ...]:
         self.function, self.count, self.state = function, count, state
         self.save_for_backward(*arrays)
         return outputs
 
-    def backward(self, *grads: Any) -> Any:
+    def backward(self, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         wants_graph = is_grad_enabled()
         arguments = list(self.saved_tensors)
         if not wants_graph:
@@ -48,7 +59,7 @@ class Recompute(Function):
             create_graph=wants_graph,
             allow_unused=True,
         )
-        results: list[Any] = [None] * len(arguments)
+        results: list[Tensor | None] = [None] * len(arguments)
         for i, g in zip(wanted, found, strict=True):
             results[i] = g
         return tuple(results)
@@ -61,26 +72,26 @@ def checkpoint(
     preserve_rng_state: bool = True,
     **kwargs: Any,
 ) -> Any:
-    """``function(*args, **kwargs)``, whose inner results are not kept: backward computes them again.
+    """Return ``function(*args, **kwargs)`` without keeping its inner results: backward computes them again.
 
-    Memory for time: a network of n equal parts, each checkpointed, keeps the n borders and one part at a time.
-    What torch calls ``torch.utils.checkpoint.checkpoint``; gradients reach arguments and parameters alike, also
-    through ``autograd.grad`` and ``create_graph``.
+    This saves memory and costs time: a network of n equal parts, each checkpointed, keeps the n inputs of the parts
+    and the inner results of one part at a time. In torch it is ``torch.utils.checkpoint.checkpoint``. Gradients reach
+    arguments and parameters, also with ``autograd.grad`` and ``create_graph``.
 
     Args:
         function: of tensors, to a tensor or a tuple of them. It must do the same both times it is called.
-        preserve_rng_state: whether dropout draws the same numbers the second time.
-        use_reentrant: accepted for torch's sake; there is only one way here.
+        preserve_rng_state: let dropout draw the same numbers the second time.
+        use_reentrant: accepted for compatibility with torch, and ignored: there is one implementation.
     """
     positions = [i for i, x in enumerate(args) if isinstance(x, TensorBase)]
 
-    def run(*tensors: Any) -> Any:
+    def run(*tensors: Tensor) -> Any:
         given = list(args)
         for i, tensor in zip(positions, tensors, strict=True):
             given[i] = tensor
         return function(*given, **kwargs)
 
-    tensors: list[Any] = [args[i] for i in positions]
+    tensors: list[Tensor] = [args[i] for i in positions]
     if not is_grad_enabled():
         return run(*tensors)
     state = default_generator.get_state() if preserve_rng_state else None

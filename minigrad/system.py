@@ -1,7 +1,7 @@
-"""What differs between operating systems, each in one place with a way to do without.
+"""Differences between operating systems, each with a fallback.
 
-Nothing else in minigrad may call what only some systems have: Windows knows no ``fork``, neither Windows nor macOS
-says which cores a process may use, and only Linux has ``/proc``.
+No other file of minigrad may use a function that only some systems have: Windows has no ``fork``, neither Windows nor
+macOS reports the cores that a process may use, and only Linux has ``/proc``.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-#: How worker processes start unless the user says so: a copy of this process where that is safe, else a fresh Python.
-#: macOS can copy a process too, but its own libraries, the one NumPy takes for products among them, may crash in it.
+#: How worker processes start by default: as a copy of this process where that is safe, else as a fresh Python. macOS
+#: can copy a process too, but its system libraries, among them the BLAS that NumPy uses, may crash in the copy.
 START_METHOD = "fork" if sys.platform.startswith("linux") and hasattr(os, "fork") else "spawn"
 
-#: Whether a process can hand an open file to one that it starts, for both to map into memory.
+#: Whether a process inherits the open files of its parent, so that both can map them into memory.
 FILES_ARE_INHERITED = sys.platform != "win32"
 
 
 def cores() -> int:
     """Return how many cores this process can keep busy, at least 1.
 
-    These are the cores that it may run on, and no more than its control group's share of processor time pays for:
-    in a container that may use 2 of 96 cores' time, 96 threads would spend nearly all of it waiting for each other.
+    These are the cores that it may run on, but no more than the CPU quota of its control group: in a container limited
+    to 2 of 96 cores, 96 threads would spend nearly all their time waiting for each other.
     """
-    if hasattr(os, "process_cpu_count"):  # Python 3.13; it also heeds PYTHON_CPU_COUNT
+    if hasattr(os, "process_cpu_count"):  # Python 3.13; it also respects PYTHON_CPU_COUNT
         count = os.process_cpu_count()
     elif hasattr(os, "sched_getaffinity"):
         count = len(os.sched_getaffinity(0))
@@ -36,10 +36,10 @@ def cores() -> int:
 
 
 def cpu_quota(root: Path = Path("/")) -> float | None:
-    """Return for how many cores' time the control group of this process may use the processor; None for no limit.
+    """Return the CPU quota of this process's control group, as a number of cores; None for no limit.
 
-    Every group above may have a limit too, and the smallest one counts. Inside a container only the container's own
-    groups are to be seen, with it at the top, although Linux may name the path to them that is valid outside.
+    Every parent group may have a limit too, and the smallest one counts. Inside a container only the container's own
+    groups are visible, with its own at the top, although Linux may report the path that is valid outside.
     """
     try:
         lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
@@ -55,7 +55,7 @@ def cpu_quota(root: Path = Path("/")) -> float | None:
 
 
 def _groups_of(line: str, mounted: Path) -> Iterator[tuple[Path, int]]:
-    """Yield the folder of each group that a line of /proc/self/cgroup means, from below, and the interface's version.
+    """Yield the folders of the groups in a line of /proc/self/cgroup, innermost first, and the interface's version.
 
     The line is ``number:controllers:/path``; version 2 names no controllers.
     """
@@ -74,7 +74,7 @@ def _groups_of(line: str, mounted: Path) -> Iterator[tuple[Path, int]]:
 
 
 def _quota_of(group: Path, version: int) -> float | None:
-    """Return the cores' time of one group; None if it has no limit."""
+    """Return the CPU quota of one group, as a number of cores; None if it has no limit."""
     try:
         if version == 2:
             quota, period = (group / "cpu.max").read_text(encoding="utf-8").split()  # "200000 100000", or "max 100000"
@@ -86,13 +86,13 @@ def _quota_of(group: Path, version: int) -> float | None:
 
 
 def after_fork_in_child(function: Callable[[], None]) -> None:
-    """Call ``function`` in every process that begins as a copy of this one, where there is such a thing."""
+    """Call ``function`` in every process that starts as a copy of this one; does nothing where there is no fork."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=function)
 
 
 def memory_in_use() -> int | None:
-    """Return how many bytes of memory this process holds now; None where the system does not say."""
+    """Return the bytes of memory that this process uses; None where the system does not report them."""
     try:
         status = Path("/proc/self/status").read_text(encoding="utf-8")
     except OSError:
@@ -102,15 +102,15 @@ def memory_in_use() -> int | None:
 
 
 def started_as(package: str) -> str:
-    """Return how a package's command line was started: ``python -m package``, or the name of its script."""
+    """Return the command that started a package's command line: ``python -m package``, or the name of its script."""
     script = Path(sys.argv[0])
     return f"python -m {package}" if script.name == "__main__.py" else script.stem
 
 
 def never_fail_to_print() -> None:
-    """Let the terminal show what it can: a character that its encoding lacks comes out as ``\\u2026``, not as an error.
+    """Print a character that the terminal's encoding lacks as ``\\u2026``, rather than raise an error.
 
-    For command lines. On Windows, output that goes into a file or a pipe has an encoding of a few hundred characters.
+    For command lines. On Windows, the encoding of a file or a pipe may have only a few hundred characters.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

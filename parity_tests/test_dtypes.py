@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minigrad.testing import OpRecord
-from minigrad.testing import strategies as s
-from minigrad.testing.strategies import Sample
+from minigrad.testing import special_values as special
+from minigrad.testing.samples import Sample
 from parity_tests.excused import OTHERWISE, excuse_of
 from parity_tests.records import RECORDS
 from parity_tests.test_promotion import same_result_or_error
@@ -48,7 +48,7 @@ def compare_integers(record: OpRecord, sample: Sample, dtype: Any) -> None:
 def test_integers_and_bools_give_torchs_values_or_its_refusal(record: OpRecord, data: Any) -> None:
     dtype = data.draw(st.sampled_from(INTEGERS))
     ends = not excuse_of(record.name, dtype).ends
-    compare_integers(record, data.draw(s.with_integers(record.samples, dtype, ends)), dtype)
+    compare_integers(record, data.draw(special.with_integers(record.samples, dtype, ends)), dtype)
 
 
 @pytest.mark.parametrize("record", [record for record in RECORDS if record.elementwise], ids=repr)
@@ -58,9 +58,9 @@ def test_every_combination_of_integers_gives_torchs_values_or_its_refusal(record
     sample = data.draw(record.samples)
     for dtype in INTEGERS:
         near = (0, 1, 2, 3, 7, 100, *(() if np.dtype(dtype).kind in "bu" else (-1, -2, -7, -100)))
-        ends = () if excuse_of(record.name, dtype).ends else s.ends_of(dtype)
+        ends = () if excuse_of(record.name, dtype).ends else special.ends_of(dtype)
         for values in ({*ends, *near}, {*ends, *near} - {0}):  # by 0 torch may refuse to divide
-            arrays = s.every_combination(sorted(values), dtype, len(sample.arrays))
+            arrays = special.every_combination(sorted(values), dtype, len(sample.arrays))
             compare_integers(record, Sample([a[0] for a in arrays], sample.options, sample.constants), dtype)
 
 

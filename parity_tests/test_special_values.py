@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from minigrad import kernels
 from minigrad.testing import OpRecord, assert_parity
-from minigrad.testing import strategies as s
-from minigrad.testing.strategies import Sample
+from minigrad.testing import special_values as special
+from minigrad.testing.samples import Sample
 from parity_tests.excused import Excuse, excuse_of
 from parity_tests.records import RECORDS
 from parity_tests.tolerances import FLOAT16, FLOAT16_SUMS, FLOAT32, FLOAT32_SUMS, FLOAT64, Tolerance
@@ -38,8 +38,8 @@ def tolerance_of(record: OpRecord, dtype: Any) -> Tolerance:
 
 def values_for(record: OpRecord, dtype: Any, excuse: Excuse) -> list[Any]:
     """The special values that the record is held to in ``dtype``."""
-    ends = set(s.ends_of(dtype))
-    values = s.special_values(dtype, record.kinks, record.domain)
+    ends = set(special.ends_of(dtype))
+    values = special.special_values(dtype, record.kinks, record.domain)
     left_out = [str(x) for x in excuse.values]  # NaN equals nothing, so by name
     return [x for x in values if not (excuse.ends and x in ends) and str(float(x)) not in left_out]
 
@@ -53,7 +53,7 @@ def test_every_combination_of_special_values_gives_torchs_value_and_gradient(rec
     for dtype in FLOATS:
         excuse = excuse_of(record.name, dtype)
         values = [*values_for(record, dtype, excuse), *ordinary]
-        arrays = s.every_combination(values, dtype, len(sample.arrays))
+        arrays = special.every_combination(values, dtype, len(sample.arrays))
         record.compare(
             Sample(arrays, sample.options, sample.constants),
             dtype,
@@ -61,7 +61,7 @@ def test_every_combination_of_special_values_gives_torchs_value_and_gradient(rec
             elementwise=True,
             may_refuse=True,
             infinite_cotangent=True,
-            cotangent=s.along_the_first,
+            cotangent=special.along_the_first,
             **tolerance_of(record, dtype)._asdict(),
         )
 
@@ -75,8 +75,8 @@ def test_special_values_anywhere_give_torchs_value_and_gradient_with_all_kernels
     largest = float(np.finfo(dtype).max)  # whether a sum overflows on its way depends on the order of its terms
     values = [x for x in values_for(record, dtype, excuse) if abs(float(x)) != largest]
     most = 1 if excuse.ties else 3
-    sample = data.draw(s.with_special_values(record.samples, dtype, values, most, excuse.tensors))
-    inside = data.draw(st.sampled_from([(), (), *([x] for x in s.SPECIAL_COTANGENTS)]))
+    sample = data.draw(special.with_special_values(record.samples, dtype, values, most, excuse.tensors))
+    inside = data.draw(st.sampled_from([(), (), *([x] for x in special.SPECIAL_COTANGENTS)]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernels, "_for_numpy", kernels.CHOICES[data.draw(st.sampled_from(list(kernels.CHOICES)))])
         record.compare(
@@ -85,7 +85,7 @@ def test_special_values_anywhere_give_torchs_value_and_gradient_with_all_kernels
             second=False,
             may_refuse=True,
             infinite_cotangent=not np.isfinite(inside).all(),
-            cotangent=s.cotangents_with(inside),
+            cotangent=special.cotangents_with(inside),
             **tolerance_of(record, dtype)._asdict(),
         )
 

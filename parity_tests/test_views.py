@@ -16,7 +16,7 @@ from minigrad.nn import functional as F
 from minigrad.testing import OpRecord
 from minigrad.testing.close import as_numpy
 from minigrad.testing.parity import copy_with_strides, flat_outputs
-from minigrad.testing.strategies import Sample
+from minigrad.testing.samples import Sample
 from parity_tests.records import RECORDS
 
 COPIES = {"einsum.ii->i"}  # a view in torch; docs/parity.md lists it

@@ -30,7 +30,7 @@ from minigrad import gpu, nn, optim
 from minigrad.amp import GradScaler, autocast
 from minigrad.data import DataLoader
 from minigrad.testing import register_stand_in_device
-from minigrad.testing.stand_in_device import ALLOWED_FUNCTIONS, ONLY_BY_PLACE
+from minigrad.testing.stand_in_device import ALLOWED_FUNCTIONS, ONLY_BY_POSITION
 
 devices = importlib.import_module("minigrad.device")  # minigrad.device is the class of that name
 
@@ -65,7 +65,7 @@ def test_cupy_has_every_function_that_ops_may_call() -> None:
     cupy = pytest.importorskip("cupy", reason="CuPy is an optional extra (cuda12, cuda13, rocm)")
     for name, parameters in ALLOWED_FUNCTIONS.items():
         has = inspect.signature(getattr(cupy, name)).parameters
-        wanted = [ONLY_BY_PLACE.get((name, p), p) for p in parameters.split() if p != "like"]  # NumPy takes "like" off
+        wanted = [ONLY_BY_POSITION.get((name, p), p) for p in parameters.split() if p != "like"]  # not in CuPy
         assert not set(wanted) - set(has), f"CuPy's {name} has the parameters {list(has)}"
     assert cupy._core._routines_linalg.COMPUTE_TYPE_TF32
     for attribute in ("set_compute_type", "_routines_linalg"):

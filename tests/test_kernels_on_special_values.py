@@ -20,7 +20,7 @@ from minigrad.kernels.geometry import Window
 from minigrad.kernels.gpu import backend as gpu_backend
 from minigrad.kernels.gpu.backend import Gpu
 from minigrad.kernels.reference import Reference
-from minigrad.testing.strategies import SPECIAL
+from minigrad.testing.special_values import SPECIAL
 from tests import test_gpu_kernels as host
 
 #: Relative to the largest finite element: other orders of addition, in float16 rounded twice.

@@ -11,14 +11,14 @@ from minigrad.system import never_fail_to_print
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command that the arguments name; returns the exit status."""
+    """Run the command that the arguments name, and return the exit status."""
     never_fail_to_print()
-    parser = argparse.ArgumentParser(prog="python -m minigrad.testing", description="What only the tests need.")
+    parser = argparse.ArgumentParser(prog="python -m minigrad.testing", description="Tools for tests of minigrad.")
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser(
         "report",
         help="write the parity table",
-        description="Compares every record with torch and writes the parity table.",
+        description="Compare every record with torch and write the parity table.",
     )
     command.add_argument(
         "--records", default="parity_tests.records", help="module with a list RECORDS of minigrad.testing.OpRecord"

@@ -1,26 +1,30 @@
-"""A pytest plugin: the fixture ``parity``, and a line of what it compared at the end of the run.
+"""A pytest plugin: the fixture ``parity``, and a summary of its comparisons at the end of the run.
 
     def test_my_op(parity):
         parity(my_op, torchs_op, np.random.randn(3, 4))
 
-It is there wherever minigrad is installed; torch is needed only once the fixture is used.
+It is installed with minigrad; torch is needed only when the fixture is used.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-_REPORTS: list[Any] = []
+if TYPE_CHECKING:
+    from minigrad.testing.parity import ParityReport
+
+_REPORTS: list[ParityReport] = []
 
 
 @pytest.fixture
-def parity() -> Any:
-    """``minigrad.testing.assert_parity``, whose reports are summed up at the end of the run."""
+def parity() -> Callable[..., ParityReport]:
+    """Return ``minigrad.testing.assert_parity``; its reports are summarised at the end of the run."""
     from minigrad.testing import assert_parity
 
-    def compare(*args: Any, **options: Any) -> Any:
+    def compare(*args: Any, **options: Any) -> ParityReport:
         report = assert_parity(*args, **options)
         _REPORTS.append(report)
         return report
@@ -28,8 +32,8 @@ def parity() -> Any:
     return compare
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Says how many comparisons there were, and the largest difference of each kind."""
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the number of comparisons, and the largest difference of each kind."""
     if not _REPORTS:
         return
     worst = []

@@ -1,4 +1,4 @@
-"""A record per operation, in front of generic checks: write one, and values, derivatives and errors are compared.
+"""Records of operations for generic tests: write one, and values, derivatives and errors are compared with torch.
 
 The idea is PyTorch's ``OpInfo``. ``parity_tests/records/`` has minigrad's own; ``examples/parity_of_your_own_op.py``
 shows one for an operation of your own.
@@ -9,45 +9,50 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeAlias
 
 import torch
 from hypothesis import strategies as st
+from numpy.typing import DTypeLike
 
 import minigrad
 from minigrad.nn import functional as F
 from minigrad.testing.parity import ParityReport, assert_parity
-from minigrad.testing.strategies import Sample, in_strides_of
+from minigrad.testing.samples import Sample, in_strides_of
+
+#: ``call(m, F)`` with minigrad or torch, and its ``nn.functional``.
+Call: TypeAlias = Callable[[Any, Any], object]
 
 
 @dataclass(frozen=True)
 class OpRecord:
-    """An operation, samples of valid calls, and calls that both libraries must refuse alike.
+    """An operation, samples of valid calls, and calls that both libraries must refuse with the same type of error.
 
     ``call(m, F, *tensors, **options)`` is run twice: with minigrad and its ``nn.functional``, and with torch and
-    its own. Where one line serves both, that is itself the proof that names, argument order and defaults agree.
+    its own. One line for both also tests that names, argument order and defaults agree.
     """
 
     name: str
-    call: Callable[..., Any]
+    call: Callable[..., object]
     samples: st.SearchStrategy[Sample]
-    errors: Sequence[Callable[[Any, Any], Any]] = ()
-    sums: bool = False  #: results are long sums, for which float32 has a tolerance of its own
+    errors: Sequence[Call] = ()
+    sums: bool = False  #: results are long sums, which have a tolerance of their own in float32
     second: bool = True  #: torch has a gradient of the gradient
     elementwise: bool = False  #: element i of the result depends on elements i of the tensors only
-    kinks: tuple[float, ...] = ()  #: where this operation has kinks or thresholds beside those that many have
-    domain: tuple[float, float] | None = None  #: where torch defines it, if not everywhere
+    kinks: tuple[float, ...] = ()  #: its kinks and thresholds, beside those in ``SPECIAL``
+    domain: tuple[float, float] | None = None  #: the range in which torch defines it; None is everywhere
 
     def __repr__(self) -> str:
         return self.name
 
-    def compare(self, sample: Sample, dtype: Any, second: bool, **options: Any) -> ParityReport:
-        """Outputs, gradients and (if ``second``) gradients of gradients of one call, with random cotangents.
+    def compare(self, sample: Sample, dtype: DTypeLike, second: bool, **options: Any) -> ParityReport:
+        """Compare outputs, gradients and (if ``second``) gradients of gradients of one call, with random cotangents.
 
         ``options`` are those of ``assert_parity``.
 
         Raises:
-            AssertionError: saying what differs, and where.
+            AssertionError: naming the result and the elements that differ.
         """
         inputs = []
         for i, array in enumerate(sample.arrays):
@@ -62,14 +67,14 @@ class OpRecord:
         )
 
     def check_error(self, i: int) -> None:
-        """Asserts that call i of ``errors`` raises the same type of exception in both, with a message that says why."""
+        """Assert that call i of ``errors`` raises the same type of exception in both, with an explanation."""
         theirs = _error(self.errors[i], torch, torch.nn.functional)
         ours = _error(self.errors[i], minigrad, F)
         assert type(ours) is type(theirs), f"raises {ours!r}, torch raises {theirs!r}"
         assert len(str(ours)) > 15, f"the message must say what was wrong, not only {str(ours)!r}"
 
 
-def _error(call: Callable[[Any, Any], Any], m: Any, functional: Any) -> Exception | None:
+def _error(call: Call, m: ModuleType, functional: ModuleType) -> Exception | None:
     try:
         call(m, functional)
     except Exception as error:

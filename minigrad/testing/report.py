@@ -1,4 +1,4 @@
-"""The parity table: for every record how many samples were compared, and the largest differences."""
+"""The parity table: the number of samples of every record, and the largest differences from torch."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import DTypeLike
 
 from minigrad.files import write_atomically
 from minigrad.testing.records import OpRecord
@@ -22,19 +23,23 @@ from minigrad.testing.records import OpRecord
 KINDS = ("value", "gradient", "second_gradient")
 
 
-def measure(record: OpRecord, examples: int, dtype: Any = np.float64, **tolerances: float) -> dict[str, Any]:
-    """How many samples were compared, and the largest relative difference of each kind (``None``: nothing to compare).
+#: The figures of one record: the number of samples and of errors, and the largest difference of each kind.
+Figures: TypeAlias = dict[str, Any]
 
-    ``errors`` is how many of the record's errors were matched, of how many.
+
+def measure(record: OpRecord, examples: int, dtype: DTypeLike = np.float64, **tolerances: float) -> Figures:
+    """Compare samples of a record; return their number, and the largest relative difference of each kind.
+
+    A difference is ``None`` if nothing was compared. ``errors`` is the number of errors, all of which agree.
 
     Raises:
         AssertionError: if a sample or an error differs by more than allowed.
     """
-    result: dict[str, Any] = {"samples": 0, **dict.fromkeys(KINDS)}
+    result: Figures = {"samples": 0, **dict.fromkeys(KINDS)}
 
     @settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(data=st.data())
-    def compare(data: Any) -> None:
+    def compare(data: st.DataObject) -> None:
         found = record.compare(data.draw(record.samples), dtype, second=dtype is np.float64, **tolerances)
         result["samples"] += 1
         for kind in KINDS:
@@ -49,8 +54,8 @@ def measure(record: OpRecord, examples: int, dtype: Any = np.float64, **toleranc
     return result
 
 
-def table(results: dict[str, dict[str, Any]]) -> str:
-    """The figures as a Markdown table, an operation a row."""
+def table(results: dict[str, Figures]) -> str:
+    """Return the figures as a Markdown table, with one row for each operation."""
     lines = [
         "| op | samples | value | gradient | second gradient | errors matched |",
         "|---|---:|---:|---:|---:|---:|",
@@ -63,7 +68,7 @@ def table(results: dict[str, dict[str, Any]]) -> str:
 
 
 def replace_section(page: Path, name: str, text: str) -> None:
-    """Replaces what stands between ``<!-- name -->`` and ``<!-- /name -->`` in a Markdown page.
+    """Replace the text between ``<!-- name -->`` and ``<!-- /name -->`` in a Markdown page.
 
     Raises:
         ValueError: if the page has no such section.
@@ -79,8 +84,8 @@ def replace_section(page: Path, name: str, text: str) -> None:
 
 def write_report(
     records: Sequence[OpRecord], page: Path, data: Path, examples: int, say: Callable[[str], None] = print
-) -> dict[str, dict[str, Any]]:
-    """Measures every record in float64; writes the table into ``page`` and the figures as JSON into ``data``."""
+) -> dict[str, Figures]:
+    """Measure every record in float64; write the table into ``page`` and the figures as JSON into ``data``."""
     results = {}
     for record in records:
         results[record.name] = measure(record, examples)
@@ -93,7 +98,7 @@ def write_report(
 
 
 def main(options: argparse.Namespace) -> None:
-    """``python -m minigrad.testing report``"""
+    """Run ``python -m minigrad.testing report``."""
     sys.path.insert(0, os.getcwd())
     try:
         records = importlib.import_module(options.records).RECORDS

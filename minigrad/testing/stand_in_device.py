@@ -1,8 +1,8 @@
-"""A device that is not there: arrays that behave as a GPU's do, so that code for a GPU is tested without one.
+"""A stand-in for a GPU: arrays that behave like a GPU's, so that code for a GPU is tested without one.
 
-A :class:`StandInArray` answers NumPy's functions by NEP 13 (``__array_ufunc__``) and NEP 18
-(``__array_function__``), as CuPy's arrays do. Like them it refuses to become a host array by accident, to
-be mixed with host arrays, and to run functions that CuPy does not have.
+A :class:`StandInArray` implements NumPy's functions by NEP 13 (``__array_ufunc__``) and NEP 18
+(``__array_function__``), as CuPy's arrays do. Like them it raises an error for an implicit conversion to a host array,
+for a mixture with host arrays, and for functions that CuPy does not have.
 """
 
 from __future__ import annotations
@@ -10,16 +10,22 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
+from numpy.typing import DTypeLike
 
 from minigrad.device import Backend, register_backend
+from minigrad.typing import Array
 
 NAME = "stand_in"
 
-#: What ops and reference kernels may call beside ufuncs, and with which of NumPy's parameters. CuPy has all of them.
+#: The arguments of a NumPy function, whatever it is.
+_Arguments: TypeAlias = tuple[Any, ...]
+_Options: TypeAlias = dict[str, Any]
+
+#: The functions that operations and reference kernels may call beside ufuncs, with the parameters that CuPy shares.
 ALLOWED_FUNCTIONS = {
     "all": "a axis keepdims",
     "any": "a axis keepdims",
@@ -54,8 +60,8 @@ ALLOWED_FUNCTIONS = {
     "where": "condition x y",
     "zeros_like": "a dtype order shape",
 }
-#: Parameters to which CuPy gives other names, so that they may only be given by their place.
-ONLY_BY_PLACE = {
+#: Parameters that have another name in CuPy, so that they may only be passed by position.
+ONLY_BY_POSITION = {
     ("arange", "start_or_stop"): "start",
     ("concatenate", "arrays"): "tup",
     ("reshape", "shape"): "newshape",
@@ -67,34 +73,34 @@ _ALLOWED_UFUNC_OPTIONS = {"out", "dtype", "casting"}
 
 
 @cache
-def _signature(func: Callable[..., Any]) -> inspect.Signature:
+def _signature(func: Callable[..., object]) -> inspect.Signature:
     return inspect.signature(func)
 
 
-def _refuse_what_cupy_lacks(func: Callable[..., Any], args: Any, kwargs: Any) -> None:
+def _refuse_what_cupy_lacks(func: Callable[..., object], args: _Arguments, kwargs: _Options) -> None:
     name = func.__name__
     if name not in ALLOWED_FUNCTIONS:
         raise TypeError(f"the device has no function {name}")
     given = _signature(func).bind(*args, **kwargs).arguments
     if unknown := set(given) - set(ALLOWED_FUNCTIONS[name].split()):
         raise TypeError(f"the device's {name} has no parameter {', '.join(sorted(unknown))}")
-    if other := [key for key in kwargs if (name, key) in ONLY_BY_PLACE]:
-        raise TypeError(f"the device's {name} has another name for {', '.join(other)}; give it by its place")
+    if other := [key for key in kwargs if (name, key) in ONLY_BY_POSITION]:
+        raise TypeError(f"the device's {name} has another name for {', '.join(other)}; pass it by position")
     if name.endswith("_like") and given.get("shape", 1) == ():
-        raise TypeError(f"the device's {name} takes the shape () for none; use minigrad.device.zeros")
+        raise TypeError(f"the device's {name} ignores the shape (); use minigrad.device.zeros")
 
 
 class StandInArray(NDArrayOperatorsMixin):
-    """An array of the stand-in device; its memory is a NumPy array that nobody else may touch."""
+    """An array of the stand-in device; its memory is a NumPy array that no other code may use."""
 
-    def __init__(self, host: np.ndarray, base: StandInArray | None = None) -> None:
+    def __init__(self, host: Array, base: StandInArray | None = None) -> None:
         self._host = host
         self.base = base
         self.index = _current
 
     # --- NumPy's functions ---
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **kwargs: Any) -> object:
         if method not in _ALLOWED_UFUNC_METHODS:
             raise TypeError(f"the device has no {ufunc.__name__}.{method}")
         if unknown := set(kwargs) - _ALLOWED_UFUNC_OPTIONS:
@@ -103,16 +109,18 @@ class StandInArray(NDArrayOperatorsMixin):
         out = kwargs.get("out")
         return self._wrap(result) if out is None else out[0]
 
-    def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+    def __array_function__(
+        self, func: Callable[..., object], types: object, args: _Arguments, kwargs: _Options
+    ) -> object:
         _refuse_what_cupy_lacks(func, args, kwargs)
-        if func is np.may_share_memory:  # a question about addresses: nothing is computed
+        if func is np.may_share_memory:  # compares addresses only
             return np.may_share_memory(args[0]._host, args[1]._host)
         return self._wrap(func(*_unwrap(args), **_unwrap(kwargs)))
 
-    def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
+    def __array__(self, *args: object, **kwargs: object) -> Array:
         raise TypeError("implicit conversion to a host array is not allowed; use minigrad.device.to_host")
 
-    def _wrap(self, result: Any) -> Any:
+    def _wrap(self, result: object) -> Any:
         if isinstance(result, tuple):
             return tuple(self._wrap(item) for item in result)
         if not isinstance(result, np.ndarray | np.generic):
@@ -121,7 +129,7 @@ class StandInArray(NDArrayOperatorsMixin):
         shared = np.may_share_memory(host, self._host)
         return StandInArray(host, (self if self.base is None else self.base) if shared else None)
 
-    # --- What arrays have ---
+    # --- The attributes of an array ---
 
     shape = property(lambda self: self._host.shape)
     dtype = property(lambda self: self._host.dtype)
@@ -135,10 +143,10 @@ class StandInArray(NDArrayOperatorsMixin):
     def __len__(self) -> int:
         return len(self._host)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: object) -> Any:
         return self._wrap(self._host[_unwrap(index)])
 
-    def __setitem__(self, index: Any, value: Any) -> None:
+    def __setitem__(self, index: object, value: object) -> None:
         self._host[_unwrap(index)] = _unwrap(value)
 
     def __bool__(self) -> bool:
@@ -146,7 +154,7 @@ class StandInArray(NDArrayOperatorsMixin):
 
     __float__ = __int__ = __index__ = __bool__
 
-    def astype(self, dtype: Any) -> StandInArray:
+    def astype(self, dtype: DTypeLike) -> StandInArray:
         return self._wrap(self._host.astype(dtype))
 
     def reshape(self, *shape: Any) -> StandInArray:
@@ -156,8 +164,8 @@ class StandInArray(NDArrayOperatorsMixin):
         return self._wrap(self._host.transpose(*dims))
 
 
-def _unwrap(value: Any) -> Any:
-    """Host memory in place of stand-in arrays, at any depth; host arrays are refused, as a GPU would."""
+def _unwrap(value: object) -> Any:
+    """Replace stand-in arrays by their host memory, at any depth; refuse host arrays, as a GPU does."""
     if isinstance(value, StandInArray):
         if value.index != _current:
             raise TypeError(f"an array of device {value.index} is used while device {_current} is the current one")
@@ -173,7 +181,7 @@ def _unwrap(value: Any) -> Any:
     return value
 
 
-_current = 0  # the number of the device that computes
+_current = 0  # the number of the current device
 
 
 def _use(index: int) -> None:
@@ -182,7 +190,7 @@ def _use(index: int) -> None:
 
 
 def register_stand_in_device() -> str:
-    """Makes ``device("stand_in")`` known, with as many numbers as one likes, and returns its name."""
+    """Register ``device("stand_in")``, with any number behind a colon, and return its name."""
     backend = Backend(
         StandInArray,
         lambda host, non_blocking: StandInArray(np.array(host, order="K")),

@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from minigrad.testing.records import OpRecord
-from minigrad.testing.strategies import Sample, array_of
+from minigrad.testing.samples import Sample
+from minigrad.testing.strategies import array_of
 
 RECORDS: list[OpRecord] = []
 

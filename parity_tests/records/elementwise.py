@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from minigrad.testing import strategies as s
-from minigrad.testing.strategies import Sample
+from minigrad.testing.samples import Sample
 from parity_tests.records.base import record_elementwise as record
 from parity_tests.records.base import with_options
 

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from minigrad.testing import strategies as s
-from minigrad.testing.strategies import Sample
+from minigrad.testing.samples import Sample
 from parity_tests.records.base import record
 
 

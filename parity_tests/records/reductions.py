@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from minigrad.testing import strategies as s
-from minigrad.testing.strategies import Sample
+from minigrad.testing.samples import Sample
 from parity_tests.records.base import record, with_options
 
 record(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from minigrad.kernels.geometry import Window
 from minigrad.testing import strategies as s
-from minigrad.testing.strategies import Sample
+from minigrad.testing.samples import Sample
 from parity_tests.records.base import record, with_options
 
 record(
