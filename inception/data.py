@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from inception.model import SMALLEST_SIZE
 from inception.normalization import NORMALIZATIONS
@@ -82,8 +82,12 @@ class DataSource:
             raise ValueError(f"resize {self.resize} is below the image size {self.image_size} that is cut out of it")
 
 
+#: What ``transform`` returns for an image, or without one a Pillow image; and the number of its class.
+Item: TypeAlias = tuple[Any, int]
+
+
 class LabelledImages(Protocol):
-    """A dataset of (image, class number): what ``transform`` returns, or without one a Pillow image."""
+    """A dataset of labelled images."""
 
     transform: Callable[[Any], Any] | None
 
@@ -92,14 +96,18 @@ class LabelledImages(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int, /) -> tuple[Any, int]: ...
+    def __getitem__(self, index: int, /) -> Item: ...
+
+
+#: All images of a set, or some of them.
+Images: TypeAlias = LabelledImages | Subset[Item]
 
 
 class Data(NamedTuple):
     """Training set, test set, and the names of the classes."""
 
-    train: LabelledImages | Subset
-    test: LabelledImages | Subset
+    train: Images
+    test: Images
     classes: tuple[str, ...]
 
 
@@ -170,7 +178,7 @@ def _folders(
     return train, test
 
 
-def _limited(images: LabelledImages, source: DataSource, limit: int) -> Subset:
+def _limited(images: LabelledImages, source: DataSource, limit: int) -> Subset[Item]:
     """Return the first ``limit`` images; of folders, whose classes follow one another, images spread over the set."""
     count = min(limit, len(images))
     if source.data not in ("folder", "tiny-imagenet"):
@@ -178,7 +186,7 @@ def _limited(images: LabelledImages, source: DataSource, limit: int) -> Subset:
     return Subset(images, range(0, len(images), max(1, len(images) // count))[:count])
 
 
-def originals(images: LabelledImages | Subset, count: int) -> list[tuple[Image, int]]:
+def originals(images: Images, count: int) -> list[tuple[Image, int]]:
     """Return the first ``count`` images as they are in the files, not as the model sees them, with their labels."""
     base: LabelledImages = images.dataset if isinstance(images, Subset) else images
     transform, base.transform = base.transform, None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from inception import figures
 from inception.batch import to_device
-from inception.data import LabelledImages, originals
+from inception.data import Images, originals
 from inception.evaluation import evaluate
 from inception.report import Report
 from inception.run_folder import RunFolder
 from inception.state import Training
 from inception.weights import Description, class_names, load_weights, save_weights
-from minigrad.data import DataLoader, Subset
+from minigrad.data import DataLoader
 
 SHOWN = 40  # test images in the grid
 
@@ -24,7 +24,7 @@ def description(training: Training, classes: tuple[str, ...]) -> Description:
 def write_results(
     training: Training,
     test_loader: DataLoader,
-    test_set: LabelledImages | Subset,
+    test_set: Images,
     folder: RunFolder,
     report: Report,
 ) -> None:

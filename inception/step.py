@@ -71,7 +71,7 @@ def optimization_pass(
     if clip is not None:
         scaler.unscale_(optimizer)
         norm = nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], clip)
-    scaler.step(optimizer)
+    scaler.step(optimizer)  # which is optimizer.step(), with the gradients divided
     scaler.update()
     if scheduler is not None:
         scheduler.step()

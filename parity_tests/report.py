@@ -1,4 +1,4 @@
-"""Measures the parity figures of README.md: operations and Inception V3. `make report` runs it.
+"""Measure the parity figures of README.md, for operations and Inception V3. `make report` runs this.
 
 python -m parity_tests.report
 """
@@ -22,16 +22,24 @@ RESULTS = Path(__file__).parent / "results.json"
 
 
 def summary(ops: dict[str, dict[str, Any]], inception: dict[str, dict[str, float]]) -> str:
-    """The figures as Markdown."""
-    rows = ["| float64, against torch | largest relative difference | promised |", "|---|---|---|"]
+    """Return the figures as Markdown."""
     samples = sum(op["samples"] for op in ops.values())
-    for kind in KINDS:
-        name, op = max(ops.items(), key=lambda item: item[1][kind] or 0.0)
-        label = f"{kind.replace('_', ' ')} of {len(ops)} calls of operations, {samples:,} random samples"
-        rows.append(f"| {label} | {op[kind]:.1e} (`{name}`) | {FLOAT64.rtol:.0e} |")
-    for name, kinds in inception.items():
-        for kind, difference in kinds.items():
-            rows.append(f"| Inception V3 at {name}: {kind} | {difference:.1e} | {MODEL.rtol:.0e} |")
+    worst = {kind: max(ops.items(), key=lambda item: item[1][kind] or 0.0) for kind in KINDS}
+    rows = [
+        f"Operations: {len(ops)} calls with {samples:,} random samples in float64. Promised: {FLOAT64.rtol:.0e}.",
+        "",
+        "| | largest relative difference | in |",
+        "|---|---|---|",
+        *(f"| {kind.replace('_', ' ')} | {op[kind]:.1e} | `{name}` |" for kind, (name, op) in worst.items()),
+        "",
+        f"Inception V3 in float64. Promised: {MODEL.rtol:.0e}.",
+        "",
+        f"| | {' | '.join(inception)} |",
+        f"|---|{'---|' * len(inception)}",
+    ]
+    for kind in dict.fromkeys(kind for kinds in inception.values() for kind in kinds):
+        figures = [f"{kinds[kind]:.1e}" if kind in kinds else "–" for kinds in inception.values()]
+        rows.append(f"| {kind} | {' | '.join(figures)} |")
     return "\n".join(rows)
 
 

@@ -151,7 +151,7 @@ def test_commands_refuse_what_does_not_fit(tmp_path: Path, capsys: Any) -> None:
     for arguments, message in (
         (["evaluate", "--weights", str(weights)], "the data have 10 classes"),
         (["predict", "--weights", "none.pth", "a.png"], "no weights at none.pth"),
-        (["predict", "--weights", str(weights), "none.png"], "no picture at none.png"),
+        (["predict", "--weights", str(weights), "none.png"], "no image at none.png"),
         (["export", "--weights", str(weights), "m.txt"], "must end in .onnx or .safetensors"),
     ):
         capsys.readouterr()

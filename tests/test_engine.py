@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from typing import Any
 
 import numpy as np
 import pytest
@@ -623,3 +624,35 @@ for operation in operations:
 """
     run = subprocess.run([sys.executable, "-W", "always", "-c", program], capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_every_edge_leads_to_an_older_node_also_from_other_threads_and_after_writes() -> None:
+    x = minigrad.randn(3, requires_grad=True)
+    shared = x * 2
+
+    def record(results: list[Tensor]) -> None:
+        y = shared * 3
+        y.add_(x)
+        y[0] = shared[1]
+        results.append((y * shared).sum())
+
+    results: list[Tensor] = []
+    threads = [threading.Thread(target=record, args=(results,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    total = results[0] + results[1] + results[2] + results[3]
+    unvisited: list[Any] = [total.grad_fn]
+    while unvisited:
+        node = unvisited.pop()
+        for edge in node.next_functions:
+            if edge is not None:
+                assert edge[0].number < node.number
+                unvisited.append(edge[0])
+    total.backward()
+    doubled = 2 * x.detach()
+    slope = 28 * x.detach()  # of (3 s + x) · s with s = 2 x
+    slope[0] = 2 * doubled[1]  # where y is s[1]
+    slope[1] = slope[1] + 2 * doubled[0]
+    np.testing.assert_allclose(x.grad, 4 * slope, rtol=1e-4)

@@ -22,25 +22,32 @@ NOUN = re.compile(r"(A|An|The|One|Two|Three|All|Any|Both|Each|Every|Its|Their|Th
 #: "Returns", but not "Pass" or "Process", which are imperatives.
 THIRD_PERSON = re.compile(r"[A-Z][a-z]*[^s\W]s\b(?!')")
 
+#: Words that are not plain English here: tests prove nothing, and a machine is nobody.
+ODD = re.compile(r"\b(proofs?|proven?|proves|shall|whoever|one number|so many)\b", re.IGNORECASE)
+
 #: How many offenders a directory may still have; no entry means none.
 REMAINING: dict[str, dict[str, int]] = {
-    "says_picture": {"docs": 12, "minigrad": 3, "minigrad/kernels": 62, "minigrad/nn": 1, "minigrad/testing": 2},
+    "says_picture": {"minigrad": 3, "minigrad/nn": 1, "minigrad/testing": 2},
+    "says_odd_words": {
+        "docs": 3,
+        "minigrad": 2,
+        "minigrad/autograd": 1,
+        "minigrad/data": 1,
+        "minigrad/engine": 1,
+        "minigrad/kernels": 5,
+        "minigrad/nn": 2,
+        "minigrad/ops": 1,
+        "minigrad/testing": 3,
+    },
     "begins_with_a_clause": {
         "minigrad": 22,
         "minigrad/engine": 10,
-        "minigrad/kernels": 40,
+        "minigrad/kernels": 16,
         "minigrad/nn": 1,
-        "minigrad/ops": 1,
         "minigrad/optim": 3,
         "minigrad/testing": 2,
     },
-    "is_not_imperative": {
-        "minigrad": 55,
-        "minigrad/autograd": 1,
-        "minigrad/kernels": 42,
-        "minigrad/ops": 6,
-        "minigrad/testing": 21,
-    },
+    "is_not_imperative": {"minigrad": 55, "minigrad/autograd": 1, "minigrad/kernels": 1, "minigrad/testing": 21},
 }
 
 
@@ -64,12 +71,21 @@ def is_property(node: ast.AST) -> bool:
     return any("property" in decorator for decorator in decorators)
 
 
-def says_picture() -> Iterator[tuple[Path, int, str]]:
-    """Yield the lines that say "picture": it is an image, a figure, a drawing or a plot."""
+def lines() -> Iterator[tuple[Path, int, str]]:
+    """Yield every line of the sources and the documents."""
     for path in (*sources(), ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            if "picture" in line.lower():
-                yield path, number, line.strip()
+            yield path, number, line.strip()
+
+
+def says_picture() -> Iterator[tuple[Path, int, str]]:
+    """Yield the lines that say "picture": it is an image, a figure, a drawing or a plot."""
+    return ((path, number, line) for path, number, line in lines() if "picture" in line.lower())
+
+
+def says_odd_words() -> Iterator[tuple[Path, int, str]]:
+    """Yield the lines with words that the style replaces: tested, a scalar, this many, whichever thread, must."""
+    return ((path, number, line) for path, number, line in lines() if ODD.search(line))
 
 
 def begins_with_a_clause() -> Iterator[tuple[Path, int, str]]:
@@ -89,7 +105,7 @@ def is_not_imperative() -> Iterator[tuple[Path, int, str]]:
                 yield path, number, text.splitlines()[0]
 
 
-RULES = {rule.__name__: rule for rule in (says_picture, begins_with_a_clause, is_not_imperative)}
+RULES = {rule.__name__: rule for rule in (says_picture, says_odd_words, begins_with_a_clause, is_not_imperative)}
 
 
 def directory(path: Path) -> str:

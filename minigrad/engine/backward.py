@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from minigrad.device import zeros
 from minigrad.engine.function import Edge, Function, Node
@@ -49,7 +49,7 @@ def sweep(sums: GradientSums, selection: Selection | None, retain_graph: bool) -
     ``selection``, if given, keeps gradients of inner tensors that are wanted, and ends paths that lead to none.
     ``retain_graph`` keeps what the nodes have saved, for another sweep.
     """
-    while sums.any_node():
+    while sums.nodes:
         node, gradients = sums.pop_youngest()
         if node.tensor_hooks or node.retained:
             gradients = at_outputs(node, gradients)
@@ -66,26 +66,26 @@ def chain_rule(node: Function, gradients: Sequence[Tensor | None]) -> list[Tenso
     if node.num_outputs > 1:
         gradients = _with_zeros(node, gradients)
     try:
-        if node.fused_backward is None or is_grad_enabled():
-            backward = watched(node, "backward") if watchers else node.backward
-            results = backward(*gradients)
-        else:
-            fused = watched(node, "fused_backward") if watchers else node.fused_backward
-            arrays = fused(*[None if g is None else g.array for g in gradients])
-            results = tuple([None if array is None else wrap(array) for array in arrays])
+        results = _call_backward(node, gradients)
     except ValueError as error:
         explain_backward(node, error)
         raise
     if not isinstance(results, tuple) or len(results) != len(node.next_functions):
         results = matched(node, results)
-    fitted: list[Tensor | None] = []
-    for result, kind in zip(results, node._input_kinds, strict=True):
-        if kind is None or result is None:
-            fitted.append(None)
-            continue
-        fits = isinstance(result, TensorBase) and (result.array.shape, result.array.dtype) == kind
-        fitted.append(result if fits else _fitted(node, len(fitted), result, *kind))
-    return fitted
+    return [
+        None if kind is None or result is None else _fitted(node, i, result, *kind)
+        for i, (result, kind) in enumerate(zip(results, node._input_kinds, strict=True))
+    ]
+
+
+def _call_backward(node: Function, gradients: Sequence[Tensor | None]) -> Any:  # Any: the reader's own may return all
+    """Call ``backward``, or ``fused_backward`` on arrays if there is one and the gradients need no graph."""
+    if node.fused_backward is None or is_grad_enabled():
+        backward = watched(node, "backward") if watchers else node.backward
+        return backward(*gradients)
+    fused_backward = watched(node, "fused_backward") if watchers else node.fused_backward
+    arrays = fused_backward(*[None if g is None else g.array for g in gradients])
+    return tuple([None if array is None else wrap(array) for array in arrays])
 
 
 def _with_zeros(node: Function, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
@@ -101,11 +101,14 @@ def _fitted(node: Function, i: int, gradient: Tensor, shape: Shape, dtype: DType
     """Return the gradient of input ``i`` in the shape and dtype of that input: broadcasting undone, and rounded."""
     if not isinstance(gradient, TensorBase):
         refuse_gradient(node, i, gradient)
-    if gradient.array.shape != shape:
+    array = gradient.array
+    if array.shape == shape and array.dtype is dtype:
+        return gradient
+    if array.shape != shape:
         if not node.broadcasts:
-            refuse_shape(node, i, gradient.array.shape, shape)
+            refuse_shape(node, i, array.shape, shape)
         gradient = sum_to_shape(gradient, shape)
-    return gradient if gradient.array.dtype == dtype else gradient.to(dtype)
+    return gradient if array.dtype == dtype else gradient.to(dtype)
 
 
 def sum_to_shape(gradient: Tensor, shape: Shape) -> Tensor:
@@ -120,8 +123,8 @@ class GradientSums:
     """The gradients on their way: for each node the sum of what has arrived so far for each of its outputs."""
 
     def __init__(self) -> None:
+        self.nodes: list[tuple[int, Function]] = []  # a heap of (−number, node): the youngest is first
         self._sums: dict[Node, list[Tensor | None]] = {}
-        self._youngest_first: list[tuple[int, Function]] = []  # a heap of (−number, node)
         self._own: set[Edge] = set()  # sums in arrays that were made here, which may be added to in place
 
     def add(self, edge: Edge, gradient: Tensor) -> None:
@@ -131,7 +134,7 @@ class GradientSums:
         if sums is None:
             sums = self._sums[node] = [None] * node.num_outputs
             if isinstance(node, Function):
-                heappush(self._youngest_first, (-node.number, node))
+                heappush(self.nodes, (-node.number, node))
         total = sums[output]
         if total is None:
             sums[output] = gradient
@@ -141,13 +144,9 @@ class GradientSums:
             sums[output] = add_up(total, gradient, in_place=edge in self._own)
             self._own.add(edge)
 
-    def any_node(self) -> bool:
-        """Whether a gradient is on its way to a node."""
-        return bool(self._youngest_first)
-
     def pop_youngest(self) -> tuple[Function, list[Tensor | None]]:
         """Remove the node with the highest number; return it and the gradient of each of its outputs."""
-        node = heappop(self._youngest_first)[1]
+        node = heappop(self.nodes)[1]
         return node, self._sums.pop(node)
 
     def leaves(self) -> list[TensorBase]:

@@ -1,16 +1,16 @@
 """An operation, and how it is recorded on the way forward.
 
-In micrograd a ``Value`` is three things at once: a number, the inputs it was computed from, and the closure that
-propagates its gradient. Here a ``Tensor`` holds the numbers, and a :class:`Function` holds the rest:
+In micrograd a ``Value`` is three things: its ``data``, the inputs it was computed from (``_prev``), and a closure that
+propagates its gradient (``_backward``). Here a ``Tensor`` holds the data, and a :class:`Function` the other two:
 
-        x ──┐                           x, y       leaves: tensors that no operation made
-            ├──> Mul ──> z              Mul        node: an operation that was recorded
-        y ──┘                           z.grad_fn  the node that made z
-                                        Mul.next_functions  its edges, one for each input, against the arrows
+        x ──┐                       z.grad_fn                 is the node: Mul
+            ├──> Mul ──> z          z.grad_fn.backward        propagates the gradient
+        y ──┘                       z.grad_fn.next_functions  are the edges, which lead back to x and y
 
-- A *node* is an instance of a Function that ran, with what it saved for ``backward``.
+- A *node* is an instance of a Function that ran, with the values that it saved for ``backward``.
+- A *leaf* is a tensor that no recorded operation made, such as x and y. There ``backward`` leaves the gradient.
 - An *edge* leads from a node to the node that made one of its inputs, and says which of that node's outputs the input
-  was; an input that is a *leaf* ends the path. Gradients travel along the edges, so torch calls them "next".
+  was; if the input is a leaf, it leads to the leaf. Gradients travel along the edges, so torch calls them "next".
 - No node refers to its own output. So there are no reference cycles, and dropping the output frees the graph at once.
 - Nodes are *numbered* as they are recorded. The inputs of an operation exist before it runs, so every edge leads to an
   older node: the order of recording is a topological order. backward.py relies on nothing else.

@@ -90,9 +90,11 @@ def explain_backward(node: Function, error: ValueError) -> None:
     Raises:
         RuntimeError: if that is the case.
     """
-    if "values to unpack" in str(error) and isinstance(node._saved, Sequence):
+    saved = len(node._saved or ())
+    if "too many values to unpack" in str(error) or (
+        "values to unpack" in str(error) and f"got {saved})" in str(error)
+    ):
         method = "backward" if node.fused_backward is None else "fused_backward"
-        saved = len(node._saved)
         raise RuntimeError(
             f"{node.name}.{method} unpacks another number of values than the {saved} that {node.name}.forward saved "
             f"({error}): call self.save_for_backward(…) in forward with every array that {method} reads from "

@@ -177,7 +177,7 @@ def pow(input: Tensor | Number, exponent: Tensor | Number) -> Tensor:
         z = Pow.apply(x, y)
     elif y == 2 and x.array.dtype.kind != "b":
         return Mul.apply(x, x)
-    elif y < 0 and isinstance(y, int) and x.array.dtype.kind in "iu":
+    elif isinstance(exponent, int) and exponent < 0 and x.array.dtype.kind in "iu":  # as uint8, y is 255 for −1
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     else:
         z = PowConstant.apply(x, c=y)

@@ -104,6 +104,8 @@ def _batch_norm(
     ):
         if value is not None and value.array.size != channels:
             raise RuntimeError(f"{name} should contain {channels} elements not {value.array.size}")
+        if value is not None and x.array.dtype.kind == "f" != value.array.dtype.kind:
+            raise RuntimeError(f"batch_norm: {name} must be floating beside a floating input, got {value.array.dtype}")
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError("Expected running_mean and running_var to be defined when training=False")

@@ -92,7 +92,7 @@ class _BatchNorm(_NormByChannel):
         self._check_dimensions(input)
         momentum = self.momentum
         if self.training and self.track_running_stats and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
+            self.num_batches_tracked.array += 1  # a counter, not an operation of the model
             if momentum is None:  # a cumulative average: every batch counts the same
                 momentum = 1.0 / float(self.num_batches_tracked)
         mean, var = self.running_mean, self.running_var

@@ -43,6 +43,18 @@ class MulConstant(Function):
         return grad * self.c
 
 
+class Masked(Function):
+    """y = m · x, element by element, with a constant mask m that broadcasts to x        ∂L/∂x = ∂L/∂y · m"""
+
+    def forward(self, x: Array, mask: Array) -> Array:
+        self.save_for_backward(mask)
+        return x * mask
+
+    def backward(self, grad: Tensor) -> tuple[Tensor, None]:
+        (mask,) = self.saved_tensors
+        return grad * mask, None
+
+
 class DivConstant(Function):
     """y = x / c        ∂L/∂x = ∂L/∂y / c"""
 
