@@ -33,7 +33,7 @@ from minigrad.extras import ensure_installed
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--limit", type=int, metavar="N", help="use only N images, at least 32")
+    parser.add_argument("--limit", type=int, metavar="N", help="use at most N images")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="of the run (default: runs/DATE-TIME)")
     options = parser.parse_args(arguments)
     ensure_installed("PIL", "safetensors", "tqdm", "matplotlib")
@@ -43,6 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
     data = load_data(recipe)
     loader = DataLoader(data.train, recipe.batch_size, shuffle=True, seed=recipe.seed, drop_last=True)
     test_loader = DataLoader(data.test, recipe.batch_size)
+    if len(loader) == 0:
+        parser.error(f"--limit {recipe.limit} does not fill a batch of {recipe.batch_size} images")
 
     # The model, the rule that changes its weights, and the schedule of the learning rate: up and down once.
     minigrad.manual_seed(recipe.seed)

@@ -6,7 +6,7 @@ The first layers of a network detect edges and textures, which are useful for ot
 (frozen), replace the last layer by a new one, and train only that: here 1,731 of 25,251 weights. Frozen layers always
 give the same features for an image, so these are computed once. For comparison the same network is trained from
 scratch, which takes several times as long; with enough images it gets further.
-With Inception V3 and your own images: ``train_inception.py --recipe transfer --root … --weights …``.
+With Inception V3 and your own images: ``python -m inception train --recipe transfer --root … --weights …``.
 """
 
 from __future__ import annotations
