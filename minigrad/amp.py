@@ -92,7 +92,7 @@ class GradScaler:
                     if in_use.several:
                         compute_beside(grad)
                     grad *= grad.dtype.type(1 / self._scale)
-                    check = check + np.sum(grad * 0)  # 0 · ∞ is NaN: one number to copy from the GPU at the end
+                    check = check + np.sum(grad * 0)  # 0 · ∞ is NaN: one scalar to copy from the GPU at the end
         total = check if isinstance(check, float) else to_host(check)
         self._found[id(optimizer)] = not bool(np.isfinite(total))
 

@@ -24,6 +24,8 @@ from minigrad.tensor import Tensor
 from minigrad.typing import Array
 
 if TYPE_CHECKING:
+    from onnx import NodeProto, TensorProto
+
     from minigrad.engine.function import Function
     from minigrad.nn import Module
 
@@ -31,6 +33,8 @@ OPSET = 17
 
 #: The inputs or results of an operation: arrays, or None and numbers among the inputs.
 _Arrays: TypeAlias = Sequence[Any]
+#: A Function whose options are read; each class has its own.
+_Operation: TypeAlias = Any
 _Result = TypeVar("_Result")
 
 
@@ -108,8 +112,8 @@ class _Graph:
     def __init__(self, onnx: ModuleType, parameters: dict[int, str], batch: int) -> None:
         self.onnx, self.parameters, self.batch = onnx, parameters, batch
         self.names: dict[int, str] = {}
-        self.nodes: list[Any] = []
-        self.constants: dict[str, Any] = {}
+        self.nodes: list[NodeProto] = []
+        self.constants: dict[str, TensorProto] = {}
         self._held: list[object] = []  # so that no other array gets the id of one that has a name
 
     def add(self, node: Function, arrays: _Arrays, results: _Arrays) -> None:
@@ -125,7 +129,7 @@ class _Graph:
         name = TRANSLATIONS[kind](self, node, arrays)
         self.names[id(results[0])] = name
 
-    def emit(self, operation: str, inputs: Sequence[str], output: str = "", **attributes: Any) -> str:
+    def emit(self, operation: str, inputs: Sequence[str], output: str = "", **attributes: object) -> str:
         """Add a node, and return the name of its output."""
         output = output or f"{operation.lower()}_{len(self.nodes)}"
         self.nodes.append(self.onnx.helper.make_node(operation, list(inputs), [output], **attributes))
@@ -149,49 +153,49 @@ class _Graph:
 # --- One function for each operation: it adds nodes, and returns the name of the result ---
 
 
-def _simple(operation: str) -> Callable[..., str]:
+def _simple(operation: str) -> _Translation:
     """Return the translation of an operation whose inputs are those of ONNX's operation: arrays, or numbers."""
 
-    def translate(graph: _Graph, node: Any, arrays: _Arrays) -> str:
+    def translate(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
         like = next(a for a in arrays if id(a) in graph.names)
         return graph.emit(operation, [graph.name(a, like) for a in arrays])
 
     return translate
 
 
-def _with_constant(operation: str) -> Callable[..., str]:
+def _with_constant(operation: str) -> _Translation:
     """Return the translation of an operation with a plain number, which is its second operand."""
 
-    def translate(graph: _Graph, node: Any, arrays: _Arrays) -> str:
+    def translate(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
         return graph.emit(operation, [graph.name(arrays[0]), graph.name(node.c, arrays[0])])
 
     return translate
 
 
-def _constant_div(graph: _Graph, node: Any, arrays: _Arrays) -> str:
+def _constant_div(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
     return graph.emit("Div", [graph.name(node.c, arrays[0]), graph.name(arrays[0])])
 
 
-def _along(operation: str) -> Callable[..., str]:
-    def translate(graph: _Graph, node: Any, arrays: _Arrays) -> str:
+def _along(operation: str) -> _Translation:
+    def translate(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
         return graph.emit(operation, [graph.name(arrays[0])], axis=node.dim)
 
     return translate
 
 
-def _window(node: Any) -> dict[str, Any]:
+def _window(node: _Operation) -> dict[str, Any]:
     """Return the attributes of a window. ONNX lists the padding before every dimension, then the padding after."""
     window = node.window
     (top, bottom), (left, right) = window.padding
     return {"kernel_shape": list(window.kernel), "strides": list(window.stride), "pads": [top, left, bottom, right]}
 
 
-def _conv(graph: _Graph, node: Any, arrays: _Arrays) -> str:
+def _conv(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
     inputs = [graph.name(arrays[0]), graph.name(arrays[1])]
     return graph.emit("Conv", inputs, dilations=list(node.window.dilation), group=node.groups, **_window(node))
 
 
-def _scale_channels(graph: _Graph, node: Any, arrays: _Arrays) -> str:
+def _scale_channels(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
     x, centre, factor, offset = arrays
     offset = offset - centre * factor
     shape = (-1, *(1,) * (x.ndim - 2))
@@ -199,39 +203,47 @@ def _scale_channels(graph: _Graph, node: Any, arrays: _Arrays) -> str:
     return graph.emit("Add", [product, graph.name(np.reshape(offset, shape), x)])
 
 
-def _scale_channels_relu(graph: _Graph, node: Any, arrays: _Arrays) -> str:
+def _scale_channels_relu(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
     return graph.emit("Relu", [_scale_channels(graph, node, arrays)])
 
 
-def _max_pool(graph: _Graph, node: Any, arrays: _Arrays) -> str:
-    options = {"dilations": list(node.window.dilation), "ceil_mode": int(node.window.ceil_mode), **_window(node)}
+def _max_pool(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
+    options: dict[str, Any] = {
+        "dilations": list(node.window.dilation),
+        "ceil_mode": int(node.window.ceil_mode),
+        **_window(node),
+    }
     return graph.emit("MaxPool", [graph.name(arrays[0])], **options)
 
 
-def _avg_pool(graph: _Graph, node: Any, arrays: _Arrays) -> str:
+def _avg_pool(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
     size = node.window.kernel[0] * node.window.kernel[1]
     whole = isinstance(node.scale, float)  # one divisor for all windows: padding is counted
     if whole and abs(node.scale * size - 1) > 1e-9:
         raise NotImplementedError("avg_pool2d with a divisor_override has no translation to ONNX here")
-    options = {"count_include_pad": int(whole), "ceil_mode": int(node.window.ceil_mode), **_window(node)}
+    options: dict[str, Any] = {
+        "count_include_pad": int(whole),
+        "ceil_mode": int(node.window.ceil_mode),
+        **_window(node),
+    }
     return graph.emit("AveragePool", [graph.name(arrays[0])], **options)
 
 
-def _sum(graph: _Graph, node: Any, arrays: _Arrays) -> str:
+def _sum(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
     axes = graph.name(np.array(node.dims, np.int64))
     return graph.emit("ReduceSum", [graph.name(arrays[0]), axes], keepdims=int(node.keepdim))
 
 
-def _mean(graph: _Graph, node: Any, arrays: _Arrays) -> str:
+def _mean(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
     return graph.emit("ReduceMean", [graph.name(arrays[0])], axes=list(node.dims), keepdims=int(node.keepdim))
 
 
-def _silu(graph: _Graph, node: Any, arrays: _Arrays) -> str:
+def _silu(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
     x = graph.name(arrays[0])
     return graph.emit("Mul", [x, graph.emit("Sigmoid", [x])])
 
 
-def _gelu_tanh(graph: _Graph, node: Any, arrays: _Arrays) -> str:
+def _gelu_tanh(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
     x, like = graph.name(arrays[0]), arrays[0]
     cube = graph.emit("Mul", [graph.emit("Mul", [x, x]), x])
     bent = graph.emit("Add", [x, graph.emit("Mul", [cube, graph.name(0.044715, like)])])
@@ -240,14 +252,14 @@ def _gelu_tanh(graph: _Graph, node: Any, arrays: _Arrays) -> str:
     return graph.emit("Mul", [x, share])
 
 
-def _reshape(graph: _Graph, node: Any, arrays: _Arrays) -> str:
+def _reshape(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
     x, shape = arrays[0], node.shape
     keeps_batch = len(shape) > 0 and x.ndim > 0 and shape[0] == x.shape[0] == graph.batch
     target = [0 if keeps_batch else shape[0], *shape[1:]]  # 0: the size of the input
     return graph.emit("Reshape", [graph.name(x), graph.name(np.array(target, np.int64))])
 
 
-def _linear(graph: _Graph, node: Any, arrays: _Arrays) -> str:
+def _linear(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
     x, w, b = arrays
     if x.ndim == 2:
         return graph.emit("Gemm", [graph.name(a) for a in (x, w, b) if a is not None], transB=1)
@@ -255,16 +267,16 @@ def _linear(graph: _Graph, node: Any, arrays: _Arrays) -> str:
     return product if b is None else graph.emit("Add", [product, graph.name(b)])
 
 
-def _permute(graph: _Graph, node: Any, arrays: _Arrays) -> str:
+def _permute(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
     return graph.emit("Transpose", [graph.name(arrays[0])], perm=list(node.dims))
 
 
-def _concatenate(graph: _Graph, node: Any, arrays: _Arrays) -> str:
+def _concatenate(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
     return graph.emit("Concat", [graph.name(a) for a in arrays], axis=node.dim)
 
 
-#: A function of the graph, the operation, of which it reads the options, and its inputs.
-_Translation: TypeAlias = Callable[[_Graph, Any, _Arrays], str]
+#: A function of the graph, the operation and its inputs, which returns the name of the result.
+_Translation: TypeAlias = Callable[[_Graph, _Operation, _Arrays], str]
 
 TRANSLATIONS: dict[str, _Translation] = {
     "Add": _simple("Add"),

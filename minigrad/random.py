@@ -7,12 +7,15 @@ they differ from those of the CPU. No numbers equal torch's, whose generator is 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.typing import Array, Shape
+
+#: The state of a generator, of plain values.
+State: TypeAlias = dict[str, Any]
 
 
 class Generator:
@@ -61,12 +64,12 @@ class Generator:
         self._drawn_on_devices += -(-count // 4)  # a device draws four at a time
         return self._seed, start
 
-    def get_state(self) -> dict[str, Any]:
+    def get_state(self) -> State:
         """Return the state for :meth:`set_state`, as plain values that JSON can hold."""
         state = self.numpy.bit_generator.state
         return {**state, "seed": self._seed, "drawn_on_devices": self._drawn_on_devices}
 
-    def set_state(self, state: dict[str, Any]) -> None:
+    def set_state(self, state: State) -> None:
         """Continue the stream from the position at which :meth:`get_state` was called."""
         own = ("seed", "drawn_on_devices")
         self._seed, self._drawn_on_devices = state["seed"], state.get("drawn_on_devices", 0)
@@ -93,11 +96,11 @@ def initial_seed() -> int:
     return default_generator.initial_seed()
 
 
-def get_rng_state() -> dict[str, Any]:
+def get_rng_state() -> State:
     """Return the state of the default generator."""
     return default_generator.get_state()
 
 
-def set_rng_state(state: dict[str, Any]) -> None:
+def set_rng_state(state: State) -> None:
     """Set the state of the default generator."""
     default_generator.set_state(state)

@@ -10,7 +10,7 @@ from minigrad.engine.function import Function
 from minigrad.engine.grad_mode import enable_grad, is_grad_enabled
 from minigrad.engine.selection import reachable
 from minigrad.engine.tensor_base import TensorBase
-from minigrad.random import default_generator
+from minigrad.random import State, default_generator
 from minigrad.typing import Array
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ class Recompute(Function):
     def forward(
         self,
         *arrays: Array,
-        function: Callable[..., Any],
+        function: Callable[..., object],
         outputs: Array | tuple[Array, ...],
         count: int,
-        state: dict[str, Any] | None,
+        state: State | None,
     ) -> Array | tuple[Array, ...]:
         self.function, self.count, self.state = function, count, state
         self.save_for_backward(*arrays)
@@ -70,7 +70,7 @@ def checkpoint(
     *args: Any,
     use_reentrant: bool | None = None,
     preserve_rng_state: bool = True,
-    **kwargs: Any,
+    **kwargs: object,
 ) -> Any:
     """Return ``function(*args, **kwargs)`` without keeping its inner results: backward computes them again.
 
@@ -85,7 +85,7 @@ def checkpoint(
     """
     positions = [i for i, x in enumerate(args) if isinstance(x, TensorBase)]
 
-    def run(*tensors: Tensor) -> Any:
+    def run(*tensors: Tensor) -> object:
         given = list(args)
         for i, tensor in zip(positions, tensors, strict=True):
             given[i] = tensor

@@ -1,4 +1,4 @@
-"""Where minigrad need not do what torch does with special values or integers, and why."""
+"""Exceptions: special values and integers for which minigrad need not equal torch, each with its reason."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Excuse(NamedTuple):
-    """What the comparison of one operation leaves out."""
+    """The parts that the comparison of one operation leaves out."""
 
     reason: str
     ends: bool = False  #: the largest, smallest and finest numbers of the dtype
@@ -54,7 +54,7 @@ _NONE = Excuse("")
 
 
 def excuse_of(name: str, dtype: Any) -> Excuse:
-    """The excuse of a record in a dtype; one that leaves out nothing if there is none."""
+    """Return the excuse of a record in a dtype; one that leaves out nothing if there is none."""
     excuse = EXCUSES.get(name, _NONE)
     return excuse if dtype in excuse.dtypes else _NONE
 

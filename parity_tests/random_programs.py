@@ -36,7 +36,7 @@ Env = dict[str, Any]
 
 
 def run(statements: Sequence[str], library: Any, functional: Any) -> Env:
-    """The variables after the program."""
+    """Return the variables after the program."""
     env: Env = {"m": library, "F": functional, "np": np}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -47,7 +47,7 @@ def run(statements: Sequence[str], library: Any, functional: Any) -> Env:
 
 
 def draw(rng: random.Random, length: int) -> list[str]:
-    """A program of about ``length`` statements that torch runs to the end."""
+    """Return a program of about ``length`` statements that torch runs to the end."""
     program: list[str] = []
     for i in range(rng.randint(1, 2)):
         shape = rng.choice([(3,), (2, 3), (2, 3), (2, 3, 4), (1, 2, 4, 4), (4, 2), ()])
@@ -197,7 +197,7 @@ _DRAW: dict[str, Callable[..., str]] = {
 
 
 def difference(program: Sequence[str]) -> str | None:
-    """What minigrad does otherwise than torch: ``None`` if nothing, ``"refused"`` if docs/parity.md says so."""
+    """Return the difference from torch: ``None`` if there is none, ``"refused"`` if docs/parity.md lists it."""
     theirs = run(program, torch, torch.nn.functional)
     try:
         ours = run(program, minigrad, F)
@@ -238,7 +238,7 @@ def _unequal(ours: Any, theirs: Any) -> str | None:
 
 
 def shortest(program: Sequence[str]) -> list[str]:
-    """The program without the statements that its difference does not need."""
+    """Return the program without the statements that its difference does not need."""
     program = list(program)
     kind = (difference(program) or "")[:12]
     for i in range(len(program) - 1, -1, -1):
@@ -252,6 +252,6 @@ def shortest(program: Sequence[str]) -> list[str]:
 
 
 def source(program: Sequence[str]) -> str:
-    """The program as a script: minigrad's side of it."""
+    """Return the program as a script: minigrad's side of it."""
     head = "import numpy as np, minigrad as m\nfrom minigrad.nn import functional as F\n"
     return head + SETUP + "\n".join(program) + "\n"

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.device
 
 
 def run(library: Any, scaler: Any, overflow_at: set[int]) -> list[tuple[float, list[float]]]:
-    """The scale and the weights after each of some steps, some of which overflow."""
+    """Return the scale and the weights after each of some steps, some of which overflow."""
     weight = library.tensor([1.0, -2.0], requires_grad=True)
     optimizer = library.optim.SGD([weight], lr=0.1)
     seen = []

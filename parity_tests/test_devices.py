@@ -25,13 +25,13 @@ from parity_tests.tolerances import FLOAT64
 
 @pytest.fixture(scope="module")
 def device(request: Any) -> str:
-    """Where to run: what ``--device`` says, or the stand-in."""
+    """Return the device of the tests: that of ``--device``, or the stand-in."""
     chosen = request.config.getoption("--device")
     return chosen if chosen is not None else register_stand_in_device()
 
 
 def run(record: OpRecord, sample: Any, where: str, elsewhere: str | None = None) -> list[Tensor]:
-    """Outputs, gradients and second gradients on a device, back on the CPU; before each step ``elsewhere`` computes."""
+    """Return outputs, gradients and second gradients of a device, on the CPU; before each step call ``elsewhere``."""
     random = np.random.default_rng(2)
     inputs = []
     for i, array in enumerate(sample.arrays):

@@ -34,7 +34,7 @@ def test_float16_value_and_gradient_equal_torchs(record: OpRecord, data: Any) ->
 
 
 def compare_integers(record: OpRecord, sample: Sample, dtype: Any) -> None:
-    """The same values as torch's, or the same refusal."""
+    """Assert the same values as torch's, or the same type of error."""
     try:
         record.compare(sample, dtype, second=False, gradient=False, may_refuse=True)
     except AssertionError as error:

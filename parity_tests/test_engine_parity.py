@@ -18,7 +18,7 @@ from minigrad import nn
 
 
 def outcome(call: Callable[[Any], Any], library: Any) -> Any:
-    """What ``call(library)`` returns, in terms that both libraries share, or the type of its exception."""
+    """Return the result of ``call(library)`` in terms that both libraries share, or the type of its exception."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -247,7 +247,7 @@ def weights(m: Any) -> Any:
 
 
 def late_history(read: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
-    """A view is taken; its base gains a history; ``read`` uses the view."""
+    """Take a view, let its base gain a history, and return the result of ``read`` on the view."""
 
     def call(m: Any) -> Any:
         w = weights(m)

@@ -60,7 +60,7 @@ def _all_cores() -> Any:
 
 
 def compare_models(size: int, n: int, aux: bool) -> Worst:
-    """Logits, loss, every gradient and every running statistic; the largest relative difference of each kind."""
+    """Compare logits, loss, gradients and running statistics; return the largest relative difference of each kind."""
     ours, theirs = _pair(aux)
     images, labels = _batch(size, n)
     our_outputs = ours(minigrad.as_tensor(images))
@@ -94,7 +94,7 @@ def compare_models(size: int, n: int, aux: bool) -> Worst:
     return worst
 
 
-#: Picture size, batch, aux head.
+#: Image size, batch, aux head.
 CASES = {"75 x 75, aux off": (75, 6, False), "299 x 299, aux on": (299, 2, True)}
 
 

@@ -34,14 +34,14 @@ def _parts() -> st.SearchStrategy[Any]:
 
 
 def _for(m: Any, index: Any) -> Any:
-    """The index with its arrays as tensors of a library."""
+    """Return the index with its arrays as tensors of a library."""
     if isinstance(index, tuple):
         return tuple(_for(m, part) for part in index)
     return m.tensor(index.tolist(), dtype=getattr(m, index.dtype.name)) if isinstance(index, np.ndarray) else index
 
 
 def _everything(m: Any, index: Any) -> Any:
-    """What is read, its gradient, and what is left after two assignments; or the type of the error."""
+    """Return the values read, their gradient, and the result of two assignments; or the type of the error."""
     x = m.tensor(BASE.tolist(), dtype=m.float64).requires_grad_()
     try:
         y = x[_for(m, index)]

@@ -51,7 +51,7 @@ LONG: dict[str, list[tuple[Call, Callable[[int], list[np.ndarray]]]]] = {}
 
 
 def long_sum(name: str, call: Call, *inputs: Callable[[int], list[np.ndarray]]) -> None:
-    """Adds ``call`` with each of the inputs to the long sums of the record ``name``."""
+    """Add ``call`` with each of the inputs to the long sums of the record ``name``."""
     LONG.setdefault(name, []).extend((call, make) for make in inputs)
 
 
@@ -61,7 +61,7 @@ def one(*shape: int) -> Callable[[int], list[np.ndarray]]:
 
 
 def several(*shapes: tuple[int, ...]) -> Callable[[int], list[np.ndarray]]:
-    """As ``one``, of several inputs."""
+    """Add a call like ``one``, with several inputs."""
     return lambda n: [numbers(*_sized(shape, n)) for shape in shapes]
 
 
@@ -252,7 +252,7 @@ def test_long_sums_are_as_exact_as_their_dtype(name: str, dtype: Any) -> None:
 
 
 def tolerance_of(name: str, dtype: Any) -> Tolerance:
-    """What the long sums of a record may be off by."""
+    """Return the tolerance of the long sums of a record."""
     if dtype is np.float16:  # the gradient of a cosine is a small difference of vectors rounded before
         return FLOAT16_SUMS if name == "cosine_similarity" else LONG_SUM_FLOAT16
     if name in ONE_BY_ONE:

@@ -25,7 +25,7 @@ class Pair(NamedTuple):
 
 
 def outcome(call: Callable[[Any], Any], library: Any) -> Any:
-    """What a call returns, or the type of exception it raises."""
+    """Return the result of a call, or the type of its exception."""
     try:
         return call(library)
     except Exception as error:
@@ -147,7 +147,7 @@ CHANGES: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def _like(container: Any, m: Any) -> Any:
-    """A new container of the same class."""
+    """Return a new container of the same class."""
     return m.nn.Sequential(m.nn.ELU()) if isinstance(container, m.nn.Sequential) else [m.nn.ELU()]
 
 

@@ -43,7 +43,7 @@ class _Twins:
         return self.known[id(tensor)]
 
     def arguments(self, given: Any) -> tuple[Any, Any]:
-        """The positional and keyword arguments of a call."""
+        """Return the positional and keyword arguments of a call."""
         tensors = iter([self.of(t) for t in tensors_in((given.args, given.kwargs))])
         return rebuilt(given.args, tensors, convert), rebuilt(given.kwargs, tensors, convert)
 

@@ -51,7 +51,7 @@ MODULES: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
     "GroupNorm": (lambda m: m.GroupNorm(2, 4), (2, 4, 3, 3)),
     "InstanceNorm2d": (lambda m: m.InstanceNorm2d(3, affine=True), (2, 3, 4, 4)),
     "InstanceNorm2d tracking": (lambda m: m.InstanceNorm2d(3, track_running_stats=True, eps=0.1), (2, 3, 4, 4)),
-    "InstanceNorm2d of one picture": (lambda m: m.InstanceNorm2d(3, track_running_stats=True), (3, 4, 4)),
+    "InstanceNorm2d of one image": (lambda m: m.InstanceNorm2d(3, track_running_stats=True), (3, 4, 4)),
     "GroupNorm without bias": (lambda m: m.GroupNorm(2, 4, bias=False), (2, 4, 3, 3)),
     "InstanceNorm1d": (lambda m: m.InstanceNorm1d(3, affine=True, track_running_stats=True), (2, 3, 4)),
     "LocalResponseNorm": (lambda m: m.LocalResponseNorm(3, alpha=1.0, k=2.0), (2, 5, 4, 4)),
@@ -435,7 +435,7 @@ def test_layers_of_nothing_give_torchs_shapes_gradients_and_statistics(name: str
 
 
 @pytest.mark.parametrize("dims", [1, 2])
-def test_instance_norm_of_no_pictures_leaves_its_statistics_alone(dims: int) -> None:
+def test_instance_norm_of_no_images_leaves_its_statistics_alone(dims: int) -> None:
     layer = (nn.InstanceNorm1d, nn.InstanceNorm2d)[dims - 1](3, affine=True, track_running_stats=True)
     x = minigrad.zeros(0, 3, *(4,) * dims, requires_grad=True)
     y = layer(x)  # torch 2.13 raises an IndexError

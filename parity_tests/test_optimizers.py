@@ -94,7 +94,7 @@ def _parameters() -> tuple[list[minigrad.Tensor], list[torch.Tensor]]:
 
 
 def _loss(parameters: list[Any], step: int) -> Any:
-    """A loss with a gradient that differs every step, the same in both libraries."""
+    """Return a loss with a gradient that differs every step, the same in both libraries."""
     a, b, c = parameters
     wave = (a * (1 + 0.1 * step)).tanh().sum() + (b * b[0]).sigmoid().mean() * 3
     return wave + (a * a).sum() * 0.3 + 0.1 * (c - step % 7) ** 2

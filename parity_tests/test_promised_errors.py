@@ -1,4 +1,4 @@
-"""What the "Raises" sections of the docstrings promise is raised, and with torch's type of exception."""
+"""The errors that the "Raises" sections of docstrings promise are raised, with torch's type of exception."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ OPERATIONS = ("add", "mul", "div", "maximum", "eq", "lt")
 
 
 def same_result_or_error(call: Any) -> None:
-    """The same dtypes, shapes and values, or the same type of error; what torch has no kernel for may be done."""
+    """Assert equal dtypes, shapes and values, or equal types of error, except where torch only lacks a kernel."""
     try:
         theirs = flat_outputs(call(torch, torch.nn.functional))
     except Exception as error:

@@ -42,7 +42,7 @@ def logits(model: Any, x: np.ndarray) -> np.ndarray:
         return model(minigrad.from_numpy(x)).numpy()
 
 
-def random_pictures(count: int, size: int) -> np.ndarray:
+def random_images(count: int, size: int) -> np.ndarray:
     return np.random.default_rng(0).standard_normal((count, 3, size, size)).astype(np.float32)
 
 
@@ -53,7 +53,7 @@ def test_a_published_file_gives_torchvisions_logits(published: tuple[Path, Any],
     left_out = load_pretrained(ours, path)
     assert all(name.startswith("AuxLogits.") for name in left_out)
     assert bool(left_out) is not aux
-    x = random_pictures(2, 299)
+    x = random_images(2, 299)
     with torch.no_grad():
         expected = theirs(torch.from_numpy(x)).numpy()
     assert np.allclose(logits(ours.eval(), x), expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
@@ -81,8 +81,8 @@ def test_files_that_are_no_weights_are_refused(tmp_path: Path, published: tuple[
 
 
 @pytest.fixture
-def picture_folder(tmp_path: Path) -> Path:
-    """Three classes, as ImageNet lies on disk."""
+def image_folder(tmp_path: Path) -> Path:
+    """Return a folder of three classes in the layout of ImageNet."""
     for number, name in enumerate(("n01", "n02", "n03")):
         for split in ("train", "val"):
             (tmp_path / split / name).mkdir(parents=True)
@@ -92,30 +92,30 @@ def picture_folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_evaluate_and_predict_see_pictures_as_torchvision_does(
-    published: tuple[Path, Any], picture_folder: Path, capsys: Any
+def test_evaluate_and_predict_see_images_as_torchvision_does(
+    published: tuple[Path, Any], image_folder: Path, capsys: Any
 ) -> None:
     from torchvision.transforms import CenterCrop, Compose, Normalize, Resize, ToTensor
 
     path, theirs = published
     prepare = Compose([Resize(342), CenterCrop(299), ToTensor(), Normalize([0.5] * 3, [0.5] * 3)])
-    pictures = sorted((picture_folder / "val").rglob("*.jpeg"))
+    images = sorted((image_folder / "val").rglob("*.jpeg"))
     with torch.no_grad():
-        scores = theirs(torch.stack([prepare(Image.open(p).convert("RGB")) for p in pictures]))
+        scores = theirs(torch.stack([prepare(Image.open(p).convert("RGB")) for p in images]))
     correct = int((scores.argmax(1) == torch.tensor([0, 0, 1, 1, 2, 2])).sum())
     options = ["--weights", str(path), "--resize", "342", "--image-size", "299"]
-    evaluate = ["evaluate", *options, "--data", "folder", "--root", str(picture_folder)]
-    assert command.main([*evaluate, "--output", str(picture_folder / "confusion.png")]) == 0
+    evaluate = ["evaluate", *options, "--data", "folder", "--root", str(image_folder)]
+    assert command.main([*evaluate, "--output", str(image_folder / "confusion.png")]) == 0
     shown = capsys.readouterr().out
     assert f"accuracy {correct / 6:.1%}" in shown
     assert "of 6 images" in shown
-    predict = ["predict", *options, str(pictures[0]), "--save", str(picture_folder / "answers")]
+    predict = ["predict", *options, str(images[0]), "--save", str(image_folder / "answers")]
     assert command.main(predict) == 0
     shown = capsys.readouterr().out
     probable = scores[0].softmax(0)
     for index in probable.argsort(descending=True)[:5].tolist():
         assert f"{float(probable[index]):6.1%}  class {index}\n" in shown
-    assert (picture_folder / "answers" / "0.prediction.png").stat().st_size > 10_000
+    assert (image_folder / "answers" / "0.prediction.png").stat().st_size > 10_000
 
 
 def small_run(folder: Path) -> Path:
@@ -136,7 +136,7 @@ def test_what_was_trained_is_evaluated_exported_and_loaded_by_torchvision(tmp_pa
 
     theirs = torchvisions(weights=None, init_weights=False, num_classes=6, aux_logits=False)
     theirs.load_state_dict(safetensors.torch.load_file(tmp_path / "m.safetensors"))
-    x = random_pictures(3, 75)
+    x = random_images(3, 75)
     with torch.no_grad():
         expected = theirs.eval()(torch.from_numpy(x)).numpy()
     onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime runs what was exported")

@@ -40,7 +40,7 @@ class Watched:
 
 
 def used_in_records() -> set[str]:
-    """The functions that the records call on ``minigrad`` and on ``minigrad.nn.functional``."""
+    """Return the functions that the records call on ``minigrad`` and on ``minigrad.nn.functional``."""
     used: set[str] = set()
 
     @settings(max_examples=1, phases=[Phase.generate], deadline=None, derandomize=True, database=None)

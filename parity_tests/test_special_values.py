@@ -28,7 +28,7 @@ SETTINGS = settings()
 
 
 def tolerance_of(record: OpRecord, dtype: Any) -> Tolerance:
-    """What the record's results may differ by in ``dtype``."""
+    """Return the tolerance of the record's results in ``dtype``."""
     if dtype is np.float64:
         return FLOAT64
     if dtype is np.float16:
@@ -37,7 +37,7 @@ def tolerance_of(record: OpRecord, dtype: Any) -> Tolerance:
 
 
 def values_for(record: OpRecord, dtype: Any, excuse: Excuse) -> list[Any]:
-    """The special values that the record is held to in ``dtype``."""
+    """Return the special values that the record is tested with in ``dtype``."""
     ends = set(special.ends_of(dtype))
     values = special.special_values(dtype, record.kinks, record.domain)
     left_out = [str(x) for x in excuse.values]  # NaN equals nothing, so by name

@@ -69,7 +69,7 @@ def test_every_sample_of_torchs_own_in_half_precision_and_small_integers(name: s
 
 
 def _in_place_names() -> list[str]:
-    """The operations that torch has in place too, and minigrad with them."""
+    """Return the operations that torch has in place too, and minigrad with them."""
     found = []
     for name in db.NAMES:
         if hasattr(minigrad.Tensor, f"{name.split('.')[0]}_") and db.database()[name].inplace_variant:

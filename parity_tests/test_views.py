@@ -47,7 +47,7 @@ class Side:
         return leaves, inputs, [y for y in flat_outputs(outputs) if hasattr(y, "requires_grad")]
 
     def sharing(self) -> list[list[bool]]:
-        """For each output and each input: are they the same memory?"""
+        """Return for each output and each input whether they share memory."""
         _, inputs, outputs = self.call(inner=False)
         arrays = [x.detach().numpy() for x in inputs]
         return [[bool(np.may_share_memory(y.detach().numpy(), a)) for a in arrays] for y in outputs]

@@ -79,7 +79,7 @@ def ours(name: str) -> Callable[..., Any]:
 
 
 def convert(value: Any) -> Any:
-    """A torch argument that is no tensor, as minigrad takes it."""
+    """Return a torch argument that is no tensor, as minigrad takes it."""
     if isinstance(value, torch.dtype):
         return getattr(minigrad, str(value).removeprefix("torch."))
     if isinstance(value, torch.device):
@@ -88,7 +88,7 @@ def convert(value: Any) -> Any:
 
 
 def tensors_in(value: Any) -> list[torch.Tensor]:
-    """The tensors in nested sequences and dicts, in order."""
+    """Return the tensors in nested sequences and dicts, in order."""
     if isinstance(value, torch.Tensor):
         return [value]
     if isinstance(value, dict):
@@ -108,7 +108,7 @@ def rebuilt(value: Any, tensors: Any, other: Callable[[Any], Any] = lambda value
 
 
 def compare_sample(name: str, sample: Any, second: bool = True, **tolerances: float) -> ParityReport:
-    """One sample of the database in both libraries."""
+    """Return one sample of the database in both libraries."""
     op, mine = database()[name], ours(name)
     arguments = (sample.input, sample.args, sample.kwargs)
     ties_in_any_order = name in ("sort", "topk") and not sample.kwargs.get("stable")

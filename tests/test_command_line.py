@@ -32,7 +32,7 @@ print(compiled)
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A fresh Python with these arguments."""
+    """Run a fresh Python with these arguments."""
     return subprocess.run(
         [sys.executable, *arguments], env={**os.environ, **environment}, capture_output=True, text=True
     )

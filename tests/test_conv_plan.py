@@ -85,7 +85,7 @@ def test_convolutions_in_which_no_position_sees_all_taps_equal_the_reference(
 
 
 def _lines_run(work: Callable[[], object]) -> int:
-    """How many lines of conv_plan.py are run, each turn of a loop counted."""
+    """Return the number of lines of conv_plan.py that are run, counting every iteration of a loop."""
     count = 0
 
     def note(frame: Any, event: str, argument: Any) -> Any:

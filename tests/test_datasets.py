@@ -55,7 +55,7 @@ def test_mnist_is_read_from_where_torchvision_keeps_it(tmp_path: Path) -> None:
 
 
 def write_cifar(folder: Path, kind: type[CIFAR10], binary: bool, count: int = 4) -> dict[str, tuple[Any, Any]]:
-    """Files as published, with few images each."""
+    """Write files as published, with few images each."""
     written = {}
     folder.mkdir(parents=True, exist_ok=True)
     for number, name in enumerate((*kind.train_files, *kind.test_files)):
@@ -189,7 +189,7 @@ def test_images_of_every_mode_become_rgb(tmp_path: Path, mode: str) -> None:
 
 
 def tiny_imagenet(root: Path) -> Path:
-    """As distributed, with two classes."""
+    """Write the data set as distributed, with two classes."""
     folder = root / "tiny-imagenet-200"
     for wnid in ("n02", "n01"):
         for i in range(2):

@@ -23,7 +23,7 @@ VALUABLE = b"what the user holds dear"
 
 @pytest.fixture
 def victim(tmp_path: Path) -> Path:
-    """A file outside the run's folder."""
+    """Return a file outside the run's folder."""
     path = tmp_path / "victim"
     path.write_bytes(VALUABLE)
     return path

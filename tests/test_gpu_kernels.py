@@ -110,7 +110,7 @@ static int run_grid(unsigned columns, unsigned rows, bool waits, std::function<v
 
 @functools.cache
 def signatures() -> dict[str, list[tuple[str, str]]]:
-    """Of each kernel the (type, name) of its parameters."""
+    """Return the (type, name) of the parameters of each kernel."""
     source = backend.SOURCE.read_text(encoding="utf-8")
     window = re.search(r"#define WINDOW[ \\]*\n(.*)\n", source)
     assert window is not None
@@ -122,7 +122,7 @@ def signatures() -> dict[str, list[tuple[str, str]]]:
 
 
 def wrappers(source: str) -> str:
-    """For each kernel a function that runs it on a grid."""
+    """Return a function for each kernel that runs it on a grid."""
     found = []
     for name, parameters in signatures().items():
         body = source.split(f"__global__ void {name}(")[1].split('extern "C"')[0]
@@ -138,7 +138,7 @@ def wrappers(source: str) -> str:
 
 @functools.cache
 def host_library(real: str, index: str) -> Any:
-    """The kernels as a shared library for this processor."""
+    """Return the kernels as a shared library for this processor."""
     compiler = shutil.which("g++") or shutil.which("c++")
     if compiler is None:
         pytest.skip("there is no C++ compiler here to run the kernels with")
@@ -160,7 +160,7 @@ INDEX = {"of kernels on the host": "unsigned int"}
 
 
 def launch_on_host(kernel: str, dtype: Any, grid: tuple[int, int], *arguments: Any) -> None:
-    """As backend.launch, one thread after the other; arguments must be of just the types that the kernel has.
+    """Run a kernel like backend.launch, one thread after the other; refuse arguments of other types than its own.
 
     (A GPU takes them from memory one behind the other; the processor here would forgive an int for a long.)
     """
@@ -195,7 +195,7 @@ LAUNCH = backend.launch
 
 @pytest.fixture(autouse=True, scope="module")
 def on_host() -> Iterator[None]:
-    """The kernels run here."""
+    """Yield a module whose kernels run on the CPU."""
     before = backend.launch
     backend.launch = launch_on_host  # type: ignore[assignment]
     yield
@@ -206,7 +206,7 @@ def on_host() -> Iterator[None]:
 
 
 def _source(real: str, headers: str, folder: Path) -> tuple[Path, list[str]]:
-    """A file for a GPU's compiler, and how to call it."""
+    """Return a file for a GPU's compiler, and how to call it."""
     source = folder / "kernels.cu"
     source.write_text(headers + backend.SOURCE.read_text(encoding="utf-8"))
     accumulator = "float" if real == "half" else real
@@ -490,7 +490,7 @@ def test_places_beyond_32_bits_have_kernels_of_their_own(monkeypatch: Any) -> No
     assert [wide for _, _, wide in asked] == [False, True]
 
 
-def test_convolutions_of_few_outputs_or_enormous_pictures_go_without_columns(monkeypatch: Any) -> None:
+def test_convolutions_of_few_outputs_or_enormous_images_go_without_columns(monkeypatch: Any) -> None:
     launched: list[str] = []
     monkeypatch.setattr(
         backend, "launch", lambda kernel, *rest: launched.append(kernel) or launch_on_host(kernel, *rest)

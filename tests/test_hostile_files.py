@@ -35,7 +35,7 @@ from minigrad.data.datasets.tiny_imagenet import reorganise
 
 
 def short(text: bytes) -> bytes:
-    """A string as Python 2 pickles it."""
+    """Return a string as Python 2 pickles it."""
     return b"U" + bytes([len(text)]) + text if len(text) < 256 else b"T" + struct.pack("<i", len(text)) + text
 
 
@@ -52,7 +52,7 @@ def array(
     size: int = -1,
     module: bytes = b"numpy.core.multiarray",
 ) -> bytes:
-    """A NumPy array as Python 2 pickles it."""
+    """Return a NumPy array as Python 2 pickles it."""
     made = b"cnumpy\ndtype\n" + short(dtype) + b"K\x00K\x01\x87R("
     made += b"K\x03" + short(byte_order) + b"NNN" + integer(size) * 2 + b"K\x00tb"
     empty = b"c" + module + b"\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
@@ -68,7 +68,7 @@ def labels_of(*labels: int) -> bytes:
 
 
 def batch(data: bytes, labels: bytes, labels_key: bytes = b"labels") -> bytes:
-    """A batch of CIFAR as Python 2 wrote it, of these parts."""
+    """Return a batch of CIFAR as Python 2 wrote it, of these parts."""
     head = b"\x80\x02}q\x01(" + short(b"batch_label") + short(b"testing batch 1 of 1")
     return head + short(labels_key) + labels + short(b"data") + data + short(b"filenames") + b"](U\x05a.pnge" + b"u."
 
@@ -210,7 +210,7 @@ def test_whatever_a_pickle_wants_called_is_not_called(tmp_path: Path, attack: st
 
 
 def _doubling(count: int) -> bytes:
-    """A tuple of twice the same tuple of twice the same …: to compare or hash it takes 2^count steps."""
+    """Return a tuple of twice the same tuple of twice the same …: to compare or hash it takes 2^count steps."""
     return b"\x80\x02)" + b"".join(b"q" + bytes([i]) + b"h" + bytes([i]) + b"\x86" for i in range(count))
 
 
@@ -274,7 +274,7 @@ def test_a_pickle_cut_or_changed_anywhere_is_read_or_refused_by_name(tmp_path: P
 
 
 def tiny_imagenet(root: Path, annotations: str, wnids: str = "n01\nn02\n") -> Path:
-    """The validation part as distributed, with two images, of these annotations."""
+    """Return the validation part as distributed, with two images, of these annotations."""
     folder = root / "data" / "tiny-imagenet-200"
     (folder / "val" / "images").mkdir(parents=True)
     for name in ("0.JPEG", "1.JPEG"):
@@ -285,7 +285,7 @@ def tiny_imagenet(root: Path, annotations: str, wnids: str = "n01\nn02\n") -> Pa
 
 
 def everything_in(folder: Path) -> dict[str, bytes | None]:
-    """All entries of a folder with their contents."""
+    """Return all entries of a folder with their contents."""
     return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in folder.rglob("*")}
 
 
@@ -356,7 +356,7 @@ def test_the_texts_of_tiny_imagenet_must_be_texts(tmp_path: Path) -> None:
 
 # --- Images ---
 
-PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8))
+IMAGE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8))
 
 EPS = b"""%!PS-Adobe-3.0 EPSF-3.0
 %%BoundingBox: 0 0 8 8
@@ -368,7 +368,7 @@ showpage
 
 @pytest.fixture
 def programs_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file that appears as soon as anybody starts Ghostscript."""
+    """Return the path of a file that appears as soon as Ghostscript is started."""
     folder, seen = tmp_path / "bin", tmp_path / "started"
     folder.mkdir()
     for name in ("gs", "gswin32c", "gswin64c"):
@@ -386,7 +386,7 @@ def test_postscript_under_an_images_name_starts_no_program(tmp_path: Path, progr
     path.write_bytes(EPS)
     with pytest.raises(CorruptImageError, match=rf"{name}: not an image in JPEG, PNG"):
         open_image(path)
-    PICTURE.save(path.with_name("true.png"))
+    IMAGE.save(path.with_name("true.png"))
     if name != "kitten.eps":  # which is no image's name
         with pytest.raises(CorruptImageError, match=name):
             ImageFolder(tmp_path / "data")[0]
@@ -417,19 +417,19 @@ def test_an_image_of_another_format_is_refused_whatever_its_name(tmp_path: Path,
     if kind not in Image.SAVE:
         pytest.skip(f"this Pillow writes no {kind}")
     mode = {"MSP": "1", "XBM": "1", "BLP": "P"}.get(kind, "RGB")
-    PICTURE.convert(mode).save(tmp_path / "kitten.jpg", kind)
+    IMAGE.convert(mode).save(tmp_path / "kitten.jpg", kind)
     with pytest.raises(CorruptImageError, match=r"kitten\.jpg: not an image in JPEG, PNG, PPM, BMP, TIFF or WebP"):
         open_image(tmp_path / "kitten.jpg")
 
 
 @pytest.mark.parametrize("kind", images.FORMATS)
 def test_an_image_of_a_known_format_is_read_whatever_its_name(tmp_path: Path, kind: str) -> None:
-    PICTURE.save(tmp_path / "kitten.bmp", kind)
+    IMAGE.save(tmp_path / "kitten.bmp", kind)
     assert open_image(tmp_path / "kitten.bmp").size == (16, 16)
 
 
 def png(width: int, height: int, depth: int, colour: int, chunks: bytes = b"") -> bytes:
-    """A PNG of zeros, cut short after a million of them."""
+    """Return a PNG of zeros, cut short after a million of them."""
     bits = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour] * depth
     squeeze = zlib.compressobj(9)
     row = bytes(1 + (width * bits + 7) // 8)
@@ -443,7 +443,7 @@ def png_chunk(name: bytes, content: bytes) -> bytes:
 
 
 def tiled_tiff(side: int) -> bytes:
-    """A TIFF of 8 x 8 pixels in one tile of ``side`` x ``side``."""
+    """Return a TIFF of 8 x 8 pixels in one tile of ``side`` x ``side``."""
     tags = [(256, 8), (257, 8), (258, 8), (259, 8), (262, 1), (277, 1), (322, side), (323, side)]
     data = zlib.compress(bytes(1000))
     tags += [(324, 14 + 12 * (len(tags) + 2)), (325, len(data))]
@@ -490,7 +490,7 @@ def test_a_long_image_is_read(tmp_path: Path, shape: tuple[int, int]) -> None:
 def test_whatever_pillow_raises_names_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
-    PICTURE.save(tmp_path / "kitten.png")
+    IMAGE.save(tmp_path / "kitten.png")
 
     def fail(*arguments: Any, **options: Any) -> None:
         raise error
@@ -502,7 +502,7 @@ def test_whatever_pillow_raises_names_the_file(
 
 @pytest.mark.parametrize("kind", images.FORMATS)
 def test_a_damaged_image_is_read_or_refused_by_name(tmp_path: Path, kind: str) -> None:
-    PICTURE.save(tmp_path / "whole", kind)
+    IMAGE.save(tmp_path / "whole", kind)
     whole, rng, read_well = (tmp_path / "whole").read_bytes(), np.random.default_rng(0), 0
     for _ in range(300):
         changed = bytearray(whole[: rng.integers(1, len(whole) + 1)] if rng.random() < 0.3 else whole)

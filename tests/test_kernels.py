@@ -39,7 +39,7 @@ TOLERANCE = {np.float64: 1e-11, np.float32: 3e-5}
 
 
 def assert_equal(ours: Any, expected: Any, dtype: Any) -> None:
-    """Every array as close to the float64 reference as its precision allows."""
+    """Assert that every array is as close to the float64 reference as its precision allows."""
     for a, b in zip(_tuple(ours), _tuple(expected), strict=True):
         if b is None:
             assert a is None
@@ -54,7 +54,7 @@ def _tuple(result: Any) -> tuple[Any, ...]:
 
 
 def _random(shape: tuple[int, ...], seed: int, channels_first: bool) -> np.ndarray:
-    """A float64 array N C H W; in memory so, or C N H W."""
+    """Return a float64 array N C H W, stored in this order or as C N H W."""
     array = np.random.default_rng(seed).standard_normal(shape)
     return np.ascontiguousarray(array.transpose(1, 0, 2, 3)).transpose(1, 0, 2, 3) if channels_first else array
 
@@ -81,7 +81,7 @@ def convolutions(draw: Any) -> tuple[Any, ...]:
 
 @pytest.fixture(params=[compiled, blocked], ids=["compiled", "blocked"], scope="module")
 def kernels(request: Any) -> Any:
-    """Every test that asks for this runs with both accelerated backends."""
+    """Run a test with each of the accelerated backends."""
     return request.param
 
 
@@ -105,7 +105,7 @@ def test_convolution_and_both_gradients_equal_the_reference(kernels: Any, case: 
 
 @pytest.mark.parametrize("count", [33, 40, 100, 500])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_convolutions_of_many_pictures_equal_the_reference(kernels: Any, count: int, stride: int) -> None:
+def test_convolutions_of_many_images_equal_the_reference(kernels: Any, count: int, stride: int) -> None:
     window = Window((3, 3), (stride, stride), ((1, 1), (1, 1)))
     x, w = _random((count, 1, 28, 28), 0, True).astype(np.float32), _random((4, 1, 3, 3), 1, False).astype(np.float32)
     expected = reference.conv2d(x, w, window, 1)
@@ -470,7 +470,7 @@ def test_read_only_arrays_are_not_written_and_give_the_same_results(kernels: Any
 
 
 def _parameter(shape: tuple[int, ...], dtype: Any, columns: int) -> list[Any]:
-    """A parameter, its gradient and state (positive, as squares are)."""
+    """Return a parameter, its gradient and state (positive, as squares are)."""
     random = np.random.default_rng(math.prod(shape))
     return [np.abs(random.standard_normal(shape)).astype(dtype) + 0.1 for _ in range(columns)]
 

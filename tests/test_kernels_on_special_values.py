@@ -111,7 +111,7 @@ def _concatenate(d: Drawing) -> Any:
 
 
 def _convolution(part: str) -> Callable[[Drawing], Any]:
-    """The weights are finite: what infinite ones make of the zeros of the padding is nobody's promise."""
+    """Return a convolution with finite weights: the product of infinite ones with the padding's zeros is undefined."""
 
     def call(d: Drawing) -> Any:
         groups, window = d.choice(1, 1, 2), d.window()
@@ -197,7 +197,7 @@ def _batch_norm(d: Drawing) -> Any:
 
 
 def _batch_norm_backward(d: Drawing) -> Any:
-    """The weights are finite: what is 0 but for rounding, times ∞, has no sign."""
+    """Return a case with finite weights: a rounding error near 0, times ∞, has an arbitrary sign."""
     shape, weight, bias = _channels(d)
     weight = weight if weight is None else d.ordinary(shape[1])
     x, g = d.special(*shape), d.special(*shape)

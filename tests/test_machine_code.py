@@ -47,7 +47,7 @@ print(microkernel.ROWS, compiled, len([s for s in said if "cannot be kept" in st
 
 
 def _run(root: Path, kernel: str = "relu", **environment: str) -> tuple[int, int, int]:
-    """What the program says."""
+    """Return the output of the program."""
     run = subprocess.run(
         [sys.executable, "-B", "-c", PROGRAM, kernel],
         cwd=root,
@@ -65,7 +65,7 @@ def _run(root: Path, kernel: str = "relu", **environment: str) -> tuple[int, int
 
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory: Any) -> Path:
-    """A copy of the package, so that files of it may be changed."""
+    """Return a copy of the package, so that files of it may be changed."""
     root = tmp_path_factory.mktemp("copy")
     shutil.copytree(PACKAGE, root / "minigrad", ignore=shutil.ignore_patterns("__pycache__", "clothing"))
     return root

@@ -15,7 +15,7 @@ from minigrad.testing import gradcheck
 
 
 def _double(forward: Callable[..., Any] | None = None, backward: Callable[..., Any] | None = None) -> type[Function]:
-    """An operation called Double, y = 2 x, with a mistake."""
+    """Return an operation called Double, y = 2 x, with a mistake."""
     right = {"forward": lambda self, x: x * 2, "backward": lambda self, grad: grad * 2}
     given = {"forward": forward, "backward": backward}
     return type("Double", (Function,), {**right, **{name: f for name, f in given.items() if f is not None}})

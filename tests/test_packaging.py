@@ -1,4 +1,4 @@
-"""What is installed works where the repository is not: the wheel, its commands, and what a type checker sees."""
+"""The installed package works without the repository: the wheel, its commands, and its types."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ for threads in (1, 2):
 
 @pytest.fixture
 def fresh(monkeypatch: Any) -> Any:
-    """A team that has no helpers yet, on a machine of four cores."""
+    """Yield a team that has no helpers yet, on a machine of four cores."""
     monkeypatch.setattr(team, "_team", team._new_team())
     monkeypatch.setattr(team, "_helpers", [])
     monkeypatch.setattr(team, "_most_helpers", 3)

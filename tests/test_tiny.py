@@ -28,7 +28,7 @@ Program = Callable[..., Any]
 
 
 def diamond(lib: Any, x: Any, w: Any, v: Any) -> Any:
-    """A residual block: ``hidden`` is used twice, and ``x`` by both paths."""
+    """Return a residual block: ``hidden`` is used twice, and ``x`` by both paths."""
     hidden = lib.relu(x @ w)
     return x + hidden @ v + hidden
 

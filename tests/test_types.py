@@ -13,6 +13,8 @@ ROOT = Path(__file__).parent.parent
 
 #: What a user writes. ``# is …`` is the type of the line's expression, ``# mistake`` a line that a checker must refuse.
 PROGRAM = """
+from collections.abc import Callable
+
 import minigrad
 from minigrad import nn, optim
 from minigrad.data import DataLoader, TensorDataset
@@ -41,12 +43,23 @@ class Net(nn.Module):
         return self.classifier(F.dropout(x, 0.1, self.training))
 
 
+class Heads(nn.Module):
+    def forward(self, x: minigrad.Tensor, deep: bool = False) -> tuple[minigrad.Tensor, minigrad.Tensor]:
+        return x, x.relu()
+
+
+def apply(function: Callable[[minigrad.Tensor], minigrad.Tensor]) -> minigrad.Tensor:
+    return function(minigrad.ones(2))
+
+
+apply(nn.ReLU())  # is Tensor
 minigrad.manual_seed(0)
 x = minigrad.randn(5, 3, 8, 8, dtype=minigrad.float32)
 labels = minigrad.randint(0, 4, (5,))
 net = Net()
 net(x)  # is Tensor
 nn.Linear(2, 3)(minigrad.ones(1, 2))  # is Tensor
+Heads()(x, deep=True)  # is tuple[Tensor, Tensor]
 minigrad.randn(3)  # is Tensor
 loss = F.cross_entropy(net(x), labels, label_smoothing=0.1)
 loss  # is Tensor
@@ -79,6 +92,8 @@ x.reshape("a")  # mistake
 nn.Linear("4", 2)  # mistake
 nn.Conv2d(1, 2)  # mistake
 F.relu([1, 2])  # mistake
+net(3)  # mistake
+Heads()(x, depth=True)  # mistake
 optim.SGD(net, lr=0.1)  # mistake
 optimizer.stepp()  # mistake
 minigrad.randn(3, 4, dtpye=minigrad.float32)  # mistake
@@ -110,6 +125,6 @@ def test_a_type_checker_knows_every_type_and_finds_every_mistake_and_no_other(tm
     errors = {n: text for n, severity, text in said if severity == "error"}
     assert {lines[n]: text for n, text in errors.items() if n not in mistakes} == {}
     assert [lines[n] for n in sorted(mistakes - set(errors))] == []
-    assert len(mistakes) == 10
+    assert len(mistakes) == 12
     revealed = {n: text.split('" is "')[-1].rstrip('"') for n, severity, text in said if severity == "information"}
     assert {lines[n]: text for n, text in revealed.items()} == {lines[n]: text for n, text in expected.items()}

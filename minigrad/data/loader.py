@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from minigrad.data.workers import Workers
 from minigrad.engine.tensor_base import wrap
 from minigrad.random import Generator, default_generator
 from minigrad.tensor import Tensor
+
+#: Makes a batch of a list of items.
+Collate: TypeAlias = Callable[[list[Any]], Any]
 
 _item_generator: ContextVar[Generator | None] = ContextVar("item_generator", default=None)
 
@@ -60,13 +63,13 @@ class DataLoader:
 
     def __init__(
         self,
-        dataset: Indexed[Any],
+        dataset: Indexed[object],
         batch_size: int | None = 1,
         shuffle: bool = False,
         sampler: Iterable[int] | None = None,
         batch_sampler: Iterable[Sequence[int]] | None = None,
         num_workers: int = 0,
-        collate_fn: Callable[[list[Any]], Any] | None = None,
+        collate_fn: Collate | None = None,
         pin_memory: bool = False,
         drop_last: bool = False,
         timeout: float = 0,
@@ -122,11 +125,11 @@ class DataLoader:
     def __len__(self) -> int:
         return len(self.batch_sampler)  # type: ignore[arg-type]
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Any]:  # as ``collate_fn`` returns them
         batches = self._batches()
         return (_pinned(batch) for batch in batches) if self.pin_memory and cuda.is_available() else batches
 
-    def _batches(self) -> Iterator[Any]:
+    def _batches(self) -> Iterator[object]:
         if isinstance(self.sampler, Sampler) and not self._explicit_epoch:
             self.sampler.set_epoch(self._epoch)
         epoch = self._epoch
@@ -138,7 +141,7 @@ class DataLoader:
             yield from self._from_workers((epoch, indices) for indices in self.batch_sampler)
         self._epoch, self._explicit_epoch = epoch + 1, False
 
-    def _from_workers(self, tasks: Iterable[tuple[int, Sequence[int]]]) -> Iterator[Any]:
+    def _from_workers(self, tasks: Iterable[tuple[int, Sequence[int]]]) -> Iterator[object]:
         workers = self._workers
         if workers is None or workers.closed:
             workers = Workers(
@@ -164,15 +167,15 @@ class DataLoader:
 class _Loading:
     """Loads the batch of a task, (epoch, indices), in this process or in a worker."""
 
-    dataset: Indexed[Any]
-    collate: Callable[[list[Any]], Any]
+    dataset: Indexed[object]
+    collate: Collate
     seed: int
 
-    def __call__(self, task: tuple[int, Sequence[int]]) -> Any:
+    def __call__(self, task: tuple[int, Sequence[int]]) -> object:
         epoch, indices = task
         return self.collate([self.item(epoch, index) for index in indices])
 
-    def item(self, epoch: int, index: int) -> Any:
+    def item(self, epoch: int, index: int) -> object:
         """Return an item, whose random transforms are seeded by (seed, epoch, index)."""
         seed = np.random.SeedSequence((self.seed, epoch, index)).generate_state(1, np.uint64)[0]
         token = _item_generator.set(Generator(int(seed)))

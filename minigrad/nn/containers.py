@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Self, SupportsIndex, overload
+from typing import Self, SupportsIndex, overload
 
 from minigrad.nn.module import Module, indent
 from minigrad.tensor import Tensor
@@ -29,14 +29,14 @@ class _InOrder(Module):
         return list(self._modules)[position]
 
     @overload
-    def __getitem__(self, index: int) -> Any: ...
+    def __getitem__(self, index: int) -> Module: ...
     @overload
     def __getitem__(self, index: slice) -> Self: ...
-    def __getitem__(self, index: int | slice) -> Any:  # a Module, whose class only the user knows
+    def __getitem__(self, index: int | slice) -> Module:
         """Return one module, or for a slice a container of the same class."""
         if isinstance(index, slice):
             return self._part(index)
-        return self._modules[self._name_at(index)]
+        return self._present()[self._name_at(index)]
 
     def _part(self, index: slice) -> Self:
         raise NotImplementedError
@@ -63,7 +63,7 @@ class _InOrder(Module):
             self.append(module)
         return self
 
-    def pop(self, key: int | slice) -> Any:
+    def pop(self, key: int | slice) -> Module:
         """Remove a module, or those of a slice, and return it."""
         taken = self[key]
         del self[key]
@@ -209,18 +209,21 @@ class ModuleDict(Module):
         for name, module in modules.items() if isinstance(modules, Mapping | ModuleDict) else modules:
             self[name] = module
 
-    def __getitem__(self, key: str) -> Any:  # a Module, whose class only the user knows
-        return self._modules[key]
+    def _present(self) -> dict[str, Module]:
+        return self._modules  # type: ignore[return-value]  # None is not allowed here
+
+    def __getitem__(self, key: str) -> Module:
+        return self._present()[key]
 
     def __setitem__(self, key: str, module: Module) -> None:
         self.add_module(key, module)
 
     def __delitem__(self, key: str) -> None:
-        del self._modules[key]
+        del self._present()[key]
 
-    def pop(self, key: str) -> Any:
+    def pop(self, key: str) -> Module:
         """Remove a module and return it."""
-        return self._modules.pop(key)
+        return self._present().pop(key)
 
     def clear(self) -> None:
         """Remove all modules."""
@@ -239,10 +242,10 @@ class ModuleDict(Module):
         """Return the names."""
         return self._modules.keys()
 
-    def items(self) -> Iterable[tuple[str, Any]]:
+    def items(self) -> Iterable[tuple[str, Module]]:
         """Return names and modules."""
-        return self._modules.items()
+        return self._present().items()
 
-    def values(self) -> Iterable[Any]:
+    def values(self) -> Iterable[Module]:
         """Return the modules."""
-        return self._modules.values()
+        return self._present().values()

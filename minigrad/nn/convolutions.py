@@ -16,7 +16,7 @@ from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter, new_parameter
 from minigrad.tensor import Tensor
 
-#: One number for all dimensions, or one for each.
+#: An int for all dimensions, or one for each.
 IntOrTuple: TypeAlias = int | tuple[int, ...]
 
 _PADDING_MODES = ("zeros", "reflect", "replicate", "circular")

@@ -157,10 +157,10 @@ class StandInArray(NDArrayOperatorsMixin):
     def astype(self, dtype: DTypeLike) -> StandInArray:
         return self._wrap(self._host.astype(dtype))
 
-    def reshape(self, *shape: Any) -> StandInArray:
+    def reshape(self, *shape: int) -> StandInArray:
         return self._wrap(self._host.reshape(*shape))
 
-    def transpose(self, *dims: Any) -> StandInArray:
+    def transpose(self, *dims: int) -> StandInArray:
         return self._wrap(self._host.transpose(*dims))
 
 

@@ -1,4 +1,4 @@
-"""What the records share; ``minigrad.testing.records`` says what a record is."""
+"""Functions that the records share; ``minigrad.testing.records`` defines a record."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def record(
     kinks: tuple[float, ...] = (),
     domain: tuple[float, float] | None = None,
 ) -> None:
-    """Adds a record."""
+    """Add a record."""
     RECORDS.append(OpRecord(name, call, samples, errors, sums, second, elementwise, kinks, domain))
 
 
@@ -39,7 +39,7 @@ block = array_of((4, 3, 5)).map(lambda array: Sample([array]))
 
 
 def with_options(samples: Any, **options: Any) -> st.SearchStrategy[Sample]:
-    """The samples with options drawn from strategies, or from lists of values."""
+    """Return the samples with options drawn from strategies, or from lists of values."""
     drawn = {name: st.sampled_from(value) if isinstance(value, list) else value for name, value in options.items()}
     return st.builds(
         lambda sample, more: Sample(sample.arrays, {**sample.options, **more}, sample.constants),

@@ -58,7 +58,7 @@ _reductions = st.sampled_from(["mean", "sum", "none"])
 
 
 def _two(first: str = "normal", second: str = "normal", **options: Any) -> Any:
-    """Two (3, 4) tensors, a reduction, and other options."""
+    """Return two (3, 4) tensors, a reduction, and other options."""
     return st.builds(
         lambda a, b, r, o: Sample([a, b], {"reduction": r, **o}),
         s.array_of((3, 4), first),
@@ -69,7 +69,7 @@ def _two(first: str = "normal", second: str = "normal", **options: Any) -> Any:
 
 
 def _signs(t: Any) -> Any:
-    """A target of 1 and −1."""
+    """Return a target of 1 and −1."""
     return (t > 0).to(t.dtype) * 2 - 1
 
 

@@ -166,7 +166,7 @@ record("tril.triu", lambda m, F, x: m.tril(x, -1) + m.triu(x, 2), block, lambda 
 
 @st.composite
 def _border(draw: Any) -> Sample:
-    """A tensor and a padding in a mode that makes the border from the tensor itself."""
+    """Draw a tensor and a padding in a mode that makes the border from the tensor itself."""
     count = draw(st.integers(1, 3))
     shape = draw(s.shapes(min_dims=count, max_dims=count, min_side=3))
     lead = draw(st.sampled_from([(2,), (1, 2)]))

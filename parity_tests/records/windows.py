@@ -64,7 +64,7 @@ record(
 
 @st.composite
 def _lines(draw: Any) -> Sample:
-    """The input, weight and options of a one-dimensional convolution."""
+    """Draw the input, weight and options of a one-dimensional convolution."""
     groups = draw(st.sampled_from([1, 1, 2]))
     c, o, k = groups * draw(st.integers(1, 3)), groups * draw(st.integers(1, 3)), draw(st.integers(1, 4))
     padding = draw(st.sampled_from([0, 1, 3, "same", "valid"]))
@@ -81,7 +81,7 @@ def _lines(draw: Any) -> Sample:
 
 @st.composite
 def _transposed(draw: Any) -> Sample:
-    """The input, weight and options of a transposed convolution."""
+    """Draw the input, weight and options of a transposed convolution."""
     groups = draw(st.sampled_from([1, 1, 2]))
     c, o = groups * draw(st.integers(1, 3)), groups * draw(st.integers(1, 3))
     kernel = (draw(st.integers(1, 4)), draw(st.integers(1, 4)))
@@ -102,7 +102,7 @@ def _transposed(draw: Any) -> Sample:
 
 @st.composite
 def _patches(draw: Any, columns: bool) -> Sample:
-    """A picture (or its columns) and the options of unfold (or fold)."""
+    """Draw an image (or its columns) and the options of unfold (or fold)."""
     kernel, size = (draw(st.integers(1, 3)), draw(st.integers(1, 3))), (6, 7)
     options: dict[str, Any] = {
         "kernel_size": kernel,

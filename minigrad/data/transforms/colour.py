@@ -16,7 +16,7 @@ else:
     Image = Later("PIL.Image", "a transform of images")
     ImageEnhance = Later("PIL.ImageEnhance", "a transform of images")
 
-#: One number, or the (least, most) of a range.
+#: A number, or the (least, most) of a range.
 _Range = float | tuple[float, float]
 
 

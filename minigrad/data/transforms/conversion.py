@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minigrad.data.datasets.images import Transform
 from minigrad.engine.tensor_base import wrap
 from minigrad.tensor import Tensor
 from minigrad.typing import Array
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
 class Compose:
     """Apply transforms in order, each to the previous one's result: images first, then perhaps tensors."""
 
-    def __init__(self, transforms: Sequence[Callable[[Any], Any]]) -> None:
+    def __init__(self, transforms: Sequence[Transform]) -> None:
         self.transforms = list(transforms)
 
-    def __call__(self, image: Any) -> Any:
+    def __call__(self, image: object) -> Any:  # as the last transform returns it
         for transform in self.transforms:
             image = transform(image)
         return image
@@ -33,10 +34,10 @@ class Compose:
 class Lambda:
     """Apply a function of the user."""
 
-    def __init__(self, lambd: Callable[[Any], Any]) -> None:
+    def __init__(self, lambd: Transform) -> None:
         self.lambd = lambd
 
-    def __call__(self, image: Any) -> Any:
+    def __call__(self, image: object) -> Any:
         return self.lambd(image)
 
     def __repr__(self) -> str:
