@@ -65,6 +65,17 @@ def test_one_cycle_takes_as_many_steps_as_it_was_made_for() -> None:
         schedule.step()
 
 
+def test_one_cycle_without_a_step_of_warm_up_starts_at_the_highest_rate() -> None:
+    optimizer = _optimizer()
+    schedule = lr_scheduler.OneCycleLR(optimizer, max_lr=0.4, total_steps=5, pct_start=0.2)
+    rates = [optimizer.param_groups[0]["lr"]]
+    for _ in range(4):
+        schedule.step()
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert rates[0] == pytest.approx(0.4)
+    assert rates == sorted(rates, reverse=True)
+
+
 def test_a_schedule_of_the_users_own_gives_the_rates() -> None:
     class Halving(lr_scheduler.LRScheduler):
         def get_lr(self) -> list[float]:

@@ -101,7 +101,9 @@ class OneCycleLR(LRScheduler):
         start = 0.0
         for end, lr_ends, momentum_ends in self.phases:
             if self.last_epoch <= end or end == self.phases[-1][0]:
-                return (self.last_epoch - start) / (end - start), lr_ends, momentum_ends
+                # A phase of no steps is over at once; torch divides by zero here.
+                share = (self.last_epoch - start) / (end - start) if end != start else 1.0
+                return share, lr_ends, momentum_ends
             start = end
         raise AssertionError("the last phase takes every step")
 
