@@ -10,7 +10,7 @@ from minigrad.device import to_host
 from minigrad.dtypes import element_of
 from minigrad.engine.tensor_base import TensorBase, wrap
 from minigrad.functions.arguments import as_tensor_operand
-from minigrad.functions.promotion import promote, to_floating, unchanged
+from minigrad.functions.promotion import promote, scalar_beside, to_floating, unchanged
 from minigrad.ops.arithmetic import Add, Div, Mul, Neg, Pow, Sub
 from minigrad.ops.casting import cast
 from minigrad.ops.constant import ConstantDiv, DivConstant, MulConstant, PowConstant, SubConstant
@@ -172,7 +172,7 @@ def pow(input: Tensor | Number, exponent: Tensor | Number) -> Tensor:
     x, y = promote(input, exponent)
     if not isinstance(x, TensorBase):
         assert isinstance(y, TensorBase)  # promote refuses two numbers
-        x = wrap(np.full_like(y.array, x, shape=()))
+        x = wrap(scalar_beside(y.array, x))
     if isinstance(y, TensorBase):
         z = Pow.apply(x, y)
     elif y == 2 and x.array.dtype.kind != "b":

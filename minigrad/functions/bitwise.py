@@ -10,7 +10,7 @@ import numpy as np
 from minigrad.engine.mistakes import why_not_broadcast
 from minigrad.engine.tensor_base import TensorBase, wrap
 from minigrad.functions.arguments import as_tensor_operand
-from minigrad.functions.promotion import promote, raw
+from minigrad.functions.promotion import promote, raw, scalar_beside
 from minigrad.typing import Array
 
 if TYPE_CHECKING:
@@ -85,7 +85,11 @@ def _bitwise(
     as_tensor_operand(name, input if isinstance(input, TensorBase) else other)
     first, second = promote(input, other)
     y = raw(second)
-    x = first.array if isinstance(first, TensorBase) else np.full_like(y, first, shape=())
+    if isinstance(first, TensorBase):
+        x = first.array
+    else:
+        assert isinstance(second, TensorBase)  # promote refuses two numbers
+        x = scalar_beside(second.array, first)
     if x.dtype.kind not in kinds:
         raise NotImplementedError(f'"{name}" not implemented for {x.dtype}')
     try:

@@ -56,6 +56,11 @@ def number(value: object) -> Number:
     raise TypeError(f"expected a Tensor or a number, got {type(value).__name__}{hint}")
 
 
+def scalar_beside(like: Array, value: Number) -> Array:
+    """Return a 0-d array of a number, with the device and the dtype of ``like``."""
+    return np.full_like(like, value, shape=(1,)).reshape(())  # CuPy takes the shape () for none
+
+
 def raw(x: Tensor | Number) -> Array | Number:
     """Return the array of a tensor; a number as it is."""
     return x.array if isinstance(x, TensorBase) else number(x)
