@@ -261,7 +261,7 @@ def test_threads_are_never_more_than_the_cores_at_hand(
 
 
 @pytest.mark.parametrize(
-    ("allowed", "kernels"), [(0, "blocked"), (1, "blocked"), (5, "blocked"), (0, "compiled"), (1, "compiled")]
+    ("allowed", "kernels"), [(0, "numpy"), (1, "numpy"), (5, "numpy"), (0, "compiled"), (1, "compiled")]
 )
 def test_where_no_more_threads_can_be_started_those_there_are_do_the_work(
     allowed: int, kernels: str, tmp_path: Path

@@ -8,8 +8,8 @@ A backend is a class; each leaves to ``super()`` what it does no faster:
       Gpu                CuPy arrays: CUDA C++
 
 ``of(array)`` returns the backend for an array. The environment variable ``MINIGRAD_KERNELS`` may choose the one for
-NumPy arrays by name: ``compiled``, ``blocked`` or ``reference``, which then serves GPUs too; ``auto`` is ``compiled``
-where Numba is installed, and ``blocked`` where it is not. ``MINIGRAD_VECTOR_BITS`` (512, 256 or 128) narrows the
+NumPy arrays by name: ``compiled``, ``numpy`` (Blocked) or ``reference``, which then serves GPUs too; ``auto`` is ``compiled``
+where Numba is installed, and ``numpy`` where it is not. ``MINIGRAD_VECTOR_BITS`` (512, 256 or 128) narrows the
 vectors of ``compiled``; unset, they are as wide as the processor's.
 """
 
@@ -36,7 +36,7 @@ def _chosen() -> Reference:
     name = os.environ.get("MINIGRAD_KERNELS", "auto")
     has_numba = installed("numba")
     if name == "auto":
-        name = "compiled" if has_numba else "blocked"
+        name = "compiled" if has_numba else "numpy"
     if name not in CHOICES:
         raise ValueError(f"MINIGRAD_KERNELS={name!r} is unknown; it may be: auto, {', '.join(CHOICES)}")
     if name == "compiled" and not has_numba:

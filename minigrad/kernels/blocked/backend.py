@@ -36,7 +36,7 @@ _FEW_CHANNELS = 4  # of each of several groups: so short a product is not worth 
 class Blocked(Reference):
     """Kernels in NumPy that work in cache-sized blocks and share them out among threads."""
 
-    name = "blocked"
+    name = "numpy"
 
     # --- Elementwise ---
 
