@@ -656,3 +656,25 @@ def test_every_edge_leads_to_an_older_node_also_from_other_threads_and_after_wri
     slope[0] = 2 * doubled[1]  # where y is s[1]
     slope[1] = slope[1] + 2 * doubled[0]
     np.testing.assert_allclose(x.grad, 4 * slope, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("operation", "gradient"),
+    [
+        (lambda x, c: x * c, lambda x, c: c),
+        (lambda x, c: c * x, lambda x, c: c),
+        (lambda x, c: x / c, lambda x, c: 1 / c),
+    ],
+)
+def test_an_operand_may_be_overwritten_if_only_the_constant_beside_it_is_needed(operation: Any, gradient: Any) -> None:
+    x = minigrad.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    c = minigrad.tensor([[2.0], [5.0]])
+    inner = x * 1.0
+    y = operation(inner, c)
+    inner.fill_(0)
+    y.sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), np.broadcast_to(gradient(1, c.numpy()), (2, 3)).sum(0), rtol=1e-6)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y = operation(x, c)
+        c.add_(1)
+        y.sum().backward()

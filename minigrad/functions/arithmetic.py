@@ -13,7 +13,17 @@ from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.promotion import promote, scalar_beside, to_floating, unchanged
 from minigrad.ops.arithmetic import Add, Div, Mul, Neg, Pow, Sub
 from minigrad.ops.casting import cast
-from minigrad.ops.constant import ConstantDiv, DivConstant, MulConstant, PowConstant, SubConstant
+from minigrad.ops.constant import (
+    ConstantDiv,
+    ConstantPow,
+    DivConstant,
+    DivConstantTensor,
+    MulConstant,
+    MulConstantTensor,
+    PowConstant,
+    PowConstantTensor,
+    SubConstant,
+)
 from minigrad.ops.rounding import FloorDiv, Fmod, Remainder, TruncDiv
 from minigrad.typing import Number
 
@@ -84,7 +94,9 @@ def mul(input: Tensor | Number, other: Tensor | Number) -> Tensor:
         return MulConstant.apply(x, c=y)
     if not isinstance(x, TensorBase):
         return MulConstant.apply(y, c=x)
-    return Mul.apply(x, y)
+    if x._requires_grad == y._requires_grad:
+        return Mul.apply(x, y)
+    return MulConstantTensor.apply(x, y) if x._requires_grad else MulConstantTensor.apply(y, x)
 
 
 def div(
@@ -108,7 +120,9 @@ def div(
         assert isinstance(y, TensorBase)  # promote refuses two numbers
         return ConstantDiv.apply(to_floating(y), c=x)
     x = to_floating(x)
-    return Div.apply(x, to_floating(y)) if isinstance(y, TensorBase) else DivConstant.apply(x, c=y)
+    if not isinstance(y, TensorBase):
+        return DivConstant.apply(x, c=y)
+    return (DivConstantTensor if x._requires_grad and not y._requires_grad else Div).apply(x, to_floating(y))
 
 
 def remainder(input: Tensor | Number, other: Tensor | Number) -> Tensor:
@@ -174,7 +188,10 @@ def pow(input: Tensor | Number, exponent: Tensor | Number) -> Tensor:
         assert isinstance(y, TensorBase)  # promote refuses two numbers
         x = wrap(scalar_beside(y.array, x))
     if isinstance(y, TensorBase):
-        z = Pow.apply(x, y)
+        if x._requires_grad == y._requires_grad:
+            z = Pow.apply(x, y)
+        else:
+            z = (PowConstantTensor if x._requires_grad else ConstantPow).apply(x, y)
     elif y == 2 and x.array.dtype.kind != "b":
         return Mul.apply(x, x)
     elif isinstance(exponent, int) and exponent < 0 and x.array.dtype.kind in "iu":  # as uint8, y is 255 for −1

@@ -1,7 +1,7 @@
-"""Arithmetic with a constant: one operand is a plain number c, which has no gradient.
+"""Arithmetic with a constant c: one operand has no gradient, since it is a number, or a tensor that needs none.
 
-A number keeps the dtype of the tensor beside it. Only the gradient of the tensor is computed, and only what that needs
-is saved.
+A number keeps the dtype of the tensor beside it. Only the gradient of the other operand is computed, and only what that
+needs is saved.
 """
 
 from __future__ import annotations
@@ -43,18 +43,6 @@ class MulConstant(Function):
         return grad * self.c
 
 
-class Masked(Function):
-    """y = m · x, element by element, with a constant mask m that broadcasts to x        ∂L/∂x = ∂L/∂y · m"""
-
-    def forward(self, x: Array, mask: Array) -> Array:
-        self.save_for_backward(mask)
-        return x * mask
-
-    def backward(self, grad: Tensor) -> tuple[Tensor, None]:
-        (mask,) = self.saved_tensors
-        return grad * mask, None
-
-
 class DivConstant(Function):
     """y = x / c        ∂L/∂x = ∂L/∂y / c"""
 
@@ -92,6 +80,64 @@ class PowConstant(Function):
         if self.c == 0:
             return zeros_like(grad)  # not grad · 0, which is NaN where grad is ∞
         return grad * (self.c * x ** (self.c - 1))
+
+
+class MulConstantTensor(Function):
+    """z = x · c        ∂L/∂x = ∂L/∂z · c"""
+
+    broadcasts = True
+
+    def forward(self, x: Array, c: Array) -> Array:
+        self.save_for_backward(c)
+        return x * c
+
+    def backward(self, grad: Tensor) -> tuple[Tensor, None]:
+        (c,) = self.saved_tensors
+        return grad * c, None
+
+
+class DivConstantTensor(Function):
+    """z = x / c        ∂L/∂x = ∂L/∂z / c"""
+
+    broadcasts = True
+
+    def forward(self, x: Array, c: Array) -> Array:
+        self.save_for_backward(c)
+        return x / c
+
+    def backward(self, grad: Tensor) -> tuple[Tensor, None]:
+        (c,) = self.saved_tensors
+        return grad / c, None
+
+
+class PowConstantTensor(Function):
+    """z = x^c        ∂L/∂x = ∂L/∂z · c·x^(c−1),  which is 0 where c = 0, for any x"""
+
+    broadcasts = True
+
+    def forward(self, x: Array, c: Array) -> Array:
+        self.save_for_backward(x, c)
+        return power(x, c)
+
+    def backward(self, grad: Tensor) -> tuple[Tensor, None]:
+        x, c = self.saved_tensors
+        return (grad * (c * x ** (c - 1))).masked_fill(c == 0, 0.0), None
+
+
+class ConstantPow(Function):
+    """z = c^y        ∂L/∂y = ∂L/∂z · c^y·ln c,  which is 0 where c = 0 and y ≥ 0, its limit"""
+
+    broadcasts = True
+
+    def forward(self, c: Array, y: Array) -> Array:
+        z = power(c, y)
+        self.save_for_backward(c, y, z)
+        return z
+
+    def backward(self, grad: Tensor) -> tuple[None, Tensor]:
+        c, y, z = self.saved_tensors
+        at_zero = (c == 0) & (y >= 0)
+        return None, grad * (z * c.masked_fill(at_zero, 1.0).log()).masked_fill(at_zero, 0.0)
 
 
 def _with_constant(operation: Callable[[Array, Number | np.floating], Array], x: Array, c: Number) -> Array:
