@@ -8,7 +8,7 @@ import numpy as np
 
 from inception.run_folder import Record
 from minigrad import nn
-from minigrad.device import to_host
+from minigrad.devices import to_host
 from minigrad.extras import require
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from inception.blocks import BasicConv2d
 from minigrad import Tensor, nn
-from minigrad.device import to_host
+from minigrad.devices import to_host
 from minigrad.system import memory_in_use
 
 

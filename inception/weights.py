@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minigrad import Tensor, checkpoint, from_numpy, nn
-from minigrad.device import to_host
+from minigrad.devices import to_host
 from minigrad.extras import Later, require
 from minigrad.files import write_atomically
 

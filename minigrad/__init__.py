@@ -18,9 +18,9 @@ from minigrad import recompute as recompute
 from minigrad.autocast import autocast as autocast
 from minigrad.autocast import is_autocast_enabled as is_autocast_enabled
 from minigrad.creation import *
-from minigrad.device import device as device
-from minigrad.device import get_default_device as get_default_device
-from minigrad.device import set_default_device as set_default_device
+from minigrad.devices import device as device
+from minigrad.devices import get_default_device as get_default_device
+from minigrad.devices import set_default_device as set_default_device
 from minigrad.dtypes import *
 from minigrad.engine.grad_mode import enable_grad as enable_grad
 from minigrad.engine.grad_mode import inference_mode as inference_mode

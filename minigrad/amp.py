@@ -17,7 +17,7 @@ from typing import Any, overload
 import numpy as np
 
 from minigrad.autocast import autocast, is_autocast_enabled
-from minigrad.device import compute_beside, in_use, to_host
+from minigrad.devices import compute_beside, in_use, to_host
 from minigrad.optim import Optimizer
 from minigrad.tensor import Tensor
 

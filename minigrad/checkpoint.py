@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad.device import to_host
+from minigrad.devices import to_host
 from minigrad.engine.tensor_base import wrap
 from minigrad.extras import Later
 from minigrad.files import write_atomically

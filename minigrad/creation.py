@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad import dtypes
-from minigrad.device import DeviceLike, device_of, get_default_device, to_device
+from minigrad.devices import DeviceLike, device_of, get_default_device, to_device
 from minigrad.engine.tensor_base import wrap
 from minigrad.functions.promotion import number
 from minigrad.gpu import cupy

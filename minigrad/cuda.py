@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.device import in_use
+from minigrad.devices import in_use
 from minigrad.gpu import cupy, precision
 
 

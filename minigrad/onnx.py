@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from minigrad.device import to_host
+from minigrad.devices import to_host
 from minigrad.engine.grad_mode import no_grad
 from minigrad.engine.watchers import watchers
 from minigrad.extras import require

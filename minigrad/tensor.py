@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike
 
 from minigrad import dtypes
 from minigrad import functions as F
-from minigrad.device import DeviceLike, device, device_of, get_default_device, is_on, to_device, to_host
+from minigrad.devices import DeviceLike, device, device_of, get_default_device, is_on, to_device, to_host
 from minigrad.engine import api
 from minigrad.engine.grad_mode import is_grad_enabled
 from minigrad.engine.inplace import history_changed, is_view

@@ -26,13 +26,11 @@ from inception.loop import train_epoch
 from inception.model import inception_v3
 from inception.recipes import Recipe
 from inception.state import Training, load_checkpoint
-from minigrad import gpu, nn, optim
+from minigrad import devices, gpu, nn, optim
 from minigrad.amp import GradScaler, autocast
 from minigrad.data import DataLoader
 from minigrad.testing import register_stand_in_device
 from minigrad.testing.stand_in_device import ALLOWED_FUNCTIONS, ONLY_BY_POSITION
-
-devices = importlib.import_module("minigrad.device")  # minigrad.device is the class of that name
 
 WITHOUT_CUPY = """
 import sys

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.device import zeros
+from minigrad.devices import zeros
 from minigrad.engine.api import grad
 from minigrad.engine.grad_mode import enable_grad
 from minigrad.engine.tensor_base import TensorBase, wrap

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from minigrad.device import device_of
+from minigrad.devices import device_of
 from minigrad.engine.backward import GradientSums, sweep
 from minigrad.engine.function import Edge, gradient_edge
 from minigrad.engine.grad_mode import set_grad_enabled

@@ -28,7 +28,7 @@ from collections.abc import Sequence
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
-from minigrad.device import zeros
+from minigrad.devices import zeros
 from minigrad.engine.function import Edge, Function, Node
 from minigrad.engine.grad_mode import is_grad_enabled
 from minigrad.engine.hooks import at_outputs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from minigrad.device import compute_beside, device_of, in_use
+from minigrad.devices import compute_beside, device_of, in_use
 from minigrad.engine.tensor_base import TensorBase
 from minigrad.engine.watchers import watchers
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from minigrad.device import device_of
+from minigrad.devices import device_of
 from minigrad.engine.tensor_base import TensorBase, type_name
 
 if TYPE_CHECKING:

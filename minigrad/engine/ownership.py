@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minigrad import kernels
-from minigrad.device import compute_beside, in_use
+from minigrad.devices import compute_beside, in_use
 from minigrad.engine.inplace import has_overlap
 from minigrad.engine.tensor_base import TensorBase, wrap
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from numpy import asarray, generic
 
 from minigrad import dtypes
-from minigrad.device import device_of
+from minigrad.devices import device_of
 from minigrad.engine.handles import RemovableHandle
 from minigrad.engine.inplace import Version, Views, is_stale
 from minigrad.typing import Array

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 
 import numpy as np
 
-from minigrad.device import device_of, to_device, zeros
+from minigrad.devices import device_of, to_device, zeros
 from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.pool import as_batch, beside, refuse_integers

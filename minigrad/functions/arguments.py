@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import numpy as np
 
-from minigrad.device import compute_beside, in_use
+from minigrad.devices import compute_beside, in_use
 from minigrad.engine.tensor_base import TensorBase
 
 if TYPE_CHECKING:

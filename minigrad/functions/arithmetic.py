@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from minigrad.device import to_host
+from minigrad.devices import to_host
 from minigrad.dtypes import element_of
 from minigrad.engine.tensor_base import TensorBase, wrap
 from minigrad.functions.arguments import as_tensor_operand

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 
-from minigrad.device import to_host
+from minigrad.devices import to_host
 from minigrad.engine.mistakes import why_not_broadcast
 from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arguments import as_tensor_operand

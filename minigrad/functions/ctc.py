@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minigrad.device import device_of, to_device, to_host
+from minigrad.devices import device_of, to_device, to_host
 from minigrad.engine.tensor_base import TensorBase, wrap
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.loss import reduced

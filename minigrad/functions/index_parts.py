@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias, Union
 
 import numpy as np
 
-from minigrad.device import device_of, to_device, to_host
+from minigrad.devices import device_of, to_device, to_host
 from minigrad.engine.tensor_base import TensorBase
 from minigrad.ops.indexing import AdvancedPart, BasicPart, Index
 from minigrad.typing import Array

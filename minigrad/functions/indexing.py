@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minigrad.device import to_host
+from minigrad.devices import to_host
 from minigrad.dtypes import element_or_infinity
 from minigrad.engine.tensor_base import TensorBase
 from minigrad.functions.arguments import as_tensor_operand, normalize_dim, numpy_names

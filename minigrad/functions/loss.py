@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from minigrad.device import to_host
+from minigrad.devices import to_host
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.promotion import promote, raised
 from minigrad.functions.reduce import mean, sum

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, overload
 import numpy as np
 
 from minigrad import kernels
-from minigrad.device import device_of, to_device
+from minigrad.devices import device_of, to_device
 from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.arithmetic import div

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minigrad.device import device_of, to_device
+from minigrad.devices import device_of, to_device
 from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.ops.casting import cast

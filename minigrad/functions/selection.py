@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, overload
 
-from minigrad.device import to_host
+from minigrad.devices import to_host
 from minigrad.dtypes import element_of, element_or_infinity
 from minigrad.engine.tensor_base import TensorBase
 from minigrad.functions.arguments import as_tensor_operand

@@ -8,9 +8,9 @@ A backend is a class; each leaves to ``super()`` what it does no faster:
       Gpu                CuPy arrays: CUDA C++
 
 ``of(array)`` returns the backend for an array. The environment variable ``MINIGRAD_KERNELS`` may choose the one for
-NumPy arrays by name: ``compiled``, ``numpy`` (Blocked) or ``reference``, which then serves GPUs too; ``auto`` is ``compiled``
-where Numba is installed, and ``numpy`` where it is not. ``MINIGRAD_VECTOR_BITS`` (512, 256 or 128) narrows the
-vectors of ``compiled``; unset, they are as wide as the processor's.
+NumPy arrays by name: ``compiled``, ``numpy`` (Blocked) or ``reference``, which then serves GPUs too; ``auto`` is
+``compiled`` where Numba is installed, and ``numpy`` where it is not. ``MINIGRAD_VECTOR_BITS`` (512, 256 or 128) narrows
+the vectors of ``compiled``; unset, they are as wide as the processor's.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from numpy.typing import DTypeLike
 
-from minigrad.device import DeviceLike
+from minigrad.devices import DeviceLike
 from minigrad.functions.windows import pair, single
 from minigrad.nn import functional as F
 from minigrad.nn import init

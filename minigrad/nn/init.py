@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from minigrad import dtypes
-from minigrad.device import to_device
+from minigrad.devices import to_device
 from minigrad.random import Generator, default_generator
 from minigrad.tensor import Tensor
 from minigrad.typing import Array, DType

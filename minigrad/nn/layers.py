@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from numpy.typing import DTypeLike
 
-from minigrad.device import DeviceLike
+from minigrad.devices import DeviceLike
 from minigrad.nn import functional as F
 from minigrad.nn import init
 from minigrad.nn.module import Module

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 from numpy.typing import DTypeLike
 
 from minigrad import dtypes
-from minigrad.device import DeviceLike
+from minigrad.devices import DeviceLike
 from minigrad.engine.handles import RemovableHandle
 from minigrad.nn import state
 from minigrad.nn.hooks import Hook, Hooks

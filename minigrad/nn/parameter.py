@@ -5,7 +5,7 @@ from __future__ import annotations
 from numpy.typing import DTypeLike
 
 from minigrad import creation
-from minigrad.device import DeviceLike
+from minigrad.devices import DeviceLike
 from minigrad.tensor import Tensor
 
 

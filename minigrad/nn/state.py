@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from minigrad import creation
-from minigrad.device import device_of, to_device
+from minigrad.devices import device_of, to_device
 from minigrad.engine.grad_mode import no_grad
 from minigrad.nn.parameter import Parameter
 from minigrad.tensor import Tensor

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from minigrad.device import zeros
+from minigrad.devices import zeros
 from minigrad.engine.function import Function
 from minigrad.typing import Array
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minigrad.device import zeros
+from minigrad.devices import zeros
 from minigrad.engine.function import Function
 from minigrad.kernels.precision import rounded, widened
 from minigrad.typing import Array, Shape

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from minigrad.device import device, device_of, to_device
+from minigrad.devices import device, device_of, to_device
 from minigrad.engine.function import Function
 from minigrad.typing import Array
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from minigrad.device import zeros
+from minigrad.devices import zeros
 from minigrad.engine.backward import sum_to_shape
 from minigrad.engine.function import Function
 from minigrad.engine.inplace import allow_writing, refuse_overlapping_write

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minigrad.device import to_host
+from minigrad.devices import to_host
 from minigrad.engine.function import Function
 from minigrad.engine.tensor_base import wrap
 from minigrad.kernels import sums

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias, TypedDict, TypeVar, cast, overload
 
-from minigrad.device import compute_beside, in_use
+from minigrad.devices import compute_beside, in_use
 from minigrad.engine.grad_mode import enable_grad, no_grad
 from minigrad.kernels import of as kernels_of
 from minigrad.kernels.addresses import is_writable

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from minigrad.device import to_device
+from minigrad.devices import to_device
 from minigrad.optim.states import Group, State, like
 from minigrad.tensor import Tensor
 from minigrad.typing import Array

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.device import to_host
+from minigrad.devices import to_host
 from minigrad.engine.tensor_base import TensorBase
 from minigrad.testing.naming import element
 from minigrad.typing import Array

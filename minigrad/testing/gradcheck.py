@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minigrad import autograd
-from minigrad.device import to_device, to_host
+from minigrad.devices import to_device, to_host
 from minigrad.engine.tensor_base import wrap
 from minigrad.tensor import Tensor
 from minigrad.testing.naming import element, input_names, numbered, refuse_class, why_no_second_gradient

@@ -15,7 +15,7 @@ import torch
 
 from minigrad import autograd
 from minigrad.creation import from_numpy
-from minigrad.device import get_default_device
+from minigrad.devices import get_default_device
 from minigrad.tensor import Tensor
 from minigrad.testing.close import as_numpy, difference_report
 from minigrad.testing.naming import input_names, numbered, refuse_class, why_no_second_gradient

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import DTypeLike
 
-from minigrad.device import Backend, register_backend
+from minigrad.devices import Backend, register_backend
 from minigrad.typing import Array
 
 NAME = "stand_in"
@@ -87,7 +87,7 @@ def _refuse_what_cupy_lacks(func: Callable[..., object], args: _Arguments, kwarg
     if other := [key for key in kwargs if (name, key) in ONLY_BY_POSITION]:
         raise TypeError(f"the device's {name} has another name for {', '.join(other)}; pass it by position")
     if name.endswith("_like") and given.get("shape", 1) == ():
-        raise TypeError(f"the device's {name} ignores the shape (); use minigrad.device.zeros")
+        raise TypeError(f"the device's {name} ignores the shape (); use minigrad.devices.zeros")
 
 
 class StandInArray(NDArrayOperatorsMixin):
@@ -118,7 +118,7 @@ class StandInArray(NDArrayOperatorsMixin):
         return self._wrap(func(*_unwrap(args), **_unwrap(kwargs)))
 
     def __array__(self, *args: object, **kwargs: object) -> Array:
-        raise TypeError("implicit conversion to a host array is not allowed; use minigrad.device.to_host")
+        raise TypeError("implicit conversion to a host array is not allowed; use minigrad.devices.to_host")
 
     def _wrap(self, result: object) -> Any:
         if isinstance(result, tuple):
@@ -150,7 +150,7 @@ class StandInArray(NDArrayOperatorsMixin):
         self._host[_unwrap(index)] = _unwrap(value)
 
     def __bool__(self) -> bool:
-        raise TypeError("implicit conversion of a device array to bool is not allowed; use minigrad.device.to_host")
+        raise TypeError("implicit conversion of a device array to bool is not allowed; use minigrad.devices.to_host")
 
     __float__ = __int__ = __index__ = __bool__
 
