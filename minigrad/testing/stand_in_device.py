@@ -21,9 +21,10 @@ from minigrad.typing import Array
 
 NAME = "stand_in"
 
-#: The arguments of a NumPy function, whatever it is.
-_Arguments: TypeAlias = tuple[Any, ...]
-_Options: TypeAlias = dict[str, Any]
+#: An argument or a result of a NumPy function: an array, a number, or several in a tuple, list or dict.
+_Value: TypeAlias = Any
+_Arguments: TypeAlias = tuple[_Value, ...]
+_Options: TypeAlias = dict[str, _Value]
 
 #: The functions that operations and reference kernels may call beside ufuncs, with the parameters that CuPy shares.
 ALLOWED_FUNCTIONS = {
@@ -100,7 +101,7 @@ class StandInArray(NDArrayOperatorsMixin):
 
     # --- NumPy's functions ---
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **kwargs: Any) -> object:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **kwargs: _Value) -> object:
         if method not in _ALLOWED_UFUNC_METHODS:
             raise TypeError(f"the device has no {ufunc.__name__}.{method}")
         if unknown := set(kwargs) - _ALLOWED_UFUNC_OPTIONS:
@@ -120,7 +121,7 @@ class StandInArray(NDArrayOperatorsMixin):
     def __array__(self, *args: object, **kwargs: object) -> Array:
         raise TypeError("implicit conversion to a host array is not allowed; use minigrad.devices.to_host")
 
-    def _wrap(self, result: object) -> Any:
+    def _wrap(self, result: object) -> _Value:
         if isinstance(result, tuple):
             return tuple(self._wrap(item) for item in result)
         if not isinstance(result, np.ndarray | np.generic):
@@ -143,7 +144,7 @@ class StandInArray(NDArrayOperatorsMixin):
     def __len__(self) -> int:
         return len(self._host)
 
-    def __getitem__(self, index: object) -> Any:
+    def __getitem__(self, index: object) -> _Value:
         return self._wrap(self._host[_unwrap(index)])
 
     def __setitem__(self, index: object, value: object) -> None:
@@ -164,7 +165,7 @@ class StandInArray(NDArrayOperatorsMixin):
         return self._wrap(self._host.transpose(*dims))
 
 
-def _unwrap(value: object) -> Any:
+def _unwrap(value: object) -> _Value:
     """Replace stand-in arrays by their host memory, at any depth; refuse host arrays, as a GPU does."""
     if isinstance(value, StandInArray):
         if value.index != _current:
