@@ -301,7 +301,7 @@ def _is_tensor(value: object) -> bool:
 
 def _differentiated(value: object) -> bool:
     if isinstance(value, np.ndarray):
-        return value.dtype.kind == "f"
+        return bool(value.dtype.kind == "f")
     return isinstance(value, Tensor | torch.Tensor) and value.requires_grad
 
 

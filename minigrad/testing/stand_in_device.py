@@ -126,7 +126,9 @@ class StandInArray(NDArrayOperatorsMixin):
             return tuple(self._wrap(item) for item in result)
         if not isinstance(result, np.ndarray | np.generic):
             return result
-        host = np.asarray(result)
+        return self._made_of(np.asarray(result))
+
+    def _made_of(self, host: Array) -> StandInArray:
         shared = np.may_share_memory(host, self._host)
         return StandInArray(host, (self if self.base is None else self.base) if shared else None)
 
@@ -156,13 +158,13 @@ class StandInArray(NDArrayOperatorsMixin):
     __float__ = __int__ = __index__ = __bool__
 
     def astype(self, dtype: DTypeLike) -> StandInArray:
-        return self._wrap(self._host.astype(dtype))
+        return self._made_of(self._host.astype(dtype))
 
     def reshape(self, *shape: int) -> StandInArray:
-        return self._wrap(self._host.reshape(*shape))
+        return self._made_of(self._host.reshape(*shape))
 
     def transpose(self, *dims: int) -> StandInArray:
-        return self._wrap(self._host.transpose(*dims))
+        return self._made_of(self._host.transpose(*dims))
 
 
 def _unwrap(value: object) -> _Value:
