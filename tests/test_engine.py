@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 import threading
+import tracemalloc
 import weakref
 from typing import Any
 
@@ -81,6 +82,37 @@ def test_a_fresh_gradient_is_taken_over_without_a_copy() -> None:
 
     Double.apply(x).sum().backward()
     assert x.grad.array.ctypes.data == made[0]
+
+
+def test_gradients_added_to_grad_are_freed_as_they_arrive() -> None:
+    weights = [minigrad.ones(100_000, requires_grad=True) for _ in range(10)]
+
+    def backward() -> int:
+        loss = minigrad.zeros(())
+        for w in weights:
+            loss = loss + (w * 3).sum()
+        tracemalloc.start()
+        loss.backward()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    one = weights[0].array.nbytes
+    assert backward() > 10 * one  # they stay, as ``grad``
+    assert backward() < 4 * one
+    assert all(w.grad is not None and w.grad.tolist() == [6.0] * 100_000 for w in weights)
+
+
+def test_a_grad_that_is_in_use_elsewhere_is_changed_only_after_the_sweep() -> None:
+    x = minigrad.tensor([1.0, 2.0], requires_grad=True)
+    (3 * x).sum().backward()
+    g = x.grad
+    assert g is not None
+    (x + x).backward(g)  # both paths carry the array of x.grad
+    assert g.tolist() == [9.0, 9.0]
+    assert x.grad is g
+    (x * g.detach() + x.exp() * x.grad).sum().backward()  # saved for the backward of both products
+    assert np.allclose(g.array, 9 + 9 + 9 * np.exp([1.0, 2.0]))
 
 
 def test_gradient_of_a_gradient() -> None:

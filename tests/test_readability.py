@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 RAISING = re.compile(r"_?(refuse|check|explain|why|require|matched)(_|$)")
 #: Names of bookkeeping. A simple statement, or the head of a compound one, that contains one of them is plumbing.
 BOOKKEEPING = {
-    "in_place", "makes_view", "_views", "_history", "_version_cell", "note_shared_memory", "share_memory",
+    "in_place", "makes_view", "_views", "_history", "_version_cell", "note_write", "share_memory",
     "tensor_hooks", "retained", "at_outputs", "forward_trace", "watched", "watchers",
     "in_use", "compute_beside", "device_of", "__repr__", "extra_repr", "name",
 }  # fmt: skip

@@ -109,7 +109,7 @@ def _run(
     """Sweep from the roots; return the gradients of ``inputs``. With ``fill_grad``, add to the leaves' ``grad``."""
     refuse_stale(*roots, *(inputs or ()))
     selection = None if inputs is None else Selection(roots, inputs)
-    sums = GradientSums()
+    sums = GradientSums(fill_grad=selection is None and not create_graph)
     with set_grad_enabled(create_graph):
         for root, cotangent in zip(roots, cotangents, strict=True):
             sums.add(gradient_edge(root), cotangent)

@@ -33,7 +33,7 @@ from minigrad.engine.function import Edge, Function, Node
 from minigrad.engine.grad_mode import is_grad_enabled
 from minigrad.engine.hooks import at_outputs
 from minigrad.engine.mistakes import explain_backward, matched, refuse_gradient, refuse_shape
-from minigrad.engine.ownership import add_up
+from minigrad.engine.ownership import accumulate, add_up, may_accumulate_early
 from minigrad.engine.selection import Selection
 from minigrad.engine.tensor_base import TensorBase, wrap
 from minigrad.engine.watchers import watched, watchers
@@ -122,7 +122,8 @@ def sum_to_shape(gradient: Tensor, shape: Shape) -> Tensor:
 class GradientSums:
     """The gradients on their way: for each node the sum of what has arrived so far for each of its outputs."""
 
-    def __init__(self) -> None:
+    def __init__(self, fill_grad: bool) -> None:
+        self._fill_grad = fill_grad  # leaves may take their gradients as they arrive
         self.nodes: list[tuple[int, Function]] = []  # a heap of (−number, node): the youngest is first
         self._sums: dict[Node, list[Tensor | None]] = {}
         self._own: set[Edge] = set()  # sums in arrays that were made here, which may be added to in place
@@ -132,9 +133,12 @@ class GradientSums:
         node, output = edge
         sums = self._sums.get(node)
         if sums is None:
-            sums = self._sums[node] = [None] * node.num_outputs
             if isinstance(node, Function):
                 heappush(self.nodes, (-node.number, node))
+            elif self._fill_grad and may_accumulate_early(node):
+                accumulate(node, gradient, create_graph=False)  # its memory is free now, not after the sweep
+                return
+            sums = self._sums[node] = [None] * node.num_outputs
         total = sums[output]
         if total is None:
             sums[output] = gradient

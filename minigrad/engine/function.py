@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from numpy import ndarray
 
 from minigrad.engine.grad_mode import grad_enabled
-from minigrad.engine.inplace import note_shared_memory, refuse_stale, refuse_untrackable_write
+from minigrad.engine.inplace import note_write, refuse_stale, refuse_untrackable_write, share_memory
 from minigrad.engine.mistakes import explain_forward, refuse_result, refuse_static_methods
 from minigrad.engine.saved import packed, unpacked
 from minigrad.engine.tensor_base import TensorBase, wrap
@@ -132,7 +132,7 @@ class Function:
             arrays.append(x)
             edges.append(edge)
         recording = any(edges)
-        node.needs_input_grad = tuple(map(bool, edges))
+        node.needs_input_grad = tuple(map(bool, edges)) if recording else (False,) * len(edges)
         if cls.in_place:
             refuse_untrackable_write(inputs[0], cls.__name__, enabled, recording)
 
@@ -151,8 +151,10 @@ class Function:
             if not isinstance(result, ndarray):
                 refuse_result(node, result)
             outputs.append(wrap(result))
-        if cls.in_place or cls.makes_view or (arrays and results[0] is arrays[0]):
-            outputs[0] = note_shared_memory(node, inputs[0], outputs[0])
+        if cls.in_place:
+            outputs[0] = note_write(node, inputs[0])
+        elif cls.makes_view or (arrays and results[0] is arrays[0]):
+            share_memory(outputs[0], inputs[0])
         if recording:
             node._record(inputs, arrays, edges, results, outputs)
         return tuple(outputs) if several else outputs[0]

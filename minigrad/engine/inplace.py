@@ -80,11 +80,8 @@ def is_view(tensor: TensorBase) -> bool:
     return base is not None and base is not tensor
 
 
-def note_shared_memory(node: Function, given: TensorBase, output: Tensor) -> Tensor:
-    """Return the output of an operation that wrote into the tensor ``given``, or whose output may be a view of it."""
-    if not node.in_place:
-        share_memory(output, given)
-        return output
+def note_write(node: Function, given: TensorBase) -> Tensor:
+    """Return the output of an operation that wrote into the tensor ``given``: this tensor, with its new history."""
     given._written_in_place()
     if any(node.needs_input_grad) and given.array.dtype.kind == "f":  # the written tensor gets a new node
         history_changed(given)

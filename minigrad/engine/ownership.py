@@ -1,11 +1,13 @@
 """Memory of gradients: which arrays the engine may write into or keep, so that nothing is copied without need.
 
 A gradient that arrives may be in use elsewhere: ``Add`` passes one array on to both of its inputs, and a hook or the
-caller of ``backward`` may keep it. Two cases are safe:
+caller of ``backward`` may keep it. Three cases are safe:
 
 - a sum that the engine has made itself, until the sum is complete: the next term is added in place;
 - an array to which nothing else refers, when it arrives at a leaf: ``.grad`` takes it over. CPython's reference counts
-  tell. This saves a copy of all parameters in every step.
+  tell. This saves a copy of all parameters in every step;
+- a ``.grad`` to which only its leaf refers: each gradient that arrives is added to it at once, and freed. Otherwise the
+  new gradients of all parameters would be kept, beside the old ones, until their sums are complete.
 """
 
 from __future__ import annotations
@@ -49,6 +51,12 @@ def accumulate(leaf: TensorBase, gradient: Tensor, create_graph: bool) -> None:
     else:
         np.add(total.array, gradient.array, out=total.array)
         total._written_in_place()
+
+
+def may_accumulate_early(leaf: TensorBase) -> bool:
+    """Return whether ``leaf.grad`` may grow before the sweep ends: no hook and no other reference would show it."""
+    total = leaf._grad
+    return total is not None and not leaf._hooks and _is_sole_owner(total)
 
 
 def _is_sole_owner(gradient: TensorBase) -> bool:

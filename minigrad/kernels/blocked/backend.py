@@ -41,16 +41,20 @@ class Blocked(Reference):
     # --- Elementwise ---
 
     def relu(self, x: Array, out: Array | None = None) -> Array:
+        if x.size <= _BLOCK:
+            return super().relu(x, out)
         y = np.empty_like(x) if out is None else out
-        flats = flat_alike(x, y) if x.size > _BLOCK else None
+        flats = flat_alike(x, y)
         if flats is None:
             return super().relu(x, out)
         _share_out(lambda a, b: np.maximum(a, 0, out=b), flats)
         return y
 
     def pass_where_positive(self, g: Array, y: Array) -> Array:
+        if g.size <= _FEW:
+            return super().pass_where_positive(g, y)
         z = np.empty_like(y, dtype=g.dtype)
-        flats = flat_alike(g, y, z) if g.size > _FEW else None
+        flats = flat_alike(g, y, z)
         if flats is None:
             return super().pass_where_positive(g, y)
         _share_out(lambda a, b, c: _keep_where(a, ~(b <= 0), out=c), flats)
@@ -103,10 +107,10 @@ class Blocked(Reference):
         self, x: Array, w: Array, g: Array, window: Window, groups: int, need_x: bool, need_w: bool
     ) -> tuple[Array | None, Array | None]:
         """Compute both gradients in one pass over the columns of g, if both are needed."""
-        if not _worth_columns(x.shape, w.shape, groups):
+        if not (need_x and need_w and _worth_columns(x.shape, w.shape, groups)):
             return super().conv2d_backward(x, w, g, window, groups, need_x, need_w)
         g = channels_first(g).transpose(1, 0, 2, 3)  # once for both gradients
-        if not (need_x and need_w and conv.gradients_share_columns(w.shape, window, x.shape)):
+        if not conv.gradients_share_columns(w.shape, window, x.shape):
             return super().conv2d_backward(x, w, g, window, groups, need_x, need_w)
         parts = zip(_split(x, groups, 1), _split(w, groups, 0), _split(g, groups, 1), strict=True)
         dx, dw = zip(*[conv.both_gradients(a, b, c, window) for a, b, c in parts], strict=True)
