@@ -1,13 +1,12 @@
 """Texts keep to the style of the project: plain words, and docstrings in the imperative.
 
-A rule lists its offenders. ``REMAINING`` is the number that each directory may still have; nobody may add one.
+A rule lists its offenders.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,13 +23,6 @@ THIRD_PERSON = re.compile(r"[A-Z][a-z]*[^s\W]s\b(?!')")
 
 #: Words that are not plain English here: tests prove nothing, and a machine is nobody.
 ODD = re.compile(r"\b(proofs?|proven?|proves|shall|whoever|one number|so many)\b", re.IGNORECASE)
-
-#: How many offenders a directory may still have; no entry means none.
-REMAINING: dict[str, dict[str, int]] = {
-    "says_odd_words": {"minigrad/kernels": 2},
-    "begins_with_a_clause": {"minigrad/kernels": 3, "minigrad/optim": 3},
-    "is_not_imperative": {"minigrad/kernels": 1},
-}
 
 
 def sources() -> Iterator[Path]:
@@ -90,36 +82,7 @@ def is_not_imperative() -> Iterator[tuple[Path, int, str]]:
 RULES = {rule.__name__: rule for rule in (says_picture, says_odd_words, begins_with_a_clause, is_not_imperative)}
 
 
-def directory(path: Path) -> str:
-    """Return the package of a file: a folder of ``minigrad``, or a folder at the top."""
-    return "/".join(path.relative_to(ROOT).parent.parts[:2])
-
-
-def offenders(rule: str) -> dict[str, list[str]]:
-    """Return the offenders of a rule in each directory."""
-    found = defaultdict(list)
-    for path, line, text in RULES[rule]():
-        found[directory(path)].append(f"{path.relative_to(ROOT)}:{line}: {text}")
-    return found
-
-
 @pytest.mark.parametrize("rule", RULES)
 def test_no_text_offends_a_rule(rule: str) -> None:
-    remaining = REMAINING.get(rule, {})
-    for where, found in offenders(rule).items():
-        assert len(found) <= remaining.get(where, 0), f"{RULES[rule].__doc__}\n" + "\n".join(found)
-
-
-def main() -> None:
-    """Print all offenders, and then ``REMAINING`` as it should be now."""
-    counts = {}
-    for rule in RULES:
-        found = offenders(rule)
-        for where, texts in found.items():
-            print(f"{rule}: {len(texts)} in {where}", *texts, sep="\n    ")
-        counts[rule] = {where: len(texts) for where, texts in sorted(found.items())}
-    print(f"REMAINING: dict[str, dict[str, int]] = {counts}")
-
-
-if __name__ == "__main__":
-    main()
+    offenders = [f"{path.relative_to(ROOT)}:{line}: {text}" for path, line, text in RULES[rule]()]
+    assert not offenders, f"{RULES[rule].__doc__}\n" + "\n".join(offenders)

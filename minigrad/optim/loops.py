@@ -1,4 +1,4 @@
-"""Which rules the backends have loops for: compiled ones on a CPU, and kernels on a GPU."""
+"""The rules that backends have loops for: compiled ones on a CPU, and kernels on a GPU."""
 
 from minigrad.kernels.rules import register_loop
 from minigrad.optim.adam import AdamRule

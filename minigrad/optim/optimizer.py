@@ -1,17 +1,17 @@
-"""What all optimisers share: groups of parameters with options of their own, and the state of each parameter."""
+"""The base of all optimisers: groups of parameters with options of their own, and the state of each parameter."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias, TypedDict, TypeVar, cast, overload
+from typing import TypeAlias, TypedDict, TypeVar, cast, overload
 
 from minigrad.devices import compute_beside, in_use
 from minigrad.engine.grad_mode import enable_grad, no_grad
 from minigrad.kernels import of as kernels_of
 from minigrad.kernels.addresses import is_writable
 from minigrad.kernels.rules import Move, Rule
-from minigrad.optim.state_dicts import checked_groups, checked_state, states_by_parameter
+from minigrad.optim.state_dicts import StateDict, checked_groups, checked_state, states_by_parameter
 from minigrad.optim.states import Group, State, zeros_state
 from minigrad.profiler import record_function
 from minigrad.tensor import Tensor
@@ -187,7 +187,7 @@ class Optimizer:
 
     # --- Saving ---
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         """Return state and options in torch's form: parameters are numbered in the order of the groups."""
         numbers = {id(p): i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
         groups = [
@@ -197,7 +197,7 @@ class Optimizer:
         state = {numbers[id(p)]: dict(state) for p, state in self.state.items() if state}
         return {"state": state, "param_groups": groups}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: StateDict) -> None:
         """Continue from a ``state_dict`` (also torch's, with its tensors as arrays).
 
         Raises:

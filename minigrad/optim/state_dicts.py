@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from minigrad.devices import to_device
 from minigrad.optim.states import Group, State, like
 from minigrad.tensor import Tensor
 from minigrad.typing import Array
+
+#: A state dict in torch's form: "state" by the numbers of the parameters, and "param_groups".
+StateDict: TypeAlias = dict[str, Any]
 
 _MOST = {"mu_product": 1.0}  # NAdam's product of momenta
 _NOT_NEGATIVE = {  # rates may be, for a while, where several schedules are stepped together
@@ -52,7 +55,7 @@ def checked_groups(state_dict: object, groups: list[Group]) -> list[Group]:
     ]
 
 
-def states_by_parameter(state_dict: dict[str, Any], groups: list[Group]) -> Iterator[tuple[int, Tensor, Group, object]]:
+def states_by_parameter(state_dict: StateDict, groups: list[Group]) -> Iterator[tuple[int, Tensor, Group, object]]:
     """Yield the number, the parameter, its group in ``groups`` and the loaded value of each state.
 
     Raises:

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minigrad.tensor import Tensor
+from minigrad.typing import Array
 
 #: Numbers (such as "step"), tensors in the parameter's shape, and None for a tensor that is made later, by name.
 State: TypeAlias = dict[str, Any]
@@ -19,7 +20,7 @@ def zeros_state(parameter: Tensor) -> Tensor:
     return like(parameter, np.zeros_like(parameter.array))
 
 
-def like(parameter: Tensor, array: np.ndarray[Any, np.dtype[Any]]) -> Tensor:
+def like(parameter: Tensor, array: Array) -> Tensor:
     """Return an array as a tensor that needs no gradient, apart from the parameter's memory."""
     tensor = parameter.detach()
     tensor.array, tensor._version_cell = array, None

@@ -44,7 +44,7 @@ class Compiled(Blocked):
         return z
 
     def concatenate(self, xs: Sequence[Array], axis: int) -> Array:
-        """As in Reference; channels of images in our memory order."""
+        """Join arrays; channels of images are joined in our memory order."""
         if axis != 1 or not _differ_in_channels_only(xs) or sum(x.size for x in xs) < FEW:
             return super().concatenate(xs, axis)
         n, _, height, width = xs[0].shape
@@ -76,7 +76,7 @@ class Compiled(Blocked):
         return z
 
     def move(self, moves: Sequence[Move]) -> None:
-        """As in Reference; parameters whose rule has a compiled loop in one pass over all of them."""
+        """Move all parameters, those whose rule has a compiled loop in one pass over all of them."""
         if share_memory(moves):
             return super().move(moves)
         together, rest = batches(moves, FLOATS)
@@ -157,7 +157,7 @@ class Compiled(Blocked):
         return _window_sums(in_order(x), window, scale, y)
 
     def avg_pool2d_backward(self, g: Array, input_shape: Shape, window: Window, scale: float | Array) -> Array:
-        """As in Reference. With stride 1 it is itself a sum over windows, of g inside zeros."""
+        """Spread g over the windows; with stride 1 this is itself a sum over windows, of g inside zeros."""
         if not are_maps(g) or window.stride != (1, 1) or not isinstance(scale, float):
             return super().avg_pool2d_backward(g, input_shape, window, scale)
         n, channels, height, width = input_shape

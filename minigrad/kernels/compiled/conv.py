@@ -147,7 +147,7 @@ DIRECT, _WHOLE = _Direct(), _Whole()
 
 
 def is_large(multiplications: int) -> bool:
-    """Return whether BLAS would start threads for a product of so many multiplications."""
+    """Return whether BLAS would start threads for a product of this many multiplications."""
     return multiplications >= _LARGE_PRODUCT
 
 

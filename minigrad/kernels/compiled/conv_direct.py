@@ -22,8 +22,9 @@ import numpy as np
 from minigrad.kernels.compiled import conv_plan, team
 from minigrad.kernels.compiled import microkernel as micro
 from minigrad.kernels.compiled.conv_plan import Columns, Grid, Lines, Plan, Problem, Steps
+from minigrad.kernels.compiled.machine_code import compiled
 from minigrad.kernels.compiled.names import Team
-from minigrad.kernels.compiled.team import as_job, compiled, share_out
+from minigrad.kernels.compiled.team import as_job, share_out
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.layout import empty
 from minigrad.kernels.threads import evenly, get_num_threads

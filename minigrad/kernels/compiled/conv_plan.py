@@ -500,7 +500,7 @@ class Columns(NamedTuple):
 
 @remembered
 def columns(problem: Problem, longest: int, channels: int, block: int) -> Columns:
-    """Return the columns for these ``lines`` and so many channels."""
+    """Return the columns for the ``lines`` of a problem and this number of channels."""
     joined = lines(problem, longest)
     taps = problem.height.taps * problem.width.taps
     channel = np.arange(channels)[:, None]

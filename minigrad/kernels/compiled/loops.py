@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.kernels.compiled.machine_code import compiled_reordering
+from minigrad.kernels.compiled.machine_code import compiled, compiled_reordering
 from minigrad.kernels.compiled.microkernel import stretch
 from minigrad.kernels.compiled.names import Team
-from minigrad.kernels.compiled.team import as_job, compiled, share_out
+from minigrad.kernels.compiled.team import as_job, share_out
 from minigrad.kernels.geometry import Pair
 from minigrad.typing import Array
 

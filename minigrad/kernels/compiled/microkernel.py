@@ -338,7 +338,7 @@ def address(typing_context: TypingContext, array: NumbaType, index: NumbaType) -
 
 @compiled
 def stretch(array: Array, first: int, count: int) -> Array:
-    """Elements first … first + count − 1 of a contiguous array's memory.
+    """Return the elements first … first + count − 1 of a contiguous array's memory.
 
     Unlike a slice it does not count references to the memory: two threads that do that all the time slow each other
     down more than they help. And indices from 0 on, unlike ``array[first + i]`` which might be negative and count from

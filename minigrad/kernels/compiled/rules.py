@@ -12,8 +12,9 @@ from llvmlite import ir
 from numba import carray, types
 from numba.extending import intrinsic
 
+from minigrad.kernels.compiled.machine_code import compiled
 from minigrad.kernels.compiled.names import Context, Intrinsic, NumbaType, Signature, Team, TypingContext, Value
-from minigrad.kernels.compiled.team import as_job, compiled, share_out
+from minigrad.kernels.compiled.team import as_job, share_out
 from minigrad.typing import Array
 
 # Numba passes an intrinsic its first argument itself:

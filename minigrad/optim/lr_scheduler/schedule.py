@@ -1,4 +1,4 @@
-"""What all schedules share: the optimiser, the step t, and how rates are set.
+"""The base of all schedules: the optimiser, the step t, and how rates are set.
 
 Most schedules state their formula twice. ``lr_at`` is the closed form: the learning rate at step t of a group that
 began with ``base``. ``next_lr`` is the same as a recursion, in torch's form: the rate at step t from the present rate
