@@ -245,7 +245,7 @@ class Tensor(TensorBase):
             raise RuntimeError(f"a Tensor with {self.array.size} elements cannot be converted to Scalar")
         return to_host(self.array).item()
 
-    def tolist(self) -> Any:
+    def tolist(self) -> Any:  # a number, or numbers in nested lists
         return to_host(self.array).tolist()
 
     def _number(self) -> builtins.int | builtins.float:

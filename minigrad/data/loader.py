@@ -190,7 +190,7 @@ def _pinned(batch: object) -> object:
     return batch.pin_memory() if isinstance(batch, Tensor) else mapped(_pinned, batch)
 
 
-def default_collate(batch: Sequence[Any]) -> Any:
+def default_collate(batch: Sequence[Any]) -> Any:  # of items of any type, and of the type that the docstring says
     """Return a list of items as one batch.
 
     Tensors and arrays are stacked, numbers become a tensor, and tuples, lists and dicts are collated element by

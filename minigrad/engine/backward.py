@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from minigrad.devices import zeros
 from minigrad.engine.function import Edge, Function, Node
@@ -78,7 +78,7 @@ def chain_rule(node: Function, gradients: Sequence[Tensor | None]) -> list[Tenso
     ]
 
 
-def _call_backward(node: Function, gradients: Sequence[Tensor | None]) -> Any:  # Any: the reader's own may return all
+def _call_backward(node: Function, gradients: Sequence[Tensor | None]) -> object:  # anything, if it is the reader's own
     """Call ``backward``, or ``fused_backward`` on arrays if there is one and the gradients need no graph."""
     if node.fused_backward is None or is_grad_enabled():
         backward = watched(node, "backward") if watchers else node.backward

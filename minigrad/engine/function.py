@@ -98,6 +98,7 @@ class Function:
         if "backward" in vars(cls) and "fused_backward" not in vars(cls):
             cls.fused_backward = None  # an inherited one computes the derivative of another operation
 
+    # Any: each operation has inputs, options and results of its own. Subclasses annotate theirs with Array and Tensor.
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute the output arrays from the input arrays."""
         raise NotImplementedError(f"{self.name} must define forward")
@@ -118,7 +119,7 @@ class Function:
     def apply(cls, *inputs: Any, **options: Any) -> Any:
         """Run the operation, record it if a gradient may be wanted, and return tensors."""
         node, enabled = cls(), grad_enabled.get()
-        arrays: list[Any] = []
+        arrays: list[Any] = []  # and None or numbers, where such an input was given
         edges: list[Edge | None] = []
         for x in inputs:
             edge = None

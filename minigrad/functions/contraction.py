@@ -63,7 +63,7 @@ def einsum(equation: str | Tensor, *operands: Tensor | Sequence[Tensor] | Sequen
     return x.permute(*(names.index(name) for name in result))
 
 
-def _from_lists(arguments: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+def _from_lists(arguments: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:  # operands and lists, by turns
     """Return the equation and the operands of ``einsum(x, [0, 1], y, [1, 2], [0, 2])``."""
 
     def letters(labels: Sequence[int | EllipsisType]) -> str:
