@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from inception.model import SMALLEST_SIZE
 from inception.normalization import NORMALIZATIONS
@@ -22,6 +22,7 @@ from minigrad.data.datasets import (
     TinyImageNet,
     embedded_clothing,
 )
+from minigrad.data.datasets.images import Labelled, Transform
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -82,25 +83,21 @@ class DataSource:
             raise ValueError(f"resize {self.resize} is below the image size {self.image_size} that is cut out of it")
 
 
-#: What ``transform`` returns for an image, or without one a Pillow image; and the number of its class.
-Item: TypeAlias = tuple[Any, int]
-
-
 class LabelledImages(Protocol):
     """A dataset of labelled images."""
 
-    transform: Callable[[Any], Any] | None
+    transform: Transform | None
 
     @property
     def classes(self) -> Sequence[str]: ...
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int, /) -> Item: ...
+    def __getitem__(self, index: int, /) -> Labelled: ...
 
 
 #: All images of a set, or some of them.
-Images: TypeAlias = LabelledImages | Subset[Item]
+Images: TypeAlias = LabelledImages | Subset[Labelled]
 
 
 class Data(NamedTuple):
@@ -178,7 +175,7 @@ def _folders(
     return train, test
 
 
-def _limited(images: LabelledImages, source: DataSource, limit: int) -> Subset[Item]:
+def _limited(images: LabelledImages, source: DataSource, limit: int) -> Subset[Labelled]:
     """Return the first ``limit`` images; of folders, whose classes follow one another, images spread over the set."""
     count = min(limit, len(images))
     if source.data not in ("folder", "tiny-imagenet"):

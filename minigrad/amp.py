@@ -11,8 +11,8 @@ scaler.update()
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, overload
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar, overload
 
 import numpy as np
 
@@ -20,8 +20,11 @@ from minigrad.autocast import autocast, is_autocast_enabled
 from minigrad.devices import compute_beside, in_use, to_host
 from minigrad.optim import Optimizer
 from minigrad.tensor import Tensor
+from minigrad.typing import Array
 
 __all__ = ["GradScaler", "autocast", "is_autocast_enabled"]
+
+_Loss = TypeVar("_Loss")
 
 
 class GradScaler:
@@ -69,10 +72,10 @@ class GradScaler:
         """Return a tensor, or several in a list or tuple, multiplied by the scale."""
         if not self._enabled:
             return outputs
-        if isinstance(outputs, list | tuple):
-            return type(outputs)(self.scale(output) for output in outputs)
-        single: Any = outputs  # a Tensor
-        return single * self._scale
+        if isinstance(outputs, Tensor):
+            return outputs * self._scale
+        several: Callable[[Iterable[Tensor]], Sequence[Tensor]] = type(outputs)
+        return several(self.scale(output) for output in outputs)
 
     def unscale_(self, optimizer: Optimizer) -> None:
         """Divide the gradients by the scale, for example in order to clip them before ``step``.
@@ -84,7 +87,7 @@ class GradScaler:
             return
         if id(optimizer) in self._found:
             raise RuntimeError("unscale_() has already been called on this optimizer since the last update().")
-        check: Any = 0.0
+        check: float | Array = 0.0
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
@@ -96,13 +99,13 @@ class GradScaler:
         total = check if isinstance(check, float) else to_host(check)
         self._found[id(optimizer)] = not bool(np.isfinite(total))
 
-    def step(self, optimizer: Optimizer, *arguments: Any) -> Any:  # as the optimiser's step
+    def step(self, optimizer: Optimizer, *closure: Callable[[], _Loss]) -> _Loss | None:
         """Call ``optimizer.step()`` with the gradients divided; skip it if one of them is infinite or NaN."""
         if not self._enabled:
-            return optimizer.step(*arguments)
+            return optimizer.step(*closure)
         if id(optimizer) not in self._found:
             self.unscale_(optimizer)
-        return None if self._found[id(optimizer)] else optimizer.step(*arguments)
+        return None if self._found[id(optimizer)] else optimizer.step(*closure)
 
     def update(self, new_scale: float | None = None) -> None:
         """Lower or raise the scale after the optimisers' steps, or set it to ``new_scale``.
@@ -126,7 +129,7 @@ class GradScaler:
                 self._steps_without_overflow = 0
         self._found.clear()
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, object]:
         """Return the state for a checkpoint, under torch's names."""
         if not self._enabled:
             return {}
@@ -138,7 +141,7 @@ class GradScaler:
             "_growth_tracker": self._steps_without_overflow,
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore the state that :meth:`state_dict` returned.
 
         Raises:

@@ -129,7 +129,7 @@ class _Graph:
         name = TRANSLATIONS[kind](self, node, arrays)
         self.names[id(results[0])] = name
 
-    def emit(self, operation: str, inputs: Sequence[str], output: str = "", **attributes: object) -> str:
+    def emit(self, operation: str, inputs: Sequence[str], output: str = "", /, **attributes: object) -> str:
         """Add a node, and return the name of its output."""
         output = output or f"{operation.lower()}_{len(self.nodes)}"
         self.nodes.append(self.onnx.helper.make_node(operation, list(inputs), [output], **attributes))
@@ -183,7 +183,7 @@ def _along(operation: str) -> _Translation:
     return translate
 
 
-def _window(node: _Operation) -> dict[str, Any]:
+def _window(node: _Operation) -> dict[str, list[int]]:
     """Return the attributes of a window. ONNX lists the padding before every dimension, then the padding after."""
     window = node.window
     (top, bottom), (left, right) = window.padding
@@ -208,7 +208,7 @@ def _scale_channels_relu(graph: _Graph, node: _Operation, arrays: _Arrays) -> st
 
 
 def _max_pool(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
-    options: dict[str, Any] = {
+    options: dict[str, object] = {
         "dilations": list(node.window.dilation),
         "ceil_mode": int(node.window.ceil_mode),
         **_window(node),
@@ -221,7 +221,7 @@ def _avg_pool(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
     whole = isinstance(node.scale, float)  # one divisor for all windows: padding is counted
     if whole and abs(node.scale * size - 1) > 1e-9:
         raise NotImplementedError("avg_pool2d with a divisor_override has no translation to ONNX here")
-    options: dict[str, Any] = {
+    options: dict[str, object] = {
         "count_include_pad": int(whole),
         "ceil_mode": int(node.window.ceil_mode),
         **_window(node),

@@ -1,4 +1,4 @@
-"""Where the time goes: every operation with its shapes, phase, time and bytes, as a table or a Chrome trace.
+"""A profiler: every operation with its shapes, phase, time and bytes, as a table or a Chrome trace.
 
     with minigrad.profiler.profile() as prof:
         train_step()
@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from minigrad.engine.watchers import watchers
 from minigrad.files import write_atomically
@@ -52,10 +52,10 @@ class Average:
 
 
 class Averages(list[Average]):
-    """What ``key_averages`` returns."""
+    """The rows that ``key_averages`` returns."""
 
     def table(self, sort_by: str = "seconds", row_limit: int = 30) -> str:
-        """The rows as text, the largest ``sort_by`` (``seconds``, ``count`` or ``bytes``) first.
+        """Return the rows as text, sorted by ``sort_by`` (``seconds``, ``count`` or ``bytes``), the largest first.
 
         Raises:
             ValueError: for another ``sort_by``.
@@ -77,7 +77,7 @@ class Averages(list[Average]):
 
 
 class profile:  # noqa: N801  (torch's name for it)
-    """Records every operation inside the ``with`` block, of this thread and others.
+    """Record every operation inside the ``with`` block, of this thread and others.
 
     Operations of backward are those that backward runs: the phase says which. It costs about a microsecond an
     operation, and nothing when it is off.
@@ -105,7 +105,7 @@ class profile:  # noqa: N801  (torch's name for it)
         _recording = None
         watchers.remove(self._watch)
 
-    def _watch(self, node: Function, stage: str, inputs: Sequence[Any], compute: Callable[[], Any]) -> Any:
+    def _watch(self, node: Function, stage: str, inputs: Sequence[object], compute: Callable[[], object]) -> object:
         """Record what the engine computes (see ``minigrad.engine.watchers``)."""
         phase = self._phase()
         if stage != "forward":
@@ -113,7 +113,7 @@ class profile:  # noqa: N801  (torch's name for it)
         start = time.perf_counter()
         try:
             results = compute()
-            if stage != "backward":  # of which the operations are recorded one by one
+            if stage != "backward":  # the operations of backward are recorded one by one
                 name = node.name if stage == "forward" else f"{node.name}Backward"
                 self.record(name, inputs, results if isinstance(results, tuple) else (results,), start)
         finally:
@@ -123,7 +123,7 @@ class profile:  # noqa: N801  (torch's name for it)
     def _phase(self) -> str:
         return getattr(self._local, "phase", "forward")
 
-    def record(self, name: str, arrays: Sequence[Any], outputs: Sequence[Any], start: float) -> None:
+    def record(self, name: str, arrays: Sequence[object], outputs: Sequence[object], start: float) -> None:
         """Add an event that began at ``start`` (of ``time.perf_counter``) and ends now."""
         now = time.perf_counter()
         self.events.append(
@@ -139,8 +139,8 @@ class profile:  # noqa: N801  (torch's name for it)
         )
 
     def key_averages(self, group_by_input_shape: bool = False) -> Averages:
-        """The events added up by name and phase, and by shapes if asked."""
-        rows: dict[Any, Average] = {}
+        """Return the events added up by name and phase, and also by shapes if ``group_by_input_shape``."""
+        rows: dict[tuple[object, ...], Average] = {}
         for event in self.events:
             shapes = event.shapes if group_by_input_shape else ()
             row = rows.setdefault((event.name, event.phase, shapes), Average(event.name, event.phase, shapes))
@@ -150,7 +150,7 @@ class profile:  # noqa: N801  (torch's name for it)
         return Averages(sorted(rows.values(), key=lambda row: -row.seconds))
 
     def export_chrome_trace(self, path: str | os.PathLike[str]) -> None:
-        """Writes the events in Chrome's trace format."""
+        """Write the events in Chrome's trace format."""
         events = [
             {
                 "name": event.name,
@@ -172,7 +172,7 @@ _recording: profile | None = None
 
 @contextmanager
 def record_function(name: str) -> Iterator[None]:
-    """Makes one event of what runs inside, under a name of your own."""
+    """Record everything inside the ``with`` block as one event of the given name."""
     profile_now = _recording
     start = time.perf_counter()
     yield

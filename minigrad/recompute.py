@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 from minigrad.engine.api import grad
 from minigrad.engine.function import Function
@@ -11,10 +11,10 @@ from minigrad.engine.grad_mode import enable_grad, is_grad_enabled
 from minigrad.engine.selection import reachable
 from minigrad.engine.tensor_base import TensorBase
 from minigrad.random import State, default_generator
+from minigrad.tensor import Tensor
 from minigrad.typing import Array
 
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+_Result = TypeVar("_Result")
 
 
 class Recompute(Function):
@@ -66,12 +66,12 @@ class Recompute(Function):
 
 
 def checkpoint(
-    function: Callable[..., Any],
-    *args: Any,
+    function: Callable[..., _Result],
+    *args: object,
     use_reentrant: bool | None = None,
     preserve_rng_state: bool = True,
     **kwargs: object,
-) -> Any:
+) -> _Result:
     """Return ``function(*args, **kwargs)`` without keeping its inner results: backward computes them again.
 
     This saves memory and costs time: a network of n equal parts, each checkpointed, keeps the n inputs of the parts
@@ -83,15 +83,15 @@ def checkpoint(
         preserve_rng_state: let dropout draw the same numbers the second time.
         use_reentrant: accepted for compatibility with torch, and ignored: there is one implementation.
     """
-    positions = [i for i, x in enumerate(args) if isinstance(x, TensorBase)]
+    positions = [i for i, x in enumerate(args) if isinstance(x, Tensor)]
 
-    def run(*tensors: Tensor) -> object:
+    def run(*tensors: Tensor) -> _Result:
         given = list(args)
         for i, tensor in zip(positions, tensors, strict=True):
             given[i] = tensor
         return function(*given, **kwargs)
 
-    tensors: list[Tensor] = [args[i] for i in positions]
+    tensors = [x for x in args if isinstance(x, Tensor)]
     if not is_grad_enabled():
         return run(*tensors)
     state = default_generator.get_state() if preserve_rng_state else None
@@ -104,7 +104,7 @@ def checkpoint(
     own = {id(x) for x in inner}
     parameters = [node for node in reachable(tracked) if isinstance(node, TensorBase) and id(node) not in own]
     arrays = tuple(y.array for y in _as_tuple(outputs))
-    return Recompute.apply(
+    results: _Result = Recompute.apply(
         *tensors,
         *parameters,
         function=run,
@@ -112,7 +112,8 @@ def checkpoint(
         count=len(tensors),
         state=state,
     )
+    return results
 
 
-def _as_tuple(outputs: Any) -> tuple[Any, ...]:
+def _as_tuple(outputs: object) -> tuple[Any, ...]:
     return tuple(outputs) if isinstance(outputs, tuple | list) else (outputs,)

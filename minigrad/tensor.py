@@ -202,7 +202,7 @@ class Tensor(TensorBase):
         return F.flip(self, 0) if self.ndim else self
 
     def __contains__(self, element: object) -> builtins.bool:
-        """Whether an element equals ``element``, a number or a tensor that broadcasts.
+        """Return whether an element equals ``element``, a number or a tensor that broadcasts.
 
         Raises:
             RuntimeError: for anything else.
@@ -216,7 +216,7 @@ class Tensor(TensorBase):
     # --- Out of minigrad ---
 
     def numpy(self) -> Array:
-        """The values as a NumPy array that shares memory with this tensor (on the CPU).
+        """Return the values as a NumPy array that shares memory with this tensor (on the CPU).
 
         Raises:
             RuntimeError: if it requires a gradient, which NumPy would not see.
@@ -232,11 +232,11 @@ class Tensor(TensorBase):
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __array_wrap__(self, array: Array, context: object = None, return_scalar: builtins.bool = False) -> Tensor:
-        """What NumPy's functions of a tensor return: a tensor, outside the graph."""
+        """Return the result of a NumPy function of a tensor as a tensor, outside the graph."""
         return wrap(array)
 
     def item(self) -> builtins.int | builtins.float:
-        """The value of a tensor of one element, as a Python number.
+        """Return the value of a tensor of one element, as a Python number.
 
         Raises:
             RuntimeError: if there is not exactly one element.
@@ -278,17 +278,17 @@ class Tensor(TensorBase):
         create_graph: bool = False,
         inputs: Tensor | Sequence[Tensor] | None = None,
     ) -> None:
-        """Adds to every leaf's ``grad`` the gradient of this tensor; see ``minigrad.autograd.backward``."""
+        """Add to every leaf's ``grad`` the gradient of this tensor; see ``minigrad.autograd.backward``."""
         api.backward(self, gradient, retain_graph, create_graph, inputs)
 
     def detach(self) -> Tensor:
-        """The same values and memory, outside the graph."""
+        """Return a tensor of the same values and memory, outside the graph."""
         alias = wrap(self.array)
         alias._version_cell = self._storage_version
         return alias
 
     def detach_(self) -> Tensor:
-        """Takes this tensor out of the graph.
+        """Take this tensor out of the graph.
 
         Raises:
             RuntimeError: if it is a view, whose base would stay inside.
@@ -336,7 +336,7 @@ class Tensor(TensorBase):
         return self.to("gpu" if device is None else f"gpu:{device}", non_blocking=non_blocking)
 
     def pin_memory(self) -> Tensor:
-        """A copy in host memory from which ``to(device, non_blocking=True)`` does not wait.
+        """Return a copy in host memory from which ``to(device, non_blocking=True)`` does not wait.
 
         Raises:
             RuntimeError: where there is no GPU, or for a tensor that is on one.
@@ -382,7 +382,7 @@ class Tensor(TensorBase):
     # --- Copying and pickling ---
 
     def __deepcopy__(self, memo: dict[builtins.int, object]) -> Tensor:
-        """A copy with memory and ``grad`` of its own.
+        """Return a copy with memory and ``grad`` of its own.
 
         Raises:
             RuntimeError: if an operation made this tensor; its graph would have to be copied with it.
@@ -401,7 +401,7 @@ class Tensor(TensorBase):
         return copy
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Pickles values, device, ``requires_grad`` and what users set; neither graph, ``grad`` nor hooks."""
+        """Pickle values, device, ``requires_grad`` and what users set; neither graph, ``grad`` nor hooks."""
         arguments = (type(self), to_host(self.array), str(self.device), self._requires_grad)
         return _unpickled, arguments, self._users_attributes() or None
 
@@ -409,7 +409,7 @@ class Tensor(TensorBase):
         return {name: value for name, value in vars(self).items() if name != "array" and not hasattr(TensorBase, name)}
 
     def __dlpack__(self, **options: Any) -> Any:  # a capsule, and options that the protocol may still add
-        """The memory itself, for another library's ``from_dlpack``.
+        """Return the memory itself, for another library's ``from_dlpack``.
 
         Raises:
             BufferError: if it requires a gradient, which the other library would not see.
@@ -468,7 +468,7 @@ class Tensor(TensorBase):
         return self.copy_(wrap(to_device(np.asarray(values).astype(self.dtype), self.device)))
 
     def _write(self, result: Tensor) -> Tensor:
-        """Stores ``result`` in this tensor's memory.
+        """Store ``result`` in this tensor's memory.
 
         Raises:
             RuntimeError: if the result has another shape, or a dtype of a higher kind.
@@ -701,12 +701,12 @@ class Tensor(TensorBase):
     __irshift__ = _operator(bitwise_right_shift_)
 
     def clone(self, *, memory_format: object = None) -> Tensor:
-        """A copy in memory of its own; gradients pass through."""
+        """Return a copy in memory of its own; gradients pass through."""
         _refuse_memory_format(memory_format)
         return F.clone(self)
 
     def contiguous(self, memory_format: object = None) -> Tensor:
-        """This tensor if its elements lie in row-major order in memory, else a copy that does."""
+        """Return this tensor if its elements lie in row-major order in memory, else a copy that does."""
         _refuse_memory_format(memory_format)
         return self if self.is_contiguous() else F.copying.contiguous(self)
 

@@ -17,7 +17,7 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 DType: TypeAlias = np.dtype[Any]
 Number: TypeAlias = int | float
 Shape: TypeAlias = tuple[int, ...]
-#: One number for height and width, or one for each.
+#: An integer for height and width alike, or a pair of them.
 IntOrPair: TypeAlias = int | tuple[int, int]
 #: One integer for all dimensions, or a sequence with one for each.
 IntOrInts: TypeAlias = int | Sequence[int]

@@ -15,6 +15,7 @@ class Excuse(NamedTuple):
     values: tuple[float, ...] = ()  #: these values
     tensors: tuple[int, ...] = ()  #: special values in these tensors
     ties: bool = False  #: equal elements
+    cotangents: bool = False  #: infinite cotangents
     dtypes: tuple[Any, ...] = (np.float64, np.float32, np.float16)
 
 
@@ -24,7 +25,10 @@ _ONE_STEP = "torch's vector loop makes α · y + x in one step, which does not o
 _PLACE = "torch's gradient at NaN depends on the place in the tensor: its vector loop chooses, its other loop compares"
 _TWO_LOOPS = "torch's vector loop gives NaN where its loop for the last elements gives a remainder"
 _STEP_BY_STEP = "torch's mean beside a variance moves step by step, in which ∞ − ∞ occurs; its mean alone does not"
-_DIVIDES = "torch divides the product by the element, ∞ / ∞ or NaN / NaN, or by one that leaves the product few digits"
+_DIVIDES = (
+    "torch divides the product by the element: ∞ / ∞, NaN / NaN, or a product with few digits left; with two zeros its "
+    "gradient is 0, even where the cotangent is infinite"
+)
 _ANY_ORDER = "torch adds up one factor before it multiplies, so that ∞ − ∞ occurs or not"
 _MEAN_TIMES_WEIGHT = "torch adds bias − mean · weight / σ, which is ∞ − ∞ for an infinite weight"
 _NO_DIGITS = "a difference of distances of 2·10⁹, of which float32 keeps no digit"
@@ -41,7 +45,10 @@ EXCUSES: dict[str, Excuse] = {
     "div.trunc": Excuse("torch ends the process at the smallest integer / −1", True, dtypes=(np.int32, np.int64)),
     "triplet_margin_loss": Excuse(_NO_DIGITS, ends=True, dtypes=(np.int32, np.int64)),
     "var_mean": Excuse(_STEP_BY_STEP, values=_INFINITIES),
-    **{name: Excuse(_DIVIDES, ends=True, values=_NOT_FINITE) for name in ("prod", "prod.zeros", "prod.all")},
+    **{
+        name: Excuse(_DIVIDES, ends=True, values=_NOT_FINITE, cotangents=True)
+        for name in ("prod", "prod.zeros", "prod.all")
+    },
     "norm": Excuse("torch divides by ‖x‖^(p−1), which is 0 before ‖x‖ is", ends=True),
     **{name: Excuse(_MEAN_TIMES_WEIGHT, tensors=(1,)) for name in ("group_norm", "instance_norm")},
     "einsum.ijk,ij->k": Excuse(_ANY_ORDER, values=_INFINITIES),
@@ -65,6 +72,8 @@ OTHERWISE = {
     "einsum.ijk,ij->k": ("expected scalar type Long but found",),
     # The margin is cut off to an integer in torch.
     "hinge_embedding_loss": ("could not infer output dtype", "dtype float32, torch has"),
+    # The places of equal elements, of which integers have many.
+    "topk": ("output 1[",),
     # Bools only, into other tensors; torch converts every other dtype, as minigrad converts all.
     **{
         f"setitem.{index}": ("Index put requires the source",)

@@ -218,6 +218,8 @@ ONE_BY_ONE += ("index_put.repeated", "pad.modes")
 
 #: Records marked ``sums`` without a long sum, and why.
 WITHOUT = {
+    "batch_norm_relu.training": "the sums of batch_norm.training",
+    "batch_norm_relu.evaluation": "the sums of batch_norm.evaluation",
     "cross_entropy.unbatched": "one row only; cross_entropy has the long ones",
     "ctc_loss": "sums of three terms, as logarithms; the mean over the batch is mean's",
     **{

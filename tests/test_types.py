@@ -1,15 +1,18 @@
-"""An editor and a type checker know what minigrad's functions return, and find a user's mistakes."""
+"""Types: a checker knows what minigrad's functions return and finds a user's mistakes, and ``Any`` is an exception."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+import tokenize
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+
+MOST_ANY = 150  # in minigrad and inception, imports included
 
 #: What a user writes. ``# is …`` is the type of the line's expression, ``# mistake`` a line that a checker must refuse.
 PROGRAM = """
@@ -100,6 +103,21 @@ minigrad.randn(3, 4, dtpye=minigrad.float32)  # mistake
 F.cross_entropy(x, labels, reduction="average")  # mistake
 minigrad.no_such_name  # mistake
 """
+
+
+def count_any(path: Path) -> int:
+    """Return how often a file says ``Any`` in its code: in annotations, aliases and imports, not in docstrings."""
+    with path.open("rb") as file:
+        tokens = tokenize.tokenize(file.readline)
+        return sum(token.type == tokenize.NAME and token.string == "Any" for token in tokens)
+
+
+def test_any_is_an_exception() -> None:
+    sources = [path for package in ("minigrad", "inception") for path in (ROOT / package).rglob("*.py")]
+    counts = {str(path.relative_to(ROOT)): count_any(path) for path in sources}
+    most_first = sorted(((count, path) for path, count in counts.items() if count), reverse=True)
+    listed = "\n".join(f"{count:4} {path}" for count, path in most_first)
+    assert sum(counts.values()) <= MOST_ANY, f"more than {MOST_ANY} Any; give a real type instead:\n{listed}"
 
 
 def diagnostics(folder: Path, program: str) -> list[tuple[int, str, str]]:

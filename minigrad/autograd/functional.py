@@ -15,21 +15,33 @@ Source: torch documentation, "torch.autograd.functional".
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 
 from minigrad.devices import zeros
 from minigrad.engine.api import grad
 from minigrad.engine.grad_mode import enable_grad
-from minigrad.engine.tensor_base import TensorBase, wrap
+from minigrad.engine.tensor_base import wrap
 from minigrad.functions.pieces import stack
+from minigrad.tensor import Tensor
+from minigrad.typing import Array
+
+#: One tensor or several; results have the structure of what was given.
+_Tensors: TypeAlias = Tensor | tuple[Tensor, ...] | list[Tensor]
+_Inputs = TypeVar("_Inputs", bound=Tensor | tuple[Tensor, ...])
+_Given = TypeVar("_Given", bound=_Tensors)
+_Outputs = TypeVar("_Outputs", bound=Tensor | tuple[Tensor, ...])
 
 
 def vjp(
-    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
-) -> tuple[Any, Any]:
-    """``func(*inputs)`` and vᵀJ, where ``v`` has the shape of the outputs; it may be left out for a scalar.
+    func: Callable[..., _Outputs],
+    inputs: _Inputs,
+    v: _Outputs | None = None,
+    create_graph: bool = False,
+    strict: bool = False,
+) -> tuple[_Outputs, _Inputs]:
+    """Return ``func(*inputs)`` and vᵀJ, where ``v`` has the shape of the outputs; it may be left out for a scalar.
 
     Args:
         create_graph: whether the results can be differentiated in turn.
@@ -46,9 +58,13 @@ def vjp(
 
 
 def jvp(
-    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
-) -> tuple[Any, Any]:
-    """``func(*inputs)`` and J v, where ``v`` has the shape of the inputs; it may be left out for one number.
+    func: Callable[..., _Outputs],
+    inputs: _Inputs,
+    v: _Inputs | None = None,
+    create_graph: bool = False,
+    strict: bool = False,
+) -> tuple[_Outputs, _Outputs]:
+    """Return ``func(*inputs)`` and J v, where ``v`` has the shape of the inputs; it may be left out for a scalar.
 
     Raises:
         RuntimeError: if ``v`` does not fit the inputs, or with ``strict``.
@@ -59,19 +75,18 @@ def jvp(
         ws = [_variable(np.zeros_like(y.array)) for y in _each(outputs)]
         pulled = _gradients(outputs, xs, ws, True, strict)  # wᵀJ, a linear function of w
         found = _gradients(tuple(pulled), ws, vs, create_graph, strict)
-    result = _kept(outputs, create_graph)
-    return result, tuple(found) if isinstance(outputs, tuple) else found[0]
+    return _kept(outputs, create_graph), _as_given(outputs, found)
 
 
 def jacobian(
-    func: Callable[..., Any],
-    inputs: Any,
+    func: Callable[..., Tensor | tuple[Tensor, ...]],
+    inputs: _Tensors,
     create_graph: bool = False,
     strict: bool = False,
     vectorize: bool = False,
     strategy: str = "reverse-mode",
-) -> Any:
-    """J of every output by every input, of shape (*output.shape, *input.shape), as (a tuple of) tuples.
+) -> Any:  # a tensor, or a tuple (of tuples) of them, by what ``func`` takes and returns
+    """Return J of every output by every input, of shape (*output.shape, *input.shape), as (a tuple of) tuples.
 
     Raises:
         NotImplementedError: for the forward-mode strategy.
@@ -86,9 +101,9 @@ def jacobian(
     return tuple(several) if isinstance(outputs, tuple) else several[0]
 
 
-def _rows(y: Any, xs: Sequence[Any], create_graph: bool, strict: bool) -> list[Any]:
-    """∂y/∂x for every x: one backward pass for each element of y."""
-    columns: list[list[Any]] = [[] for _ in xs]
+def _rows(y: Tensor, xs: Sequence[Tensor], create_graph: bool, strict: bool) -> list[Tensor]:
+    """Return ∂y/∂x for every x, by one backward pass for each element of y."""
+    columns: list[list[Tensor]] = [[] for _ in xs]
     for i in range(y.array.size):
         v = np.zeros_like(y.array)
         v[np.unravel_index(i, v.shape)] = 1
@@ -105,20 +120,20 @@ def _rows(y: Any, xs: Sequence[Any], create_graph: bool, strict: bool) -> list[A
 
 
 def hessian(
-    func: Callable[..., Any],
-    inputs: Any,
+    func: Callable[..., Tensor],
+    inputs: _Tensors,
     create_graph: bool = False,
     strict: bool = False,
     vectorize: bool = False,
     outer_jacobian_strategy: str = "reverse-mode",
-) -> Any:
-    """∂²f/∂xᵢ∂xⱼ of a scalar function: (*xᵢ.shape, *xⱼ.shape) for every pair of inputs.
+) -> Any:  # a tensor, or a tuple of tuples of them, by what ``func`` takes
+    """Return ∂²f/∂xᵢ∂xⱼ of a scalar function, of shape (*xᵢ.shape, *xⱼ.shape) for every pair of inputs.
 
     Raises:
         RuntimeError: if ``func`` does not return one scalar tensor.
     """
 
-    def gradient(*xs: Any) -> Any:
+    def gradient(*xs: Tensor) -> Tensor | tuple[Tensor, ...]:
         y = func(*xs)
         _refuse_non_scalar("hessian", y)
         found = tuple(_gradients(y, xs, [wrap(np.ones_like(y.array))], True, strict))
@@ -128,9 +143,13 @@ def hessian(
 
 
 def hvp(
-    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
-) -> tuple[Any, Any]:
-    """``func(*inputs)``, a scalar, and H v.
+    func: Callable[..., Tensor],
+    inputs: _Inputs,
+    v: _Inputs | None = None,
+    create_graph: bool = False,
+    strict: bool = False,
+) -> tuple[Tensor, _Inputs]:
+    """Return ``func(*inputs)``, a scalar, and H v.
 
     Raises:
         RuntimeError: if ``func`` does not return one scalar tensor, or ``v`` does not fit the inputs.
@@ -139,9 +158,13 @@ def hvp(
 
 
 def vhp(
-    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
-) -> tuple[Any, Any]:
-    """``func(*inputs)``, a scalar, and vᵀH.
+    func: Callable[..., Tensor],
+    inputs: _Inputs,
+    v: _Inputs | None = None,
+    create_graph: bool = False,
+    strict: bool = False,
+) -> tuple[Tensor, _Inputs]:
+    """Return ``func(*inputs)``, a scalar, and vᵀH.
 
     Raises:
         RuntimeError: as for :func:`hvp`.
@@ -155,32 +178,32 @@ def vhp(
     return _kept(y, create_graph), _as_given(inputs, found)
 
 
-def _call(func: Callable[..., Any], inputs: Any, create_graph: bool) -> tuple[tuple[Any, ...], Any]:
-    """Fresh variables with the inputs' values, and what ``func`` makes of them."""
+def _call(func: Callable[..., _Outputs], inputs: _Tensors, create_graph: bool) -> tuple[tuple[Tensor, ...], _Outputs]:
+    """Return fresh variables with the inputs' values, and the outputs of ``func`` for them."""
     for x in _each(inputs):
-        if not isinstance(x, TensorBase):
+        if not isinstance(x, Tensor):
             raise TypeError(f"The inputs given to {getattr(func, '__name__', 'func')} must be Tensors, got {type(x)}")
-    xs: tuple[Any, ...] = tuple(
-        x.view_as(x) if create_graph and x.requires_grad else _variable(x.array) for x in _each(inputs)
-    )
+    xs = tuple(x.view_as(x) if create_graph and x.requires_grad else _variable(x.array) for x in _each(inputs))
     outputs = func(*xs)
     if isinstance(outputs, list):
         outputs = tuple(outputs)
     return xs, outputs
 
 
-def _variable(array: Any) -> Any:
+def _variable(array: Array) -> Tensor:
     tensor = wrap(array)
     tensor.requires_grad = True
     return tensor
 
 
-def _gradients(outputs: Any, xs: Sequence[Any], vs: Sequence[Any], create_graph: bool, strict: bool) -> list[Any]:
-    """vᵀJ for every x, zeros where there is no dependence (an error with ``strict``)."""
+def _gradients(
+    outputs: _Tensors, xs: Sequence[Tensor], vs: Sequence[Tensor], create_graph: bool, strict: bool
+) -> list[Tensor]:
+    """Return vᵀJ for every x, zeros where there is no dependence (an error with ``strict``)."""
     pairs = [(y, v) for y, v in zip(_each(outputs), vs, strict=True) if y.requires_grad]
     if strict and len(pairs) < len(_each(outputs)):
         raise RuntimeError("Output of the user-provided function does not require gradients (strict mode)")
-    found: Sequence[Any] = [None] * len(xs)
+    found: Sequence[Tensor | None] = [None] * len(xs)
     if pairs:
         ys, cotangents = zip(*pairs, strict=True)
         found = grad(ys, xs, cotangents, retain_graph=True, create_graph=create_graph, allow_unused=True)
@@ -190,7 +213,7 @@ def _gradients(outputs: Any, xs: Sequence[Any], vs: Sequence[Any], create_graph:
     return [wrap(np.zeros_like(x.array)) if g is None else g for g, x in zip(found, xs, strict=True)]
 
 
-def _cotangents(name: str, given: Any, like: Any) -> list[Any]:
+def _cotangents(name: str, given: _Tensors | None, like: _Tensors) -> list[Tensor]:
     targets = _each(like)
     if given is None:
         if len(targets) != 1 or targets[0].array.size != 1:
@@ -206,22 +229,21 @@ def _cotangents(name: str, given: Any, like: Any) -> list[Any]:
     return vectors
 
 
-def _refuse_non_scalar(what: str, y: Any) -> None:
-    if not isinstance(y, TensorBase) or y.array.size != 1:
-        got = f"a tensor of shape {list(y.array.shape)}" if isinstance(y, TensorBase) else f"a {type(y).__name__}"
+def _refuse_non_scalar(what: str, y: object) -> None:
+    if not isinstance(y, Tensor) or y.array.size != 1:
+        got = f"a tensor of shape {list(y.array.shape)}" if isinstance(y, Tensor) else f"a {type(y).__name__}"
         raise RuntimeError(f"{what} should return one Tensor with a single element, but returned {got}")
 
 
-def _each(tensors: Any) -> list[Any]:
+def _each(tensors: _Tensors) -> list[Tensor]:
     return list(tensors) if isinstance(tensors, tuple | list) else [tensors]
 
 
-def _as_given(inputs: Any, results: Sequence[Any]) -> Any:
-    return tuple(results) if isinstance(inputs, tuple | list) else results[0]
+def _as_given(given: _Given, results: Sequence[Tensor]) -> _Given:
+    """Return the results in the structure of ``given``: a tensor for a tensor, a tuple for several."""
+    return cast(_Given, tuple(results) if isinstance(given, tuple | list) else results[0])
 
 
-def _kept(outputs: Any, create_graph: bool) -> Any:
-    """The outputs, outside the graph unless it is wanted."""
-    if create_graph:
-        return outputs
-    return tuple(y.detach() for y in outputs) if isinstance(outputs, tuple) else outputs.detach()
+def _kept(outputs: _Outputs, create_graph: bool) -> _Outputs:
+    """Return the outputs, outside the graph unless it is wanted."""
+    return outputs if create_graph else _as_given(outputs, [y.detach() for y in _each(outputs)])

@@ -20,7 +20,7 @@ from minigrad.random import Generator, default_generator
 from minigrad.tensor import Tensor
 
 #: Makes a batch of a list of items.
-Collate: TypeAlias = Callable[[list[Any]], Any]
+Collate: TypeAlias = Callable[[list[Any]], object]
 
 _item_generator: ContextVar[Generator | None] = ContextVar("item_generator", default=None)
 

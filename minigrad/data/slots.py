@@ -14,7 +14,7 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from multiprocessing.reduction import DupFd
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -138,12 +138,12 @@ def unpack(message: Message, slot: Slot | None) -> object:
     return fetch(message.structure)
 
 
-def mapped(function: Callable[[Any], object], node: object) -> object:
+def mapped(function: Callable[[object], object], node: object) -> object:
     """Return a list, tuple or dict with the function applied to its items; anything else unchanged."""
     if isinstance(node, Mapping):
         return {key: function(value) for key, value in node.items()}
     if isinstance(node, tuple):
         values = [function(value) for value in node]
-        kind: Any = type(node)
+        kind: Callable[..., object] = type(node)
         return kind(*values) if hasattr(node, "_fields") else tuple(values)
     return [function(value) for value in node] if isinstance(node, list) else node

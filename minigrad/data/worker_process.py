@@ -48,7 +48,7 @@ class Failure(NamedTuple):
 def work(
     info: WorkerInfo,
     pipe: Connection,
-    load: Callable[[Any], object],
+    load: Callable[..., object],
     slots: Sequence[Slot | None],
     init: Callable[[int], None] | None,
 ) -> None:

@@ -48,7 +48,7 @@ class Workers:
 
     def __init__(
         self,
-        load: Callable[[Any], object],
+        load: Callable[..., object],
         count: int,
         prefetch: int = 2,
         seed: int = 0,
@@ -75,7 +75,7 @@ class Workers:
             self.slots.append(slots)
         self._end = weakref.finalize(self, _end, self.pipes, self.processes, self.slots)
 
-    def run(self, tasks: Iterable[object]) -> Iterator[Any]:
+    def run(self, tasks: Iterable[object]) -> Iterator[object]:
         """Yield the batch of every task, in order. The tasks are read only as they are needed.
 
         Raises:

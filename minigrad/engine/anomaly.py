@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class detect_anomaly(Switch):  # noqa: N801  (torch's name for it)
             watchers.append(find_nan)
 
 
-def find_nan(node: Function, stage: str, inputs: Sequence[Any], compute: Callable[[], Any]) -> Any:
+def find_nan(node: Function, stage: str, inputs: Sequence[object], compute: Callable[[], object]) -> object:
     """Note where an operation was run, and refuse a NaN that its backward computes.
 
     Raises:

@@ -14,8 +14,8 @@ changes by the sum of the two effects: ∂loss/∂x = ∂loss/∂a · ∂a/∂x 
 to which each gradient that arrives is added.
 
 **The youngest node first.** A node may run only when its sum is complete, that is when every node that used its output
-has run. Whoever uses an output is recorded after the node that made it, and so has a higher number. Hence of all nodes
-that a gradient has reached, the one with the highest number is complete: everything that could still add to it is
+has run. A node that uses an output is recorded after the node that made it, so it has a higher number. Hence of all
+nodes that a gradient has reached, the one with the highest number is complete: everything that could still add to it is
 younger and was taken before. A heap finds it. (In the drawing: 4, then 3, then 2, and last the leaf x, whose sum is
 x.grad.) Nothing here is recursive, so a graph may be millions of nodes deep.
 

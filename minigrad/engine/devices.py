@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def compute_where_the_inputs_are(
-    node: Function, stage: str, inputs: Sequence[Any], compute: Callable[[], Any]
-) -> Any:  # a watcher: see watchers.py
+    node: Function, stage: str, inputs: Sequence[object], compute: Callable[[], object]
+) -> object:  # a watcher: see watchers.py
     """Switch to the device of the inputs, then compute.
 
     Raises:
         RuntimeError: if the inputs are on several devices.
     """
-    arrays = [x.array if isinstance(x, TensorBase) else x for x in inputs]
+    arrays: list[object] = [x.array if isinstance(x, TensorBase) else x for x in inputs]
     compute_beside(*arrays)
     if stage == "forward":
         refuse_mixed_devices(arrays)

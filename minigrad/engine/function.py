@@ -51,10 +51,12 @@ class Function:
 
     - ``forward(self, *inputs, **options)`` gets an array for each tensor and returns an array (or a
       tuple of them). The instance is its own context: set attributes, and keep with
-      ``self.save_for_backward`` the arrays that ``backward`` needs.
+      ``self.save_for_backward`` the arrays that ``backward`` needs. Make options keyword-only, after ``*``.
     - ``backward(self, *grad_outputs)`` gets the gradient ∂L/∂y of each output y, a tensor, and returns ∂L/∂x for each
       positional input x (``None`` where there is none). Written in differentiable operations, it gives
-      gradients of gradients too. ``self.needs_input_grad`` says which gradients are wanted.
+      gradients of gradients too.
+    - Gradients that nobody wants are dropped, so ``backward`` may return them all. Where one is expensive, skip it:
+      ``dx = … if self.needs_input_grad[0] else None``, with the position of x among the inputs.
     - ``fused_backward(self, *grad_outputs)`` is optional: the same on arrays, where a kernel computes the first
       derivative in one pass (``self.saved_arrays`` has what was saved). It is called when the gradients need no graph
       of their own, and returns a tuple.
@@ -104,7 +106,7 @@ class Function:
         """Compute the gradients of the inputs from the gradients of the outputs."""
         raise NotImplementedError(f"{self.name} must define backward to be differentiated")
 
-    def save_for_backward(self, *values: Any) -> None:
+    def save_for_backward(self, *values: object) -> None:
         """Keep inputs, outputs or other arrays for ``backward``, which reads them from ``saved_tensors``."""
         self._saved = values
 
@@ -159,8 +161,8 @@ class Function:
 
     def _record(
         self,
-        inputs: Sequence[Any],
-        arrays: Sequence[Any],
+        inputs: Sequence[object],
+        arrays: Sequence[Array],
         edges: Sequence[Edge | None],
         results: Sequence[Array],
         outputs: Sequence[Tensor],

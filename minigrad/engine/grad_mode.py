@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextvars import ContextVar
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar, cast
+
+_Decorated = TypeVar("_Decorated", bound=Callable[..., object])
 
 grad_enabled: ContextVar[bool] = ContextVar("grad_enabled", default=True)
 
@@ -33,7 +35,7 @@ class Switch:
     def __exit__(self, *exception: object) -> None:
         self.variable.set(self._previous.pop())
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, function: _Decorated) -> _Decorated:
         """Decorate a function: the mode holds while its body runs, in a generator each time it is resumed."""
 
         def switched() -> Switch:
@@ -44,7 +46,7 @@ class Switch:
         return _decorated(function, switched)
 
 
-def _decorated(function: Callable[..., Any], switched: Callable[[], Switch]) -> Callable[..., Any]:
+def _decorated(function: _Decorated, switched: Callable[[], Switch]) -> _Decorated:
     """Return ``function`` with its body run within ``switched()``."""
     if inspect.isclass(function):
         warnings.warn(
@@ -56,7 +58,7 @@ def _decorated(function: Callable[..., Any], switched: Callable[[], Switch]) -> 
     if inspect.isgeneratorfunction(function):
 
         @wraps(function)
-        def generate(*args: Any, **options: Any) -> Any:
+        def generate(*args: object, **options: object) -> Generator[object, object, object]:
             generator = function(*args, **options)
             step, sent = generator.send, None
             while True:
@@ -74,28 +76,28 @@ def _decorated(function: Callable[..., Any], switched: Callable[[], Switch]) -> 
                 except BaseException as error:  # thrown in from outside, for the generator's body
                     step, sent = generator.throw, error
 
-        return generate
+        return cast(_Decorated, generate)
     if inspect.iscoroutinefunction(function):
 
         @wraps(function)
-        async def run(*args: Any, **options: Any) -> Any:
+        async def run(*args: object, **options: object) -> object:
             with switched():
                 return await function(*args, **options)
 
-        return run
+        return cast(_Decorated, run)
 
     @wraps(function)
-    def call(*args: Any, **options: Any) -> Any:
+    def call(*args: object, **options: object) -> object:
         with switched():
             return function(*args, **options)
 
-    return call
+    return cast(_Decorated, call)
 
 
 class _BareDecorator(Switch):
     """A switch that also decorates without parentheses: ``@no_grad`` means ``@no_grad()``."""
 
-    def __new__(cls, function: Any = None, *args: Any, **options: Any) -> Any:
+    def __new__(cls, function: object = None, *args: object, **options: object) -> Any:  # a switch, or the function
         return cls()(function) if callable(function) else super().__new__(cls)
 
 
@@ -141,12 +143,12 @@ class set_grad_enabled(Switch):  # noqa: N801
         self.variable.set(self._mode)
         return self
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, function: _Decorated) -> _Decorated:
         """Decorate a function: the mode holds within its body only."""
         self.variable.set(self._at_start)
         return super().__call__(function)
 
 
 def is_grad_enabled() -> bool:
-    """Whether operations are being recorded."""
+    """Return whether operations are being recorded."""
     return grad_enabled.get()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import count
-from typing import Any
+from typing import TypeVar
+
+Entry = TypeVar("Entry")  # a hook, alone or with its options
 
 
 class RemovableHandle:
@@ -12,7 +13,7 @@ class RemovableHandle:
 
     _numbers = count()  # a number is used once: a second ``remove()`` must not remove a later hook
 
-    def __init__(self, hooks: dict[int, Any], hook: Callable[..., Any]) -> None:  # hooks of tensors and of modules
+    def __init__(self, hooks: dict[int, Entry], hook: Entry) -> None:
         self._hooks = hooks
         self._key = next(number for number in RemovableHandle._numbers if number not in hooks)
         hooks[self._key] = hook

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Version:
-    """How often a piece of memory was written in place; shared by all tensors in that memory."""
+    """The number of writes in place to a piece of memory; all tensors in that memory share it."""
 
     __slots__ = ("count",)
 
@@ -72,7 +72,7 @@ def allow_writing(view: Array, base: Array) -> None:
 
 
 def is_view(tensor: TensorBase) -> bool:
-    """Whether this tensor is a view of another tensor that still exists.
+    """Return whether this tensor is a view of another tensor that still exists.
 
     A view whose base is gone, such as the result of a function of several operations, is a tensor of its own.
     """
@@ -106,7 +106,7 @@ def history_changed(tensor: TensorBase) -> None:
 
 
 def is_stale(tensor: TensorBase) -> bool:
-    """Whether the history of this tensor's memory was changed through another tensor."""
+    """Return whether the history of this tensor's memory was changed through another tensor."""
     return tensor._views is not None and tensor._history != tensor._views.history
 
 
@@ -160,7 +160,7 @@ def refuse_untrackable_write(target: TensorBase, op: str, grad_enabled: bool, re
 
 
 def has_overlap(array: Array) -> bool:
-    """Whether several elements are one element in memory, as in the result of ``expand``."""
+    """Return whether several elements are one element in memory, as in the result of ``expand``."""
     if 0 not in array.strides or not array.size:
         return False
     return any(step == 0 and n > 1 for step, n in zip(array.strides, array.shape, strict=True))

@@ -10,7 +10,7 @@ import inspect
 import textwrap
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def refuse_static_methods(cls: type[Function]) -> None:
             )
 
 
-def explain_forward(node: Function, arrays: Sequence[Any], error: Exception) -> None:
+def explain_forward(node: Function, arrays: Sequence[object], error: Exception) -> None:
     """Raise a better error than NumPy's for shapes that do not broadcast and for arrays on several devices.
 
     Raises:
@@ -50,9 +50,9 @@ def explain_forward(node: Function, arrays: Sequence[Any], error: Exception) -> 
         raise RuntimeError(why_not_broadcast(node.name, arrays)) from None
 
 
-def why_not_broadcast(name: str, arrays: Sequence[Any]) -> str:
+def why_not_broadcast(name: str, arrays: Sequence[object]) -> str:
     """Return, in torch's words, why the shapes of some arrays do not broadcast."""
-    shapes = [array.shape for array in arrays if hasattr(array, "shape")]
+    shapes: list[Shape] = [array.shape for array in arrays if hasattr(array, "shape")]
     for from_end in range(1, max(len(shape) for shape in shapes) + 1):
         sizes = [shape[-from_end] for shape in shapes if len(shape) >= from_end and shape[-from_end] != 1]
         if len(set(sizes)) > 1:
@@ -102,7 +102,7 @@ def explain_backward(node: Function, error: ValueError) -> None:
         ) from error
 
 
-def matched(node: Function, results: Any) -> tuple[Tensor | None, ...]:
+def matched(node: Function, results: object) -> tuple[Tensor | None, ...]:
     """Return what ``backward`` returned as one gradient for each input; further ``None`` at the end mean nothing.
 
     Raises:
@@ -128,7 +128,7 @@ def matched(node: Function, results: Any) -> tuple[Tensor | None, ...]:
 
 @cache
 def _has_return(method: object) -> bool:
-    """Whether the source of a method has a ``return``; true also where it cannot be read."""
+    """Return whether the source of a method has a ``return``; true also where it cannot be read."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(method)))  # type: ignore[arg-type]
     except (OSError, TypeError, SyntaxError):

@@ -60,7 +60,7 @@ def may_accumulate_early(leaf: TensorBase) -> bool:
 
 
 def _is_sole_owner(gradient: TensorBase) -> bool:
-    """Whether nothing else refers to the memory of this gradient: not a view, and no reference but the callers'."""
+    """Return whether no view and no reference but the callers' refers to the memory of this gradient."""
     if has_overlap(gradient.array):
         return False
     return all(count <= alone for count, alone in zip(_reference_counts(gradient), _ALONE, strict=True))

@@ -25,9 +25,9 @@ Saved: TypeAlias = "tuple[Any, str, int, Version | None, int]"  # Any: options m
 
 
 def packed(
-    values: Sequence[Any],
-    inputs: Sequence[Any],
-    arrays: Sequence[Any],
+    values: Sequence[object],
+    inputs: Sequence[object],
+    arrays: Sequence[object],
     results: Sequence[Array],
     outputs: Sequence[TensorBase],
 ) -> list[Saved]:
@@ -39,15 +39,19 @@ def packed(
 
 
 def _packed(
-    array: Array, inputs: Sequence[Any], arrays: Sequence[Any], results: Sequence[Array], outputs: Sequence[TensorBase]
+    array: object,
+    inputs: Sequence[object],
+    arrays: Sequence[object],
+    results: Sequence[Array],
+    outputs: Sequence[TensorBase],
 ) -> Saved:
     for index, result in enumerate(results):
         if array is result:
             version = outputs[index]._storage_version
             return outputs[index].array, "output", index, version, version.count
     for index, given in enumerate(arrays):
-        if array is given and isinstance(inputs[index], TensorBase):
-            version = inputs[index]._storage_version
+        if array is given and isinstance(tensor := inputs[index], TensorBase):
+            version = tensor._storage_version
             return array, "input", index, version, version.count
     return array, "constant", 0, None, 0
 

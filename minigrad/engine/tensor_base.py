@@ -45,12 +45,12 @@ class TensorBase:
 
     @property
     def is_leaf(self) -> bool:
-        """Whether no recorded operation made this tensor."""
+        """True if no recorded operation made this tensor."""
         return self.grad_fn is None
 
     @property
     def requires_grad(self) -> bool:
-        """Whether a gradient can flow to this tensor."""
+        """True if a gradient can flow to this tensor."""
         return self._requires_grad or is_stale(self)  # a stale view's base has a gradient, the view has not
 
     @requires_grad.setter

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from minigrad.engine.function import Function
 
-Compute: TypeAlias = Callable[..., Any]  # Any: arrays or tensors, one or several, as the stage has it
-Watcher: TypeAlias = Callable[["Function", str, Sequence[Any], Callable[[], Any]], Any]
+Compute: TypeAlias = Callable[..., Any]  # arrays or tensors, one or several, by the stage
+Watcher: TypeAlias = Callable[["Function", str, Sequence[object], Callable[[], object]], object]
 
 watchers: list[Watcher] = []
 
@@ -32,8 +32,8 @@ def watched(node: Function, stage: str) -> Compute:
     """Return the method of ``node`` called ``stage``, with every watcher around it."""
     method = getattr(node, stage)
 
-    def compute(*inputs: Any, **options: Any) -> Any:
-        call: Callable[[], Any] = partial(method, *inputs, **options)
+    def compute(*inputs: object, **options: object) -> object:
+        call: Callable[[], object] = partial(method, *inputs, **options)
         for watcher in watchers:
             call = partial(watcher, node, stage, inputs, call)
         return call()

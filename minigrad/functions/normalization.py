@@ -118,7 +118,7 @@ def _batch_norm(
     count = x.array.size // channels
     if count == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(x.array.shape)}")
-    y, mean, var = by_batch.apply(x, weight, bias, eps)
+    y, mean, var = by_batch.apply(x, weight, bias, eps=eps)
     if running_mean is not None:
         _move(running_mean, mean, 1 - momentum, momentum)
     if running_var is not None:

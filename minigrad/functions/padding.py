@@ -52,7 +52,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     widths = [(0, 0)] * (len(shape) - len(pairs)) + pairs[::-1]
     if mode == "constant":
         _refuse_negative_sizes(shape, widths)
-        fill = element_of(0 if value is None else number(value), input.array.dtype)
+        adds = any(width > 0 for pair in widths for width in pair)  # otherwise the value need not fit into the dtype
+        fill = element_of(0 if value is None or not adds else number(value), input.array.dtype)
         return Pad.apply(input, widths=tuple(widths), value=fill)
     if mode not in _SOURCES:
         raise NotImplementedError(f"Unrecognised padding mode {mode}; expected constant, {', '.join(_SOURCES)}")

@@ -45,7 +45,7 @@ class Window(NamedTuple):
 
     @property
     def is_pointwise(self) -> bool:
-        """Whether this is a 1×1 window with stride 1 and no padding: a convolution is then one matrix product."""
+        """True for a 1×1 window with stride 1 and no padding: a convolution is then one matrix product."""
         return self.kernel == (1, 1) and self.stride == (1, 1) and self.padding == ((0, 0), (0, 0))
 
     @property

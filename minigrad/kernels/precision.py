@@ -13,7 +13,7 @@ from minigrad.typing import Array, DType
 
 FLOAT16: DType = np.dtype(np.float16)
 FLOAT32: DType = np.dtype(np.float32)
-Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+Kernel = TypeVar("Kernel", bound=Callable[..., Array | tuple[Array | None, ...]])
 
 
 def wide(dtype: DType) -> DType:
@@ -37,7 +37,7 @@ def in_float32(kernel: Kernel) -> Kernel:
     """Make a kernel compute float16 arrays in float32, and round its results once."""
 
     @wraps(kernel)
-    def compute(*arguments: Any) -> Any:  # whatever the kernel takes and returns
+    def compute(*arguments: Any) -> Array | tuple[Array | None, ...]:  # Any: arrays and options
         if not any(getattr(argument, "dtype", None) == FLOAT16 for argument in arguments):
             return kernel(*arguments)
         results = kernel(*[widened(argument) if hasattr(argument, "dtype") else argument for argument in arguments])

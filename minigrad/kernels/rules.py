@@ -17,7 +17,7 @@ from minigrad.typing import Array
 
 @dataclass(slots=True)
 class Rule:
-    """How an optimiser moves one parameter by its gradient. A subclass is a dataclass of the numbers in its formula.
+    """The formula by which an optimiser moves one parameter. A subclass is a dataclass of the numbers in its formula.
 
     ``step(p, g, *arrays)`` changes a parameter p, whose gradient is g, and the arrays that the optimiser keeps for it,
     all in place and element by element: a backend may call it on parts of them. It must not change g.

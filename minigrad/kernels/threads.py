@@ -1,4 +1,4 @@
-"""How many threads the kernels use, and how work is divided among them."""
+"""The number of threads that the kernels use, and the division of work among them."""
 
 from __future__ import annotations
 

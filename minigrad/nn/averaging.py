@@ -50,7 +50,7 @@ class AveragedModel(Module):
         self.avg_fn, self.use_buffers = avg_fn or get_swa_avg_fn(), use_buffers
         self.register_buffer("n_averaged", tensor(0))
 
-    def forward(self, *inputs: Any, **options: Any) -> Any:  # what the model takes and returns
+    def forward(self, *inputs: object, **options: object) -> Any:  # what the model takes and returns
         return self.module(*inputs, **options)
 
     def update_parameters(self, model: Module) -> None:

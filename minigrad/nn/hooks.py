@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from minigrad.engine.handles import RemovableHandle
+from minigrad.engine.handles import Entry, RemovableHandle
 from minigrad.engine.hooks import refuse_as_replacement
 from minigrad.ops.identity import Passage
 from minigrad.tensor import Tensor
@@ -38,7 +38,7 @@ class Hooks:
         """Register a hook in ``backward_pre`` or ``backward``, in front of the others if ``prepend``."""
         return _add(hooks, hook, prepend)
 
-    def call(self, module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
+    def call(self, module: Module, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
         """Return ``module.forward(*args, **kwargs)``, with every hook around it."""
         for hook, with_kwargs in list(self.forward_pre.values()):
             changed = hook(module, args, kwargs) if with_kwargs else hook(module, args)
@@ -60,8 +60,8 @@ class Hooks:
         return output if watching is None else watching.leave(output)
 
 
-def _add(hooks: dict[int, Any], entry: object, prepend: bool) -> RemovableHandle:
-    handle = RemovableHandle(hooks, entry)  # type: ignore[arg-type]  # it only keeps the entry
+def _add(hooks: dict[int, Entry], entry: Entry, prepend: bool) -> RemovableHandle:
+    handle = RemovableHandle(hooks, entry)
     if prepend:
         for key in list(hooks)[:-1]:  # a dict keeps the order of insertion
             hooks[key] = hooks.pop(key)
@@ -88,7 +88,7 @@ class _Watch:
         replaced = dict(zip(self.tracked, passed, strict=True))
         return tuple(replaced.get(i, x) for i, x in enumerate(args))
 
-    def leave(self, output: Any) -> object:
+    def leave(self, output: Any) -> object:  # a tensor, or several in a tuple, a named tuple or a list
         """Return the output, its tensors that require a gradient passed through the second Passage."""
         several = isinstance(output, tuple | list)
         outputs = list(output) if several else [output]
@@ -127,18 +127,19 @@ class _Watch:
         return grad_input
 
 
-def _replacements(hook: Hook, gradients: Gradients, changed: Any, kind: str, name: str) -> Gradients:
+def _replacements(hook: Hook, gradients: Gradients, changed: object, kind: str, name: str) -> Gradients:
     """Return the result of a backward hook as a tuple that fits ``gradients``.
 
     Raises:
         RuntimeError, TypeError: if the number of gradients, or one of them, does not fit.
     """
-    changed = tuple(changed) if isinstance(changed, tuple | list) else (changed,)
-    if len(changed) != len(gradients):
+    replacements = tuple(changed) if isinstance(changed, tuple | list) else (changed,)
+    if len(replacements) != len(gradients):
         raise RuntimeError(
-            f"Backward {kind} returned an invalid number of {name}, got {len(changed)}, but expected {len(gradients)}"
+            f"Backward {kind} returned an invalid number of {name}, got {len(replacements)}, "
+            f"but expected {len(gradients)}"
         )
-    for gradient, replacement in zip(gradients, changed, strict=True):
+    for gradient, replacement in zip(gradients, replacements, strict=True):
         if gradient is not None and replacement is not None:
             refuse_as_replacement(hook, gradient, replacement)
-    return changed
+    return replacements

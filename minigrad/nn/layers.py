@@ -14,7 +14,7 @@ from minigrad.nn.parameter import Parameter, new_parameter
 from minigrad.tensor import Tensor
 from minigrad.typing import IntOrPair
 
-#: One number for all dimensions, or one for each; None where another option decides.
+#: A scalar for all dimensions, or one for each; None where another option decides.
 Floats: TypeAlias = float | tuple[float, ...]
 
 

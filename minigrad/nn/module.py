@@ -33,7 +33,7 @@ class _CallsForward:
     def __get__(self, module: _Forward[_Given, _Result], owner: type) -> Callable[_Given, _Result]:
         raise NotImplementedError
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # for pyright, where a module is passed as a Callable
+    def __call__(self, *args: object, **kwargs: object) -> Any:  # for pyright, where a module is passed as a Callable
         raise NotImplementedError
 
 

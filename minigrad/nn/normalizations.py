@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+
+from numpy.typing import DTypeLike
 
 from minigrad import creation, dtypes
+from minigrad.devices import DeviceLike
 from minigrad.nn import functional as F
 from minigrad.nn import init
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import new_parameter
 from minigrad.tensor import Tensor
+from minigrad.typing import IntOrInts, Shape
 
 
 class _Affine(Module):
-    """What normalisations share: a factor ``weight`` and an offset ``bias``, either of which may be None."""
+    """A layer with a factor ``weight`` and an offset ``bias``, either of which may be None."""
 
-    def _add_scale_and_shift(self, shape: tuple[int, ...], scale: bool, shift: bool, device: Any, dtype: Any) -> None:
+    def _add_scale_and_shift(
+        self, shape: Shape, scale: bool, shift: bool, device: DeviceLike | None, dtype: DTypeLike | None
+    ) -> None:
         for name, wanted in (("weight", scale), ("bias", shift)):
             self.register_parameter(name, new_parameter(*shape, device=device, dtype=dtype) if wanted else None)
         self._reset_scale_and_shift()
@@ -26,7 +32,7 @@ class _Affine(Module):
                 fill(parameter)
 
     def reset_parameters(self) -> None:
-        """Factor 1 and offset 0."""
+        """Set the factor to 1 and the offset to 0."""
         self._reset_scale_and_shift()
 
 
@@ -42,8 +48,8 @@ class _NormByChannel(_Affine):
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
         *,
         bias: bool = True,
     ) -> None:
@@ -61,13 +67,13 @@ class _NormByChannel(_Affine):
         )
 
     def reset_running_stats(self) -> None:
-        """Mean 0, variance 1, no batches counted."""
+        """Set the running mean to 0, the variance to 1, and the count of batches to 0."""
         for buffer, value in ((self.running_mean, 0), (self.running_var, 1), (self.num_batches_tracked, 0)):
             if buffer is not None:
                 init.constant_(buffer, value)
 
     def reset_parameters(self) -> None:
-        """Factor 1 and offset 0; statistics as at first."""
+        """Set the factor to 1, the offset to 0, and the running statistics to their first values."""
         self.reset_running_stats()
         self._reset_scale_and_shift()
 
@@ -128,16 +134,16 @@ class LayerNorm(_Affine):
 
     def __init__(
         self,
-        normalized_shape: Any,
+        normalized_shape: IntOrInts,
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__()
         given = normalized_shape
-        self.normalized_shape = tuple(given) if isinstance(given, tuple | list) else (given,)
+        self.normalized_shape = tuple(given) if isinstance(given, Sequence) else (given,)
         self.eps, self.elementwise_affine = eps, elementwise_affine
         self._add_scale_and_shift(self.normalized_shape, elementwise_affine, elementwise_affine and bias, device, dtype)
 
@@ -157,8 +163,8 @@ class GroupNorm(_Affine):
         num_channels: int,
         eps: float = 1e-5,
         affine: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
         *,
         bias: bool = True,
     ) -> None:
@@ -176,7 +182,7 @@ class GroupNorm(_Affine):
 
 
 class _InstanceNorm(_NormByChannel):
-    """Instance normalisation: each channel of each picture by itself."""
+    """Instance normalisation: each channel of each image by itself."""
 
     def __init__(
         self,
@@ -185,8 +191,8 @@ class _InstanceNorm(_NormByChannel):
         momentum: float = 0.1,
         affine: bool = False,
         track_running_stats: bool = False,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
         *,
         bias: bool = True,
     ) -> None:

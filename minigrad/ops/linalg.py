@@ -21,15 +21,13 @@ class MatMul(Function):
     broadcasts = True  # batch dimensions broadcast
 
     def forward(self, a: Array, b: Array) -> Array:
-        need_a, need_b = self.needs_input_grad
-        self.save_for_backward(a if need_b else None, b if need_a else None)
+        self.save_for_backward(a if self.needs_input_grad[1] else None, b if self.needs_input_grad[0] else None)
         return np.matmul(a, b)
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
         a, b = self.saved_tensors
-        need_a, need_b = self.needs_input_grad
-        grad_a = MatMul.apply(grad, b.transpose(-1, -2)) if need_a else None
-        grad_b = MatMul.apply(a.transpose(-1, -2), grad) if need_b else None
+        grad_a = MatMul.apply(grad, b.transpose(-1, -2)) if self.needs_input_grad[0] else None
+        grad_b = MatMul.apply(a.transpose(-1, -2), grad) if self.needs_input_grad[1] else None
         return grad_a, grad_b
 
 
@@ -37,8 +35,7 @@ class Linear(Function):
     """y = x Wᵀ + b        ∂L/∂x = ∂L/∂y W,  ∂L/∂W = (∂L/∂y)ᵀ x,  ∂L/∂b = Σ over rows of ∂L/∂y"""
 
     def forward(self, x: Array, w: Array, b: Array | None) -> Array:
-        need_x, need_w, _ = self.needs_input_grad
-        self.save_for_backward(x if need_w else None, w if need_x else None)
+        self.save_for_backward(x if self.needs_input_grad[1] else None, w if self.needs_input_grad[0] else None)
         y = kernels.of(x).linear(x, w)
         if b is not None:
             y += b
@@ -46,15 +43,16 @@ class Linear(Function):
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, w = self.saved_tensors
-        need_x, need_w, need_b = self.needs_input_grad
-        dx = MatMul.apply(grad, w) if need_x else None
-        dw = MatMul.apply(grad.t(), x) if need_w else None
-        return dx, dw, grad.sum(0) if need_b else None
+        dx = MatMul.apply(grad, w) if self.needs_input_grad[0] else None
+        dw = MatMul.apply(grad.t(), x) if self.needs_input_grad[1] else None
+        db = grad.sum(0) if self.needs_input_grad[2] else None
+        return dx, dw, db
 
     def fused_backward(self, grad: Array) -> tuple[Array | None, ...]:
         x, w = self.saved_arrays
-        need_x, need_w, need_b = self.needs_input_grad
-        db = sums.total(grad, (0,)) if need_b else None
-        if need_x and need_w:
+        db = sums.total(grad, (0,)) if self.needs_input_grad[2] else None
+        if self.needs_input_grad[0] and self.needs_input_grad[1]:
             return *kernels.of(grad).linear_backward(x, w, grad), db
-        return np.matmul(grad, w) if need_x else None, np.matmul(np.transpose(grad), x) if need_w else None, db
+        dx = np.matmul(grad, w) if self.needs_input_grad[0] else None
+        dw = np.matmul(np.transpose(grad), x) if self.needs_input_grad[1] else None
+        return dx, dw, db

@@ -25,9 +25,8 @@ class BinaryCrossEntropy(Function):
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
         p, t = self.saved_tensors
-        need_p, need_t = self.needs_input_grad
-        grad_p = grad * BinaryCrossEntropySlope.apply(p, t) if need_p else None
-        grad_t = grad * ((-p).log1p() - p.log()) if need_t else None
+        grad_p = grad * BinaryCrossEntropySlope.apply(p, t) if self.needs_input_grad[0] else None
+        grad_t = grad * ((-p).log1p() - p.log()) if self.needs_input_grad[1] else None
         return grad_p, grad_t
 
 
@@ -60,13 +59,12 @@ class BinaryCrossEntropyWithLogits(Function):
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, t, w = self.saved_tensors
-        need_x, need_t, need_w = self.needs_input_grad
         grad_x = grad_t = grad_w = None
-        if need_x:
+        if self.needs_input_grad[0]:
             grad_x = grad * (x.sigmoid() - t if w is None else (1 - t + w * t) * x.sigmoid() - w * t)
-        if need_t:
+        if self.needs_input_grad[1]:
             grad_t = -grad * (x if w is None else (w - 1) * LogSigmoid.apply(x) + x)
-        if need_w:
+        if self.needs_input_grad[2]:
             grad_w = -grad * (t * LogSigmoid.apply(x))
         return grad_x, grad_t, grad_w
 

@@ -28,7 +28,7 @@ class BatchNorm(Function):
     ∂L/∂w = Σ ∂L/∂y · x̂,  ∂L/∂b = Σ ∂L/∂y.   μ and σ² are returned too, for the running statistics.
     """
 
-    def forward(self, x: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Array, Array]:
+    def forward(self, x: Array, weight: Array | None, bias: Array | None, *, eps: float) -> tuple[Array, Array, Array]:
         self.eps = eps
         y, mean, var = kernels.of(x).batch_norm(x, weight, bias, eps)
         self.save_for_backward(x, weight, mean, var)
@@ -44,13 +44,13 @@ class BatchNorm(Function):
         x_hat = centred / sigma
         g_hat = grad if weight is None else grad * weight.reshape(1, -1, *(1,) * (x.ndim - 2))
         dx = (g_hat - g_hat.mean(dims, keepdim=True) - x_hat * (g_hat * x_hat).mean(dims, keepdim=True)) / sigma
-        _, need_weight, need_bias, _ = self.needs_input_grad
-        dw, db = (grad * x_hat).sum(dims) if need_weight else None, grad.sum(dims) if need_bias else None
-        return cast(dx, dtype), dw, db, None
+        dw = (grad * x_hat).sum(dims) if self.needs_input_grad[1] else None
+        db = grad.sum(dims) if self.needs_input_grad[2] else None
+        return cast(dx, dtype), dw, db
 
     def fused_backward(self, grad: Array, *unused: None) -> tuple[Array | None, ...]:
         x, weight, mean, var = self.saved_arrays
-        return *kernels.of(x).batch_norm_backward(grad, x, weight, mean, var, self.eps), None
+        return kernels.of(x).batch_norm_backward(grad, x, weight, mean, var, self.eps)
 
 
 class BatchNormRelu(BatchNorm):
@@ -59,7 +59,7 @@ class BatchNormRelu(BatchNorm):
     The two are one operation because a kernel computes both in one pass over memory, forward and backward.
     """
 
-    def forward(self, x: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Array, Array]:
+    def forward(self, x: Array, weight: Array | None, bias: Array | None, *, eps: float) -> tuple[Array, Array, Array]:
         self.eps = eps
         z, mean, var = kernels.of(x).batch_norm(x, weight, bias, eps, True)
         self.save_for_backward(x, weight, mean, var, z)
@@ -72,7 +72,7 @@ class BatchNormRelu(BatchNorm):
 
     def fused_backward(self, grad: Array, *unused: None) -> tuple[Array | None, ...]:
         x, weight, mean, var, z = self.saved_arrays
-        return *kernels.of(x).batch_norm_backward(grad, x, weight, mean, var, self.eps, z), None
+        return kernels.of(x).batch_norm_backward(grad, x, weight, mean, var, self.eps, z)
 
 
 class ScaleChannels(Function):
@@ -89,10 +89,10 @@ class ScaleChannels(Function):
         x, centre, a, *_ = self.saved_tensors
         dims, by_channel, dtype = (0, *range(2, grad.ndim)), (1, -1, *(1,) * (grad.ndim - 2)), x.dtype
         grad = cast(grad, a.dtype)
-        need_x, _, need_a, need_b = self.needs_input_grad
-        dx = cast(grad * a.reshape(*by_channel), dtype) if need_x else None
-        da = (grad * (x - centre.reshape(*by_channel))).sum(dims) if need_a else None
-        return dx, None, da, grad.sum(dims) if need_b else None
+        dx = cast(grad * a.reshape(*by_channel), dtype) if self.needs_input_grad[0] else None
+        da = (grad * (x - centre.reshape(*by_channel))).sum(dims) if self.needs_input_grad[2] else None
+        db = grad.sum(dims) if self.needs_input_grad[3] else None
+        return dx, None, da, db
 
 
 class ScaleChannelsRelu(ScaleChannels):

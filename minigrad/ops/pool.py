@@ -1,4 +1,4 @@
-"""Pooling: one number for each window of a feature map; channels do not mix.
+"""Pooling: a scalar for each window of a feature map; channels do not mix.
 
 A window of k × k elements slides over the image as in a convolution (conv.py), without weights.
 

@@ -46,3 +46,7 @@ def __getattr__(name: str) -> object:
         found: object = getattr(module, name) if where else module
         return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -20,6 +20,9 @@ from minigrad.tensor import Tensor
 from minigrad.testing.close import as_numpy, difference_report
 from minigrad.testing.naming import input_names, numbered, refuse_class, why_no_second_gradient
 from minigrad.typing import Array
+
+#: A tensor of either library, or an argument that is none.
+_Value: TypeAlias = Any
 
 #: Relative to the largest element of each result; see ``assert_parity``.
 DEFAULT_TOLERANCES = {"float16": (1e-3, 1e-3), "float32": (1.3e-6, 1e-5), "float64": (1e-10, 1e-12)}
@@ -158,14 +161,14 @@ def assert_parity(
 class _Side:
     """One of the two libraries: its way of making tensors and of taking gradients, and its results."""
 
-    inputs: list[Any]  # tensors of this library, and the arguments that are none
-    cotangents: list[Any]
-    gradients: Sequence[Any]
+    inputs: list[_Value]
+    cotangents: list[_Value]
+    gradients: Sequence[_Value]
 
-    def __init__(self, make: Callable[[Array], Any], grad: Callable[..., Sequence[Any]]) -> None:
+    def __init__(self, make: Callable[[Array], _Value], grad: Callable[..., Sequence[_Value]]) -> None:
         self.make, self.grad = make, grad
 
-    def tensor(self, value: object, track: bool) -> Any:
+    def tensor(self, value: object, track: bool) -> _Value:
         """Return a tensor with the values and strides of an array; anything else unchanged."""
         return self.make(copy_with_strides(value)).requires_grad_(track) if isinstance(value, np.ndarray) else value
 
@@ -189,7 +192,7 @@ class _Side:
 
     def differentiate_again(
         self, used: Sequence[int], wanted: Sequence[int], cotangents: Sequence[Array]
-    ) -> Sequence[Any]:
+    ) -> Sequence[_Value]:
         """Return the gradients of the gradients ``used`` with respect to the inputs ``wanted`` and the cotangents."""
         return self.grad(
             [self.gradients[i] for i in used],
@@ -285,7 +288,7 @@ def _require_refusal(ours: Callable[..., object], inputs: Sequence[object], thei
         raise AssertionError(f"gives a result, torch raises {theirs!r}")
 
 
-def flat_outputs(outputs: object) -> list[Any]:
+def flat_outputs(outputs: object) -> list[_Value]:
     """Return one output, or several in (nested) sequences, as a list."""
     if isinstance(outputs, tuple | list):
         return [leaf for output in outputs for leaf in flat_outputs(output)]
@@ -298,7 +301,7 @@ def _is_tensor(value: object) -> bool:
 
 def _differentiated(value: object) -> bool:
     if isinstance(value, np.ndarray):
-        return value.dtype.kind == "f"
+        return bool(value.dtype.kind == "f")
     return isinstance(value, Tensor | torch.Tensor) and value.requires_grad
 
 

@@ -9,12 +9,14 @@ It is installed with minigrad; torch is needed only when the fixture is used.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ParamSpec
 
 import pytest
 
 if TYPE_CHECKING:
     from minigrad.testing.parity import ParityReport
+
+_Given = ParamSpec("_Given")
 
 _REPORTS: list[ParityReport] = []
 
@@ -24,8 +26,12 @@ def parity() -> Callable[..., ParityReport]:
     """Return ``minigrad.testing.assert_parity``; its reports are summarised at the end of the run."""
     from minigrad.testing import assert_parity
 
-    def compare(*args: Any, **options: Any) -> ParityReport:
-        report = assert_parity(*args, **options)
+    return _summarised(assert_parity)
+
+
+def _summarised(assertion: Callable[_Given, ParityReport]) -> Callable[_Given, ParityReport]:
+    def compare(*args: _Given.args, **options: _Given.kwargs) -> ParityReport:
+        report = assertion(*args, **options)
         _REPORTS.append(report)
         return report
 

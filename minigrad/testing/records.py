@@ -22,7 +22,7 @@ from minigrad.testing.parity import ParityReport, assert_parity
 from minigrad.testing.samples import Sample, in_strides_of
 
 #: ``call(m, F)`` with minigrad or torch, and its ``nn.functional``.
-Call: TypeAlias = Callable[[Any, Any], object]
+Call: TypeAlias = Callable[[ModuleType, ModuleType], object]
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,10 @@ from minigrad.typing import Array
 
 NAME = "stand_in"
 
-#: The arguments of a NumPy function, whatever it is.
-_Arguments: TypeAlias = tuple[Any, ...]
-_Options: TypeAlias = dict[str, Any]
+#: An argument or a result of a NumPy function: an array, a number, or several in a tuple, list or dict.
+_Value: TypeAlias = Any
+_Arguments: TypeAlias = tuple[_Value, ...]
+_Options: TypeAlias = dict[str, _Value]
 
 #: The functions that operations and reference kernels may call beside ufuncs, with the parameters that CuPy shares.
 ALLOWED_FUNCTIONS = {
@@ -100,7 +101,7 @@ class StandInArray(NDArrayOperatorsMixin):
 
     # --- NumPy's functions ---
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **kwargs: Any) -> object:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **kwargs: _Value) -> object:
         if method not in _ALLOWED_UFUNC_METHODS:
             raise TypeError(f"the device has no {ufunc.__name__}.{method}")
         if unknown := set(kwargs) - _ALLOWED_UFUNC_OPTIONS:
@@ -120,12 +121,14 @@ class StandInArray(NDArrayOperatorsMixin):
     def __array__(self, *args: object, **kwargs: object) -> Array:
         raise TypeError("implicit conversion to a host array is not allowed; use minigrad.devices.to_host")
 
-    def _wrap(self, result: object) -> Any:
+    def _wrap(self, result: object) -> _Value:
         if isinstance(result, tuple):
             return tuple(self._wrap(item) for item in result)
         if not isinstance(result, np.ndarray | np.generic):
             return result
-        host = np.asarray(result)
+        return self._made_of(np.asarray(result))
+
+    def _made_of(self, host: Array) -> StandInArray:
         shared = np.may_share_memory(host, self._host)
         return StandInArray(host, (self if self.base is None else self.base) if shared else None)
 
@@ -143,7 +146,7 @@ class StandInArray(NDArrayOperatorsMixin):
     def __len__(self) -> int:
         return len(self._host)
 
-    def __getitem__(self, index: object) -> Any:
+    def __getitem__(self, index: object) -> _Value:
         return self._wrap(self._host[_unwrap(index)])
 
     def __setitem__(self, index: object, value: object) -> None:
@@ -155,16 +158,16 @@ class StandInArray(NDArrayOperatorsMixin):
     __float__ = __int__ = __index__ = __bool__
 
     def astype(self, dtype: DTypeLike) -> StandInArray:
-        return self._wrap(self._host.astype(dtype))
+        return self._made_of(self._host.astype(dtype))
 
     def reshape(self, *shape: int) -> StandInArray:
-        return self._wrap(self._host.reshape(*shape))
+        return self._made_of(self._host.reshape(*shape))
 
     def transpose(self, *dims: int) -> StandInArray:
-        return self._wrap(self._host.transpose(*dims))
+        return self._made_of(self._host.transpose(*dims))
 
 
-def _unwrap(value: object) -> Any:
+def _unwrap(value: object) -> _Value:
     """Replace stand-in arrays by their host memory, at any depth; refuse host arrays, as a GPU does."""
     if isinstance(value, StandInArray):
         if value.index != _current:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from minigrad.data.dataset import Dataset
 from minigrad.data.datasets.images import EXTENSIONS, CorruptImageError, Transform, open_image
@@ -15,7 +15,11 @@ from minigrad.data.datasets.images import EXTENSIONS, CorruptImageError, Transfo
 _READERS = 8  # threads that try out all files; each may hold an image of 50 million pixels
 
 
-class ImageFolder(Dataset[tuple[Any, Any]]):
+#: An image and its target, as the two transforms return them.
+_Item: TypeAlias = tuple[Any, Any]
+
+
+class ImageFolder(Dataset[_Item]):
     """Images in folders named after their classes, at any depth below them; like torchvision's.
 
         root/cat/1.jpeg        root/cat/more/2.png        root/dog/3.jpeg
@@ -40,8 +44,8 @@ class ImageFolder(Dataset[tuple[Any, Any]]):
         self,
         root: str | os.PathLike[str],
         transform: Transform | None = None,
-        target_transform: Callable[[int], Any] | None = None,
-        loader: Callable[[Path], Any] = open_image,
+        target_transform: Callable[[int], object] | None = None,
+        loader: Callable[[Path], object] = open_image,
         allow_empty: bool = False,
         skip_corrupt: bool = False,
     ) -> None:
@@ -60,7 +64,7 @@ class ImageFolder(Dataset[tuple[Any, Any]]):
                 f"{', '.join(EXTENSIONS)}. Remove the folder, fill it, or give allow_empty=True"
             )
 
-    def __getitem__(self, index: int) -> tuple[Any, Any]:  # as the two transforms return them
+    def __getitem__(self, index: int) -> _Item:
         path, target = self.samples[index]
         image = self.loader(path)
         if self.transform is not None:

@@ -19,7 +19,9 @@ else:
     Image = Later("PIL.Image", "an image")
 
 #: A function of an image (Pillow's, RGB unless the data set is grey); it usually ends in a tensor.
-Transform: TypeAlias = Callable[[Any], Any]
+Transform: TypeAlias = Callable[[Any], object]
+#: An item: the image, as ``transform`` returns it (without one a Pillow image), and the number of its class.
+Labelled: TypeAlias = tuple[Any, int]
 
 #: Pillow's names of the formats that are read. Pillow reads forty more, some of which start other programs.
 FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP")
@@ -85,14 +87,14 @@ def as_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-class ImageArrays(Dataset[tuple[Any, int]]):
+class ImageArrays(Dataset[Labelled]):
     """Base of the datasets with all images in ``data`` (N, height, width[, 3]) and their classes in ``targets``."""
 
     data: Array
     targets: Array
     transform: Transform | None
 
-    def __getitem__(self, index: int) -> tuple[Any, int]:  # the image, as ``transform`` returns it
+    def __getitem__(self, index: int) -> Labelled:
         image = Image.fromarray(np.ascontiguousarray(self.data[index]))
         return (image if self.transform is None else self.transform(image)), int(self.targets[index])
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minigrad.data.dataset import Dataset
-from minigrad.data.datasets.images import Transform
+from minigrad.data.datasets.images import Labelled, Transform
 from minigrad.extras import Later
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ else:
     Image = Later("PIL.Image", "SyntheticImages")
 
 
-class SyntheticImages(Dataset[tuple[Any, int]]):
+class SyntheticImages(Dataset[Labelled]):
     """``length`` images of ``size``×``size`` RGB noise around the colour and stripes of a class.
 
     Item i depends only on (seed, i).
@@ -35,7 +35,7 @@ class SyntheticImages(Dataset[tuple[Any, int]]):
         random = np.random.default_rng((seed, 0))
         self._colours = random.uniform(60, 195, (num_classes, 3))
 
-    def __getitem__(self, index: int) -> tuple[Any, int]:  # the image, as ``transform`` returns it
+    def __getitem__(self, index: int) -> Labelled:
         if not 0 <= index < self.length:
             raise IndexError(f"index {index} is outside {self.length} images")
         label = index % len(self.classes)

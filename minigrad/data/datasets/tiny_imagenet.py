@@ -14,16 +14,15 @@ import argparse
 import os
 import sys
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
 
 from minigrad.data.dataset import Dataset
 from minigrad.data.datasets.folder import images_in
 from minigrad.data.datasets.idx import CorruptFileError
-from minigrad.data.datasets.images import Transform, open_image
+from minigrad.data.datasets.images import Labelled, Transform, open_image
 from minigrad.files import refuse_link
 
 
-class TinyImageNet(Dataset[tuple[Any, int]]):
+class TinyImageNet(Dataset[Labelled]):
     """The images below a folder as distributed (``wnids.txt``, ``words.txt``, ``train``, ``val``), or re-organised.
 
     Args:
@@ -56,7 +55,7 @@ class TinyImageNet(Dataset[tuple[Any, int]]):
             raise FileNotFoundError(f"no images of the {split} set below {self.root / split}")
         self.targets = [target for _, target in self.samples]
 
-    def __getitem__(self, index: int) -> tuple[Any, int]:  # the image, as ``transform`` returns it
+    def __getitem__(self, index: int) -> Labelled:
         path, target = self.samples[index]
         image = open_image(path)
         return (image if self.transform is None else self.transform(image)), target

@@ -37,7 +37,7 @@ class Lambda:
     def __init__(self, lambd: Transform) -> None:
         self.lambd = lambd
 
-    def __call__(self, image: object) -> Any:
+    def __call__(self, image: object) -> object:
         return self.lambd(image)
 
     def __repr__(self) -> str:

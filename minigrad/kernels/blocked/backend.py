@@ -4,7 +4,7 @@ Memory order. Activations made here are N C H W to their user but lie as C N H W
 a channel is then one contiguous row over the whole batch, so that a 1×1 convolution is one matrix product and batch
 norm works on rows. Any other order is copied on entry.
 
-Blocks. A convolution copies what its taps see into the columns of a matrix, but only so many columns at a time as stay
+Blocks. A convolution copies what its taps see into the columns of a matrix, but at a time only as many columns as stay
 in the cache, and multiplies each block by the weights ("im2col + GEMM", Chellapilla et al. 2006). Blocks are shared out
 among threads; executor.py explains how, and why results do not depend on timing.
 """
@@ -61,7 +61,7 @@ class Blocked(Reference):
         return z
 
     def move(self, moves: Sequence[Move]) -> None:
-        """As in Reference, block by block, the moves of all parameters shared out among the threads together."""
+        """Move all parameters block by block, with the blocks of all of them shared out among the threads together."""
         if share_memory(moves):
             return super().move(moves)
         jobs: list[Move] = []
@@ -106,7 +106,7 @@ class Blocked(Reference):
     def conv2d_backward(
         self, x: Array, w: Array, g: Array, window: Window, groups: int, need_x: bool, need_w: bool
     ) -> tuple[Array | None, Array | None]:
-        """As in Reference; one pass over the columns of g, if it serves both gradients."""
+        """Compute both gradients in one pass over the columns of g, if both are needed."""
         if not (need_x and need_w and _worth_columns(x.shape, w.shape, groups)):
             return super().conv2d_backward(x, w, g, window, groups, need_x, need_w)
         g = channels_first(g).transpose(1, 0, 2, 3)  # once for both gradients
@@ -211,7 +211,7 @@ class Blocked(Reference):
 
     @in_float32
     def avg_pool2d(self, x: Array, window: Window, scale: float | Array) -> Array:
-        """As in Reference; the sum over a window is a sum of row sums."""
+        """Sum each window as a sum of row sums."""
         xc = channels_first(x)
         channels, n, height, width = xc.shape
         rows, columns = window.output_size(height, width)
@@ -226,7 +226,7 @@ class Blocked(Reference):
 
     @in_float32
     def avg_pool2d_backward(self, g: Array, input_shape: Shape, window: Window, scale: float | Array) -> Array:
-        """As in Reference. With stride 1 it is itself a sum over windows, of the padded g."""
+        """Spread g over the windows; with stride 1 this is itself a sum over windows, of the padded g."""
         gc = channels_first(g)
         n, channels, height, width = input_shape
         dx = np.empty((channels, n, height, width), g.dtype)

@@ -37,7 +37,7 @@ after_fork_in_child(_forget_pool)
 
 
 def _pool_of(threads: int) -> ThreadPoolExecutor | None:
-    """Return the pool of so many threads, or of as many as the system allows; None if it allows none."""
+    """Return a pool of this many threads, or of as many as the system allows; None if it allows none."""
     global _pool, _pool_size
     if _pool_size != threads:
         if _pool is not None:
@@ -54,7 +54,7 @@ def _new_pool(threads: int) -> ThreadPoolExecutor | None:
         for _ in range(threads):
             pool.submit(all_started.wait)  # each keeps a thread busy, so that the next one needs a thread of its own
             count += 1
-    except RuntimeError:  # no more threads: a container or ``ulimit -u`` may allow only so many
+    except RuntimeError:  # no more threads: a container or ``ulimit -u`` may limit them
         all_started.set()
         pool.shutdown(cancel_futures=True)
         return _new_pool(count) if count else None

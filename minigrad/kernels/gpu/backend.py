@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -25,6 +25,9 @@ from minigrad.kernels.geometry import Window
 from minigrad.kernels.reference import Reference
 from minigrad.kernels.rules import Move
 from minigrad.typing import Array, DType, Shape
+
+if TYPE_CHECKING:
+    import cupy
 
 #: What a kernel takes: an array, of which it gets the address, or a number of just its type.
 Argument: TypeAlias = Array | np.generic
@@ -64,12 +67,12 @@ def launch(kernel: str, dtype: DType, grid: tuple[int, int], *arguments: Argumen
 
 
 @cache
-def _function(kernel: str, dtype: DType, wide: bool) -> Any:
+def _function(kernel: str, dtype: DType, wide: bool) -> cupy.RawKernel:
     return _compiled(dtype, wide).get_function(kernel)
 
 
 @cache
-def _compiled(dtype: DType, wide: bool) -> Any:
+def _compiled(dtype: DType, wide: bool) -> cupy.RawModule:
     """Compile the kernels for one dtype, by NVRTC or HIPRTC; CuPy keeps the result on disk."""
     import cupy
 
@@ -166,7 +169,7 @@ class Gpu(Reference):
     # --- Convolution ---
 
     def conv2d(self, x: Array, w: Array, window: Window, groups: int) -> Array:
-        """As in Reference: y = W · columns(x)."""
+        """Compute y = W · columns(x)."""
         if not _suits(x, w) or groups != 1:
             return super().conv2d(x, w, window, groups)
         xc, outputs = _in_order(x), w.shape[0]
@@ -188,13 +191,13 @@ class Gpu(Reference):
         return _from_order(y.reshape(outputs, n, rows, columns))
 
     def conv2d_input(self, g: Array, w: Array, input_shape: Shape, window: Window, groups: int) -> Array:
-        """As in Reference: dX = columns⁻¹(Wᵀ · dY)."""
+        """Compute dX = columns⁻¹(Wᵀ · dY)."""
         if not _suits(g, w) or groups != 1:
             return super().conv2d_input(g, w, input_shape, window, groups)
         return _from_order(_input_gradient(_in_order(g), w, input_shape, window))
 
     def conv2d_weight(self, x: Array, g: Array, weight_shape: Shape, window: Window, groups: int) -> Array:
-        """As in Reference: dW = dY · columns(x)ᵀ."""
+        """Compute dW = dY · columns(x)ᵀ."""
         if not _suits(x, g) or groups != 1:
             return super().conv2d_weight(x, g, weight_shape, window, groups)
         return _weight_gradient(_in_order(x), _in_order(g), window).reshape(weight_shape)
@@ -202,7 +205,7 @@ class Gpu(Reference):
     def conv2d_backward(
         self, x: Array, w: Array, g: Array, window: Window, groups: int, need_x: bool, need_w: bool
     ) -> tuple[Array | None, Array | None]:
-        """As in Reference; g is put in order once for both gradients."""
+        """Put g in memory order once for both gradients, then compute them."""
         ordered = _from_order(_in_order(g)) if _suits(g) and groups == 1 else g
         return super().conv2d_backward(x, w, ordered, window, groups, need_x, need_w)
 
@@ -218,7 +221,7 @@ class Gpu(Reference):
         return _from_order(y), _from_order(taps)
 
     def max_pool2d_scatter(self, g: Array, taps: Array, input_shape: Shape, window: Window) -> Array:
-        """As in Reference, gathered: each element looks for the windows that chose it."""
+        """Gather, for each element, the gradients of the windows that chose it."""
         if not _suits(g) or taps.dtype != np.uint8 or 0 in input_shape:
             return super().max_pool2d_scatter(g, taps, input_shape, window)
         n, channels, height, width = input_shape
@@ -342,7 +345,7 @@ class Gpu(Reference):
     # --- Optimisers ---
 
     def move(self, moves: Sequence[Move]) -> None:
-        """As in Reference; parameters whose rule has a kernel in one launch for all of them."""
+        """Move all parameters, those whose rule has a kernel in one launch together."""
         if share_memory(moves):
             return super().move(moves)
         together, rest = batches(moves, TYPES)
