@@ -62,7 +62,7 @@ def _finish(array: Array, device: DeviceLike | None, requires_grad: bool) -> Ten
 
 
 def _size(sizes: tuple[int | Sequence[int], ...]) -> tuple[int, ...]:
-    given = cast(Sequence[int], sizes[0] if len(sizes) == 1 and isinstance(sizes[0], tuple | list) else sizes)
+    given = cast("Sequence[int]", sizes[0] if len(sizes) == 1 and isinstance(sizes[0], tuple | list) else sizes)
     if any(n < 0 for n in given):
         raise RuntimeError(f"Trying to create tensor with negative dimension: {list(given)}")
     return tuple(int(n) for n in given)
@@ -288,7 +288,7 @@ def zeros_like(
     input: Tensor, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None, requires_grad: bool = False
 ) -> Tensor:
     """Return zeros of the shape, and unless given the dtype and device, of ``input``."""
-    return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
+    return _filled_like(input, 0, dtype, device, requires_grad)
 
 
 @refusing_torchs_other_arguments
@@ -296,7 +296,7 @@ def ones_like(
     input: Tensor, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None, requires_grad: bool = False
 ) -> Tensor:
     """Return ones of the shape, and unless given the dtype and device, of ``input``."""
-    return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
+    return _filled_like(input, 1, dtype, device, requires_grad)
 
 
 @refusing_torchs_other_arguments
@@ -304,7 +304,7 @@ def empty_like(
     input: Tensor, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None, requires_grad: bool = False
 ) -> Tensor:
     """Return a tensor of any values, with the shape, and unless given the dtype and device, of ``input``."""
-    return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
+    return _filled_like(input, 0, dtype, device, requires_grad)
 
 
 @refusing_torchs_other_arguments
@@ -317,6 +317,16 @@ def full_like(
     requires_grad: bool = False,
 ) -> Tensor:
     """Return one value in the shape, and unless given the dtype and device, of ``input``."""
+    return _filled_like(input, fill_value, dtype, device, requires_grad)
+
+
+def _filled_like(
+    input: Tensor,
+    fill_value: Tensor | Number,
+    dtype: DTypeLike | None,
+    device: DeviceLike | None,
+    requires_grad: bool,
+) -> Tensor:
     chosen = input.dtype if dtype is None else dtypes.as_dtype(dtype)
     value = number(fill_value.item() if isinstance(fill_value, Tensor) else fill_value)
     value = dtypes.element_of(value, chosen)

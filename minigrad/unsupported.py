@@ -30,7 +30,7 @@ def refusing_torchs_other_arguments(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def checked(*args: P.args, **options: P.kwargs) -> R:
-        if not _INSTEAD.keys().isdisjoint(options):
+        if options and not _INSTEAD.keys().isdisjoint(options):
             for name, instead in _INSTEAD.items():
                 value = options.pop(name, None)
                 if value is not None and value is not False:

@@ -35,8 +35,8 @@ def _samples(name: str, dtype: torch.dtype) -> Iterator[Any]:
 @pytest.mark.device
 @pytest.mark.parametrize("name", db.NAMES)
 def test_every_sample_of_torchs_own_has_torchs_values_and_gradients(name: str) -> None:
-    for dtype in (torch.float64, torch.float32, torch.int64, torch.bool):
-        tolerance = OWN_TOLERANCES.get(name, FLOAT64) if dtype is torch.float64 else FLOAT32_SUMS
+    tolerance = OWN_TOLERANCES.get(name, FLOAT64)
+    for dtype in (torch.float64, torch.int64, torch.bool):
         supported = db.database()[name].supports_gradgrad and name not in NO_SECOND_GRADIENT
         for i, sample in enumerate(_samples(name, dtype)):
             if name == "argsort" and not sample.kwargs.get("stable"):
@@ -55,15 +55,16 @@ NOT_IN_HALF = {"sort", "nn.functional.normalize"}
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", db.NAMES)
-def test_every_sample_of_torchs_own_in_half_precision_and_small_integers(name: str) -> None:
-    for dtype in (torch.float16, torch.uint8, torch.int8, torch.int16, torch.int32):
+def test_every_sample_of_torchs_own_in_single_and_half_precision_and_small_integers(name: str) -> None:
+    for dtype in (torch.float32, torch.float16, torch.uint8, torch.int8, torch.int16, torch.int32):
+        tolerance = FLOAT32_SUMS if dtype is torch.float32 else FLOAT16_SUMS
         if dtype is torch.float16 and name in NOT_IN_HALF:
             continue
         for i, sample in enumerate(_samples(name, dtype)):
             if name == "argsort" and not sample.kwargs.get("stable"):
                 continue
             try:
-                db.compare_sample(name, sample, second=False, **FLOAT16_SUMS._asdict())
+                db.compare_sample(name, sample, second=False, **tolerance._asdict())
             except Exception as error:
                 raise AssertionError(f"sample {i}, {dtype}: {sample}") from error
 

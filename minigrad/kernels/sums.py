@@ -37,7 +37,7 @@ def mean(x: Array, axes: tuple[int, ...], keepdims: bool = False) -> Array:
 
 def running_total(x: Array, axis: int) -> Array:
     """Return x₀ + … + xᵢ at each position i of an axis, added up in the next wider dtype."""
-    wider = {"float16": np.float32, "float32": np.float64, "float64": np.float64}.get(x.dtype.name, np.int64)
+    wider = {np.float16: np.float32, np.float32: np.float64, np.float64: np.float64}.get(x.dtype.type, np.int64)
     y = (np.add.accumulate if isinstance(x, np.ndarray) else np.cumsum)(x, axis=axis, dtype=wider)
     return rounded(y, x.dtype) if x.dtype.kind == "f" else y
 

@@ -234,8 +234,8 @@ def _worth_a_convolution(*arrays: Array) -> bool:
     """Return whether a fully connected layer of (x, w, …) is a product so large that a convolution is faster."""
     x, w = arrays[:2]
     return (
-        all(a.ndim == 2 and a.dtype == x.dtype for a in arrays)
-        and conv.is_large(w.size * len(x))
+        conv.is_large(w.size * len(x))
+        and all(a.ndim == 2 and a.dtype == x.dtype for a in arrays)
         and conv.way((*x.shape, 1, 1), _POINT, 1, *map(_as_image, arrays)) is conv.DIRECT
     )
 
