@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -23,3 +23,9 @@ IntOrPair: TypeAlias = int | tuple[int, int]
 IntOrInts: TypeAlias = int | Sequence[int]
 #: How a loss function combines the losses of the single elements.
 Reduction: TypeAlias = Literal["none", "mean", "sum"]
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor as Tensor
+else:
+    #: The type of tensors, for annotations in files that tensor.py imports. At run time import minigrad.tensor.
+    Tensor = "a type for annotations; the class is in minigrad.tensor"

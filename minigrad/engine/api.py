@@ -16,10 +16,9 @@ from minigrad.engine.inplace import has_overlap, refuse_stale
 from minigrad.engine.ownership import accumulate
 from minigrad.engine.selection import Selection
 from minigrad.engine.tensor_base import TensorBase, wrap
+from minigrad.typing import Tensor
 
 if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
-
     Tensors: TypeAlias = Tensor | Sequence[Tensor]
     Cotangents: TypeAlias = Tensor | Sequence[Tensor | None] | None
 

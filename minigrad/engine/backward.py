@@ -26,7 +26,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
 
 from minigrad.devices import zeros
 from minigrad.engine.function import Edge, Function, Node
@@ -37,10 +36,7 @@ from minigrad.engine.ownership import accumulate, add_up, may_accumulate_early
 from minigrad.engine.selection import Selection
 from minigrad.engine.tensor_base import TensorBase, wrap
 from minigrad.engine.watchers import watched, watchers
-from minigrad.typing import DType, Shape
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import DType, Shape, Tensor
 
 
 def sweep(sums: GradientSums, selection: Selection | None, retain_graph: bool) -> None:

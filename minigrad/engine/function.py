@@ -30,13 +30,12 @@ from minigrad.engine.mistakes import explain_forward, refuse_result, refuse_stat
 from minigrad.engine.saved import packed, unpacked
 from minigrad.engine.tensor_base import TensorBase, wrap
 from minigrad.engine.watchers import watched, watchers
-from minigrad.typing import Array, DType, Shape
+from minigrad.typing import Array, DType, Shape, Tensor
 
 if TYPE_CHECKING:
     from weakref import ref
 
     from minigrad.engine.tensor_base import Hook
-    from minigrad.tensor import Tensor
 
 Node: TypeAlias = "Function | TensorBase"  # a recorded operation, or a leaf
 Edge: TypeAlias = tuple[Node, int]  # the node that made an input, and which of its outputs the input was

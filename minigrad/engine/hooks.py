@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from minigrad.devices import device_of
 from minigrad.engine.tensor_base import TensorBase, type_name
+from minigrad.typing import Tensor
 
 if TYPE_CHECKING:
     from minigrad.engine.function import Function
     from minigrad.engine.tensor_base import Hook
-    from minigrad.tensor import Tensor
 
 
 def after_hooks(hooks: dict[int, Hook] | None, gradient: Tensor) -> Tensor:

@@ -19,12 +19,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minigrad.typing import Array
+from minigrad.typing import Array, Tensor
 
 if TYPE_CHECKING:
     from minigrad.engine.function import Function
     from minigrad.engine.tensor_base import TensorBase
-    from minigrad.tensor import Tensor
 
 
 class Version:

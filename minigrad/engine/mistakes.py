@@ -16,11 +16,10 @@ import numpy as np
 
 from minigrad.engine.devices import refuse_mixed_devices
 from minigrad.engine.tensor_base import TensorBase, type_name
-from minigrad.typing import Shape
+from minigrad.typing import Shape, Tensor
 
 if TYPE_CHECKING:
     from minigrad.engine.function import Function
-    from minigrad.tensor import Tensor
 
 
 def refuse_static_methods(cls: type[Function]) -> None:

@@ -13,7 +13,6 @@ caller of ``backward`` may keep it. Three cases are safe:
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,9 +20,7 @@ from minigrad import kernels
 from minigrad.devices import compute_beside, in_use
 from minigrad.engine.inplace import has_overlap
 from minigrad.engine.tensor_base import TensorBase, wrap
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Tensor
 
 
 def add_up(total: Tensor, term: Tensor, in_place: bool) -> Tensor:

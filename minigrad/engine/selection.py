@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from minigrad.engine.function import gradient_edge
 from minigrad.engine.tensor_base import TensorBase
+from minigrad.typing import Tensor
 
 if TYPE_CHECKING:
     from minigrad.engine.function import Edge, Node
-    from minigrad.tensor import Tensor
 
 
 class Selection:

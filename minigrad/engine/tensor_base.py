@@ -12,11 +12,10 @@ from minigrad import dtypes
 from minigrad.devices import device_of
 from minigrad.engine.handles import RemovableHandle
 from minigrad.engine.inplace import Version, Views, is_stale
-from minigrad.typing import Array
+from minigrad.typing import Array, Tensor
 
 if TYPE_CHECKING:
     from minigrad.engine.function import Edge, Function
-    from minigrad.tensor import Tensor
 
     Hook = Callable[[Tensor], Tensor | None]
 

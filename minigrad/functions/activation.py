@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,10 +11,7 @@ from minigrad.functions.arguments import as_tensor_operand, normalize_dim, numpy
 from minigrad.functions.promotion import raised, to_floating
 from minigrad.ops.activation import LogSoftmax, Relu, ReluInPlace, Sigmoid, Softmax, Tanh
 from minigrad.ops.casting import cast
-from minigrad.typing import DType
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import DType, Tensor
 
 __all__ = [
     "log_softmax",

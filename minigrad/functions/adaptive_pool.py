@@ -6,7 +6,7 @@ Cell i of o covers rows ⌊i·H/o⌋ to ⌈(i+1)·H/o⌉ − 1. Where o divides 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, TypeAlias, overload
+from typing import Literal, TypeAlias, overload
 
 import numpy as np
 
@@ -18,10 +18,7 @@ from minigrad.kernels.geometry import Window
 from minigrad.ops.casting import cast
 from minigrad.ops.cells import Cells, SumCells
 from minigrad.ops.pool import AvgPool2d
-from minigrad.typing import Array
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Array, Tensor
 
 __all__ = ["adaptive_avg_pool2d", "adaptive_max_pool2d"]
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.linalg import matmul
 from minigrad.functions.promotion import lowered
 from minigrad.ops.linalg import Linear
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Tensor
 
 __all__ = [
     "linear",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -25,10 +25,7 @@ from minigrad.ops.constant import (
     SubConstant,
 )
 from minigrad.ops.rounding import FloorDiv, Fmod, Remainder, TruncDiv
-from minigrad.typing import Number
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Number, Tensor
 
 __all__ = [
     "add",

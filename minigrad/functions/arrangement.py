@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,10 +11,7 @@ from minigrad.functions.arguments import as_tensor_operand, normalize_dim, norma
 from minigrad.functions.shape import as_ints
 from minigrad.ops.identity import Contiguous
 from minigrad.ops.selection import Where
-from minigrad.typing import Array
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Array, Tensor
 
 __all__ = ["flip", "roll", "tril", "triu"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,10 +10,7 @@ from minigrad.engine.mistakes import why_not_broadcast
 from minigrad.engine.tensor_base import TensorBase, wrap
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.promotion import promote, raw, scalar_beside
-from minigrad.typing import Array
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Array, Tensor
 
 __all__ = ["bitwise_and", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor"]
 

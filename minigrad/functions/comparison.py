@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, overload
+from typing import Literal, overload
 
 import numpy as np
 
@@ -11,10 +11,7 @@ from minigrad.engine.mistakes import why_not_broadcast
 from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.promotion import promote, raw
-from minigrad.typing import Number
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Number, Tensor
 
 __all__ = ["eq", "ge", "gt", "le", "logical_and", "logical_not", "logical_or", "logical_xor", "lt", "ne", "nonzero"]
 

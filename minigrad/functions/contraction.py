@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -25,9 +25,7 @@ from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.linalg import matmul
 from minigrad.functions.promotion import promote
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Tensor
 
 __all__ = ["einsum"]
 

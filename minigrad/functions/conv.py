@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.padding import pad
 from minigrad.functions.promotion import lowered
 from minigrad.functions.windows import conv_window, pair, single
 from minigrad.kernels.geometry import Window
 from minigrad.ops.conv import Conv2d, Conv2dInput
-from minigrad.typing import Array, IntOrInts
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Array, IntOrInts, Tensor
 
 __all__ = ["conv1d", "conv2d", "conv_transpose2d"]
 

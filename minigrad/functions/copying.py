@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from minigrad.ops.casting import cast
 from minigrad.ops.identity import Clone, Contiguous
-from minigrad.typing import DType
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import DType, Tensor
 
 __all__ = ["clone"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,10 +12,7 @@ from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.loss import reduced
 from minigrad.ops.ctc import CTC, Targets
 from minigrad.ops.selection import Where
-from minigrad.typing import Reduction
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Reduction, Tensor
 
 __all__ = ["ctc_loss"]
 

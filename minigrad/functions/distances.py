@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from minigrad.functions.loss import reduced, refuse_legacy_reduction
 from minigrad.functions.reduce import norm
 from minigrad.functions.selection import where
-from minigrad.typing import Reduction
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Reduction, Tensor
 
 __all__ = [
     "cosine_embedding_loss",

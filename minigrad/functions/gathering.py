@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from minigrad.devices import to_host
@@ -11,10 +9,7 @@ from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arguments import as_tensor_operand, normalize_dim, numpy_names
 from minigrad.ops.casting import cast
 from minigrad.ops.gathering import Gather, ScatterAdd
-from minigrad.typing import Shape
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Shape, Tensor
 
 __all__ = ["gather", "scatter_add", "take_along_dim"]
 

@@ -10,12 +10,11 @@ import numpy as np
 from minigrad.devices import device_of, to_device, to_host
 from minigrad.engine.tensor_base import TensorBase
 from minigrad.ops.indexing import AdvancedPart, BasicPart, Index
-from minigrad.typing import Array
+from minigrad.typing import Array, Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from minigrad.tensor import Tensor
 
 #: What may stand in brackets, alone or in a tuple.
 IndexPart: TypeAlias = Union[int, slice, EllipsisType, "Tensor", Array, "Sequence[object]", None]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,10 +14,7 @@ from minigrad.functions.index_parts import IndexPart, TorchIndex, as_index
 from minigrad.functions.promotion import number
 from minigrad.ops.casting import cast
 from minigrad.ops.indexing import GetItem, ScatterAt, SetItem
-from minigrad.typing import Number
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Number, Tensor
 
 __all__ = ["index_put", "index_select"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,10 +12,7 @@ from minigrad.functions.arguments import as_tensor_operand, normalize_dim
 from minigrad.functions.promotion import lowered
 from minigrad.functions.selection import where
 from minigrad.ops.linalg import MatMul
-from minigrad.typing import Array
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Array, Tensor
 
 __all__ = [
     "addmm",

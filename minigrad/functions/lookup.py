@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from minigrad.devices import to_host
@@ -13,9 +11,7 @@ from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.reduce import norm
 from minigrad.functions.selection import where
 from minigrad.ops.identity import ScaleGradient
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Tensor
 
 __all__ = ["embedding", "one_hot"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -14,10 +14,7 @@ from minigrad.functions.selection import where
 from minigrad.ops.casting import apply_rounded_once, cast, rounded_once
 from minigrad.ops.cross_entropy import CrossEntropy, CrossEntropyOfProbabilities, NegativeLogLikelihood
 from minigrad.ops.loss import BinaryCrossEntropy, BinaryCrossEntropyWithLogits, NegativeEntropy
-from minigrad.typing import Reduction
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Reduction, Tensor
 
 __all__ = [
     "binary_cross_entropy",

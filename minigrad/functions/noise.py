@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from minigrad import kernels
 from minigrad.engine.tensor_base import wrap
 from minigrad.ops.constant import MulConstantTensor
 from minigrad.random import default_generator
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Tensor
 
 __all__ = [
     "dropout",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,9 +16,7 @@ from minigrad.functions.reduce import Dim, norm
 from minigrad.kernels.precision import wide
 from minigrad.ops.casting import cast, rounded_once
 from minigrad.ops.norm import BatchNorm, BatchNormRelu, ScaleChannels, ScaleChannelsRelu, widened
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Tensor
 
 __all__ = [
     "batch_norm",

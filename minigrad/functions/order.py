@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arguments import as_tensor_operand, normalize_dim, numpy_names
 from minigrad.functions.reduce import ValuesAndIndices
 from minigrad.ops.gathering import Gather
-from minigrad.typing import Array
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Array, Tensor
 
 __all__ = ["argsort", "sort", "topk"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,10 +10,7 @@ from minigrad.dtypes import element_of
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.promotion import number
 from minigrad.ops.padding import Pad
-from minigrad.typing import Shape
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Shape, Tensor
 
 __all__ = ["pad"]
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.windows import conv_window, pair
 from minigrad.kernels.geometry import Window
 from minigrad.ops.patches import Fold, Unfold
-from minigrad.typing import IntOrInts
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import IntOrInts, Tensor
 
 __all__ = ["fold", "unfold"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +14,7 @@ from minigrad.functions.arguments import as_tensor_operand, normalize_dim, numpy
 from minigrad.functions.shape import unsqueeze
 from minigrad.ops.casting import cast
 from minigrad.ops.shape import Cat
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Tensor
 
 __all__ = ["cat", "chunk", "narrow", "split", "stack", "unbind"]
 

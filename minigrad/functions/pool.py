@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, overload
+from typing import Literal, overload
 
 import numpy as np
 
@@ -14,10 +14,7 @@ from minigrad.functions.arithmetic import div
 from minigrad.functions.windows import pool_window
 from minigrad.kernels.geometry import Window
 from minigrad.ops.pool import AvgPool2d, MaxPool2d
-from minigrad.typing import Array, IntOrInts, Shape
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Array, IntOrInts, Shape, Tensor
 
 __all__ = ["avg_pool2d", "max_pool2d"]
 

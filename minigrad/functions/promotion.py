@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVarTuple, cast, overload
+from typing import TypeVarTuple, cast, overload
 
 import numpy as np
 
@@ -11,10 +11,7 @@ from minigrad import dtypes
 from minigrad.autocast import half_type
 from minigrad.engine.tensor_base import TensorBase
 from minigrad.ops import casting
-from minigrad.typing import Array, DType, Number
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Array, DType, Number, Tensor
 
 Operands = TypeVarTuple("Operands")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from minigrad.engine.function import Function
 from minigrad.engine.grad_mode import is_grad_enabled
@@ -11,9 +11,7 @@ from minigrad.functions.comparison import logical_or
 from minigrad.functions.selection import where
 from minigrad.ops.activation import Elu, Gelu, GeluByTanh, Hardswish, Silu, Softplus
 from minigrad.ops.casting import apply_rounded_once
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Tensor
 
 __all__ = [
     "elu",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, NamedTuple, overload
+from typing import Literal, NamedTuple, overload
 
 import numpy as np
 
@@ -17,10 +17,7 @@ from minigrad.ops.casting import cast, rounded_once
 from minigrad.ops.gathering import Gather
 from minigrad.ops.reduce import Cumsum, Extreme, ExtremeOverDims, Mean, Norm, Prod, Sum, Variance
 from minigrad.ops.rounding import Step
-from minigrad.typing import Array, DType, Number
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Array, DType, Number, Tensor
 
 __all__ = [
     "all",

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,10 +24,7 @@ from minigrad.devices import device_of, to_device
 from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.ops.casting import cast
-from minigrad.typing import Shape
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Shape, Tensor
 
 __all__ = ["interpolate"]
 

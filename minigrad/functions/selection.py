@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, overload
+from typing import overload
 
 from minigrad.devices import to_host
 from minigrad.dtypes import element_of, element_or_infinity
@@ -12,10 +12,7 @@ from minigrad.functions.comparison import nonzero
 from minigrad.functions.promotion import number, promote, unchanged
 from minigrad.ops.casting import cast
 from minigrad.ops.selection import Clamp, Maximum, Minimum, Where
-from minigrad.typing import Number
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Number, Tensor
 
 __all__ = ["clamp", "masked_fill", "maximum", "minimum", "where"]
 

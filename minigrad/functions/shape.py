@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minigrad.functions.arguments import as_tensor_operand, normalize_dim, normalize_dims, numpy_names
 from minigrad.ops.shape import Expand, Permute, Reshape
-from minigrad.typing import Shape
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Shape, Tensor
 
 __all__ = [
     "broadcast_to",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,10 +13,7 @@ from minigrad.functions.promotion import to_floating
 from minigrad.ops import rounding
 from minigrad.ops.rounding import Step
 from minigrad.ops.unary import Abs, Cos, Exp, Expm1, Log, Log1p, Sin, Sqrt
-from minigrad.typing import Array
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Array, Tensor
 
 __all__ = [
     "abs",

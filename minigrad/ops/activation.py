@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,10 +13,7 @@ from minigrad.engine.inplace import refuse_overlapping_write
 from minigrad.kernels import sums
 from minigrad.kernels.precision import rounded, widened
 from minigrad.ops.casting import rounded_once
-from minigrad.typing import Array
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Array, Tensor
 
 Both = TypeVar("Both", "Array", "Tensor")  # of arrays in ``fused_backward``, of tensors in ``backward``
 

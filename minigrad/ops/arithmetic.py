@@ -16,14 +16,9 @@ If x and y have different shapes they are broadcast, and the engine sums their g
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from minigrad.engine.function import Function
 from minigrad.ops.powers import power
-from minigrad.typing import Array
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Array, Tensor
 
 
 class Add(Function):

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from minigrad.engine.function import Function
 from minigrad.engine.tensor_base import TensorBase
 from minigrad.kernels.precision import FLOAT16, FLOAT32, rounded
-from minigrad.typing import Array, DType
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Array, DType, Tensor
 
 P = ParamSpec("P")
 Operand = TypeVar("Operand")

@@ -5,16 +5,13 @@ Adaptive average pooling divides an image into such cells where its size is no m
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from minigrad.devices import zeros
 from minigrad.engine.function import Function
-from minigrad.typing import Array
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Array, Tensor
 
 Cells: TypeAlias = list[tuple[int, int]]  #: the start and the stop of each cell
 

@@ -7,7 +7,6 @@ needs is saved.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,10 +14,7 @@ from minigrad.engine.function import Function
 from minigrad.kernels.precision import FLOAT16, FLOAT32, rounded, widened
 from minigrad.ops.powers import power
 from minigrad.ops.rounding import zeros_like
-from minigrad.typing import Array, Number
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Array, Number, Tensor
 
 
 class SubConstant(Function):

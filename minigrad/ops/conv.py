@@ -41,15 +41,10 @@ o and c are channels of the same group. Source: Dumoulin & Visin, "A guide to co
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from minigrad import kernels
 from minigrad.engine.function import Function
 from minigrad.kernels.geometry import Window
-from minigrad.typing import Array, Shape
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Array, Shape, Tensor
 
 
 class Conv2d(Function):

@@ -16,8 +16,6 @@ operation, so a loss is one node of the graph.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from minigrad import kernels
@@ -27,10 +25,7 @@ from minigrad.kernels import sums
 from minigrad.kernels.labels import known_labels
 from minigrad.kernels.precision import rounded, widened
 from minigrad.ops.casting import cast
-from minigrad.typing import Array, Reduction
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Array, Reduction, Tensor
 
 
 class OverTargets(Function):

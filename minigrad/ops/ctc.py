@@ -16,15 +16,12 @@ the end, including step t. Then
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from minigrad.engine.function import Function
-from minigrad.typing import Array
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Array, Tensor
 
 _NEVER = -np.inf  # the logarithm of a probability of 0
 

@@ -10,17 +10,12 @@ An element of x that was gathered several times gets the sum of its gradients, s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from minigrad.devices import zeros
 from minigrad.engine.function import Function
 from minigrad.kernels.precision import rounded, widened
-from minigrad.typing import Array, Shape
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Array, Shape, Tensor
 
 
 class Gather(Function):

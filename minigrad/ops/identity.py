@@ -9,11 +9,9 @@ import numpy as np
 
 from minigrad.devices import device, device_of, to_device
 from minigrad.engine.function import Function
-from minigrad.typing import Array
+from minigrad.typing import Array, Tensor
 
 if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
-
     Gradients: TypeAlias = tuple[Tensor | None, ...]
 
 

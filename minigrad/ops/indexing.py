@@ -12,7 +12,7 @@ element to one position, so its gradient is in turn a read: the two operations a
 from __future__ import annotations
 
 from types import EllipsisType
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -21,10 +21,7 @@ from minigrad.engine.backward import sum_to_shape
 from minigrad.engine.function import Function
 from minigrad.engine.inplace import allow_writing, refuse_overlapping_write
 from minigrad.kernels.precision import rounded, widened
-from minigrad.typing import Array, Number, Shape
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Array, Number, Shape, Tensor
 
 BasicPart: TypeAlias = int | slice | EllipsisType | None
 AdvancedPart: TypeAlias = Array | slice | EllipsisType

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from minigrad import kernels
 from minigrad.engine.function import Function
 from minigrad.kernels.precision import wide
 from minigrad.ops.activation import PassWherePositive
 from minigrad.ops.casting import cast
-from minigrad.typing import Array
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Array, Tensor
 
 
 class BatchNorm(Function):

@@ -9,16 +9,12 @@ image.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minigrad.engine.function import Function
 from minigrad.kernels.geometry import Window
-from minigrad.typing import Array
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Array, Tensor
 
 
 class Unfold(Function):

@@ -27,15 +27,10 @@ derivative of Aᵀ g is A again, so two operations give the derivatives of every
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from minigrad import kernels
 from minigrad.engine.function import Function
 from minigrad.kernels.geometry import Window
-from minigrad.typing import Array, Shape
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Array, Shape, Tensor
 
 
 class MaxPool2d(Function):

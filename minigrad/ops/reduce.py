@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,10 +14,7 @@ from minigrad.kernels import sums
 from minigrad.kernels.precision import rounded, widened
 from minigrad.ops.casting import rounded_once
 from minigrad.ops.shape import expand_reduced
-from minigrad.typing import Array
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Array, Tensor
 
 Dims = tuple[int, ...]
 ExtremeOf = Callable[..., Array]  # np.max or np.min

@@ -6,16 +6,12 @@ A reshaped, permuted or expanded array is a *view*: it shares its memory with th
 from __future__ import annotations
 
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minigrad import kernels
 from minigrad.engine.function import Function
-from minigrad.typing import Array, Shape
-
-if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+from minigrad.typing import Array, Shape, Tensor
 
 
 class Reshape(Function):
