@@ -81,7 +81,7 @@ class Backend:
 
     ``from_host(array, non_blocking)`` makes an array on the current device of this kind. Where there can be several
     devices, ``index_of(array)`` returns the number of the one that holds the array, and ``use(index)`` makes a device
-    the current one. The type ``Any`` is the backend's own array type.
+    the current one. All take and return arrays of the type that the backend has.
     """
 
     array_type: type

@@ -2,7 +2,7 @@
 
 Memory order. Activations made here are N C H W to their user but lie as C N H W in memory (see docs/memory-layout.md):
 a channel is then one contiguous row over the whole batch, so that a 1×1 convolution is one matrix product and batch
-norm works on rows. Any other order is copied on entry.
+norm works on rows. Every other order is copied on entry.
 
 Blocks. A convolution copies what its taps see into the columns of a matrix, but at a time only as many columns as stay
 in the cache, and multiplies each block by the weights ("im2col + GEMM", Chellapilla et al. 2006). Blocks are shared out

@@ -2,7 +2,7 @@
 
 Memory order. Activations made here are N C H W to their user but lie as C H W N in memory (see
 docs/memory-layout.md): the elements of one pixel of all images lie next to each other, so a vector of the processor
-holds that pixel of many images, and no window ever needs a copy. Any other order is copied on entry.
+holds that pixel of many images, and no window ever needs a copy. Every other order is copied on entry.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Kernels for CuPy arrays: CuPy's matrix products, and the loops in kernels.cu.
 
 Activations made here are N C H W to their user but lie as C N H W in memory: a 1×1 convolution is then one matrix
-product, a channel is a row, and a join of channels copies blocks. Any other order is copied on entry. Other
+product, a channel is a row, and a join of channels copies blocks. Every other order is copied on entry. Other
 convolutions copy what their taps see into the columns of a matrix, as many at a time as there is memory for, and
 multiply once; those of few outputs, for which that copy costs more than the product, go without.
 
