@@ -31,6 +31,9 @@ _DIVIDES = (
 )
 _ANY_ORDER = "torch adds up one factor before it multiplies, so that ∞ − ∞ occurs or not"
 _MEAN_TIMES_WEIGHT = "torch adds bias − mean · weight / σ, which is ∞ − ∞ for an infinite weight"
+_INFINITE_FACTOR = (
+    "an infinite weight makes the mean of the gradients infinite: what is left of ∞ − ∞ depends on the order"
+)
 _NO_DIGITS = "a difference of distances of 2·10⁹, of which float32 keeps no digit"
 _PADDING = "what an infinite weight makes of the zeros of the padding depends on which algorithm torch chooses"
 
@@ -51,6 +54,7 @@ EXCUSES: dict[str, Excuse] = {
     },
     "norm": Excuse("torch divides by ‖x‖^(p−1), which is 0 before ‖x‖ is", ends=True),
     **{name: Excuse(_MEAN_TIMES_WEIGHT, tensors=(1,)) for name in ("group_norm", "instance_norm")},
+    "layer_norm": Excuse(_INFINITE_FACTOR, tensors=(1,)),
     "einsum.ijk,ij->k": Excuse(_ANY_ORDER, values=_INFINITIES),
     **{name: Excuse(_PADDING, tensors=(1,)) for name in ("conv1d", "conv2d")},
     "conv_transpose2d": Excuse(_PADDING, tensors=(1,), values=_NOT_FINITE),  # its input meets padding in backward

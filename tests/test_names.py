@@ -15,7 +15,7 @@ from minigrad import functions
 from minigrad.engine.function import Function
 
 #: torch has a function or class of this name, and the file about it has the same name here.
-SAME_NAME = {"minigrad.autocast", "minigrad.devices", "minigrad.tensor"}
+SAME_NAME = {"minigrad.autocast", "minigrad.tensor"}
 
 
 def modules(package: ModuleType) -> list[str]:
