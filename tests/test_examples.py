@@ -29,6 +29,7 @@ def test_digits_are_learned_by_a_feed_forward_network() -> None:
     assert run("digits_feedforward", None, "--epochs", 8) > 0.93
 
 
+@pytest.mark.slow
 def test_clothing_is_learned_by_a_convolutional_network(tmp_path: Path) -> None:
     assert run("clothing_cnn", tmp_path, "--epochs", 3, "--limit", 768) > 0.3
     assert is_image(tmp_path / "predictions.png")

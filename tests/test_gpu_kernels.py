@@ -544,6 +544,7 @@ def test_one_launch_updates_all_parameters_as_the_formulas_do(name: str, monkeyp
         assert np.allclose(ours, theirs, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_training_step_of_inception_on_these_kernels_equals_that_on_the_reference(monkeypatch: Any) -> None:
     import minigrad
     from inception import step
