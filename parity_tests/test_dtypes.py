@@ -18,8 +18,6 @@ from parity_tests.records import RECORDS
 from parity_tests.test_promotion import same_result_or_error
 from parity_tests.tolerances import FLOAT16, FLOAT16_SUMS
 
-#: NumPy warns of what overflows; torch is silent.
-
 INTEGERS = (np.uint8, np.int8, np.int16, np.int32, np.int64, np.bool_)
 each_op = pytest.mark.parametrize("record", RECORDS, ids=repr)
 SETTINGS = settings()

@@ -6,7 +6,7 @@ import numpy as np
 
 from minigrad import kernels
 from minigrad.engine.tensor_base import wrap
-from minigrad.ops.constant import MulConstantTensor
+from minigrad.functions.arithmetic import mul
 from minigrad.random import default_generator
 from minigrad.typing import Tensor
 
@@ -38,7 +38,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         numbers = kernels.of(input.array).uniform(input.array, input.numel(), seed, start).reshape(input.shape)
     scale = 0.0 if p == 1.0 else 1.0 / (1.0 - p)
     mask = wrap((numbers >= p).astype(input.dtype) * input.dtype.type(scale))
-    return input.mul_(mask) if inplace else MulConstantTensor.apply(input, mask)
+    return input.mul_(mask) if inplace else mul(input, mask)
 
 
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -54,4 +54,4 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     channels = input.shape[:1] if input.ndim == 3 else input.shape[:2]
     ones = wrap(np.ones_like(input.array, shape=(*channels, *(1,) * (input.ndim - len(channels)))))
     mask = dropout(ones, p)
-    return input.mul_(mask) if inplace else MulConstantTensor.apply(input, mask)
+    return input.mul_(mask) if inplace else mul(input, mask)
