@@ -31,6 +31,9 @@ _DIVIDES = (
 )
 _ANY_ORDER = "torch adds up one factor before it multiplies, so that ∞ − ∞ occurs or not"
 _MEAN_TIMES_WEIGHT = "torch adds bias − mean · weight / σ, which is ∞ − ∞ for an infinite weight"
+_LAYOUT = (
+    "torch multiplies before it subtracts the mean, in which ∞ − ∞ occurs, or after it: that depends on the strides"
+)
 _INFINITE_FACTOR = (
     "an infinite weight makes the mean of the gradients infinite: what is left of ∞ − ∞ depends on the order"
 )
@@ -54,6 +57,7 @@ EXCUSES: dict[str, Excuse] = {
     },
     "norm": Excuse("torch divides by ‖x‖^(p−1), which is 0 before ‖x‖ is", ends=True),
     **{name: Excuse(_MEAN_TIMES_WEIGHT, tensors=(1,)) for name in ("group_norm", "instance_norm")},
+    **{name: Excuse(_LAYOUT, tensors=(3,)) for name in ("batch_norm.evaluation", "batch_norm_relu.evaluation")},
     "layer_norm": Excuse(_INFINITE_FACTOR, tensors=(1,)),
     "einsum.ijk,ij->k": Excuse(_ANY_ORDER, values=_INFINITIES),
     **{name: Excuse(_PADDING, tensors=(1,)) for name in ("conv1d", "conv2d")},
