@@ -25,7 +25,7 @@ class Batch(NamedTuple):
 
     def address_table(self) -> Array:
         """Return the addresses of the arrays, a row a move; 0 for an array that is not there."""
-        return np.array([[_address(a) for a in row] for row in self.rows], np.int64)
+        return np.array([[address(a) for a in row] for row in self.rows], np.int64)
 
 
 def batches(moves: Sequence[Move], dtypes: Collection[DType]) -> tuple[list[Batch], list[Move]]:
@@ -91,7 +91,7 @@ def share_memory(moves: Sequence[Move]) -> bool:
 
 def _span(a: Array) -> tuple[int, int]:
     """Return the addresses between which an array lies: that of its first byte, and that behind its last."""
-    start = _address(a)
+    start = address(a)
     if a.size == 0:
         return start, start
     if a.flags.c_contiguous:
@@ -100,7 +100,7 @@ def _span(a: Array) -> tuple[int, int]:
     return start + sum(r for r in reach if r < 0), start + sum(r for r in reach if r > 0) + a.itemsize
 
 
-def _address(a: Array | None) -> int:
+def address(a: Array | None) -> int:
     """Return where an array's memory begins; 0 for None."""
     if a is None:
         return 0
