@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minigrad.kernels.layout import flat_alike
+from minigrad.kernels.layout import address, flat_alike
 from minigrad.kernels.rules import Move, Rule, loop_of, numbers_of
 from minigrad.typing import Array, DType
 
@@ -98,14 +98,6 @@ def _span(a: Array) -> tuple[int, int]:
         return start, start + a.nbytes
     reach = [stride * (size - 1) for stride, size in zip(a.strides, a.shape, strict=True)]
     return start + sum(r for r in reach if r < 0), start + sum(r for r in reach if r > 0) + a.itemsize
-
-
-def address(a: Array | None) -> int:
-    """Return where an array's memory begins; 0 for None."""
-    if a is None:
-        return 0
-    start: int = a.__array_interface__["data"][0] if isinstance(a, np.ndarray) else a.data.ptr
-    return start
 
 
 @lru_cache(maxsize=16)

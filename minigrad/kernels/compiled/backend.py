@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from minigrad.kernels.addresses import address, batches, blocks, share_memory
+from minigrad.kernels.addresses import batches, blocks, share_memory
 from minigrad.kernels.blocked.backend import Blocked
 from minigrad.kernels.compiled import conv
 from minigrad.kernels.compiled.layout import (
@@ -24,7 +24,7 @@ from minigrad.kernels.compiled.layout import (
 )
 from minigrad.kernels.compiled.load import load, loops, run
 from minigrad.kernels.geometry import Pair, Window
-from minigrad.kernels.layout import empty_like, flat_alike
+from minigrad.kernels.layout import address, empty_like, flat_alike
 from minigrad.kernels.rules import Move
 from minigrad.typing import Array, Shape
 

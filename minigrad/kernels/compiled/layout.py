@@ -11,9 +11,8 @@ from functools import cache
 
 import numpy as np
 
-from minigrad.kernels.addresses import address
 from minigrad.kernels.compiled.load import load, run
-from minigrad.kernels.layout import empty
+from minigrad.kernels.layout import address, empty
 from minigrad.typing import Array, DType, Shape
 
 FLOATS: tuple[DType, ...] = (np.dtype(np.float32), np.dtype(np.float64))

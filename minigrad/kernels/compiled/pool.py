@@ -99,9 +99,10 @@ def _max_pool_part(
                         nothing = False
                     else:
                         for c in range(count):
-                            better = (seen[c] > best[c]) | (seen[c] != seen[c])
-                            best[c] = seen[c] if better else best[c]
-                            winner[c] = number if better else winner[c]
+                            value, largest, by = seen[c], best[c], winner[c]
+                            better = (value > largest) | (value != value)
+                            best[c] = value if better else largest
+                            winner[c] = number if better else by
             if nothing:
                 best[:] = -np.inf
                 winner[:count] = 0
