@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from minigrad.kernels import blas
-from minigrad.kernels.compiled.layout import are_maps, from_order, in_order, rows_of
+from minigrad.kernels.compiled.layout import are_maps
 from minigrad.kernels.compiled.load import load
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.threads import get_num_threads
@@ -66,19 +66,19 @@ class _Direct:
     """The kernels of conv_direct.py, in which the taps read the input where it lies."""
 
     def conv2d(self, x: Array, w: Array, window: Window) -> Array:
-        return from_order(load("conv_direct").conv2d(in_order(x), w, window))
+        return _old_from_order(load("conv_direct").conv2d(_old_in_order(x), w, window))
 
     def input_gradient(self, g: Array, w: Array, input_shape: Shape, window: Window) -> Array:
         n, *rest = input_shape
-        return from_order(load("conv_direct").input_gradient(in_order(g), w, (*rest, n), window))
+        return _old_from_order(load("conv_direct").input_gradient(_old_in_order(g), w, (*rest, n), window))
 
     def weight_gradient(self, x: Array, g: Array, weight_shape: Shape, window: Window) -> Array:
-        dw: Array = load("conv_direct").weight_gradient(in_order(x), in_order(g), weight_shape, window)
+        dw: Array = load("conv_direct").weight_gradient(_old_in_order(x), _old_in_order(g), weight_shape, window)
         return dw
 
     def both_gradients(self, x: Array, w: Array, g: Array, window: Window) -> tuple[Array, Array]:
-        dx, dw = load("conv_direct").both_gradients(in_order(x), w, in_order(g), window)
-        return from_order(dx), dw
+        dx, dw = load("conv_direct").both_gradients(_old_in_order(x), w, _old_in_order(g), window)
+        return _old_from_order(dx), dw
 
 
 class _Whole:
@@ -86,24 +86,39 @@ class _Whole:
 
     def conv2d(self, x: Array, w: Array, window: Window) -> Array:
         with blas_for(w.size * len(x)):
-            return from_order((w.reshape(len(w), -1) @ _columns(x)).reshape(len(w), 1, 1, len(x)))
+            return _old_from_order((w.reshape(len(w), -1) @ _columns(x)).reshape(len(w), 1, 1, len(x)))
 
     def input_gradient(self, g: Array, w: Array, input_shape: Shape, window: Window) -> Array:
         n, *rest = input_shape
         with blas_for(w.size * len(g)):
-            return from_order((w.reshape(len(w), -1).T @ rows_of(g)).reshape(*rest, n))
+            return _old_from_order((w.reshape(len(w), -1).T @ _old_rows_of(g)).reshape(*rest, n))
 
     def weight_gradient(self, x: Array, g: Array, weight_shape: Shape, window: Window) -> Array:
         with blas_for(math.prod(weight_shape) * len(x)):
-            return (rows_of(g) @ _columns(x).T).reshape(weight_shape)
+            return (_old_rows_of(g) @ _columns(x).T).reshape(weight_shape)
 
     def both_gradients(self, x: Array, w: Array, g: Array, window: Window) -> tuple[Array, Array]:
         return self.input_gradient(g, w, x.shape, window), self.weight_gradient(x, g, w.shape, window)
 
 
+# --- The former memory order, C H W N, until the convolution is channels last ---
+
+
+def _old_in_order(x: Array) -> Array:
+    return np.require(x.transpose(1, 2, 3, 0), requirements=["C", "W"])
+
+
+def _old_from_order(y: Array) -> Array:
+    return y.transpose(3, 0, 1, 2)
+
+
+def _old_rows_of(x: Array) -> Array:
+    return _old_in_order(x).reshape(x.shape[1], -1)
+
+
 def _columns(x: Array) -> Array:
     """Return ``x`` (N, C, H, W) as a matrix with one column an image."""
-    return in_order(x).reshape(-1, len(x))
+    return _old_in_order(x).reshape(-1, len(x))
 
 
 class _FilledUp:
@@ -118,12 +133,12 @@ class _FilledUp:
 
     def conv2d(self, x: Array, w: Array, window: Window) -> Array:
         y: Array = load("conv_direct").conv2d(self._filled(x), w, window)
-        return from_order(y[..., : len(x)].copy())
+        return _old_from_order(y[..., : len(x)].copy())
 
     def input_gradient(self, g: Array, w: Array, input_shape: Shape, window: Window) -> Array:
         shape = *input_shape[1:], self._count
         dx: Array = load("conv_direct").input_gradient(self._filled(g), w, shape, window)
-        return from_order(dx[..., : len(g)].copy())
+        return _old_from_order(dx[..., : len(g)].copy())
 
     def weight_gradient(self, x: Array, g: Array, weight_shape: Shape, window: Window) -> Array:
         dw: Array = load("conv_direct").weight_gradient(self._filled(x), self._filled(g), weight_shape, window)
@@ -131,7 +146,7 @@ class _FilledUp:
 
     def both_gradients(self, x: Array, w: Array, g: Array, window: Window) -> tuple[Array, Array]:
         dx, dw = load("conv_direct").both_gradients(self._filled(x), w, self._filled(g), window)
-        return from_order(dx[..., : len(x)].copy()), dw
+        return _old_from_order(dx[..., : len(x)].copy()), dw
 
     def _filled(self, x: Array) -> Array:
         """Return x (N, C, H, W) as (C, H, W, count), with images of zeros after its own."""
