@@ -11,6 +11,7 @@ import torch
 from hypothesis import HealthCheck, settings
 
 import minigrad
+from parity_tests.excused import TORCHS_ERRORS_ON_A_GPU
 
 torch.set_num_threads(1)  # the tests run in as many processes as there are cores
 
@@ -27,6 +28,15 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 def pytest_configure(config: Any) -> None:
     if config.getoption("--device") is not None and "HYPOTHESIS_PROFILE" not in os.environ:
         settings.load_profile("device")
+
+
+@pytest.fixture(autouse=True)
+def _no_errors_of_torchs_own(request: Any) -> None:
+    """Skip the tests in which torch is wrong on a GPU."""
+    if torch.get_default_device().type == "cuda":
+        for name, error in TORCHS_ERRORS_ON_A_GPU.items():
+            if name in request.node.name.lower():
+                pytest.skip(error)
 
 
 @pytest.fixture(scope="session", autouse=True)
