@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minigrad.devices import add_at
 from minigrad.engine.function import Function
 from minigrad.typing import Array, Tensor
 
@@ -130,7 +131,7 @@ def _gradient(x: Array, alpha: Array, loss: Array, targets: Targets) -> Array:
         through = alpha[t] + beta - emitted + loss[:, None]
         share = np.exp(through)  # NaN where the loss is ∞ (−∞ + ∞), as the gradient is
         here = np.zeros_like(x, shape=x.shape[1:])
-        np.add.at(here, (own[:, None] + np.zeros_like(spelled), spelled), share.astype(x.dtype))
+        add_at(here, (own[:, None] + np.zeros_like(spelled), spelled), share.astype(x.dtype))
         gradient[t] = np.where((t < steps)[:, None], np.exp(x[t]) - here, 0.0)
     return gradient
 
