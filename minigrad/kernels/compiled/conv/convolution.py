@@ -16,7 +16,7 @@ from minigrad.kernels.compiled.conv import weight_gradient as summing
 from minigrad.kernels.compiled.conv.depthwise import Channels
 from minigrad.kernels.compiled.conv.multiply import Product
 from minigrad.kernels.compiled.conv.pixels import Pixels, filled_up, pixels, repeated, seen_by, sees_all
-from minigrad.kernels.compiled.conv.tile import ROWS, VECTORS
+from minigrad.kernels.compiled.conv.tile import CHAIN, ROWS, VECTORS
 from minigrad.kernels.compiled.conv.weight_gradient import Sums
 from minigrad.kernels.conv_table import Lists, Tiles, backward_table, forward_table, lists, tiles
 from minigrad.kernels.geometry import Pair, Window
@@ -54,7 +54,8 @@ def input_gradient(g: Array, w: Array, input_shape: Shape, window: Window, group
     if _is_depthwise(w.shape, groups):
         shares = empty((n, height, width, len(w)), g.dtype)  # of each output
         _multiply_channels(plan, filled_up(g, _lanes(g.dtype)), w, shares)
-        return _logical(shares if channels == len(w) else shares.reshape(*shares.shape[:3], channels, -1).sum(axis=-1))
+        each = len(w) // channels
+        return _logical(shares if each == 1 else sum(shares[..., i::each] for i in range(each)))
     dx = empty((n, height, width, channels), g.dtype)
     target = dx.reshape(-1, channels)
     if sees_all(window, (height, width), groups):
@@ -72,7 +73,7 @@ def weight_gradient(x: Array, g: Array, weight_shape: Shape, window: Window, gro
         return np.ascontiguousarray(dw[:, :out].T).reshape(weight_shape)  # T O -> O 1 kh kw
     source, window = seen_by(window, x, groups)
     dw = empty((out, kh, kw, channels), g.dtype)
-    _sum(lists_of(source.images, source.size, window), source, pixels(g), dw, groups)
+    _sum(lists_of(source.images, source.size, window, _SUMMED), source, pixels(g), dw, groups)
     return _logical(dw)
 
 
@@ -92,9 +93,9 @@ def backward_tiles(images: int, size: Pair, window: Window) -> Tiles:
 
 
 @remembered
-def lists_of(images: int, size: Pair, window: Window) -> Lists:
-    """Return the plan of a gradient of w."""
-    return lists(forward_table(images, size, window, _SUMMED))
+def lists_of(images: int, size: Pair, window: Window, block: int) -> Lists:
+    """Return the plan of a gradient of w, in blocks of about so many positions."""
+    return lists(forward_table(images, size, window, block))
 
 
 # --- Operands ---
@@ -160,7 +161,7 @@ def _multiply_channels(plan: Tiles, source: Pixels, w: Array, target: Array) -> 
 
 def _sum_channels(x: Pixels, g: Pixels, window: Window) -> Array:
     """Return dw of a depthwise convolution, (taps, channels)."""
-    plan, taps, dtype = lists_of(x.images, x.size, window), math.prod(window.kernel), g.array.dtype
+    plan, taps, dtype = lists_of(x.images, x.size, window, CHAIN), math.prod(window.kernel), g.array.dtype
     width = depthwise.width(g.channels, dtype.itemsize)
     firsts = [min(first, g.channels - width) for first in range(0, g.channels, width)]
     shares = np.empty((min(_STRETCHES, len(plan.blocks)), taps, len(firsts), width), dtype)

@@ -52,44 +52,61 @@ class Channels(NamedTuple):
     taps: int
 
 
-@intrinsic
-def _tile(
-    typing_context: TypingContext,
-    x: NumbaType,
-    x_pixel: NumbaType,
-    nothing: NumbaType,
-    taps: NumbaType,
-    at: NumbaType,
-    entries: NumbaType,
-    w: NumbaType,
-    w_tap: NumbaType,
-    y: NumbaType,
-    y_pixel: NumbaType,
-    places: NumbaType,
-) -> Intrinsic:
-    """Set y[place[m], lanes] = Σ over entries e of x[at[e, m], lanes] · w[tap[e], lanes]."""
-    i = types.int64
-    signature = types.void(x, i, nothing, taps, at, i, w, i, y, i, places)
+#: Vectors of channels that are computed together where there are so many, and positions of y then: a part of a tile.
+_WIDE, _FEW_ROWS = 4, ROWS // 2
 
-    def generate(context: Context, builder: ir.IRBuilder, signature: Signature, arguments: list[Value]) -> Value:
-        x, x_pixel, nothing, taps, at, entries, w, w_tap, y, y_pixel, places = arguments
-        emit = Emitter(context, builder, signature.args[0])
 
-        def entry(e: Value, sums: Block) -> Block:
-            factor = emit.load(emit.at(w, builder.mul(emit.integer(taps, e), w_tap)))
-            found = []
-            for m, row in enumerate(sums):
-                pixel = emit.integer(at, builder.add(builder.mul(e, number(ROWS)), number(m)))
-                source = emit.at(x, builder.mul(pixel, x_pixel))
-                source = builder.select(builder.icmp_signed("<", pixel, number(0)), nothing, source)
-                found.append([emit.fma(emit.load(source), factor, row[0])])
-            return found
+def _tile(height: int, width: int) -> Callable[..., Intrinsic]:
+    """Return the kernel of y and dx, ``height`` positions and ``width`` vectors at a time."""
 
-        for m, row in enumerate(emit.loop(entries, emit.zeros(ROWS, 1), entry)):
-            emit.put(row, emit.at(y, builder.mul(emit.integer(places, number(m)), y_pixel)))
-        return context.get_dummy_value()
+    def tile(
+        typing_context: TypingContext,
+        x: NumbaType,
+        x_pixel: NumbaType,
+        nothing: NumbaType,
+        taps: NumbaType,
+        at: NumbaType,
+        entries: NumbaType,
+        w: NumbaType,
+        w_tap: NumbaType,
+        y: NumbaType,
+        y_pixel: NumbaType,
+        places: NumbaType,
+    ) -> Intrinsic:
+        i = types.int64
+        signature = types.void(x, i, nothing, taps, at, i, w, i, y, i, places)
 
-    return signature, generate
+        def generate(context: Context, builder: ir.IRBuilder, signature: Signature, arguments: list[Value]) -> Value:
+            x, x_pixel, nothing, taps, at, entries, w, w_tap, y, y_pixel, places = arguments
+            emit = Emitter(context, builder, signature.args[0])
+
+            def some(first: int) -> Block:
+                def entry(e: Value, sums: Block) -> Block:
+                    factors = emit.row(emit.at(w, builder.mul(emit.integer(taps, e), w_tap)), width)
+                    found = []
+                    for m, row in enumerate(sums):
+                        pixel = emit.integer(at, builder.add(builder.mul(e, number(ROWS)), number(first + m)))
+                        source = emit.at(x, builder.mul(pixel, x_pixel))
+                        source = builder.select(builder.icmp_signed("<", pixel, number(0)), nothing, source)
+                        seen = emit.row(source, width)
+                        found.append([emit.fma(a, b, old) for a, b, old in zip(seen, factors, row, strict=True)])
+                    return found
+
+                return emit.loop(entries, emit.zeros(height, width), entry)
+
+            for first in range(0, ROWS, height):
+                for m, row in enumerate(some(first)):
+                    emit.put(row, emit.at(y, builder.mul(emit.integer(places, number(first + m)), y_pixel)))
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return tile
+
+
+#: y[place[m], lanes] = Σ over entries e of x[at[e, m], lanes] · w[tap[e], lanes].
+_wide_tile = intrinsic(_tile(_FEW_ROWS, _WIDE))
+_narrow_tile = intrinsic(_tile(ROWS, 1))
 
 
 def _add_products(width: int) -> Callable[..., Intrinsic]:
@@ -126,7 +143,6 @@ def _add_products(width: int) -> Callable[..., Intrinsic]:
 
 
 #: dw[lanes] += Σ over entries k of g[place[k], lanes] · x[at[k], lanes], for several vectors of lanes, or for one.
-_WIDE = 4
 _add_wide = intrinsic(_add_products(_WIDE))
 _add_narrow = intrinsic(_add_products(1))
 
@@ -141,18 +157,23 @@ def width(channels: int, itemsize: int) -> int:
 def _multiply(part: int, tiles: Tiles, operands: Channels, w: Array, nothing: Array) -> None:
     """Compute one block of y or dx."""
     lanes, channels = _BYTES // w.itemsize, operands.channels
+    wide = _WIDE * lanes if channels >= _WIDE * lanes else lanes
     kind, pixel, position = tiles.blocks[part]
     source = moved(pointer(operands.source, w), pixel * operands.source_pixel)
     target = moved(pointer(operands.target, w), position * operands.target_pixel)
     for t in range(tiles.first_tile[kind], tiles.first_tile[kind + 1]):
         entry = tiles.first_entry[t]
-        for panel in range(-(-channels // lanes)):
-            c = min(panel * lanes, channels - lanes)
-            _tile(
+        for panel in range(-(-channels // wide)):
+            c = min(panel * wide, channels - wide)
+            arguments = (
                 moved(source, c), operands.source_pixel, element(nothing, 0),
                 element(tiles.taps, entry), element(tiles.at, entry * ROWS), tiles.first_entry[t + 1] - entry,
                 element(w, c), channels, moved(target, c), operands.target_pixel, element(tiles.places, t * ROWS),
             )  # fmt: skip
+            if wide > lanes:
+                _wide_tile(*arguments)
+            else:
+                _narrow_tile(*arguments)
 
 
 @compiled
