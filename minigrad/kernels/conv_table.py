@@ -136,7 +136,7 @@ def _cut(at: Array, length: int) -> _Cut:
 
 
 def _shape_of_a_block(counts: tuple[int, int, int], block: int, tile: int) -> tuple[int, int, int]:
-    """Return the images, rows and columns of a block, of a result of so many."""
+    """Return the images, rows and columns of a block of a result with ``counts`` of them."""
     images, rows, columns = counts
     if images * rows * columns <= _MOST_AT_ONCE:
         return counts
@@ -205,7 +205,7 @@ def tiles(table: Table, height: int) -> Tiles:
 
 
 class Lists(NamedTuple):
-    """Of each kind of block, the positions that each tap has."""
+    """The positions that each tap has, in each kind of block."""
 
     blocks: Array  #: as in the table
     sizes: Array  #: positions of each kind

@@ -6,7 +6,6 @@ What differs from shape to shape is in the tables; here they are looked up, and 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
@@ -43,7 +42,7 @@ def conv2d(x: Array, w: Array, window: Window, groups: int) -> Array:
     else:
         source, window = seen_by(window, x, groups)
         plan = forward_tiles(source.images, source.size, window)
-        _multiply(multiply.forward, plan, source, w, y.reshape(-1, len(w)), groups)
+        _multiply(plan, source, w, y.reshape(-1, len(w)), groups, backward=False)
     return _logical(y)
 
 
@@ -60,7 +59,7 @@ def input_gradient(g: Array, w: Array, input_shape: Shape, window: Window, group
     target = dx.reshape(-1, channels)
     if sees_all(window, (height, width), groups):
         plan, target = backward_tiles(n, (1, 1), _POINT), dx.reshape(n, -1)
-    _multiply(multiply.backward, plan, pixels(g), w, target, groups)
+    _multiply(plan, pixels(g), w, target, groups, backward=True)
     return _logical(dx)
 
 
@@ -94,14 +93,14 @@ def backward_tiles(images: int, size: Pair, window: Window) -> Tiles:
 
 @remembered
 def lists_of(images: int, size: Pair, window: Window, block: int) -> Lists:
-    """Return the plan of a gradient of w, in blocks of about so many positions."""
+    """Return the plan of a gradient of w, in blocks of about ``block`` positions."""
     return lists(forward_table(images, size, window, block))
 
 
 # --- Operands ---
 
 
-def _multiply(run: Callable[..., None], plan: Tiles, source: Pixels, w: Array, target: Array, groups: int) -> None:
+def _multiply(plan: Tiles, source: Pixels, w: Array, target: Array, groups: int, backward: bool) -> None:
     """Compute y or dx into ``target``, (pixels, channels)."""
     weights = np.ascontiguousarray(w.transpose(0, 2, 3, 1))  # O C kh kw -> O kh kw C
     channels, results = source.channels // groups, target.shape[1] // groups
@@ -112,14 +111,16 @@ def _multiply(run: Callable[..., None], plan: Tiles, source: Pixels, w: Array, t
         source_pixel=source.step,
         channels=channels,
         weights=address(weights),
+        backward=backward,
         taps=weights.size // (channels * results * groups),
         target=address(target),
         target_pixel=target.shape[1],
         results=results,
         ranges=min(panels, -(-_parts() // (groups * len(plan.blocks)))),
     )
-    packed = empty((groups * panels * VECTORS * _lanes(w.dtype) * len(plan.live) * channels,), w.dtype)
-    team.call(run, plan, product, packed, np.zeros(channels, w.dtype))
+    places = groups * (panels if len(plan.blocks) > 1 else product.ranges)
+    packed = empty((places * VECTORS * _lanes(w.dtype) * len(plan.live) * channels,), w.dtype)
+    team.call(multiply.multiply, plan, product, packed, np.zeros(channels, w.dtype))
 
 
 def _sum(plan: Lists, x: Pixels, g: Pixels, dw: Array, groups: int) -> None:

@@ -42,7 +42,7 @@ _BYTES = vectors.BITS // 8
 
 
 class Channels(NamedTuple):
-    """Where source and target are: addresses, elements from one pixel to the next, and how many channels."""
+    """The operands: addresses, elements from one pixel to the next, and the number of channels."""
 
     source: int
     source_pixel: int
@@ -52,7 +52,7 @@ class Channels(NamedTuple):
     taps: int
 
 
-#: Vectors of channels that are computed together where there are so many, and positions of y then: a part of a tile.
+#: Vectors of channels that are computed together where there are enough, and positions of y then: half a tile.
 _WIDE, _FEW_ROWS = 4, ROWS // 2
 
 

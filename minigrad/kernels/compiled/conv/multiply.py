@@ -14,10 +14,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import carray
 
 from minigrad.kernels.compiled import vectors
-from minigrad.kernels.compiled.conv.packing import turn
+from minigrad.kernels.compiled.conv.packing import copy_narrow, copy_wide, turn
 from minigrad.kernels.compiled.conv.tile import CHAIN, ROWS, VECTORS, narrow_tile, tile
 from minigrad.kernels.compiled.machine_code import compiled
 from minigrad.kernels.compiled.names import Team
@@ -35,13 +34,14 @@ _IN_ORDER = np.arange(ROWS, dtype=np.int32)
 
 
 class Product(NamedTuple):
-    """What is multiplied. Addresses are numbers; sizes are those of one group."""
+    """The operands. Addresses are numbers; sizes are those of one group."""
 
     groups: int
     source: int  #: address
     source_pixel: int  #: elements from one pixel to the next
     channels: int
     weights: int  #: address; they lie as O kh kw C
+    backward: bool  #: whether the results are the channels of the weights, rather than their outputs
     taps: int
     target: int  #: address
     target_pixel: int
@@ -57,52 +57,59 @@ def _panel(number: int, results: int, wide: int) -> tuple[int, int]:
 
 
 @compiled
-def _packed_results(results: int, wide: int) -> int:
-    """Return for how many results all panels have room."""
-    last = (results - 1) // wide
-    return last * wide + _panel(last, results, wide)[1]
-
-
-@compiled
-def _pack_rows(part: int, tiles: Tiles, product: Product, packed: Array) -> None:
+def _pack_rows(group: int, panel: int, tiles: Tiles, product: Product, like: Array, to: Array) -> None:
     """Pack a panel of weights for y: the results are outputs, whose weights lie apart from each other."""
-    lanes = _BYTES // packed.itemsize
+    lanes = _BYTES // like.itemsize
     wide, channels, taps, live = VECTORS * lanes, product.channels, product.taps, tiles.live
-    group, panel = divmod(part, -(-product.results // wide))
     count, width = _panel(panel, product.results, wide)
-    room = _packed_results(product.results, wide)
-    weights = pointer(product.weights, packed)
     for j in range(live.size):
-        to = (group * room + panel * wide) * live.size * channels + j * channels * width
+        target = moved(to, j * channels * width)
         for first in range(0, width, lanes):
             output = group * product.results + panel * wide + first
-            row = moved(weights, (output * taps + live[j]) * channels)
+            row = moved(pointer(product.weights, like), (output * taps + live[j]) * channels)
             whole = channels // lanes * lanes if first + lanes <= count else 0
             for c in range(0, whole, lanes):
-                turn(moved(row, c), taps * channels, element(packed, to + c * width + first), width)
+                turn(moved(row, c), taps * channels, moved(target, c * width + first), width)
             for lane in range(lanes):
                 exists = first + lane < count
                 for c in range(whole, channels):
-                    packed[to + c * width + first + lane] = row[lane * taps * channels + c] if exists else 0
+                    target[c * width + first + lane] = row[lane * taps * channels + c] if exists else 0
 
 
 @compiled
-def _pack_columns(part: int, tiles: Tiles, product: Product, packed: Array) -> None:
+def _pack_columns(group: int, panel: int, tiles: Tiles, product: Product, like: Array, to: Array) -> None:
     """Pack a panel of weights for the gradient of x: the results are channels, whose weights lie side by side."""
-    wide, outputs, taps, live = VECTORS * (_BYTES // packed.itemsize), product.channels, product.taps, tiles.live
-    group, panel = divmod(part, -(-product.results // wide))
+    wide, outputs, taps, live = VECTORS * (_BYTES // like.itemsize), product.channels, product.taps, tiles.live
     count, width = _panel(panel, product.results, wide)
-    room = _packed_results(product.results, wide)
     for j in range(live.size):
-        to = (group * room + panel * wide) * live.size * outputs + j * outputs * width
         for o in range(outputs):
             at = ((group * outputs + o) * taps + live[j]) * product.results + panel * wide
-            row = carray(moved(pointer(product.weights, packed), at), (count,))
-            target = carray(element(packed, to + o * width), (width,))
-            for i in range(count):
-                target[i] = row[i]
-            for i in range(count, width):
-                target[i] = 0
+            row, target = moved(pointer(product.weights, like), at), moved(to, (j * outputs + o) * width)
+            if count == wide:
+                copy_wide(row, target)
+            elif count == width:
+                copy_narrow(row, target)
+            else:
+                for i in range(width):
+                    target[i] = row[i] if i < count else 0
+
+
+@compiled
+def _pack(part: int, place: int, tiles: Tiles, product: Product, packed: Array) -> None:
+    """Pack panel ``part`` of all groups' into place ``place``."""
+    wide = VECTORS * (_BYTES // packed.itemsize)
+    group, panel = divmod(part, -(-product.results // wide))
+    to = element(packed, place * wide * tiles.live.size * product.channels)
+    if product.backward:
+        _pack_columns(group, panel, tiles, product, packed, to)
+    else:
+        _pack_rows(group, panel, tiles, product, packed, to)
+
+
+@compiled
+def _pack_for_all(part: int, tiles: Tiles, product: Product, packed: Array) -> None:
+    """Pack a panel of one group, for all blocks."""
+    _pack(part, part, tiles, product, packed)
 
 
 @compiled
@@ -117,7 +124,6 @@ def _multiply(part: int, tiles: Tiles, product: Product, packed: Array, nothing:
     first_tile, last_tile = tiles.first_tile[kind], tiles.first_tile[kind + 1]
     x = moved(pointer(product.source, packed), pixel * product.source_pixel + group * channels)
     y = moved(pointer(product.target, packed), position * product.target_pixel + group * results)
-    weights = moved(element(packed, 0), group * _packed_results(results, wide) * tiles.live.size * channels)
     first_entry, places = element(tiles.first_entry, 0), element(tiles.places, 0)
     taps, at, zeros = element(tiles.taps, 0), element(tiles.at, 0), element(nothing, 0)
     corner = np.empty(ROWS * wide, packed.dtype)
@@ -126,7 +132,11 @@ def _multiply(part: int, tiles: Tiles, product: Product, packed: Array, nothing:
     chains, length, together = _chains(channels_of_pass)
     for panel in range(first_panel, last_panel):
         count, width = _panel(panel, results, wide)
-        target, panel_weights = moved(y, panel * wide), moved(weights, panel * wide * tiles.live.size * channels)
+        target, place = moved(y, panel * wide), group * panels + panel
+        if len(tiles.blocks) == 1:  # no other part uses this panel: pack it where the last one is still in the cache
+            place = part
+            _pack(group * panels + panel, place, tiles, product, packed)
+        weights = element(packed, place * wide * tiles.live.size * channels)
         for first_tap in range(0, max(1, tiles.live.size), taps_of_pass):
             for c in range(0, channels, channels_of_pass):
                 add = first_tap > 0 or c > 0
@@ -141,7 +151,7 @@ def _multiply(part: int, tiles: Tiles, product: Product, packed: Array, nothing:
                     arguments = (
                         moved(x, c), product.source_pixel, zeros, moved(taps, entry), moved(at, entry * ROWS), entries,
                         min(channels_of_pass, channels - c), chains, length, together,
-                        moved(panel_weights, c * width), channels * width,
+                        moved(weights, c * width), channels * width,
                         to, to_pixel, to_places, add and count == width,
                     )  # fmt: skip
                     if width == wide:
@@ -172,18 +182,10 @@ def _put_corner(corner: Array, wide: int, count: int, y: Array, y_pixel: int, pl
 
 
 @compiled
-def forward(team: Team, tiles: Tiles, product: Product, packed: Array, nothing: Array) -> None:
-    """Compute y."""
+def multiply(team: Team, tiles: Tiles, product: Product, packed: Array, nothing: Array) -> None:
+    """Compute y, or the gradient of x."""
     panels = -(-product.results // (VECTORS * (_BYTES // packed.itemsize)))
-    share_out(team, product.groups * panels, as_job(_pack_rows, (tiles, product, packed)))
-    parts = product.groups * len(tiles.blocks) * product.ranges
-    share_out(team, parts, as_job(_multiply, (tiles, product, packed, nothing)))
-
-
-@compiled
-def backward(team: Team, tiles: Tiles, product: Product, packed: Array, nothing: Array) -> None:
-    """Compute the gradient of x."""
-    panels = -(-product.results // (VECTORS * (_BYTES // packed.itemsize)))
-    share_out(team, product.groups * panels, as_job(_pack_columns, (tiles, product, packed)))
+    if len(tiles.blocks) > 1:
+        share_out(team, product.groups * panels, as_job(_pack_for_all, (tiles, product, packed)))
     parts = product.groups * len(tiles.blocks) * product.ranges
     share_out(team, parts, as_job(_multiply, (tiles, product, packed, nothing)))

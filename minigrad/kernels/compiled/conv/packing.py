@@ -8,8 +8,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from minigrad.kernels.compiled.conv.emit import Block, Emitter, number
-from minigrad.kernels.compiled.conv.tile import VECTORS
+from minigrad.kernels.compiled.conv.emit import Emitter, number
+from minigrad.kernels.compiled.conv.tile import ROWS, VECTORS
 from minigrad.kernels.compiled.names import Context, Intrinsic, NumbaType, Signature, TypingContext, Value
 
 
@@ -31,35 +31,22 @@ def turn(
     return signature, generate
 
 
-def _gather(width: int) -> Callable[..., Intrinsic]:
-    def gather(
-        typing_context: TypingContext,
-        source: NumbaType,
-        source_pixel: NumbaType,
-        at: NumbaType,
-        count: NumbaType,
-        target: NumbaType,
-    ) -> Intrinsic:
-        signature = types.void(source, types.int64, at, types.int64, source)
+def _copy(count: Callable[[int], int]) -> Callable[..., Intrinsic]:
+    """Return the copy of a number of elements, given the number that a vector has."""
 
+    def copy(typing_context: TypingContext, source: NumbaType, target: NumbaType) -> Intrinsic:
         def generate(context: Context, builder: ir.IRBuilder, signature: Signature, arguments: list[Value]) -> Value:
-            source, source_pixel, at, count, target = arguments
             emit = Emitter(context, builder, signature.args[0])
-
-            def pixel(k: Value, _: Block) -> Block:
-                seen = emit.row(emit.at(source, builder.mul(emit.integer(at, k), source_pixel)), width)
-                emit.put(seen, emit.at(target, builder.mul(k, number(width * emit.lanes))))
-                return []
-
-            emit.loop(count, [], pixel)
+            emit.vector = ir.VectorType(emit.vector.element, count(emit.lanes))
+            emit.store(emit.load(arguments[0]), arguments[1])
             return context.get_dummy_value()
 
-        return signature, generate
+        return types.void(source, source), generate
 
-    return gather
+    return copy
 
 
-#: target[k] = source[at[k] · source_pixel], of rows of VECTORS vectors.
-gather = intrinsic(_gather(VECTORS))
-#: The same, of rows of one vector.
-narrow_gather = intrinsic(_gather(1))
+#: Copy a row of a panel, of a narrow panel, and of a tile.
+copy_wide = intrinsic(_copy(lambda lanes: VECTORS * lanes))
+copy_narrow = intrinsic(_copy(lambda lanes: lanes))
+copy_tile = intrinsic(_copy(lambda lanes: ROWS))

@@ -27,12 +27,12 @@ class Pixels(NamedTuple):
 
     @property
     def address(self) -> int:
-        """Where the first pixel begins."""
+        """Return the address of the first pixel."""
         return address(self.array)
 
     @property
     def elements(self) -> int:
-        """How many elements there are from the first to the last, with those between the pixels."""
+        """Return how many elements there are from the first to the last, with those between the pixels."""
         count = self.images * math.prod(self.size)
         return (count - 1) * self.step + self.array.size // count
 
@@ -93,7 +93,7 @@ def repeated(x: Array, channels: int) -> Array:
 
 
 def filled_up(x: Array, least: int) -> Pixels:
-    """Return x as pixels of at least so many channels, of which those that are not there are zeros."""
+    """Return x as pixels of at least ``least`` channels; the missing ones are zeros."""
     n, channels, height, width = x.shape
     if channels >= least:
         return pixels(x)

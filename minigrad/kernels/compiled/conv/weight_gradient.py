@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad.kernels.compiled import vectors
 from minigrad.kernels.compiled.conv.outer import narrow_outer, outer
-from minigrad.kernels.compiled.conv.packing import gather, narrow_gather
+from minigrad.kernels.compiled.conv.packing import copy_narrow, copy_tile, copy_wide
 from minigrad.kernels.compiled.conv.tile import ROWS, VECTORS
 from minigrad.kernels.compiled.machine_code import compiled
 from minigrad.kernels.compiled.names import Team
@@ -32,7 +32,7 @@ _AT_ONCE = 16  # positions whose outputs are packed together: they share cache l
 
 
 class Sums(NamedTuple):
-    """What is summed. Addresses are numbers; sizes are those of one group."""
+    """The operands. Addresses are numbers; sizes are those of one group."""
 
     groups: int
     x: int  #: address
@@ -64,8 +64,7 @@ def _pack(part: int, first_block: int, lists: Lists, sums: Sums, packed: Array) 
             for p in range(first, last):
                 source, target = moved(g, p * sums.g_pixel + t * ROWS), moved(to, p * ROWS)
                 if rows == ROWS:
-                    for m in range(ROWS):
-                        target[m] = source[m]
+                    copy_tile(source, target)
                 else:
                     for m in range(ROWS):
                         target[m] = source[m] if m < rows else 0
@@ -98,10 +97,12 @@ def _sum(part: int, first_block: int, lists: Lists, sums: Sums, packed: Array, d
         safe = length  # a last panel reads on into the next pixel, but for the very last
         while safe > 0 and first + at[safe - 1] * sums.x_pixel + width > sums.x_size:
             safe -= 1
-        if width == wide:
-            gather(moved(x, first), sums.x_pixel, at, safe, element(seen, 0))
-        else:
-            narrow_gather(moved(x, first), sums.x_pixel, at, safe, element(seen, 0))
+        for k in range(safe):
+            source, target = moved(x, first + at[k] * sums.x_pixel), element(seen, k * width)
+            if width == wide:
+                copy_wide(source, target)
+            else:
+                copy_narrow(source, target)
         for k in range(safe, length):
             for i in range(width):
                 seen[k * width + i] = x[first + at[k] * sums.x_pixel + i] if i < count else 0
