@@ -53,8 +53,12 @@ def input_gradient(g: Array, w: Array, input_shape: Shape, window: Window, group
     if _is_depthwise(w.shape, groups):
         shares = empty((n, height, width, len(w)), g.dtype)  # of each output
         _multiply_channels(plan, filled_up(g, _lanes(g.dtype)), w, shares)
-        each = len(w) // channels
-        return _logical(shares if each == 1 else sum(shares[..., i::each] for i in range(each)))
+        each, dx = len(w) // channels, shares
+        if each > 1:
+            dx = shares[..., ::each].copy()
+            for i in range(1, each):
+                dx += shares[..., i::each]
+        return _logical(dx)
     dx = empty((n, height, width, channels), g.dtype)
     target = dx.reshape(-1, channels)
     if sees_all(window, (height, width), groups):

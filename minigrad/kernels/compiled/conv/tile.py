@@ -58,46 +58,49 @@ def _tile(width: int) -> Callable[..., Intrinsic]:
             for row in rows:
                 emit.prefetch(row)
             totals = emit.totals(ROWS, width)
-            several = builder.icmp_signed(">", chains, number(1))
-            width_of_row = number(width * emit.lanes)
-
-            def entries_of_a_chain(i: Value, sums: Block) -> Block:
-                first = builder.mul(i, together)
-                count = least(builder.sub(entries, first), together)
-                sums = emit.loop(count, sums, lambda e, sums: entry(builder.add(first, e), sums))
-                last = builder.icmp_signed(">=", builder.add(first, together), entries)
-                return emit.when(builder.not_(builder.or_(several, last)), sums, join)
-
-            def entry(e: Value, sums: Block) -> Block:
-                sources = []
-                for m in height:
-                    pixel = emit.integer(at, builder.add(builder.mul(e, number(ROWS)), number(m)))
-                    source = emit.at(x, builder.mul(pixel, x_pixel))
-                    sources.append(builder.select(builder.icmp_signed("<", pixel, number(0)), nothing, source))
-                weights = emit.at(w, builder.mul(emit.integer(taps, e), w_tap))
-
-                def chain(i: Value, sums: Block) -> Block:
-                    first = builder.mul(i, length)
-                    here = [emit.at(source, first) for source in sources]
-                    panel = emit.at(weights, builder.mul(first, width_of_row))
-
-                    def channel(c: Value, sums: Block) -> Block:
-                        row = emit.row(emit.at(panel, builder.mul(c, width_of_row)), width)
-                        return emit.outer([builder.load(emit.at(source, c)) for source in here], row, sums)
-
-                    sums = emit.loop(least(builder.sub(channels, first), length), sums, channel)
-                    return emit.when(several, sums, join)
-
-                return emit.loop(chains, sums, chain)
-
-            def join(sums: Block) -> Block:
-                return emit.join(sums, totals)
+            panel = number(width * emit.lanes)
 
             def least(a: Value, b: Value) -> Value:
                 return builder.select(builder.icmp_signed("<", a, b), a, b)
 
+            def piece(i: Value, sums: Block) -> Block:
+                """Add what some of the channels contribute at all taps."""
+                first = builder.mul(i, length)
+                count = least(builder.sub(channels, first), length)
+                pixels, zeros, weights = (
+                    emit.at(x, first),
+                    emit.at(nothing, first),
+                    emit.at(w, builder.mul(first, panel)),
+                )
+                last_piece = builder.icmp_signed("==", i, builder.sub(chains, number(1)))
+
+                def chain(j: Value, sums: Block) -> Block:
+                    """Add what they contribute at the taps of one chain."""
+                    start = builder.mul(j, together)
+                    end = least(builder.add(start, together), entries)
+                    sums = emit.loop(builder.sub(end, start), sums, lambda e, sums: entry(builder.add(start, e), sums))
+                    last = builder.and_(last_piece, builder.icmp_signed("==", end, entries))
+                    return emit.when(builder.not_(last), sums, lambda sums: emit.join(sums, totals))
+
+                def entry(e: Value, sums: Block) -> Block:
+                    """Add what they contribute at one tap."""
+                    sources = []
+                    for m in height:
+                        pixel = emit.integer(at, builder.add(builder.mul(e, number(ROWS)), number(m)))
+                        source = emit.at(pixels, builder.mul(pixel, x_pixel))
+                        sources.append(builder.select(builder.icmp_signed("<", pixel, number(0)), zeros, source))
+                    tap = emit.at(weights, builder.mul(emit.integer(taps, e), w_tap))
+
+                    def channel(c: Value, sums: Block) -> Block:
+                        row = emit.row(emit.at(tap, builder.mul(c, panel)), width)
+                        return emit.outer([builder.load(emit.at(source, c)) for source in sources], row, sums)
+
+                    return emit.loop(count, sums, channel)
+
+                return emit.loop(groups, sums, chain)
+
             groups = builder.sdiv(builder.sub(builder.add(entries, together), number(1)), together)
-            sums = emit.loop(groups, emit.zeros(ROWS, width), entries_of_a_chain)
+            sums = emit.loop(chains, emit.zeros(ROWS, width), piece)
             emit.add_or_set(emit.plus(sums, emit.read(totals)), rows, add)
             return context.get_dummy_value()
 
