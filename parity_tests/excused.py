@@ -57,7 +57,12 @@ EXCUSES: dict[str, Excuse] = {
     },
     "norm": Excuse("torch divides by ‖x‖^(p−1), which is 0 before ‖x‖ is", ends=True),
     **{name: Excuse(_MEAN_TIMES_WEIGHT, tensors=(1,)) for name in ("group_norm", "instance_norm")},
-    **{name: Excuse(_LAYOUT, tensors=(3,)) for name in ("batch_norm.evaluation", "batch_norm_relu.evaluation")},
+    **{
+        f"{name}.{mode}": Excuse(_LAYOUT, tensors=(3,))
+        for name in ("batch_norm", "batch_norm_relu")
+        for mode in ("training", "evaluation")
+    },
+    "cross_entropy": Excuse("torch multiplies the weights of classes by the 0 of a target to be ignored", tensors=(2,)),
     "layer_norm": Excuse(_INFINITE_FACTOR, tensors=(1,)),
     "einsum.ijk,ij->k": Excuse(_ANY_ORDER, values=_INFINITIES),
     **{name: Excuse(_PADDING, tensors=(1,)) for name in ("conv1d", "conv2d")},
