@@ -15,7 +15,7 @@ class Excuse(NamedTuple):
     values: tuple[float, ...] = ()  #: these values
     tensors: tuple[int, ...] = ()  #: special values in these tensors
     ties: bool = False  #: equal elements
-    cotangents: bool = False  #: infinite cotangents
+    cotangents: bool = False  #: infinite cotangents and NaN
     dtypes: tuple[Any, ...] = (np.float64, np.float32, np.float16)
 
 
@@ -27,7 +27,7 @@ _TWO_LOOPS = "torch's vector loop gives NaN where its loop for the last elements
 _STEP_BY_STEP = "torch's mean beside a variance moves step by step, in which ∞ − ∞ occurs; its mean alone does not"
 _DIVIDES = (
     "torch divides the product by the element: ∞ / ∞, NaN / NaN, or a product with few digits left; with two zeros its "
-    "gradient is 0, even where the cotangent is infinite"
+    "gradient is 0, even where the cotangent is infinite or NaN"
 )
 _ANY_ORDER = "torch adds up one factor before it multiplies, so that ∞ − ∞ occurs or not"
 _MEAN_TIMES_WEIGHT = "torch adds bias − mean · weight / σ, which is ∞ − ∞ for an infinite weight"
