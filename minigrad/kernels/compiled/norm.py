@@ -22,6 +22,7 @@ from minigrad.typing import Array
 # mypy: disable-error-code="call-arg"
 
 _WIDE = 512  # columns that a part has at most
+_LONG = 256  # columns that folded rows have at most
 _CHAIN = 64  # rows that are added up in the arrays' own precision
 _PART = 32_768  # elements that a part has at least
 _BANDS = 64  # parts that the rows are cut into at most
@@ -35,7 +36,7 @@ def _cut(rows: int, channels: int, dense: bool) -> tuple[int, int, int, int, int
     ``fold`` rows are taken as one, which has ``fold · channels`` columns. These are cut into blocks of ``width``
     columns, and the folded rows into bands of ``height``. What is left of the rows belongs to the last band.
     """
-    fold = max(1, min(rows, _WIDE // channels)) if dense else 1
+    fold = max(1, min(rows, _LONG // channels)) if dense else 1
     columns, count = fold * channels, rows // fold
     blocks = (columns + _WIDE - 1) // _WIDE
     width = columns if blocks == 1 else ((columns + blocks - 1) // blocks + 15) // 16 * 16
@@ -85,47 +86,38 @@ def _by_channel(sums: Array, line: int, rows: int, channels: int, dense: bool) -
 
 # --- Statistics ---
 #
-# The rows of a chain are read twice, the second time from the cache: for their mean, and for their squared distances
-# from it. So there is no cancellation, whatever the numbers are. The chains' means are joined as distances from the
-# first row, in float64.
+# Sums and squares are taken in one pass, as distances from the first row of each chain. One row of a chain of n cannot
+# be further from the chain's mean than √n standard deviations of the chain. So whatever the numbers are, no more than
+# log₂ n bits of a chain's variance cancel. Chains are joined in float64, as distances from the first row of all.
 
 
 @compiled
 def _add_moments(x: int, step: int, first: int, rows: int, count: int, like: Array, table: Array, sums: Array) -> None:
-    """Add Σ (x − s) and Σ (x − s)² of a chain of rows; line 0 of the table has s."""
-    a, b = _WIDE, 2 * _WIDE
-    table[a : a + count] = 0
+    """Add Σ (x − s) and Σ (x − s)² of a chain of rows, for the s in line 0 of the table."""
+    a, b, d = _WIDE, 2 * _WIDE, 3 * _WIDE
+    start = stretch(x, first, count, like)
+    for c in range(count):
+        table[a + c] = start[c] if abs(start[c]) < _LARGE else 0
+        table[b + c] = 0
+        table[d + c] = 0
     for r in range(0, rows - 3, 4):
         x0, x1 = stretch(x, first + r * step, count, like), stretch(x, first + (r + 1) * step, count, like)
         x2, x3 = stretch(x, first + (r + 2) * step, count, like), stretch(x, first + (r + 3) * step, count, like)
         for c in range(count):
-            s = table[c]
-            table[a + c] += ((x0[c] - s) + (x1[c] - s)) + ((x2[c] - s) + (x3[c] - s))
+            near = table[a + c]
+            d0, d1, d2, d3 = x0[c] - near, x1[c] - near, x2[c] - near, x3[c] - near
+            table[b + c] += (d0 + d1) + (d2 + d3)
+            table[d + c] += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
     for r in range(rows // 4 * 4, rows):
         x0 = stretch(x, first + r * step, count, like)
         for c in range(count):
-            table[a + c] += x0[c] - table[c]
-    share = like.dtype.type(1 / rows)
+            distance = x0[c] - table[a + c]
+            table[b + c] += distance
+            table[d + c] += distance * distance
     for c in range(count):
-        total = table[a + c]
-        sums[c] += total
-        sums[_WIDE + c] += np.float64(total) * total / rows
-        table[b + c] = table[c] + total * share  # the chain's mean
-    table[a : a + count] = 0
-    for r in range(0, rows - 3, 4):
-        x0, x1 = stretch(x, first + r * step, count, like), stretch(x, first + (r + 1) * step, count, like)
-        x2, x3 = stretch(x, first + (r + 2) * step, count, like), stretch(x, first + (r + 3) * step, count, like)
-        for c in range(count):
-            mean = table[b + c]
-            d0, d1, d2, d3 = x0[c] - mean, x1[c] - mean, x2[c] - mean, x3[c] - mean
-            table[a + c] += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
-    for r in range(rows // 4 * 4, rows):
-        x0 = stretch(x, first + r * step, count, like)
-        for c in range(count):
-            distance = x0[c] - table[b + c]
-            table[a + c] += distance * distance
-    for c in range(count):
-        sums[_WIDE + c] += table[a + c]
+        distance, total = np.float64(table[a + c]) - table[c], np.float64(table[b + c])
+        sums[c] += total + rows * distance
+        sums[_WIDE + c] += table[d + c] + distance * (2 * total + rows * distance)
 
 
 @compiled
@@ -133,7 +125,7 @@ def _moments_part(
     part: int, x: int, step: int, rows: int, channels: int, like: Array, start: Array, sums: Array
 ) -> None:
     fold, column, count, first, last, rest = _bounds(part, rows, channels, step == channels)
-    table = np.empty(3 * _WIDE, like.dtype)
+    table = np.empty(4 * _WIDE, like.dtype)
     _spread(start, column, table[:count])
     mine = sums[part]
     mine[:] = 0

@@ -21,7 +21,7 @@ from minigrad.typing import Array
 # mypy: disable-error-code="call-arg"
 
 _PART = 16_384  # elements of the result that a part computes
-_TILE = 2_048  # elements that go through all taps together
+_TILE = 1_024  # elements that go through all taps together
 
 
 @compiled
@@ -70,44 +70,71 @@ def _rows_of_a_part(columns: int, channels: int) -> int:
 
 
 @compiled
+def _largest(sources: Array, taps: Array, count: int, like: Array, table: Array) -> None:
+    """Compute the largest of what some taps see, and the number of that tap: lines 0 and 1 of the table.
+
+    Four taps at a time; the last is repeated, which changes nothing. Tap numbers are exact in floating point.
+    """
+    first = stretch(sources[0], 0, count, like)
+    for c in range(count):
+        table[c] = first[c]
+        table[_TILE + c] = taps[0]
+    last = len(sources) - 1
+    for k in range(1, last + 1, 4):
+        i0, i1, i2, i3 = k, min(k + 1, last), min(k + 2, last), min(k + 3, last)
+        x0, x1 = stretch(sources[i0], 0, count, like), stretch(sources[i1], 0, count, like)
+        x2, x3 = stretch(sources[i2], 0, count, like), stretch(sources[i3], 0, count, like)
+        t0, t1, t2, t3 = taps[i0], taps[i1], taps[i2], taps[i3]
+        for c in range(count):
+            largest, tap = table[c], table[_TILE + c]
+            value = x0[c]
+            better = (value > largest) | (value != value)
+            largest, tap = value if better else largest, t0 if better else tap
+            value = x1[c]
+            better = (value > largest) | (value != value)
+            largest, tap = value if better else largest, t1 if better else tap
+            value = x2[c]
+            better = (value > largest) | (value != value)
+            largest, tap = value if better else largest, t2 if better else tap
+            value = x3[c]
+            better = (value > largest) | (value != value)
+            table[c], table[_TILE + c] = value if better else largest, t3 if better else tap
+
+
+@compiled
 def _max_pool_part(
     part: int, x: int, step: int, size: Pair, channels: int, down: Array, across: Array, runs: Array,
     y: int, taps: int, lines: int, height: int, like: Array, tap_like: Array,
 ) -> None:  # fmt: skip
-    rows, columns = len(down), len(across)
+    rows, columns, kernel = len(down), len(across), (down.shape[1], across.shape[1])
     tile = max(1, _TILE // channels) if step == channels else 1
-    winner = np.empty(tile * channels, np.int32)
+    table = np.empty(2 * _TILE, like.dtype)
+    sources, numbers = np.empty(kernel[0] * kernel[1], np.int64), np.empty(kernel[0] * kernel[1], like.dtype)
     for line in range(part * height, min((part + 1) * height, lines)):
         image, r = line // rows * size[0], line % rows
         q = 0
         while q < columns:
             positions = min(runs[q], tile)
-            count, at = positions * channels, (line * columns + q) * channels
-            best, chosen = stretch(y, at, count, like), stretch(taps, at, count, tap_like)
-            nothing = True
-            for i in range(down.shape[1]):
-                for j in range(across.shape[1]):
-                    h, w = down[r, i], across[q, j]
-                    if h < 0 or w < 0:
-                        continue
-                    number = np.int32(i * across.shape[1] + j)
-                    seen = stretch(x, ((image + h) * size[1] + w) * step, count, like)
-                    if nothing:
-                        for c in range(count):
-                            best[c] = seen[c]
-                            winner[c] = number
-                        nothing = False
-                    else:
-                        for c in range(count):
-                            value, largest, by = seen[c], best[c], winner[c]
-                            better = (value > largest) | (value != value)
-                            best[c] = value if better else largest
-                            winner[c] = number if better else by
-            if nothing:
-                best[:] = -np.inf
-                winner[:count] = 0
-            for c in range(count):
-                chosen[c] = winner[c]
+            for channel in range(0, channels, _TILE):
+                count = min(_TILE, channels - channel) if positions == 1 else positions * channels
+                seen = 0
+                for i in range(kernel[0]):
+                    for j in range(kernel[1]):
+                        if down[r, i] >= 0 and across[q, j] >= 0:
+                            pixel = (image + down[r, i]) * size[1] + across[q, j]
+                            sources[seen] = x + (pixel * step + channel) * like.itemsize
+                            numbers[seen] = i * kernel[1] + j
+                            seen += 1
+                if seen:
+                    _largest(sources[:seen], numbers[:seen], count, like, table)
+                else:
+                    table[:count] = -np.inf
+                    table[_TILE : _TILE + count] = 0
+                at = (line * columns + q) * channels + channel
+                best, chosen = stretch(y, at, count, like), stretch(taps, at, count, tap_like)
+                for c in range(count):
+                    best[c] = table[c]
+                    chosen[c] = tap_like.dtype.type(table[_TILE + c])
             q += positions
 
 
