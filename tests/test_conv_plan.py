@@ -12,7 +12,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import minigrad
-from minigrad.kernels.compiled import conv_plan, plan_cache
+from minigrad.kernels import plan_cache
+from minigrad.kernels.compiled import conv_plan
 from minigrad.kernels.compiled.backend import Compiled
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.reference import Reference

@@ -23,8 +23,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minigrad.kernels.compiled.plan_cache import remembered
 from minigrad.kernels.geometry import Window
+from minigrad.kernels.plan_cache import remembered
 from minigrad.typing import Array
 
 Size = tuple[int, int]
