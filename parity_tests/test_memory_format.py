@@ -182,7 +182,8 @@ def test_a_view_that_shares_no_memory_cannot_be_written() -> None:
 
 
 def test_a_view_that_shares_no_memory_is_refused_once_its_base_was_written() -> None:
-    for write in (lambda x: x.zero_(), lambda x: x[0].add_(1), lambda x: x.detach().mul_(2)):
+    writes: list[Callable[[Any], Any]] = [lambda x: x.zero_(), lambda x: x[0].add_(1), lambda x: x.detach().mul_(2)]
+    for write in writes:
         x = feature_maps(2, 3, 2, 2)
         view = x.view(2, -1)
         part = view[0]
