@@ -315,10 +315,10 @@ def test_inner_taps_are_the_taps_that_do_not_see_padding(case: tuple[Any, ...]) 
         assert np.array_equal(values[at], x[seen])
 
 
-def test_memory_order_of_activations_is_channels_first(kernels: Any) -> None:
+def test_memory_order_of_activations_is_channels_last(kernels: Any) -> None:
     x = _random((4, 8, 9, 9), 0, False).astype(np.float32)
     w = _random((6, 8, 3, 3), 1, False).astype(np.float32)
-    order = (1, 0, 2, 3) if kernels is blocked else (1, 2, 3, 0)
+    order = (0, 2, 3, 1) if kernels is blocked else (1, 2, 3, 0)
     y = kernels.conv2d(x, w, Window((3, 3), padding=((1, 1), (1, 1))), 1)
     assert y.transpose(order).flags.c_contiguous
     assert kernels.batch_norm(y, None, None, 1e-3)[0].transpose(order).flags.c_contiguous
