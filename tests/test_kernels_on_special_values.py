@@ -43,7 +43,6 @@ def backend(request: Any) -> Iterator[Reference]:
             patch.setattr(compiled_backend, "LITTLE", 0)
             patch.setattr(compiled_layout, "FEW", 0)
         if request.param == "blocked for little":
-            patch.setattr(blocked_backend, "_FEW", 0)
             patch.setattr(blocked_backend, "_BLOCK", 3)
         if request.param == "gpu":
             patch.setattr(gpu_backend, "launch", host.launch_on_host)
