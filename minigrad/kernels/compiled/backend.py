@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from minigrad.kernels.addresses import batches, blocks, share_memory
+from minigrad.kernels.addresses import batches, blocks, share_memory, total_size
 from minigrad.kernels.blocked.backend import Blocked
 from minigrad.kernels.compiled import conv
 from minigrad.kernels.compiled.layout import FEW, FLOATS, are_maps, from_order, in_order, rows_of
@@ -77,7 +77,7 @@ class Compiled(Blocked):
 
     def move(self, moves: Sequence[Move]) -> None:
         """Move all parameters, those whose rule has a compiled loop in one pass over all of them."""
-        if share_memory(moves):
+        if share_memory(moves) or total_size(moves) < FEW:
             return super().move(moves)
         together, rest = batches(moves, FLOATS)
         for batch in together:
