@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from numpy import ndarray
 
 from minigrad.engine.grad_mode import grad_enabled
-from minigrad.engine.inplace import note_write, refuse_stale, refuse_untrackable_write, share_memory
+from minigrad.engine.inplace import Original, note_write, refuse_stale, refuse_untrackable_write, share_memory
 from minigrad.engine.mistakes import explain_forward, refuse_result, refuse_static_methods
 from minigrad.engine.saved import packed, unpacked
 from minigrad.engine.tensor_base import TensorBase, wrap
@@ -122,11 +122,10 @@ class Function:
         for x in inputs:
             edge = None
             if isinstance(x, TensorBase):
-                if enabled:
-                    if x._views is not None:
-                        refuse_stale(x)
-                    if x._requires_grad:
-                        edge, recording = gradient_edge(x), True
+                if x._views is not None and (enabled or isinstance(x._views, Original)):
+                    refuse_stale(x)
+                if enabled and x._requires_grad:
+                    edge, recording = gradient_edge(x), True
                 x = x.array
             arrays.append(x)
             edges.append(edge)

@@ -11,7 +11,7 @@ from numpy import asarray, generic, ndarray
 from minigrad import dtypes
 from minigrad.devices import device_of
 from minigrad.engine.handles import RemovableHandle
-from minigrad.engine.inplace import Version, Views, is_stale
+from minigrad.engine.inplace import Original, Version, Views, is_stale
 from minigrad.typing import Array, DType, Shape, Tensor
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class TensorBase:
     _output_index = 0  # which of grad_fn's outputs this is
     _requires_grad = False
     _version_cell: Version | None = None  # made when it is first needed
-    _views: Views | None = None  # made when the first view is taken, and shared with it
+    _views: Views | Original | None = None  # made when the first view is taken, and shared with it
     _history = 0  # which history of the memory ``grad_fn`` is: the latest, if it equals ``_views.history``
     _hooks: dict[int, Hook] | None = None
     retains_grad = False

@@ -32,7 +32,7 @@ class OverTargets(Function):
     """The end of a loss over targets: L = Σ ℓ, or Σ ℓ / Σ factors (the mean), or every ℓ
 
     In the mean each target counts by its factor, which is the weight of its class, and 0 for a target to be ignored.
-    If no target counts the mean is 0/0, and its gradient is 0.
+    If no target counts, the mean is NaN, and so are the gradients, but those of targets to be ignored, which are 0.
     """
 
     def reduce(self, loss: Array, factors: Array, reduction: Reduction) -> Array:
@@ -43,8 +43,8 @@ class OverTargets(Function):
         total = _total(loss)
         if reduction == "mean":
             count = _total(factors)
-            self.divisor = np.where(count == 0, count.dtype.type(1), count)
-            total = np.where(count == 0, total.dtype.type("nan"), total / self.divisor)
+            self.divisor = np.where(count == 0, count.dtype.type("nan"), count)
+            total = total / self.divisor
         return rounded(total, loss.dtype)
 
     def share(self, grad: Tensor, counted: Array) -> Tensor:
