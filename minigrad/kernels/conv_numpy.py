@@ -221,17 +221,10 @@ class Block(NamedTuple):
     count: int
 
 
-class Columns(Protocol):
-    """What the taps of each position meet, a block of positions at a time."""
+class _ByStrides:
+    """The columns of an array with its padding, N H W C: what the taps of each position meet, block by block."""
 
     blocks: Sequence[Block]
-
-    def parts(self, block: Block) -> Iterator[tuple[slice | Array, slice | Array, Array]]:
-        """Yield taps, positions that have them, and what these meet: (groups, positions, taps · channels)."""
-
-
-class _ByStrides:
-    """The columns of an array with its padding, N H W C."""
 
     def __init__(self, xp: Array, window: Window, result: Pair, groups: int) -> None:
         (kh, kw), (sh, sw), (dh, dw) = window.kernel, window.stride, window.dilation
@@ -249,6 +242,7 @@ class _ByStrides:
         self.blocks = [Block(0, 0, *stretch) for stretch in _stretches(images, *result, most)]
 
     def parts(self, block: Block) -> Iterator[tuple[slice | Array, slice | Array, Array]]:
+        """Yield taps, positions that have them, and what these meet: (groups, positions, taps · channels)."""
         places = slice(block.start, block.start + block.count)
         if self.is_matrix:
             yield slice(None), places, self.rows[None, places]
@@ -262,14 +256,20 @@ class _ByStrides:
 class _ByTable:
     """The columns of an array N H W C, found through a table."""
 
+    blocks: Sequence[Block]
+
     def __init__(self, x: Array, size: Pair, window: Window, groups: int, backwards: bool) -> None:
         self.rows, self.groups = x.reshape(-1, x.shape[-1]), groups
         self.blocks, self.kinds = _listed(len(x), size, window, backwards)
 
     def parts(self, block: Block) -> Iterator[tuple[slice | Array, slice | Array, Array]]:
+        """Yield the same, but several parts of a block where positions have other taps."""
         for taps, places, at in self.kinds[block.kind]:
             here = slice(block.start, block.start + block.count) if isinstance(places, slice) else block.start + places
             yield taps, here, _gather(self.rows, at, block.source, self.groups)
+
+
+Columns: TypeAlias = _ByStrides | _ByTable
 
 
 def _columns(x: Array, window: Window, groups: int) -> Columns:
