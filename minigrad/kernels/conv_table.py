@@ -189,7 +189,7 @@ def tiles(table: Table, height: int) -> Tiles:
     first_tile, lengths, places, taps, at = [0], [], [], [], []
     for kind in table.kinds:
         kind = kind[:, live]
-        order = np.lexsort((kind >= 0).T)
+        order = np.lexsort((kind >= 0).T) if live.size else np.arange(len(kind))
         count = -(-len(order) // height)
         filled = np.concatenate([order, np.repeat(order[-1:], count * height - len(order))])
         tiled = kind[filled].reshape(count, height, -1)

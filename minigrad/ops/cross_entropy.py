@@ -91,7 +91,9 @@ class CrossEntropy(OverTargets):
 
     def fused_backward(self, grad: Array) -> tuple[Array | None, ...]:
         x, labels, weight, factors, log_sums = self.saved_arrays
-        share = self.share(wrap(grad), labels != self.ignore).array.reshape(-1)
+        if self.divisor is not None:
+            grad = rounded(grad / self.divisor, grad.dtype)
+        share = np.broadcast_to(grad, labels.shape).reshape(-1)
         gradient = kernels.of(x).softmax_cross_entropy_backward
         rows = gradient(share, _rows(x), labels.reshape(-1), weight, self.smoothing, self.ignore, factors, log_sums)
         return _from_rows(rows, x.shape), None, None
@@ -169,8 +171,9 @@ def _along_classes(weight: Array, x: Array) -> Array:
 
 def _rows(x: Array) -> Array:
     """Return the scores with one target a row."""
-    classes_last = np.moveaxis(x, _class_dim(x), -1)  # N C … -> N … C
-    return classes_last.reshape(-1, x.shape[_class_dim(x)]) if x.ndim != 2 else x
+    if x.ndim == 2:
+        return x
+    return np.moveaxis(x, _class_dim(x), -1).reshape(-1, x.shape[_class_dim(x)])  # N C … -> N … C -> N·… C
 
 
 def _from_rows(rows: Array, shape: tuple[int, ...]) -> Array:

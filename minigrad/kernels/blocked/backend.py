@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from minigrad.kernels import conv_numpy
+from minigrad.kernels import conv_numpy, sums
 from minigrad.kernels.addresses import share_memory
 from minigrad.kernels.blocked.executor import parallel, workers
 from minigrad.kernels.blocked.layout import Box, Rows, boxes, channels_last, image_blocks, rows_seen
@@ -30,7 +30,6 @@ from minigrad.typing import Array, DType, Shape
 
 _BLOCK = 32_768  # elements of one operand that an elementwise loop takes at a time: 128 KiB in float32
 _POOLED = 131_072  # elements of the input of pooling: with fewer, too many rows would be read twice
-_FEW = 4_096  # elements: to choose among fewer takes no longer than the preparations for a faster way
 
 
 class Blocked(Reference):
@@ -58,14 +57,36 @@ class Blocked(Reference):
         return y
 
     def pass_where_positive(self, g: Array, y: Array) -> Array:
-        if g.size <= _FEW:
-            return super().pass_where_positive(g, y)
+        if g.size <= _BLOCK:
+            return _keep_where(g, ~(y <= 0))
         z = np.empty_like(y, dtype=g.dtype)
         flats = flat_alike(g, y, z)
         if flats is None:
             return super().pass_where_positive(g, y)
         _share_out(lambda a, b, c: _keep_where(a, ~(b <= 0), out=c), flats)
         return z
+
+    # --- Softmax cross entropy, where every row has a class and counts alike ---
+
+    def softmax_cross_entropy(
+        self, x: Array, labels: Array, weight: Array | None, smoothing: float, ignore: int
+    ) -> tuple[Array, Array, Array]:
+        if x.dtype == FLOAT16 or smoothing or not _count_alike(x, labels, weight, ignore):
+            return super().softmax_cross_entropy(x, labels, weight, smoothing, ignore)
+        largest = np.maximum.reduce(x, axis=1, keepdims=True)
+        log_sum = np.log(sums.total(np.exp(x - largest), (1,))) + largest[:, 0]
+        return log_sum - x[np.arange(len(x)), labels], np.ones(len(x), x.dtype), log_sum
+
+    def softmax_cross_entropy_backward(
+        self, g: Array, x: Array, labels: Array, weight: Array | None, smoothing: float, ignore: int, factors: Array,
+        log_sums: Array,
+    ) -> Array:  # fmt: skip
+        if x.dtype == FLOAT16 or smoothing or not _count_alike(x, labels, weight, ignore):
+            return super().softmax_cross_entropy_backward(g, x, labels, weight, smoothing, ignore, factors, log_sums)
+        dx: Array = np.exp(x - log_sums[:, None])
+        dx[np.arange(len(x)), labels] -= 1
+        dx *= g[:, None]
+        return dx
 
     def move(self, moves: Sequence[Move]) -> None:
         """Move all parameters block by block, with the blocks of all of them shared out among the threads together."""
@@ -304,6 +325,14 @@ def _are_maps_of_one_precision(x: Array) -> bool:
 # --- Loops ---
 
 
+def _count_alike(x: Array, labels: Array, weight: Array | None, ignore: int) -> bool:
+    """Return whether every label is a class of x, and none has a weight or is to be ignored."""
+    classes = x.shape[1]
+    if weight is not None or 0 <= ignore < classes or not labels.size:
+        return False
+    return bool(np.minimum.reduce(labels) >= 0 and np.maximum.reduce(labels) < classes)
+
+
 def _share_out(work: Callable[..., object], flats: Sequence[Array]) -> None:
     """Call ``work`` on matching stretches of flat arrays, one for each thread."""
     size = flats[0].size
@@ -346,9 +375,8 @@ def _keep_where(x: Array, mask: Array, out: Array | None = None) -> Array:
 
     NumPy multiplies several times faster than it chooses, and of the bits of NaN and ∞ too 0 times is 0.
     """
-    z = np.empty_like(x) if out is None else out
     bits = np.dtype(f"i{x.dtype.itemsize}")
-    np.multiply(x.view(bits), mask, out=z.view(bits))
+    z: Array = np.multiply(x.view(bits), mask, out=None if out is None else out.view(bits)).view(x.dtype)
     return z
 
 
