@@ -23,26 +23,26 @@ import sys, warnings
 import numpy as np
 from minigrad.kernels.reference import Reference
 from minigrad.kernels.compiled import loops as fast_loops
-from minigrad.kernels.compiled import microkernel
-from minigrad.kernels.compiled import team
+from minigrad.kernels.compiled.conv import tile
+from minigrad.kernels.compiled.layout import run_on
 random = np.random.default_rng(0)
 with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")
     if sys.argv[1] == "convolution":
-        from minigrad.kernels.compiled import conv_direct
+        from minigrad.kernels.compiled.conv import convolution, multiply
         from minigrad.kernels.geometry import Window
         x, w = random.standard_normal((2, 3, 7, 9)), random.standard_normal((13, 3, 3, 3))
         window = Window((3, 3), padding=((1, 1), (1, 1)))
-        y = conv_direct.conv2d(x.transpose(1, 2, 3, 0).copy(), w, window).transpose(3, 0, 1, 2)
+        y = convolution.conv2d(x, w, window, 1)
         assert np.abs(y - Reference().conv2d(x, w, window, 1)).max() < 1e-12
-        kernels = vars(conv_direct)
+        kernels = vars(multiply)
     else:
         x, y = random.standard_normal((2, 50_000))
-        team.call(fast_loops.relu, x, y)
+        run_on(x.dtype, fast_loops.relu, x, y, x.size)
         assert np.array_equal(y, Reference().relu(x))
         kernels = vars(fast_loops)
 compiled = sum(len(f.overloads) - f.stats.cache_hits.total() for f in kernels.values() if hasattr(f, "stats"))
-print(microkernel.ROWS, compiled, len([s for s in said if "cannot be kept" in str(s.message)]), microkernel.__file__)
+print(tile.ROWS, compiled, len([s for s in said if "cannot be kept" in str(s.message)]), tile.__file__)
 """
 
 
@@ -81,7 +81,7 @@ def test_code_is_found_again_but_not_after_a_constant_of_another_file_has_change
     assert compiled > 0
     assert not warned
     assert _run(copied, **kept) == (rows, 0, 0)
-    source = copied / "minigrad/kernels/compiled/microkernel.py"
+    source = copied / "minigrad/kernels/compiled/conv/tile.py"
     text, times = source.read_text(encoding="utf-8"), source.stat()
     fewer = rows - 2
     changed = text.replace(f"({rows}, 2) if", f"({fewer}, 2) if").replace(f"else ({rows}, 2)", f"else ({fewer}, 2)")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minigrad.kernels.layout import flat_alike
+from minigrad.kernels.layout import address, flat_alike
 from minigrad.kernels.rules import Move, Rule, loop_of, numbers_of
 from minigrad.typing import Array, DType
 
@@ -25,7 +25,7 @@ class Batch(NamedTuple):
 
     def address_table(self) -> Array:
         """Return the addresses of the arrays, a row a move; 0 for an array that is not there."""
-        return np.array([[_address(a) for a in row] for row in self.rows], np.int64)
+        return np.array([[address(a) for a in row] for row in self.rows], np.int64)
 
 
 def batches(moves: Sequence[Move], dtypes: Collection[DType]) -> tuple[list[Batch], list[Move]]:
@@ -91,21 +91,13 @@ def share_memory(moves: Sequence[Move]) -> bool:
 
 def _span(a: Array) -> tuple[int, int]:
     """Return the addresses between which an array lies: that of its first byte, and that behind its last."""
-    start = _address(a)
+    start = address(a)
     if a.size == 0:
         return start, start
     if a.flags.c_contiguous:
         return start, start + a.nbytes
     reach = [stride * (size - 1) for stride, size in zip(a.strides, a.shape, strict=True)]
     return start + sum(r for r in reach if r < 0), start + sum(r for r in reach if r > 0) + a.itemsize
-
-
-def _address(a: Array | None) -> int:
-    """Return where an array's memory begins; 0 for None."""
-    if a is None:
-        return 0
-    start: int = a.__array_interface__["data"][0] if isinstance(a, np.ndarray) else a.data.ptr
-    return start
 
 
 @lru_cache(maxsize=16)

@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from minigrad.devices import zeros
+from minigrad.devices import add_at, zeros
 from minigrad.engine.backward import sum_to_shape
 from minigrad.engine.function import Function
 from minigrad.engine.inplace import allow_writing, refuse_overlapping_write
@@ -119,7 +119,7 @@ class Index(NamedTuple):
         dim, vector = _only_vector(self.advanced)
         rounds = None if vector is None else _rounds(vector % view.shape[dim])
         if vector is None or rounds is None:
-            np.add.at(view, self.advanced, value)  # type: ignore[arg-type]  # it takes slices too
+            add_at(view, self.advanced, value)
             return
         before: tuple[AdvancedPart, ...] = (slice(None),) * dim
         for chosen in rounds:
@@ -129,7 +129,7 @@ class Index(NamedTuple):
 def _only_vector(advanced: tuple[AdvancedPart, ...]) -> tuple[int, Array | None]:
     """Return the vector of positions in an index, and its dimension, if nothing else is indexed; else 0 and ``None``.
 
-    It must be a NumPy array, since on a GPU ``np.add.at`` is fast.
+    It must be a NumPy array, since on a GPU ``add_at`` is fast.
     """
     indexed = [(d, part) for d, part in enumerate(advanced) if not isinstance(part, slice)]
     if len(indexed) != 1:

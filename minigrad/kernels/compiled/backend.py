@@ -1,29 +1,43 @@
 """Kernels for NumPy arrays in loops that Numba compiles.
 
-Memory order. Activations made here are N C H W to their user but lie as C H W N in memory (see
-docs/memory-layout.md): the elements of one pixel of all images lie next to each other, so a vector of the processor
-holds that pixel of many images, and no window ever needs a copy. Every other order is copied on entry.
+Memory order. Activations made here are N C H W to their user but lie channels last in memory (layout.py). Every other
+order is copied on entry. Loops take arrays by their addresses.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 
+from minigrad.kernels import blas
 from minigrad.kernels.addresses import batches, blocks, share_memory
 from minigrad.kernels.blocked.backend import Blocked
-from minigrad.kernels.compiled import conv
-from minigrad.kernels.compiled.layout import FEW, FLOATS, are_maps, from_order, in_order, rows_of
+from minigrad.kernels.compiled.layout import (
+    FEW,
+    FLOATS,
+    are_maps,
+    channels_last,
+    empty_maps,
+    nothing_like,
+    run_on,
+)
 from minigrad.kernels.compiled.load import load, loops, run
 from minigrad.kernels.geometry import Pair, Window
-from minigrad.kernels.layout import empty, empty_like, flat_alike
+from minigrad.kernels.layout import address, empty_like, flat_alike
 from minigrad.kernels.rules import Move
+from minigrad.kernels.threads import get_num_threads
 from minigrad.typing import Array, Shape
 
 _WORTH_WAKING = 500_000  # elements of all parameters: fewer are updated before a helper has woken up
 _BLOCK = 32_768  # elements of a parameter that a thread updates at a time
+_LARGE_PRODUCT = 2**24  # multiplications, from which on BLAS would start threads for long
 _POINT = Window((1, 1))
+
+#: Multiplications of a convolution: fewer are done in NumPy before compiled code has been loaded.
+LITTLE = 2**17
 
 
 class Compiled(Blocked):
@@ -40,7 +54,7 @@ class Compiled(Blocked):
         flats = flat_alike(x, y, z)
         if flats is None:
             return super().add(x, y, out)
-        run(loops().add, *flats)
+        run_on(x.dtype, loops().add, *flats, x.size)
         return z
 
     def concatenate(self, xs: Sequence[Array], axis: int) -> Array:
@@ -48,12 +62,11 @@ class Compiled(Blocked):
         if axis != 1 or not _differ_in_channels_only(xs) or sum(x.size for x in xs) < FEW:
             return super().concatenate(xs, axis)
         n, _, height, width = xs[0].shape
-        y = empty((sum(x.shape[1] for x in xs), height, width, n), xs[0].dtype)
-        channel = 0
-        for x in xs:
-            run(loops().copy, in_order(x).reshape(-1), y[channel : channel + x.shape[1]].reshape(-1))
-            channel += x.shape[1]
-        return from_order(y)
+        y = empty_maps((n, sum(x.shape[1] for x in xs), height, width), xs[0].dtype)
+        sources = [channels_last(x) for x in xs]
+        table = np.array([(address(x), step, x.shape[1]) for x, step in sources], np.int64)
+        run(loops().join, table, address(y), n * height * width, y.shape[1], nothing_like(y.dtype))
+        return y
 
     def relu(self, x: Array, out: Array | None = None) -> Array:
         if not _worth_a_call(x):
@@ -62,7 +75,7 @@ class Compiled(Blocked):
         flats = flat_alike(x, y)
         if flats is None:
             return super().relu(x, out)
-        run(loops().relu, *flats)
+        run_on(x.dtype, loops().relu, *flats, x.size)
         return y
 
     def pass_where_positive(self, g: Array, y: Array) -> Array:
@@ -72,7 +85,7 @@ class Compiled(Blocked):
         flats = flat_alike(g, y, z)
         if flats is None:
             return super().pass_where_positive(g, y)
-        run(loops().pass_where_positive, *flats)
+        run_on(g.dtype, loops().pass_where_positive, *flats, g.size)
         return z
 
     def move(self, moves: Sequence[Move]) -> None:
@@ -89,81 +102,89 @@ class Compiled(Blocked):
     # --- Convolution ---
 
     def conv2d(self, x: Array, w: Array, window: Window, groups: int) -> Array:
-        way = conv.way(x.shape, window, groups, x, w)
-        if way is None:
+        if not _worth_compiling(x.shape, w.shape, window, x, w):
             return super().conv2d(x, w, window, groups)
-        return way.conv2d(x, w, window)
+        y: Array = load("conv.convolution").conv2d(x, w, window, groups)
+        return y
 
     def conv2d_input(self, g: Array, w: Array, input_shape: Shape, window: Window, groups: int) -> Array:
-        way = conv.way(input_shape, window, groups, g, w)
-        if way is None:
+        if not _worth_compiling(input_shape, w.shape, window, g, w):
             return super().conv2d_input(g, w, input_shape, window, groups)
-        return way.input_gradient(g, w, input_shape, window)
+        dx: Array = load("conv.convolution").input_gradient(g, w, input_shape, window, groups)
+        return dx
 
     def conv2d_weight(self, x: Array, g: Array, weight_shape: Shape, window: Window, groups: int) -> Array:
-        way = conv.way(x.shape, window, groups, x, g)
-        if way is None or _has_nan(dw := way.weight_gradient(x, g, weight_shape, window)):
+        if not _worth_compiling(x.shape, weight_shape, window, x, g):
             return super().conv2d_weight(x, g, weight_shape, window, groups)
+        dw: Array = load("conv.convolution").weight_gradient(x, g, weight_shape, window, groups)
         return dw
 
     def conv2d_backward(
         self, x: Array, w: Array, g: Array, window: Window, groups: int, need_x: bool, need_w: bool
     ) -> tuple[Array | None, Array | None]:
-        way = conv.way(x.shape, window, groups, x, w, g) if need_x and need_w else None
-        if way is None:
+        if not _worth_compiling(x.shape, w.shape, window, x, w, g):
             return super().conv2d_backward(x, w, g, window, groups, need_x, need_w)
-        dx, dw = way.both_gradients(x, w, g, window)
-        return dx, super().conv2d_weight(x, g, w.shape, window, groups) if _has_nan(dw) else dw
+        g, _ = channels_last(g)  # once for both gradients
+        dx = self.conv2d_input(g, w, x.shape, window, groups) if need_x else None
+        dw = self.conv2d_weight(x, g, w.shape, window, groups) if need_w else None
+        return dx, dw
 
-    # --- Fully connected layer: a 1×1 convolution of images of one pixel ---
+    # --- Fully connected layer: where it is large, a convolution of images of one pixel ---
 
     def linear(self, x: Array, w: Array) -> Array:
         if not _worth_a_convolution(x, w):
-            with conv.blas_for(w.size * len(x)):
+            with _blas_for(w.size * len(x)):
                 return super().linear(x, w)
-        return conv.DIRECT.conv2d(_as_image(x), _as_image(w), _POINT)[..., 0, 0]
+        return self.conv2d(_as_image(x), _as_image(w), _POINT, 1)[..., 0, 0]
 
     def linear_backward(self, x: Array, w: Array, g: Array) -> tuple[Array, Array]:
         if not _worth_a_convolution(x, w, g):
-            with conv.blas_for(w.size * len(x)):
+            with _blas_for(w.size * len(x)):
                 return super().linear_backward(x, w, g)
-        dx, dw = conv.DIRECT.both_gradients(_as_image(x), _as_image(w), _as_image(g), _POINT)
-        return dx[..., 0, 0], dw[..., 0, 0]
+        image, weight, cotangent = _as_image(x), _as_image(w), _as_image(g)
+        dx = self.conv2d_input(cotangent, weight, image.shape, _POINT, 1)
+        return dx[..., 0, 0], self.conv2d_weight(image, cotangent, weight.shape, _POINT, 1)[..., 0, 0]
 
     # --- Pooling ---
 
     def max_pool2d(self, x: Array, window: Window) -> tuple[Array, Array]:
         if not are_maps(x):
             return super().max_pool2d(x, window)
-        xo = in_order(x)
-        y = empty((x.shape[1], *window.output_size(*x.shape[-2:]), x.shape[0]), x.dtype)
-        taps = empty(y.shape, window.tap_dtype)
-        run(loops().max_pool2d, xo, window.kernel, window.stride, window.dilation, _before(window), y, taps)
-        return from_order(y), from_order(taps)
+        x, step = channels_last(x)
+        n, channels, *size = x.shape
+        positions = window.output_size(*size)
+        y, taps = (empty_maps((n, channels, *positions), dtype) for dtype in (x.dtype, window.tap_dtype))
+        tap_like = nothing_like(taps.dtype)
+        run(
+            load("pool").max_pool2d, address(x), step, n, tuple(size), channels, positions, *_numbers(window),
+            address(y), address(taps), nothing_like(x.dtype), tap_like,
+        )  # fmt: skip
+        return y, taps
 
     def max_pool2d_scatter(self, g: Array, taps: Array, input_shape: Shape, window: Window) -> Array:
         if not are_maps(g):
             return super().max_pool2d_scatter(g, taps, input_shape, window)
-        n, channels, height, width = input_shape
-        dx = empty((channels, height, width, n), g.dtype)
-        numbers = window.kernel, window.stride, window.dilation, _before(window)
-        run(loops().max_pool2d_scatter, in_order(g), in_order(taps), *numbers, dx)
-        return from_order(dx)
+        (g, g_step), (taps, tap_step) = channels_last(g), channels_last(taps)
+        n, channels, *size = input_shape
+        dx = empty_maps(input_shape, g.dtype)
+        run(
+            load("pool").max_pool2d_scatter, address(g), g_step, address(taps), tap_step, n, tuple(size), channels,
+            g.shape[2:], *_numbers(window), address(dx), nothing_like(g.dtype), nothing_like(taps.dtype),
+        )  # fmt: skip
+        return dx
 
     def avg_pool2d(self, x: Array, window: Window, scale: float | Array) -> Array:
         if not are_maps(x):
             return super().avg_pool2d(x, window, scale)
-        y = empty((x.shape[1], *window.output_size(*x.shape[-2:]), x.shape[0]), x.dtype)
-        return _window_sums(in_order(x), window, scale, y)
+        y = empty_maps((*x.shape[:2], *window.output_size(*x.shape[2:])), x.dtype)
+        return _window_sums(x, window, scale, y, backward=False)
 
     def avg_pool2d_backward(self, g: Array, input_shape: Shape, window: Window, scale: float | Array) -> Array:
-        """Spread g over the windows; with stride 1 this is itself a sum over windows, of g inside zeros."""
-        if not are_maps(g) or window.stride != (1, 1) or not isinstance(scale, float):
+        if not are_maps(g):
             return super().avg_pool2d_backward(g, input_shape, window, scale)
-        n, channels, height, width = input_shape
-        (kh, kw), (top, left) = window.kernel, _before(window)
-        back = window._replace(padding=((kh - 1 - top, 0), (kw - 1 - left, 0)))
-        return _window_sums(in_order(g), back, scale, empty((channels, height, width, n), g.dtype))
+        if not isinstance(scale, float):
+            g, scale = g * scale, 1.0
+        return _window_sums(g, window, scale, empty_maps(input_shape, g.dtype), backward=True)
 
     # --- Batch normalisation ---
 
@@ -172,56 +193,45 @@ class Compiled(Blocked):
     ) -> tuple[Array, Array, Array]:
         if not are_maps(x):
             return super().batch_norm(x, weight, bias, eps, relu)
-        rows = in_order(x)
-        channels = len(rows)
-        y, mean, var = empty(rows.shape, x.dtype), np.empty(channels, x.dtype), np.empty(channels, x.dtype)
-        factor = np.ones(channels, x.dtype) if weight is None else weight
-        offset = np.zeros(channels, x.dtype) if bias is None else bias
-        matrices = rows.reshape(channels, -1), y.reshape(channels, -1)
-        run(loops().batch_norm, matrices[0], factor, offset, eps, relu, matrices[1], mean, var)
-        return from_order(y), mean, var
+        x, step = channels_last(x)
+        channels = x.shape[1]
+        y, mean, var = empty_maps(x.shape, x.dtype), np.empty(channels, x.dtype), np.empty(channels, x.dtype)
+        factor, offset = _numbers_of_channels(weight, 1, x), _numbers_of_channels(bias, 0, x)
+        pixels = x, step, x.size // channels, channels
+        run_on(x.dtype, load("norm").batch_norm, *pixels, factor, offset, eps, relu, y, mean, var)
+        return y, mean, var
 
     def batch_norm_backward(
         self, g: Array, x: Array, weight: Array | None, mean: Array, var: Array, eps: float, y: Array | None = None
     ) -> tuple[Array, Array, Array]:
         if not are_maps(g, x):
             return super().batch_norm_backward(g, x, weight, mean, var, eps, y)
-        rows, channels = in_order(x), x.shape[1]
-        dx, grad_weight, grad_bias = (
-            empty(rows.shape, x.dtype),
-            np.empty(channels, x.dtype),
-            np.empty(channels, x.dtype),
-        )
-        factor = np.ones(channels, x.dtype) if weight is None else weight
-        mask = np.empty((0, 0), x.dtype) if y is None else rows_of(y)
-        given = rows_of(g), rows.reshape(channels, -1), mask, factor, mean, var, eps
-        run(loops().batch_norm_backward, *given, dx.reshape(channels, -1), grad_weight, grad_bias)
-        return from_order(dx), grad_weight, grad_bias
+        channels, (mask, mask_step) = x.shape[1], (0, 0) if y is None else channels_last(y)
+        (g, g_step), (x, x_step) = channels_last(g), channels_last(x)
+        dx = empty_maps(x.shape, x.dtype)
+        grad_weight, grad_bias = np.empty(channels, x.dtype), np.empty(channels, x.dtype)
+        given = [_numbers_of_channels(weight, 1, x), *(_numbers_of_channels(a, 0, x) for a in (mean, var))]
+        pixels = g, g_step, x, x_step, mask, mask_step, x.size // channels, channels
+        run_on(x.dtype, load("norm").batch_norm_backward, *pixels, *given, eps, dx, grad_weight, grad_bias)
+        return dx, grad_weight, grad_bias
 
     def scale_channels(self, x: Array, factor: Array, offset: Array, relu: bool = False) -> Array:
         if not are_maps(x) or factor.dtype != x.dtype or offset.dtype != x.dtype:
             return super().scale_channels(x, factor, offset, relu)
-        rows = rows_of(x)
-        y = empty(rows.shape, x.dtype)
-        run(loops().scale, rows, np.ascontiguousarray(factor), np.ascontiguousarray(offset), relu, y)
-        n, channels, height, width = x.shape
-        return from_order(y.reshape(channels, height, width, n))
+        x, step = channels_last(x)
+        y, channels = empty_maps(x.shape, x.dtype), x.shape[1]
+        factor, offset = np.ascontiguousarray(factor), np.ascontiguousarray(offset)
+        run_on(x.dtype, load("norm").scale, x, step, x.size // channels, channels, factor, offset, relu, y)
+        return y
 
 
 # --- Guards ---
 
 
 def _worth_a_call(*arrays: Array) -> bool:
-    """Return whether to use an elementwise loop: for many elements of one dtype that is compiled, all writeable.
-
-    For read-only arrays Numba would have to compile every loop once more.
-    """
+    """Return whether to use an elementwise loop: for many elements of one dtype that is compiled."""
     first = arrays[0]
-    return (
-        first.size >= FEW
-        and first.dtype in FLOATS
-        and all(a.dtype == first.dtype and a.flags.writeable for a in arrays)
-    )
+    return first.size >= FEW and first.dtype in FLOATS and all(a.dtype == first.dtype for a in arrays)
 
 
 def _differ_in_channels_only(xs: Sequence[Array]) -> bool:
@@ -230,19 +240,32 @@ def _differ_in_channels_only(xs: Sequence[Array]) -> bool:
     return are_maps(*xs) and all((x.shape[0], *x.shape[2:]) == (n, *size) for x in xs)
 
 
-def _worth_a_convolution(*arrays: Array) -> bool:
-    """Return whether a fully connected layer of (x, w, …) is a product so large that a convolution is faster."""
-    x, w = arrays[:2]
-    return (
-        conv.is_large(w.size * len(x))
-        and all(a.ndim == 2 and a.dtype == x.dtype for a in arrays)
-        and conv.way((*x.shape, 1, 1), _POINT, 1, *map(_as_image, arrays)) is conv.DIRECT
-    )
+def _worth_compiling(input_shape: Shape, weight_shape: Shape, window: Window, *arrays: Array) -> bool:
+    """Return whether to use the compiled convolution: not for a learner's first one, which need not wait for it."""
+    if not are_maps(*arrays) or 0 in input_shape or 0 in weight_shape:
+        return False
+    positions = input_shape[0] * math.prod(window.output_size(*input_shape[2:]))
+    return positions * math.prod(weight_shape) >= LITTLE
 
 
-def _has_nan(dw: Array) -> bool:
-    """Return whether there may be a NaN: perhaps of an infinite x times a zero that fills up a vector."""
-    return bool(np.isnan(dw.sum()))
+def _worth_a_convolution(x: Array, *others: Array) -> bool:
+    """Return whether a fully connected layer of (x, w, …) is a product for which BLAS would start threads."""
+    alike = all(a.ndim == 2 and a.dtype == x.dtype and a.size for a in (x, *others))
+    return alike and x.dtype in FLOATS and _is_large(others[0].size * len(x))
+
+
+def _is_large(multiplications: int) -> bool:
+    return multiplications >= _LARGE_PRODUCT
+
+
+def _blas_for(multiplications: int) -> AbstractContextManager[None]:
+    """Return a context with BLAS in one thread for a small product: its second thread may find our helpers on its core.
+
+    (BLAS's threads go on spinning afterwards, on the cores that the next kernel needs.)
+    """
+    if blas.CAN_LIMIT and get_num_threads() > 1 and not _is_large(multiplications):
+        return blas.single_threaded_blas
+    return nullcontext()
 
 
 # --- Parts ---
@@ -252,13 +275,22 @@ def _as_image(x: Array) -> Array:
     return x.reshape(*x.shape, 1, 1)  # N C -> N C 1 1
 
 
-def _before(window: Window) -> Pair:
-    """Return the padding above and to the left."""
-    return window.padding[0][0], window.padding[1][0]
+def _numbers(window: Window) -> tuple[Pair, Pair, Pair, Pair]:
+    """Return kernel, stride, dilation, and the padding above and to the left."""
+    return window.kernel, window.stride, window.dilation, (window.padding[0][0], window.padding[1][0])
 
 
-def _window_sums(x: Array, window: Window, scale: float | Array, y: Array) -> Array:
-    """Compute scale · Σ of each window, into y; x and y are C H W N. Return y as its user sees it."""
-    factors = np.repeat(np.broadcast_to(np.asarray(scale, x.dtype), y.shape[1:3]), y.shape[3], axis=1)
-    run(loops().window_sums, x, window.kernel, window.stride, _before(window), factors, y)
-    return from_order(y)
+def _window_sums(x: Array, window: Window, scale: float | Array, y: Array, backward: bool) -> Array:
+    """Compute scale · Σ of each window, or backward of each pixel's positions, into y; return y."""
+    x, step = channels_last(x)
+    n, channels, *size = x.shape
+    positions = y.shape[2:]
+    factors = np.full(positions, scale, x.dtype)
+    numbers = step, n, tuple(size), channels, positions, *_numbers(window), backward
+    run_on(x.dtype, load("pool").window_sums, x, *numbers, factors, y)
+    return y
+
+
+def _numbers_of_channels(values: Array | None, default: float, x: Array) -> Array:
+    """Return one number a channel of x, in its dtype and without gaps."""
+    return np.full(x.shape[1], default, x.dtype) if values is None else np.ascontiguousarray(values, x.dtype)

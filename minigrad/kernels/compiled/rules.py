@@ -8,12 +8,10 @@ there is none). Its ``blocks`` are (row of the table, first element, last + 1), 
 from __future__ import annotations
 
 import numpy as np
-from llvmlite import ir
-from numba import carray, types
-from numba.extending import intrinsic
 
 from minigrad.kernels.compiled.machine_code import compiled
-from minigrad.kernels.compiled.names import Context, Intrinsic, NumbaType, Signature, Team, TypingContext, Value
+from minigrad.kernels.compiled.names import Team
+from minigrad.kernels.compiled.pointers import stretch
 from minigrad.kernels.compiled.team import as_job, share_out
 from minigrad.typing import Array
 
@@ -21,22 +19,11 @@ from minigrad.typing import Array
 # mypy: disable-error-code="call-arg"
 
 
-@intrinsic
-def _pointer(typing_context: TypingContext, address: NumbaType, like: NumbaType) -> Intrinsic:
-    """Return an address as a pointer to elements as those of ``like``."""
-    kind = types.CPointer(like.dtype)
-
-    def generate(context: Context, builder: ir.IRBuilder, signature: Signature, arguments: list[Value]) -> Value:
-        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
-
-    return kind(types.int64, like), generate
-
-
 @compiled
-def _stretch(table: Array, row: int, column: int, first: int, last: int, like: Array) -> Array:
+def _elements(table: Array, row: int, column: int, first: int, last: int, like: Array) -> Array:
     """Return elements first … last − 1 of an array in the table; none where there is no array."""
     address = table[row, column]
-    return carray(_pointer(address + first * like.itemsize, like), (last - first if address else 0,))
+    return stretch(address, first, last - first if address else 0, like)
 
 
 @compiled
@@ -51,7 +38,7 @@ def _sgd_part(
     nesterov: bool, maximize: bool,
 ) -> None:  # fmt: skip
     row, first, last = blocks[part, 0], blocks[part, 1], blocks[part, 2]
-    p, g, b = [_stretch(table, row, column, first, last, like) for column in range(3)]
+    p, g, b = [_elements(table, row, column, first, last, like) for column in range(3)]
     kind = like.dtype.type
     rate, mu, weight_decay, share, sign = (
         kind(lr),
@@ -90,7 +77,7 @@ def _adam_part(
     beta1: float, beta2: float, eps: float, decay: float, decoupled: bool, maximize: bool,
 ) -> None:  # fmt: skip
     row, first, last = blocks[part, 0], blocks[part, 1], blocks[part, 2]
-    p, g, m, v, largest = [_stretch(table, row, column, first, last, like) for column in range(5)]
+    p, g, m, v, largest = [_elements(table, row, column, first, last, like) for column in range(5)]
     kind = like.dtype.type
     shrink = kind(1 - lr * decay) if decoupled else kind(1)
     added = kind(0) if decoupled else kind(decay)
@@ -126,7 +113,7 @@ def _rmsprop_part(
     momentum: float, maximize: bool,
 ) -> None:  # fmt: skip
     row, first, last = blocks[part, 0], blocks[part, 1], blocks[part, 2]
-    p, g, v, b, mean = [_stretch(table, row, column, first, last, like) for column in range(5)]
+    p, g, v, b, mean = [_elements(table, row, column, first, last, like) for column in range(5)]
     kind = like.dtype.type
     rate, keep, new, epsilon = kind(lr), kind(alpha), kind(1 - alpha), kind(eps)
     added, mu, sign = kind(decay), kind(momentum), kind(-1 if maximize else 1)
