@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minigrad.kernels import layout as kernels_layout
+from minigrad.kernels.addresses import batches
 from minigrad.kernels.compiled import backend as compiled_backend
 from minigrad.kernels.compiled import layout
 from minigrad.kernels.compiled.backend import Compiled
@@ -218,6 +219,10 @@ def test_an_optimiser_step_of_weights_that_lie_channels_last(gradient: str, dtyp
     p, g, b = random.standard_normal((3, 40, 20, 3, 3)).astype(dtype)
     rule = SGDRule(lr=0.1, momentum=0.9, decay=0.1, fresh=1.0, nesterov=True, maximize=False)
     ours = [ordered(p, "channels last"), ordered(g, gradient), ordered(b, "channels last")]
+    batch, rest = batches([Move(rule, ours)], layout.FLOATS)
+    assert len(batch) == 1  # the loop takes all of it
+    assert not rest
+    assert (address(batch[0].rows[0][1]) == address(ours[1])) == (gradient in ("channels last", "read-only"))
     compiled.move([Move(rule, ours)])
     expected = [p.copy(), g, b.copy()]
     reference.move([Move(rule, expected)])

@@ -12,7 +12,7 @@ import numpy as np
 
 from minigrad.kernels.compiled.machine_code import compiled
 from minigrad.kernels.compiled.names import Team
-from minigrad.kernels.compiled.pointers import keep, stretch
+from minigrad.kernels.compiled.pointers import keep, place, stretch
 from minigrad.kernels.compiled.team import as_job, share_out
 from minigrad.kernels.geometry import Pair
 from minigrad.typing import Array
@@ -241,7 +241,7 @@ def _sums_part(
     for c in range(room):
         zeros[c] = 0
     sources = np.empty(max(down.shape[1], across.shape[1]) + 4, np.int64)
-    sums_at, zeros_at = np.int64(sums.ctypes.data), np.int64(zeros.ctypes.data)
+    sums_at, zeros_at = place(sums), place(zeros)
     pixels = size[1] if step == channels else 1  # that are added up together along the height
     pixel = step * like.itemsize
     for line in range(part * height, min((part + 1) * height, lines)):
