@@ -53,6 +53,7 @@ WAITS = (
 def _training(engine: str, device: str, size: int, batch: int, kind: str) -> Callable[[], Any]:
     """Return a training step, which returns the loss without reading it; the code is the same for both engines."""
     library = import_module(engine)
+    device = device.replace("gpu", "cuda")  # the name that both know
     model = cases.inception(engine, size).to(device)
     optimizer = library.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
     x, labels = (library.from_numpy(a).to(device) for a in cases.batch((batch, 3, size, size), cases.CLASSES))
@@ -127,12 +128,12 @@ def measure_profile(device: str, size: int, batch: int, kind: str) -> dict[str, 
         step()
     synchronize()
     steps = 3
-    with tempfile.TemporaryDirectory() as folder, profiler.profile() as found:
+    with profiler.profile() as found:
         with profiler.record_function("the steps"):
             for _ in range(steps):
                 step()
         synchronize()
-        found.stop()
+    with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "trace.json")
         found.export_chrome_trace(path)
         with open(path, encoding="utf-8") as file:

@@ -2,7 +2,7 @@
 
 Operations do not depend on the device: they call NumPy's public functions on whatever array they are given, and these
 dispatch to the array's own library (NEP 13 and NEP 18). Those protocols do not cover making an array from host memory
-and copying it back; for that, every kind of device has a :class:`Backend`.
+and copying it back, nor, with CuPy, ``np.add.at``; for that, every kind of device has a :class:`Backend`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike
 
+from minigrad.gpu import add_at as add_at_on_gpu
 from minigrad.gpu import copier, cupy
-from minigrad.typing import Array, Shape
+from minigrad.typing import Array, Number, Shape
 
 
 class device:  # noqa: N801  (torch's name for it)
@@ -81,7 +82,8 @@ class Backend:
 
     ``from_host(array, non_blocking)`` makes an array on the current device of this kind. Where there can be several
     devices, ``index_of(array)`` returns the number of the one that holds the array, and ``use(index)`` makes a device
-    the current one. All take and return arrays of the type that the backend has.
+    the current one. ``add_at(array, index, values)`` is that device's ``np.add.at``. All take and return arrays of the
+    type that the backend has.
     """
 
     array_type: type
@@ -89,6 +91,7 @@ class Backend:
     to_host: Callable[[Any], Array]
     index_of: Callable[[Any], int | None] = lambda array: None
     use: Callable[[int], None] = lambda index: None
+    add_at: Callable[[Any, Any, Any], None] = np.add.at
 
 
 _default: device | None = None
@@ -137,6 +140,7 @@ def backend_of(where: device) -> Backend:
             lambda array: array.get(order="A"),
             lambda array: array.device.id,
             module.cuda.runtime.setDevice,
+            add_at_on_gpu,
         )
         register_backend("gpu", gpu)
     return _backends[where.type]
@@ -192,6 +196,11 @@ def zeros(like: Array, shape: Shape, dtype: DTypeLike | None = None) -> Array:
     This exists because CuPy's ``zeros_like`` ignores the shape ().
     """
     return np.zeros_like(like, shape=shape or (1,), dtype=dtype).reshape(shape)
+
+
+def add_at(x: Array, index: Any, values: Array | Number) -> None:
+    """Add ``values`` to x[index]. An element that the index names several times gets the sum of its values."""
+    backend_of(device_of(x)).add_at(x, index, values)
 
 
 # --- Several devices of one kind: a GPU can compute only with arrays in its own memory ---

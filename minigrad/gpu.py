@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from types import ModuleType
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from minigrad.typing import Array
+from minigrad.typing import Array, Number
 
 
 class Precision:
@@ -51,13 +51,16 @@ class _Event(Protocol):
 
 
 def copier(module: ModuleType) -> Callable[[Array, bool], Array]:
-    """Return a function that copies a host array to the current GPU, ``copy(array, non_blocking)``."""
+    """Return a function that copies a host array to the current GPU, ``copy(array, non_blocking)``.
+
+    The copy is row-major: in this order the GPU's kernels read weights, which lie otherwise on a CPU.
+    """
     in_flight: deque[tuple[_Event, Array]] = deque()  # host memory that copies may still read
 
     def copy(host: Array, non_blocking: bool) -> Array:
         result: Array
         if not non_blocking:
-            result = module.asarray(host)
+            result = module.asarray(host, order="C")
             return result
         while in_flight and in_flight[0][0].done:
             in_flight.popleft()
@@ -69,6 +72,21 @@ def copier(module: ModuleType) -> Callable[[Array, bool], Array]:
         return result
 
     return copy
+
+
+def add_at(x: Array, index: Any, values: Array | Number) -> None:
+    """Add ``values`` to x[index], as ``np.add.at``, with the atomic additions that GPUs have: of some dtypes only."""
+    import cupyx
+
+    if x.dtype == np.int64:  # the same bits as an unsigned sum
+        x = x.view(np.uint64)
+        values = np.asarray(values, like=x).astype(np.int64).view(np.uint64)
+    if x.dtype.kind == "f" or x.dtype in (np.int32, np.uint32, np.uint64):
+        cupyx.scatter_add(x, index, values)
+        return
+    wide = x.astype(np.int32)
+    cupyx.scatter_add(wide, index, np.asarray(values, like=x).astype(np.int32))
+    x[...] = wide.astype(x.dtype)
 
 
 def pinned(host: Array) -> Array:

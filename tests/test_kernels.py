@@ -11,16 +11,18 @@ import re
 import threading
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from minigrad.kernels.blocked.backend import Blocked
 from minigrad.kernels.blocked.executor import parallel
+from minigrad.kernels.compiled import backend as compiled_backend
 from minigrad.kernels.compiled.backend import Compiled
 from minigrad.kernels.compiled.load import load
 from minigrad.kernels.geometry import Window
@@ -77,6 +79,14 @@ def convolutions(draw: Any) -> tuple[Any, ...]:
     w = _random((o, c // groups, *kernel), seed + 1, draw(st.booleans()))
     g = _random((n, o, *window.output_size(*size)), seed + 2, draw(st.booleans()))
     return x, w, g, window, groups
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compile_for_the_smallest_images() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled_backend, "LITTLE", 0)
+        patch.setattr(compiled_backend, "TINY", 0)
+        yield
 
 
 @pytest.fixture(params=[compiled, blocked], ids=["compiled", "blocked"], scope="module")
@@ -315,9 +325,8 @@ def test_inner_taps_are_the_taps_that_do_not_see_padding(case: tuple[Any, ...]) 
         assert np.array_equal(values[at], x[seen])
 
 
-def test_results_lie_in_the_memory_order_of_the_backend(kernels: Any) -> None:
+def test_results_lie_channels_last(kernels: Any) -> None:
     x, window = _random((4, 8, 9, 9), 0, False).astype(np.float32), Window((3, 3))
-    order = (1, 0, 2, 3) if kernels is blocked else (0, 2, 3, 1)
     y, mean, var = kernels.batch_norm(x, None, None, 1e-3)
     pooled, taps = kernels.max_pool2d(x, window)
     results = [
@@ -330,7 +339,7 @@ def test_results_lie_in_the_memory_order_of_the_backend(kernels: Any) -> None:
     results += [kernels.max_pool2d_scatter(pooled, taps, x.shape, window), kernels.concatenate([y, y, y, y, y, y], 1)]
     if kernels is compiled:
         results.append(kernels.concatenate([y] * 16, 1))
-    assert [a.transpose(order).flags.c_contiguous for a in results] == [True] * len(results)
+    assert [a.transpose(0, 2, 3, 1).flags.c_contiguous for a in results] == [True] * len(results)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
@@ -360,54 +369,6 @@ def test_parallel_keeps_the_order_and_passes_errors_on() -> None:
         parallel(fail, [1, 2, 3])
     with pytest.raises(RuntimeError, match="positive"):
         set_num_threads(0)
-
-
-# --- Convolution without columns ---
-
-
-@st.composite
-def _direct_cases(draw: Any) -> tuple[Any, ...]:
-    """Shapes and windows that reach every kind of plan: by places, by rows short and long, over the ends of rows."""
-    kernel = (draw(st.integers(1, 5)), draw(st.integers(1, 5)))
-    dilation = (draw(st.integers(1, 2)), draw(st.integers(1, 2)))
-    stride = draw(st.sampled_from([(1, 1), (1, 1), (2, 2), (1, 2), (3, 1)]))
-    padding = tuple((draw(st.integers(0, 3)), draw(st.integers(0, 3))) for _ in range(2))
-    window = Window(kernel, stride, padding, dilation)
-    n = draw(st.sampled_from([1, 2, 3, 5, 8, 16, 17, 32, 40, 64]))
-    channels, out = draw(st.sampled_from([1, 3, 6, 33, 70])), draw(st.sampled_from([1, 3, 8, 20, 32]))
-    smallest = [max(1, d * (k - 1) + 1 - sum(p)) for d, k, p in zip(dilation, kernel, padding, strict=True)]
-    size = [draw(st.integers(m, m + 6)) for m in smallest]
-    if n <= 40 and draw(st.booleans()):
-        size[1] += draw(st.sampled_from([20, 60, 300 // n]))
-    return (n, channels, *size), out, window, draw(st.integers(1, 3))
-
-
-@dtypes
-@settings(max_examples=60)
-@given(case=_direct_cases())
-def test_direct_convolutions_equal_the_reference(case: tuple[Any, ...], dtype: Any) -> None:
-    shape, out, window, threads = case
-    direct = load("conv_direct")
-    x, w = _random(shape, 0, False), _random((out, shape[1], *window.kernel), 1, False)
-    xs, ws = x.astype(dtype), w.astype(dtype)
-    if not direct.suits(xs.shape, ws.dtype, window):
-        return
-    expected = reference.conv2d(x, w, window, 1)
-    g = _random(expected.shape, 2, False)
-    ordered = [np.ascontiguousarray(a.transpose(1, 2, 3, 0).astype(dtype)) for a in (x, g)]
-    before = get_num_threads()
-    set_num_threads(threads)
-    try:
-        y = direct.conv2d(ordered[0], ws, window)
-        dx, dw = direct.both_gradients(ordered[0], ws, ordered[1], window)
-        only_dw = direct.weight_gradient(*ordered, ws.shape, window)
-        only_dx = direct.input_gradient(ordered[1], ws, ordered[0].shape, window)
-    finally:
-        set_num_threads(before)
-    expected_dx, expected_dw = reference.conv2d_backward(x, w, g, window, 1, True, True)
-    assert_equal((y.transpose(3, 0, 1, 2), dx.transpose(3, 0, 1, 2), dw), (expected, expected_dx, expected_dw), dtype)
-    assert np.array_equal(only_dw, dw)
-    assert np.array_equal(only_dx, dx)
 
 
 # --- Threads ---

@@ -17,12 +17,12 @@ from minigrad.kernels.settings import WIDTHS
 pytest.importorskip("numba", reason="without Numba there are no vectors to choose")
 BITS = load("vectors").BITS
 ROOT = Path(__file__).parent.parent
-#: Convolutions of every plan, and the rounding of all kernels, in float32.
+#: Convolutions of every kind, and the rounding of all kernels, in float32.
 NARROW_TESTS = [
-    "tests/test_kernels.py",
+    "tests/test_conv_memory.py",
     "parity_tests/test_float32_error.py",
     "-k",
-    "direct and float32 or float32_error",
+    "float32",
 ]
 
 
@@ -55,7 +55,7 @@ def test_a_width_that_no_processor_has_is_refused(bits: str, error: str) -> None
 
 @pytest.mark.skipif(max(WIDTHS) == BITS, reason="this processor has the widest vectors there are")
 def test_a_width_that_this_processor_does_not_have_is_refused() -> None:
-    run = _with_bits("512", "-c", "from minigrad.kernels.compiled import microkernel")
+    run = _with_bits("512", "-c", "from minigrad.kernels.compiled import vectors")
     assert run.returncode == 1
     assert f"MINIGRAD_VECTOR_BITS=512 is more than this processor's vectors have: {BITS}" in run.stderr
 
@@ -65,17 +65,17 @@ def test_on_arm_the_inner_loops_are_neon_instructions(element: str) -> None:
     from llvmlite import binding
     from numba import njit, types
 
-    micro: Any = load("microkernel")
+    tile, outer = load("conv.tile"), load("conv.outer")
 
     @njit(nogil=True)
-    def loops(x: Any, w: Any, taps: Any, w_taps: Any, y: Any, n: int) -> None:
-        micro.accumulate(x, 100, 10, w, 8, 1, taps, w_taps, n, y, 16, False)
-        micro.accumulate_strided(x, 100, 10, w, 8, 1, taps, w_taps, n, y, 16, True)
-        micro.correlate(x, 100, w, taps, w_taps, 3, n, y)
-        micro.correlate_ends(x, 100, w, taps, w_taps, 3, n, y)
+    def loops(x: Any, w: Any, taps: Any, y: Any, n: int) -> None:
+        tile.tile(x, 100, w, taps, taps, n, n, w, 10, y, 16, taps, True)
+        tile.narrow_tile(x, 100, w, taps, taps, n, n, w, 10, y, 16, taps, True)
+        outer.outer(x, taps, w, n, y, 100, True)
+        outer.narrow_outer(x, taps, w, n, y, 100, True)
 
-    numbers, places = types.CPointer(getattr(types, element)), types.CPointer(types.int64)
-    loops.compile((numbers, numbers, places, places, numbers, types.int64))
+    numbers, places = types.CPointer(getattr(types, element)), types.CPointer(types.int32)
+    loops.compile((numbers, numbers, places, numbers, types.int64))
     code = loops.inspect_llvm(loops.signatures[0])
     code = re.sub(r"^target .*$|\"target-(cpu|features)\"=\"[^\"]*\"", "", code, flags=re.MULTILINE)
     assert "llvm.x86" not in code
@@ -86,6 +86,6 @@ def test_on_arm_the_inner_loops_are_neon_instructions(element: str) -> None:
     module.triple, module.data_layout = "aarch64-linux-gnu", str(machine.target_data)
     assembly = machine.emit_assembly(module)
     form = "4s" if element == "float32" else "2d"
-    products = 2 * micro.ROWS * micro.VECTORS + 2 * micro.PAIR[0] * micro.PAIR[1]
+    products = 2 * tile.ROWS * (tile.VECTORS + 1)
     assert len(re.findall(rf"fmla\s+v\d+\.{form}, v\d+\.{form}", assembly)) >= products * BITS // 128
     assert "fmul" not in assembly  # each product is added in the same instruction

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.devices import zeros
+from minigrad.devices import add_at, zeros
 from minigrad.engine.function import Function
 from minigrad.kernels.precision import rounded, widened
 from minigrad.typing import Array, Shape, Tensor
@@ -39,7 +39,7 @@ class ScatterAdd(Function):
         self.save_for_backward(indices)
         wide = widened(g)
         y = zeros(wide, shape)
-        np.add.at(y, _full_index(indices, dim), wide)
+        add_at(y, _full_index(indices, dim), wide)
         return rounded(y, g.dtype)
 
     def backward(self, grad: Tensor) -> tuple[Tensor, None]:

@@ -16,11 +16,12 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from minigrad.devices import zeros
+from minigrad.devices import add_at, zeros
 from minigrad.engine.backward import sum_to_shape
 from minigrad.engine.function import Function
 from minigrad.engine.inplace import allow_writing, refuse_overlapping_write
 from minigrad.kernels.precision import rounded, widened
+from minigrad.memory_order import order_of
 from minigrad.typing import Array, Number, Shape, Tensor
 
 BasicPart: TypeAlias = int | slice | EllipsisType | None
@@ -97,6 +98,11 @@ class Index(NamedTuple):
         view = x[self.basic]
         if self.advanced is None:
             return view
+        dim, vector = _only_vector(self.advanced)
+        if vector is not None:  # the result lies in x's memory order
+            order = order_of(view)
+            picked = np.take(view.transpose(order), vector, axis=order.index(dim))
+            return picked.transpose([order.index(d) for d in range(view.ndim)])
         picked = view[self.advanced]
         if x.flags.c_contiguous and not picked.flags.c_contiguous:  # NumPy puts the dimension of the array outermost
             return np.copy(picked, order="C")
@@ -119,7 +125,7 @@ class Index(NamedTuple):
         dim, vector = _only_vector(self.advanced)
         rounds = None if vector is None else _rounds(vector % view.shape[dim])
         if vector is None or rounds is None:
-            np.add.at(view, self.advanced, value)  # type: ignore[arg-type]  # it takes slices too
+            add_at(view, self.advanced, value)
             return
         before: tuple[AdvancedPart, ...] = (slice(None),) * dim
         for chosen in rounds:
@@ -129,7 +135,7 @@ class Index(NamedTuple):
 def _only_vector(advanced: tuple[AdvancedPart, ...]) -> tuple[int, Array | None]:
     """Return the vector of positions in an index, and its dimension, if nothing else is indexed; else 0 and ``None``.
 
-    It must be a NumPy array, since on a GPU ``np.add.at`` is fast.
+    It must be a NumPy array, since on a GPU ``add_at`` is fast.
     """
     indexed = [(d, part) for d, part in enumerate(advanced) if not isinstance(part, slice)]
     if len(indexed) != 1:

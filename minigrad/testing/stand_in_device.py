@@ -69,7 +69,7 @@ ONLY_BY_POSITION = {
     ("stack", "arrays"): "tup",
     ("take_along_axis", "arr"): "a",
 }
-_ALLOWED_UFUNC_METHODS = ("__call__", "at")
+_ALLOWED_UFUNC_METHODS = ("__call__",)
 _ALLOWED_UFUNC_OPTIONS = {"out", "dtype", "casting"}
 
 
@@ -200,6 +200,7 @@ def register_stand_in_device() -> str:
         lambda array: array._host.copy(),
         lambda array: array.index,
         _use,
+        lambda array, index, values: np.add.at(_unwrap(array), _unwrap(index), _unwrap(values)),
     )
     register_backend(NAME, backend)
     return NAME

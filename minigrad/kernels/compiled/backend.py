@@ -6,13 +6,15 @@ order is copied on entry. Loops take arrays by their addresses.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 
-from minigrad.kernels.addresses import batches, blocks, share_memory
+from minigrad.kernels import blas
+from minigrad.kernels.addresses import batches, blocks, share_memory, total_size
 from minigrad.kernels.blocked.backend import Blocked
-from minigrad.kernels.compiled import conv
 from minigrad.kernels.compiled.layout import (
     FEW,
     FLOATS,
@@ -26,11 +28,19 @@ from minigrad.kernels.compiled.load import load, loops, run
 from minigrad.kernels.geometry import Pair, Window
 from minigrad.kernels.layout import address, empty_like, flat_alike
 from minigrad.kernels.rules import Move
+from minigrad.kernels.threads import get_num_threads
 from minigrad.typing import Array, Shape
 
 _WORTH_WAKING = 500_000  # elements of all parameters: fewer are updated before a helper has woken up
 _BLOCK = 32_768  # elements of a parameter that a thread updates at a time
+_LARGE_PRODUCT = 2**24  # multiplications, from which on BLAS would start threads for long
 _POINT = Window((1, 1))
+
+#: Multiplications of a convolution: fewer are done in NumPy before compiled code has been loaded.
+LITTLE = 2**17
+
+#: Elements of images: fewer are pooled and normalized in NumPy, for the same reason.
+TINY = 4_096
 
 
 class Compiled(Blocked):
@@ -83,7 +93,7 @@ class Compiled(Blocked):
 
     def move(self, moves: Sequence[Move]) -> None:
         """Move all parameters, those whose rule has a compiled loop in one pass over all of them."""
-        if share_memory(moves):
+        if share_memory(moves) or total_size(moves) < FEW:
             return super().move(moves)
         together, rest = batches(moves, FLOATS)
         for batch in together:
@@ -95,51 +105,53 @@ class Compiled(Blocked):
     # --- Convolution ---
 
     def conv2d(self, x: Array, w: Array, window: Window, groups: int) -> Array:
-        way = conv.way(x.shape, window, groups, x, w)
-        if way is None:
+        if not _worth_compiling(x.shape, w.shape, window, x, w):
             return super().conv2d(x, w, window, groups)
-        return way.conv2d(x, w, window)
+        y: Array = load("conv.convolution").conv2d(x, w, window, groups)
+        return y
 
     def conv2d_input(self, g: Array, w: Array, input_shape: Shape, window: Window, groups: int) -> Array:
-        way = conv.way(input_shape, window, groups, g, w)
-        if way is None:
+        if not _worth_compiling(input_shape, w.shape, window, g, w):
             return super().conv2d_input(g, w, input_shape, window, groups)
-        return way.input_gradient(g, w, input_shape, window)
+        dx: Array = load("conv.convolution").input_gradient(g, w, input_shape, window, groups)
+        return dx
 
     def conv2d_weight(self, x: Array, g: Array, weight_shape: Shape, window: Window, groups: int) -> Array:
-        way = conv.way(x.shape, window, groups, x, g)
-        if way is None or _has_nan(dw := way.weight_gradient(x, g, weight_shape, window)):
+        if not _worth_compiling(x.shape, weight_shape, window, x, g):
             return super().conv2d_weight(x, g, weight_shape, window, groups)
+        dw: Array = load("conv.convolution").weight_gradient(x, g, weight_shape, window, groups)
         return dw
 
     def conv2d_backward(
         self, x: Array, w: Array, g: Array, window: Window, groups: int, need_x: bool, need_w: bool
     ) -> tuple[Array | None, Array | None]:
-        way = conv.way(x.shape, window, groups, x, w, g) if need_x and need_w else None
-        if way is None:
+        if not _worth_compiling(x.shape, w.shape, window, x, w, g):
             return super().conv2d_backward(x, w, g, window, groups, need_x, need_w)
-        dx, dw = way.both_gradients(x, w, g, window)
-        return dx, super().conv2d_weight(x, g, w.shape, window, groups) if _has_nan(dw) else dw
+        g, _ = channels_last(g)  # once for both gradients
+        dx = self.conv2d_input(g, w, x.shape, window, groups) if need_x else None
+        dw = self.conv2d_weight(x, g, w.shape, window, groups) if need_w else None
+        return dx, dw
 
-    # --- Fully connected layer: a 1×1 convolution of images of one pixel ---
+    # --- Fully connected layer: where it is large, a convolution of images of one pixel ---
 
     def linear(self, x: Array, w: Array) -> Array:
         if not _worth_a_convolution(x, w):
-            with conv.blas_for(w.size * len(x)):
+            with _blas_for(w.size * len(x)):
                 return super().linear(x, w)
-        return conv.DIRECT.conv2d(_as_image(x), _as_image(w), _POINT)[..., 0, 0]
+        return self.conv2d(_as_image(x), _as_image(w), _POINT, 1)[..., 0, 0]
 
     def linear_backward(self, x: Array, w: Array, g: Array) -> tuple[Array, Array]:
         if not _worth_a_convolution(x, w, g):
-            with conv.blas_for(w.size * len(x)):
+            with _blas_for(w.size * len(x)):
                 return super().linear_backward(x, w, g)
-        dx, dw = conv.DIRECT.both_gradients(_as_image(x), _as_image(w), _as_image(g), _POINT)
-        return dx[..., 0, 0], dw[..., 0, 0]
+        image, weight, cotangent = _as_image(x), _as_image(w), _as_image(g)
+        dx = self.conv2d_input(cotangent, weight, image.shape, _POINT, 1)
+        return dx[..., 0, 0], self.conv2d_weight(image, cotangent, weight.shape, _POINT, 1)[..., 0, 0]
 
     # --- Pooling ---
 
     def max_pool2d(self, x: Array, window: Window) -> tuple[Array, Array]:
-        if not are_maps(x):
+        if not _worth_a_loop(x):
             return super().max_pool2d(x, window)
         x, step = channels_last(x)
         n, channels, *size = x.shape
@@ -153,7 +165,7 @@ class Compiled(Blocked):
         return y, taps
 
     def max_pool2d_scatter(self, g: Array, taps: Array, input_shape: Shape, window: Window) -> Array:
-        if not are_maps(g):
+        if not _worth_a_loop(g):
             return super().max_pool2d_scatter(g, taps, input_shape, window)
         (g, g_step), (taps, tap_step) = channels_last(g), channels_last(taps)
         n, channels, *size = input_shape
@@ -165,13 +177,13 @@ class Compiled(Blocked):
         return dx
 
     def avg_pool2d(self, x: Array, window: Window, scale: float | Array) -> Array:
-        if not are_maps(x):
+        if not _worth_a_loop(x):
             return super().avg_pool2d(x, window, scale)
         y = empty_maps((*x.shape[:2], *window.output_size(*x.shape[2:])), x.dtype)
         return _window_sums(x, window, scale, y, backward=False)
 
     def avg_pool2d_backward(self, g: Array, input_shape: Shape, window: Window, scale: float | Array) -> Array:
-        if not are_maps(g):
+        if not _worth_a_loop(g):
             return super().avg_pool2d_backward(g, input_shape, window, scale)
         if not isinstance(scale, float):
             g, scale = g * scale, 1.0
@@ -182,7 +194,7 @@ class Compiled(Blocked):
     def batch_norm(
         self, x: Array, weight: Array | None, bias: Array | None, eps: float, relu: bool = False
     ) -> tuple[Array, Array, Array]:
-        if not are_maps(x):
+        if not _worth_a_loop(x):
             return super().batch_norm(x, weight, bias, eps, relu)
         x, step = channels_last(x)
         channels = x.shape[1]
@@ -195,7 +207,7 @@ class Compiled(Blocked):
     def batch_norm_backward(
         self, g: Array, x: Array, weight: Array | None, mean: Array, var: Array, eps: float, y: Array | None = None
     ) -> tuple[Array, Array, Array]:
-        if not are_maps(g, x):
+        if not _worth_a_loop(g, x):
             return super().batch_norm_backward(g, x, weight, mean, var, eps, y)
         channels, (mask, mask_step) = x.shape[1], (0, 0) if y is None else channels_last(y)
         (g, g_step), (x, x_step) = channels_last(g), channels_last(x)
@@ -207,7 +219,7 @@ class Compiled(Blocked):
         return dx, grad_weight, grad_bias
 
     def scale_channels(self, x: Array, factor: Array, offset: Array, relu: bool = False) -> Array:
-        if not are_maps(x) or factor.dtype != x.dtype or offset.dtype != x.dtype:
+        if not _worth_a_loop(x) or factor.dtype != x.dtype or offset.dtype != x.dtype:
             return super().scale_channels(x, factor, offset, relu)
         x, step = channels_last(x)
         y, channels = empty_maps(x.shape, x.dtype), x.shape[1]
@@ -225,25 +237,43 @@ def _worth_a_call(*arrays: Array) -> bool:
     return first.size >= FEW and first.dtype in FLOATS and all(a.dtype == first.dtype for a in arrays)
 
 
+def _worth_a_loop(*maps: Array) -> bool:
+    """Return whether to use a compiled loop over images: not for a learner's first ones."""
+    return maps[0].size >= TINY and are_maps(*maps)
+
+
 def _differ_in_channels_only(xs: Sequence[Array]) -> bool:
     """Return whether all arrays are feature maps of one dtype and shape, but for the number of their channels."""
     n, _, *size = xs[0].shape
     return are_maps(*xs) and all((x.shape[0], *x.shape[2:]) == (n, *size) for x in xs)
 
 
-def _worth_a_convolution(*arrays: Array) -> bool:
-    """Return whether a fully connected layer of (x, w, …) is a product so large that a convolution is faster."""
-    x, w = arrays[:2]
-    return (
-        conv.is_large(w.size * len(x))
-        and all(a.ndim == 2 and a.dtype == x.dtype for a in arrays)
-        and conv.way((*x.shape, 1, 1), _POINT, 1, *map(_as_image, arrays)) is conv.DIRECT
-    )
+def _worth_compiling(input_shape: Shape, weight_shape: Shape, window: Window, *arrays: Array) -> bool:
+    """Return whether to use the compiled convolution: not for a learner's first one, which need not wait for it."""
+    if not are_maps(*arrays) or 0 in input_shape or 0 in weight_shape:
+        return False
+    positions = input_shape[0] * math.prod(window.output_size(*input_shape[2:]))
+    return positions * math.prod(weight_shape) >= LITTLE
 
 
-def _has_nan(dw: Array) -> bool:
-    """Return whether there may be a NaN: perhaps of an infinite x times a zero that fills up a vector."""
-    return bool(np.isnan(dw.sum()))
+def _worth_a_convolution(x: Array, *others: Array) -> bool:
+    """Return whether a fully connected layer of (x, w, …) is a product for which BLAS would start threads."""
+    alike = all(a.ndim == 2 and a.dtype == x.dtype and a.size for a in (x, *others))
+    return alike and x.dtype in FLOATS and _is_large(others[0].size * len(x))
+
+
+def _is_large(multiplications: int) -> bool:
+    return multiplications >= _LARGE_PRODUCT
+
+
+def _blas_for(multiplications: int) -> AbstractContextManager[None]:
+    """Return a context with BLAS in one thread for a small product: its second thread may find our helpers on its core.
+
+    (BLAS's threads go on spinning afterwards, on the cores that the next kernel needs.)
+    """
+    if blas.CAN_LIMIT and get_num_threads() > 1 and not _is_large(multiplications):
+        return blas.single_threaded_blas
+    return nullcontext()
 
 
 # --- Parts ---

@@ -20,7 +20,7 @@ from minigrad.typing import Array
 
 
 @intrinsic
-def _pointer(typing_context: TypingContext, address: NumbaType, like: NumbaType) -> Intrinsic:
+def pointer(typing_context: TypingContext, address: NumbaType, like: NumbaType) -> Intrinsic:
     """Return an address as a pointer to elements as those of ``like``."""
     kind = types.CPointer(like.dtype)
 
@@ -30,6 +30,28 @@ def _pointer(typing_context: TypingContext, address: NumbaType, like: NumbaType)
     return kind(types.int64, like), generate
 
 
+@intrinsic
+def moved(typing_context: TypingContext, start: NumbaType, count: NumbaType) -> Intrinsic:
+    """Return the pointer ``count`` elements after another."""
+
+    def generate(context: Context, builder: ir.IRBuilder, signature: Signature, arguments: list[Value]) -> Value:
+        return builder.gep(arguments[0], [arguments[1]])
+
+    return start(start, types.int64), generate
+
+
+@intrinsic
+def element(typing_context: TypingContext, array: NumbaType, index: NumbaType) -> Intrinsic:
+    """Return a pointer to element ``index`` of a contiguous array."""
+    signature = types.CPointer(array.dtype)(array, types.int64)
+
+    def generate(context: Context, builder: ir.IRBuilder, signature: Signature, arguments: list[Value]) -> Value:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        return builder.gep(data, [arguments[1]])
+
+    return signature, generate
+
+
 @compiled
 def stretch(address: int, first: int, count: int, like: Array) -> Array:
     """Return ``count`` elements as those of ``like``, of which the first is number ``first`` from an address on.
@@ -37,7 +59,7 @@ def stretch(address: int, first: int, count: int, like: Array) -> Array:
     Unlike a slice it does not count references to the memory: two threads that do that all the time slow each other
     down more than they help. And its indices from 0 on let the compiler use vectors.
     """
-    return carray(_pointer(address + first * like.itemsize, like), (count,))
+    return carray(pointer(address + first * like.itemsize, like), (count,))
 
 
 @compiled

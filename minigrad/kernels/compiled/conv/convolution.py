@@ -1,0 +1,185 @@
+"""Convolution and its two gradients, compiled: arrays N C H W of any memory order in, channels last out.
+
+What differs from shape to shape is in the tables; here they are looked up, and the kernels' operands put together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from minigrad.kernels.compiled import team, vectors
+from minigrad.kernels.compiled.conv import depthwise, multiply
+from minigrad.kernels.compiled.conv import weight_gradient as summing
+from minigrad.kernels.compiled.conv.depthwise import Channels
+from minigrad.kernels.compiled.conv.multiply import Product
+from minigrad.kernels.compiled.conv.pixels import Pixels, filled_up, pixels, repeated, seen_by, sees_all
+from minigrad.kernels.compiled.conv.tile import ROWS, VECTORS
+from minigrad.kernels.compiled.conv.weight_gradient import Sums
+from minigrad.kernels.conv_table import Lists, Tiles, backward_table, forward_table, lists, tiles
+from minigrad.kernels.geometry import Pair, Window
+from minigrad.kernels.layout import address, empty
+from minigrad.kernels.plan_cache import remembered
+from minigrad.kernels.threads import get_num_threads
+from minigrad.typing import Array, DType, Shape
+
+_BLOCK = 96  # positions of a block of y or dx: what their taps see stays in the L2 cache
+_SUMMED = 256  # positions of a block of dw
+_STRETCH_BYTES = 2**18  # of packed g, which stays in the L2 cache
+_PARTS_A_THREAD = 4  # so that no thread waits long for the last part
+_PARTS_OF_DW = 16  # at least, where there are few taps and channels
+_STRETCHES = 32  # of positions, whose shares of a depthwise dw are added up
+_POINT = Window((1, 1))
+
+
+def conv2d(x: Array, w: Array, window: Window, groups: int) -> Array:
+    """Return the output, as ``Reference.conv2d``."""
+    positions = window.output_size(*x.shape[2:])
+    y = empty((len(x), *positions, len(w)), x.dtype)
+    if _is_depthwise(w.shape, groups):
+        source = filled_up(repeated(x, len(w)), _lanes(x.dtype))
+        _multiply_channels(forward_tiles(source.images, source.size, window), source, w, y)
+    else:
+        source, window = seen_by(window, x, groups)
+        plan = forward_tiles(source.images, source.size, window)
+        _multiply(multiply.forward, plan, source, w, y.reshape(-1, len(w)), groups)
+    return _logical(y)
+
+
+def input_gradient(g: Array, w: Array, input_shape: Shape, window: Window, groups: int) -> Array:
+    """Return ∂L/∂x, as ``Reference.conv2d_input``."""
+    n, channels, height, width = input_shape
+    plan = backward_tiles(n, (height, width), window)
+    if _is_depthwise(w.shape, groups):
+        shares = empty((n, height, width, len(w)), g.dtype)  # of each output
+        _multiply_channels(plan, filled_up(g, _lanes(g.dtype)), w, shares)
+        return _logical(shares if channels == len(w) else shares.reshape(*shares.shape[:3], channels, -1).sum(axis=-1))
+    dx = empty((n, height, width, channels), g.dtype)
+    target = dx.reshape(-1, channels)
+    if sees_all(window, (height, width), groups):
+        plan, target = backward_tiles(n, (1, 1), _POINT), dx.reshape(n, -1)
+    _multiply(multiply.backward, plan, pixels(g), w, target, groups)
+    return _logical(dx)
+
+
+def weight_gradient(x: Array, g: Array, weight_shape: Shape, window: Window, groups: int) -> Array:
+    """Return ∂L/∂w, as ``Reference.conv2d_weight``; it lies as O kh kw C."""
+    out, channels, kh, kw = weight_shape
+    if _is_depthwise(weight_shape, groups):
+        least = _lanes(g.dtype)
+        dw = _sum_channels(filled_up(repeated(x, out), least), filled_up(g, least), window)
+        return np.ascontiguousarray(dw[:, :out].T).reshape(weight_shape)  # T O -> O 1 kh kw
+    source, window = seen_by(window, x, groups)
+    dw = empty((out, kh, kw, channels), g.dtype)
+    _sum(lists_of(source.images, source.size, window), source, pixels(g), dw, groups)
+    return _logical(dw)
+
+
+# --- Plans ---
+
+
+@remembered
+def forward_tiles(images: int, size: Pair, window: Window) -> Tiles:
+    """Return the plan of an output."""
+    return tiles(forward_table(images, size, window, _BLOCK, ROWS), ROWS)
+
+
+@remembered
+def backward_tiles(images: int, size: Pair, window: Window) -> Tiles:
+    """Return the plan of a gradient of x."""
+    return tiles(backward_table(images, size, window, _BLOCK, ROWS), ROWS)
+
+
+@remembered
+def lists_of(images: int, size: Pair, window: Window) -> Lists:
+    """Return the plan of a gradient of w."""
+    return lists(forward_table(images, size, window, _SUMMED))
+
+
+# --- Operands ---
+
+
+def _multiply(run: Callable[..., None], plan: Tiles, source: Pixels, w: Array, target: Array, groups: int) -> None:
+    """Compute y or dx into ``target``, (pixels, channels)."""
+    weights = np.ascontiguousarray(w.transpose(0, 2, 3, 1))  # O C kh kw -> O kh kw C
+    channels, results = source.channels // groups, target.shape[1] // groups
+    panels = -(-results // (VECTORS * _lanes(w.dtype)))
+    product = Product(
+        groups=groups,
+        source=source.address,
+        source_pixel=source.step,
+        channels=channels,
+        weights=address(weights),
+        taps=weights.size // (channels * results * groups),
+        target=address(target),
+        target_pixel=target.shape[1],
+        results=results,
+        ranges=min(panels, -(-_PARTS_A_THREAD * get_num_threads() // (groups * len(plan.blocks)))),
+    )
+    packed = empty((groups * panels * VECTORS * _lanes(w.dtype) * len(plan.live) * channels,), w.dtype)
+    team.call(run, plan, product, packed, np.zeros(channels, w.dtype))
+
+
+def _sum(plan: Lists, x: Pixels, g: Pixels, dw: Array, groups: int) -> None:
+    """Compute dw, O kh kw C."""
+    channels, outputs = x.channels // groups, len(dw) // groups
+    taps = dw.size // (channels * outputs * groups)
+    tiles_of_outputs, panels = -(-outputs // ROWS), -(-channels // (VECTORS * _lanes(dw.dtype)))
+    largest = int(plan.sizes.max())
+    stretch = min(max(1, _STRETCH_BYTES // (dw.itemsize * len(dw) * largest)), len(plan.blocks))
+    sums = Sums(
+        groups=groups,
+        x=x.address,
+        x_pixel=x.step,
+        x_size=x.elements,
+        channels=channels,
+        g=g.address,
+        g_pixel=g.step,
+        outputs=outputs,
+        taps=taps,
+        stretch=stretch,
+        most=stretch * largest,
+        ranges=min(tiles_of_outputs, -(-_PARTS_OF_DW // (groups * taps * panels))),
+    )
+    packed = empty((groups * tiles_of_outputs * ROWS * sums.most,), dw.dtype)
+    team.call(summing.weight_gradient, plan, sums, packed, dw.reshape(-1))
+
+
+def _multiply_channels(plan: Tiles, source: Pixels, w: Array, target: Array) -> None:
+    """Compute y or dx of a depthwise convolution into ``target``, N H W C, with as many channels as outputs."""
+    channels = target.shape[3]
+    y = target if source.channels == channels else empty((*target.shape[:3], source.channels), target.dtype)
+    weights = np.zeros((len(plan.live), source.channels), w.dtype)
+    weights[:, :channels] = w.reshape(channels, -1).T[plan.live]  # O 1 kh kw -> T O
+    operands = Channels(source.address, source.step, address(y), source.channels, source.channels, len(plan.live))
+    team.call(depthwise.multiply, plan, operands, weights, np.zeros(source.channels, w.dtype))
+    if y is not target:
+        target[...] = y[..., :channels]
+
+
+def _sum_channels(x: Pixels, g: Pixels, window: Window) -> Array:
+    """Return dw of a depthwise convolution, (taps, channels)."""
+    plan, taps, dtype = lists_of(x.images, x.size, window), math.prod(window.kernel), g.array.dtype
+    width = depthwise.width(g.channels, dtype.itemsize)
+    firsts = [min(first, g.channels - width) for first in range(0, g.channels, width)]
+    shares = np.empty((min(_STRETCHES, len(plan.blocks)), taps, len(firsts), width), dtype)
+    operands = Channels(x.address, x.step, g.address, g.step, g.channels, taps)
+    team.call(depthwise.weight_gradient, plan, operands, shares.reshape(len(shares), -1))
+    total, dw = shares.sum(axis=0), np.empty((taps, g.channels), dtype)
+    for number, first in enumerate(firsts):
+        dw[:, first : first + width] = total[:, number]
+    return dw
+
+
+def _is_depthwise(weight_shape: Shape, groups: int) -> bool:
+    return groups > 1 and weight_shape[1] == 1
+
+
+def _lanes(dtype: DType) -> int:
+    return vectors.BITS // 8 // dtype.itemsize
+
+
+def _logical(x: Array) -> Array:
+    return x.transpose(0, 3, 1, 2)  # N H W C -> N C H W
