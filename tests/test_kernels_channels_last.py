@@ -42,6 +42,7 @@ def poisoned_memory() -> Iterator[None]:
             patch.setattr(module, "empty", poisoned)
         for module in (compiled_backend, layout):
             patch.setattr(module, "FEW", 0)
+        patch.setattr(compiled_backend, "TINY", 0)
         yield
 
 

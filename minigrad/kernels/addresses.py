@@ -55,8 +55,8 @@ def batches(moves: Sequence[Move], dtypes: Collection[DType]) -> tuple[list[Batc
 def _flat_row(move: Move, dtypes: Collection[DType]) -> list[Array | None] | None:
     """Return the arrays of one move as flat memory, or None if a loop cannot take them by their addresses.
 
-    It can if they have one dtype and memory order, no gaps, and may be written to, but for the gradient. A gradient that
-    lies in another order is copied.
+    It can if they have one dtype and memory order, no gaps, and may be written to, but for the gradient. A gradient
+    that lies in another order is copied.
     """
     p, g, *state = move.arrays
     if p is None or g is None or p.dtype not in dtypes or g.dtype != p.dtype or not is_writable(p):
