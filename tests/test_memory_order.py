@@ -224,4 +224,5 @@ def test_functions_of_feature_maps_keep_their_memory_order(name: str) -> None:
     assert y.is_contiguous(memory_format=minigrad.channels_last)
     if y.requires_grad:
         y.backward(minigrad.randn_like(y.detach()))
+        assert x.grad is not None
         assert x.grad.is_contiguous(memory_format=minigrad.channels_last)
