@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import logging
 import platform
 import subprocess
 import sys
@@ -87,6 +88,7 @@ def main() -> int:
         print("the kernels in use here are not compiled ones (see MINIGRAD_KERNELS): nothing to do")
         return 0
     if arguments.half:
+        logging.getLogger("minigrad").setLevel(logging.ERROR)  # the whole command says what it does
         compile_half(arguments.half, getattr(mg, arguments.dtype))
         return 0
     start = time.perf_counter()

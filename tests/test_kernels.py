@@ -82,9 +82,10 @@ def convolutions(draw: Any) -> tuple[Any, ...]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _compile_the_smallest_convolutions() -> Iterator[None]:
+def _compile_for_the_smallest_images() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiled_backend, "LITTLE", 0)
+        patch.setattr(compiled_backend, "TINY", 0)
         yield
 
 

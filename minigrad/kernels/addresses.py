@@ -79,6 +79,11 @@ def is_writable(a: Array) -> bool:
     return writable
 
 
+def total_size(moves: Sequence[Move]) -> int:
+    """Return the number of elements of all parameters."""
+    return sum([0 if move.arrays[0] is None else move.arrays[0].size for move in moves])
+
+
 def share_memory(moves: Sequence[Move]) -> bool:
     """Return whether two of the parameters may lie in the same memory, so that they must move one after the other."""
     arrays = [move.arrays[0] for move in moves]

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from minigrad.kernels import conv_numpy, sums
-from minigrad.kernels.addresses import share_memory
+from minigrad.kernels.addresses import share_memory, total_size
 from minigrad.kernels.blocked.executor import parallel, workers
 from minigrad.kernels.blocked.layout import Box, Rows, boxes, channels_last, image_blocks, rows_seen
 from minigrad.kernels.geometry import Window
@@ -90,7 +90,7 @@ class Blocked(Reference):
 
     def move(self, moves: Sequence[Move]) -> None:
         """Move all parameters block by block, with the blocks of all of them shared out among the threads together."""
-        if share_memory(moves):
+        if share_memory(moves) or total_size(moves) <= _BLOCK:
             return super().move(moves)
         jobs: list[Move] = []
         for rule, arrays in moves:

@@ -128,8 +128,8 @@ def _max_pool_part(
                 if seen:
                     _largest(sources[:seen], numbers[:seen], count, like, table)
                 else:
-                    table[:count] = -np.inf
-                    table[_TILE : _TILE + count] = 0
+                    for c in range(count):
+                        table[c], table[_TILE + c] = -np.inf, 0
                 at = (line * columns + q) * channels + channel
                 best, chosen = stretch(y, at, count, like), stretch(taps, at, count, tap_like)
                 for c in range(count):
@@ -168,7 +168,8 @@ def _scatter_part(
             pixels = min(runs[w], tile)
             count = pixels * channels
             target = stretch(dx, (line * columns + w) * channels, count, like)
-            target[:] = 0
+            for c in range(count):
+                target[c] = 0
             for i in range(down.shape[1]):
                 for j in range(across.shape[1]):
                     r, q = down[h, i], across[w, j]
@@ -202,6 +203,17 @@ def max_pool2d_scatter(
 
 
 @compiled
+def _gather(table: Array, position: int, first: int, step: int, sources: Array) -> int:
+    """Fill ``sources`` with the addresses of what the taps of a position see, and return how many see anything."""
+    found = 0
+    for tap in range(table.shape[1]):
+        if table[position, tap] >= 0:
+            sources[found] = first + table[position, tap] * step
+            found += 1
+    return found
+
+
+@compiled
 def _add_up(sources: Array, terms: int, zeros: int, y: Array, like: Array) -> None:
     """Compute y = Σ of stretches of memory, by their addresses, four at a time."""
     while terms % 4 or terms == 0:
@@ -224,30 +236,25 @@ def _sums_part(
     y: int, lines: int, height: int, like: Array,
 ) -> None:  # fmt: skip
     rows, columns = len(down), len(across)
-    width = size[1] * channels
-    sums, zeros = np.empty(width, like.dtype), np.zeros(max(width, columns * channels), like.dtype)
+    room = max(size[1], columns) * channels
+    sums, zeros = np.empty(room, like.dtype), np.empty(room, like.dtype)
+    for c in range(room):
+        zeros[c] = 0
     sources = np.empty(max(down.shape[1], across.shape[1]) + 4, np.int64)
-    sums_at, zeros_at = sums.ctypes.data, zeros.ctypes.data
+    sums_at, zeros_at = np.int64(sums.ctypes.data), np.int64(zeros.ctypes.data)
     pixels = size[1] if step == channels else 1  # that are added up together along the height
+    pixel = step * like.itemsize
     for line in range(part * height, min((part + 1) * height, lines)):
         image, r = line // rows * size[0], line % rows
         for w in range(0, size[1], pixels):
-            terms = 0
-            for i in range(down.shape[1]):
-                if down[r, i] >= 0:
-                    sources[terms] = x + ((image + down[r, i]) * size[1] + w) * step * like.itemsize
-                    terms += 1
+            terms = _gather(down, r, x + (image * size[1] + w) * pixel, size[1] * pixel, sources)
             _add_up(sources, terms, zeros_at, stretch(sums_at, w * channels, pixels * channels, like), like)
         q = 0
         while q < columns:
             factor, positions = factors[r * columns + q], 1
             while positions < runs[q] and factors[r * columns + q + positions] == factor:
                 positions += 1
-            terms = 0
-            for j in range(across.shape[1]):
-                if across[q, j] >= 0:
-                    sources[terms] = sums_at + across[q, j] * channels * like.itemsize
-                    terms += 1
+            terms = _gather(across, q, sums_at, channels * like.itemsize, sources)
             target = stretch(y, (line * columns + q) * channels, positions * channels, like)
             _add_up(sources, terms, zeros_at, target, like)
             for c in range(target.size):
