@@ -218,7 +218,7 @@ class Block(NamedTuple):
     kind: int  #: of a table
     source: int  #: the first pixel of the source
     start: int  #: the first position
-    count: int
+    size: int
 
 
 class _ByStrides:
@@ -243,12 +243,12 @@ class _ByStrides:
 
     def parts(self, block: Block) -> Iterator[tuple[slice | Array, slice | Array, Array]]:
         """Yield taps, positions that have them, and what these meet: (groups, positions, taps · channels)."""
-        places = slice(block.start, block.start + block.count)
+        places = slice(block.start, block.start + block.size)
         if self.is_matrix:
             yield slice(None), places, self.rows[None, places]
             return
-        seen = _box(self.seen, block.start, block.count)  # … G kh kw C
-        matrix = np.empty((self.groups, block.count, int(np.prod(seen.shape[-3:]))), seen.dtype)
+        seen = _box(self.seen, block.start, block.size)  # … G kh kw C
+        matrix = np.empty((self.groups, block.size, int(np.prod(seen.shape[-3:]))), seen.dtype)
         np.copyto(matrix.reshape(self.groups, *seen.shape[:-4], *seen.shape[-3:]), np.moveaxis(seen, -4, 0))
         yield slice(None), places, matrix
 
@@ -265,7 +265,7 @@ class _ByTable:
     def parts(self, block: Block) -> Iterator[tuple[slice | Array, slice | Array, Array]]:
         """Yield the same, but several parts of a block where positions have other taps."""
         for taps, places, at in self.kinds[block.kind]:
-            here = slice(block.start, block.start + block.count) if isinstance(places, slice) else block.start + places
+            here = slice(block.start, block.start + block.size) if isinstance(places, slice) else block.start + places
             yield taps, here, _gather(self.rows, at, block.source, self.groups)
 
 
