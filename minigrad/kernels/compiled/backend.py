@@ -39,8 +39,8 @@ _POINT = Window((1, 1))
 #: Multiplications of a convolution: fewer are done in NumPy before compiled code has been loaded.
 LITTLE = 2**17
 
-#: Elements of images: fewer are pooled and normalized in NumPy, for the same reason.
-TINY = 4_096
+#: Elements of images: up to this number they are pooled and normalized in NumPy, for the same reason.
+TINY = 1_024
 
 
 class Compiled(Blocked):
@@ -239,7 +239,7 @@ def _worth_a_call(*arrays: Array) -> bool:
 
 def _worth_a_loop(*maps: Array) -> bool:
     """Return whether to use a compiled loop over images: not for a learner's first ones."""
-    return maps[0].size >= TINY and are_maps(*maps)
+    return maps[0].size > TINY and are_maps(*maps)
 
 
 def _differ_in_channels_only(xs: Sequence[Array]) -> bool:
