@@ -171,4 +171,6 @@ def brief(result: dict[str, Any]) -> str:
             f"{way} {_way(result[way])}" + (f" ({result[way]['ratio']:.2f})" if "ratio" in result[way] else "")
             for way in ways
         )
-    return ", ".join(f"{key} {value}" for key, value in result.items() if isinstance(value, int | float | str)) or "done"
+    return (
+        ", ".join(f"{key} {value}" for key, value in result.items() if isinstance(value, int | float | str)) or "done"
+    )
