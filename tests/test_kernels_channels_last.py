@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minigrad.kernels import layout as kernels_layout
+from minigrad.kernels.addresses import batches
 from minigrad.kernels.compiled import backend as compiled_backend
 from minigrad.kernels.compiled import layout
 from minigrad.kernels.compiled.backend import Compiled
@@ -21,7 +22,8 @@ from minigrad.kernels.rules import Move
 from minigrad.kernels.threads import get_num_threads, set_num_threads
 from minigrad.optim.sgd import SGDRule
 
-reference, compiled = Reference(), Compiled()
+reference: Any = Reference()
+compiled: Any = Compiled()
 TOLERANCE = {np.float64: 1e-11, np.float32: 3e-5}
 dtypes = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
 
@@ -41,6 +43,7 @@ def poisoned_memory() -> Iterator[None]:
             patch.setattr(module, "empty", poisoned)
         for module in (compiled_backend, layout):
             patch.setattr(module, "FEW", 0)
+        patch.setattr(compiled_backend, "TINY", 0)
         yield
 
 
@@ -80,7 +83,7 @@ def windows(draw: Any, x: np.ndarray) -> Window:
         kernel, dilation = draw(st.integers(1, min(n, 5))), draw(st.integers(1, 2))
         dilation = dilation if dilation * (kernel - 1) + 1 <= n else 1
         pairs.append((kernel, draw(st.integers(1, 3)), dilation, draw(st.integers(0, kernel // 2))))
-    kernel, stride, dilation, before = zip(*pairs, strict=True)
+    kernel, stride, dilation, before = ((a, b) for a, b in zip(*pairs, strict=True))
     return Window(kernel, stride, tuple((p, p) for p in before), dilation, draw(st.booleans()))
 
 
@@ -97,9 +100,9 @@ def assert_close(ours: Any, expected: Any, dtype: Any) -> None:
 def test_batch_norm_of_any_memory_order(x: np.ndarray, data: Any, relu: bool, affine: bool, dtype: Any) -> None:
     g, (weight, bias) = x[::-1, ::-1] + 0.1, np.random.default_rng(1).standard_normal((2, x.shape[1]))
     if not affine:
-        weight = bias = None  # type: ignore[assignment]
+        weight = bias = None
     ours = [ordered(a.astype(dtype), data.draw(orders)) for a in (x, g)]
-    numbers = [None if a is None else a.astype(dtype) for a in (weight, bias)]
+    numbers: Any = [None if a is None else a.astype(dtype) for a in (weight, bias)]
     expected = reference.batch_norm(x, weight, bias, 0.1, relu)
     result = compiled.batch_norm(ours[0], *numbers, 0.1, relu)
     assert_close(result, expected, dtype)
@@ -120,7 +123,7 @@ def test_pooling_of_any_memory_order(x: np.ndarray, data: Any, dtype: Any) -> No
     assert np.array_equal(y, expected[0])
     assert np.array_equal(taps, expected[1])
     assert taps.dtype == window.tap_dtype
-    g = np.random.default_rng(2).standard_normal(y.shape)
+    g: Any = np.random.default_rng(2).standard_normal(y.shape)
     gs, taps = (
         ordered(g.astype(dtype), data.draw(orders)),
         ordered(taps, data.draw(st.sampled_from(["contiguous", "channels last"]))),
@@ -218,6 +221,10 @@ def test_an_optimiser_step_of_weights_that_lie_channels_last(gradient: str, dtyp
     p, g, b = random.standard_normal((3, 40, 20, 3, 3)).astype(dtype)
     rule = SGDRule(lr=0.1, momentum=0.9, decay=0.1, fresh=1.0, nesterov=True, maximize=False)
     ours = [ordered(p, "channels last"), ordered(g, gradient), ordered(b, "channels last")]
+    batch, rest = batches([Move(rule, ours)], layout.FLOATS)
+    assert len(batch) == 1  # the loop takes all of it
+    assert not rest
+    assert (address(batch[0].rows[0][1]) == address(ours[1])) == (gradient in ("channels last", "read-only"))
     compiled.move([Move(rule, ours)])
     expected = [p.copy(), g, b.copy()]
     reference.move([Move(rule, expected)])

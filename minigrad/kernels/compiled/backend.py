@@ -33,14 +33,15 @@ from minigrad.typing import Array, Shape
 
 _WORTH_WAKING = 500_000  # elements of all parameters: fewer are updated before a helper has woken up
 _BLOCK = 32_768  # elements of a parameter that a thread updates at a time
+_SMALL_PRODUCT = 2**18  # multiplications, up to which BLAS does not start threads
 _LARGE_PRODUCT = 2**24  # multiplications, from which on BLAS would start threads for long
 _POINT = Window((1, 1))
 
 #: Multiplications of a convolution: fewer are done in NumPy before compiled code has been loaded.
 LITTLE = 2**17
 
-#: Elements of images: fewer are pooled and normalized in NumPy, for the same reason.
-TINY = 4_096
+#: Elements of images: up to this number they are pooled and normalized in NumPy, for the same reason.
+TINY = 1_024
 
 
 class Compiled(Blocked):
@@ -239,7 +240,7 @@ def _worth_a_call(*arrays: Array) -> bool:
 
 def _worth_a_loop(*maps: Array) -> bool:
     """Return whether to use a compiled loop over images: not for a learner's first ones."""
-    return maps[0].size >= TINY and are_maps(*maps)
+    return maps[0].size > TINY and are_maps(*maps)
 
 
 def _differ_in_channels_only(xs: Sequence[Array]) -> bool:
@@ -267,11 +268,16 @@ def _is_large(multiplications: int) -> bool:
 
 
 def _blas_for(multiplications: int) -> AbstractContextManager[None]:
-    """Return a context with BLAS in one thread for a small product: its second thread may find our helpers on its core.
+    """Return a context with BLAS in one thread, where it would start more for a product that is not large.
 
-    (BLAS's threads go on spinning afterwards, on the cores that the next kernel needs.)
+    Its second thread may find our helpers on its core, and spins there afterwards. Where the kernels have one thread,
+    BLAS has one for every product, or results would depend on that number.
     """
-    if blas.CAN_LIMIT and get_num_threads() > 1 and not _is_large(multiplications):
+    if (
+        blas.CAN_LIMIT
+        and multiplications > _SMALL_PRODUCT
+        and (get_num_threads() == 1 or not _is_large(multiplications))
+    ):
         return blas.single_threaded_blas
     return nullcontext()
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from minigrad.kernels.compiled.machine_code import compiled
 from minigrad.kernels.compiled.names import Team
-from minigrad.kernels.compiled.pointers import keep, stretch
+from minigrad.kernels.compiled.pointers import keep, place, stretch
 from minigrad.kernels.compiled.team import as_job, share_out
 from minigrad.typing import Array
 
@@ -194,7 +194,7 @@ def batch_norm(
     for c in range(channels):
         start[c] = pixel[c] if abs(pixel[c]) < _LARGE else 0
     sums = np.empty((bands * blocks, 2 * _WIDE), np.float64)
-    arguments = x, step, rows, channels, like, np.int64(start.ctypes.data), sums
+    arguments = x, step, rows, channels, like, place(start), sums
     share_out(team, bands * blocks, as_job(_moments_part, arguments))
     total, squares = _by_channel(sums, 0, rows, channels, dense), _by_channel(sums, 1, rows, channels, dense)
     means, variances = stretch(mean, 0, channels, like), stretch(var, 0, channels, like)
@@ -204,7 +204,7 @@ def batch_norm(
         square = squares[c] / rows - distance * distance
         square = 0.0 if square < 0 else square
         means[c], variances[c], factors[c] = start[c] + distance, square, weights[c] / np.sqrt(square + eps)
-    scaling = x, step, rows, channels, like, mean, np.int64(factors.ctypes.data), bias, relu, y
+    scaling = x, step, rows, channels, like, mean, place(factors), bias, relu, y
     share_out(team, bands * blocks, as_job(_scale_part, scaling))
     keep((start, sums, factors))
 
@@ -287,7 +287,7 @@ def batch_norm_backward(
         ones[c] = 1
     dense = g_step == channels and x_step == channels and (y_step == channels or y == 0)
     if y == 0:  # every gradient passes
-        y, y_step = np.int64(ones.ctypes.data), np.int64(0)
+        y, y_step = place(ones), 0
     _, blocks, _, bands, _ = _cut(rows, channels, dense)
     sums = np.empty((bands * blocks, 2 * _WIDE), np.float64)
     pixels = g, g_step, x, x_step, y, y_step, rows, channels, dense, like, mean
@@ -301,7 +301,7 @@ def batch_norm_backward(
         db[c], dw[c] = total[c], products[c] * rstd
         numbers[0, c], numbers[1, c] = weights[c] * rstd, total[c] / rows
         numbers[2, c] = products[c] * rstd * rstd / rows
-    factor = np.int64(numbers.ctypes.data)
+    factor = place(numbers)
     centre, slope = factor + channels * like.itemsize, factor + 2 * channels * like.itemsize
     share_out(team, bands * blocks, as_job(_backward_part, (*pixels, factor, centre, slope, dx)))
     keep((ones, sums, numbers))
