@@ -358,6 +358,25 @@ def test_results_do_not_depend_on_timing(kernels: Any, threads: int) -> None:
         set_num_threads(before)
 
 
+@pytest.mark.parametrize("groups", [1, 2, 16])
+def test_results_without_numba_do_not_depend_on_the_number_of_threads(groups: int) -> None:
+    before, found = get_num_threads(), []
+    x, w = _random((4, 16, 21, 21), 0, True), _random((16, 16 // groups, 3, 3), 1, False)
+    window = Window((3, 3), padding=((1, 1), (1, 1)))
+    try:
+        for threads in (1, 2, 3):
+            set_num_threads(threads)
+            y = blocked.conv2d(x, w, window, groups)
+            z, mean, var = blocked.batch_norm(y, None, None, 1e-3, True)
+            gradients = blocked.batch_norm_backward(z, y, None, mean, var, 1e-3, z)
+            both = blocked.conv2d_backward(x, w, y, window, groups, True, True)
+            found.append([y, z, mean, var, *gradients, *both, *blocked.max_pool2d(y, window)])
+    finally:
+        set_num_threads(before)
+    for other in found[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(found[0], other, strict=True))
+
+
 def test_parallel_keeps_the_order_and_passes_errors_on() -> None:
     assert [i for part in parallel(lambda jobs: jobs, list(range(10))) for i in part] == list(range(10))
     assert evenly(5, 2) == [slice(0, 2), slice(2, 5)]
