@@ -1,6 +1,6 @@
 """Measure minigrad beside torch, in parts that are kept one by one.
 
-    python -m benchmarks [PART …] [--rounds N] [--threads N] [--minutes N | --quick] [--fresh]
+    python -m benchmarks [PART …] [--named TEXT] [--rounds N] [--threads N] [--minutes N | --quick] [--fresh]
     python -m benchmarks report
     python -m benchmarks gpu …
 
@@ -34,12 +34,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"which (all): {', '.join(PARTS)}; or: report")
+    parser.add_argument("--named", default="", metavar="TEXT", help="only measurements with this in their name")
     parser.add_argument("--rounds", type=int, help=f"how often all candidates take turns ({ROUNDS})")
     parser.add_argument("--threads", type=int, default=cores(), help="threads of every candidate (%(default)s)")
     parser.add_argument("--minutes", type=float, help="end after this time")
     parser.add_argument("--quick", action="store_true", help=f"--minutes {QUICK_MINUTES:g} --rounds {QUICK_ROUNDS}")
     parser.add_argument("--fresh", action="store_true", help="keep nothing of an earlier run")
-    parser.add_argument("--output", type=Path, help="another results file; the README and the plots stay as they are")
+    parser.add_argument("--output", type=Path, help="another results file, or a folder; the README and plots stay")
     parser.add_argument("--rehearse", action="store_true", help="measure small sizes, to see whether everything runs")
     options = parser.parse_args(arguments)
     unknown = set(options.parts) - {*PARTS, "report"}
@@ -98,14 +99,18 @@ def main(arguments: Sequence[str]) -> int:
         began = time.monotonic()
         deadline = began + 60 * options.minutes if options.minutes else float("inf")
         setting = Setting(options.threads, options.rounds, deadline)
-        name = machine.slug(machine.processor(), machine.bits())
-        results = Results(options.output or FOLDER / f"{name}.json")
+        path = options.output or FOLDER
+        if path == FOLDER or path.is_dir():
+            path /= f"{machine.slug(machine.processor(), machine.bits())}.json"
+        results = Results(path)
         if options.fresh:
             results.forget(options.parts or PARTS)
         command = " ".join(["python -m benchmarks", *arguments])
         results.describe(machine.describe(options.threads), machine.versions(), command)
         chosen = [
-            unit for unit in units(options.rehearse, options.threads) if not options.parts or unit.part in options.parts
+            unit
+            for unit in units(options.rehearse, options.threads)
+            if unit.part in (options.parts or PARTS) and options.named in unit.name
         ]
         missing = run(chosen, results, setting)
         print(

@@ -145,13 +145,15 @@ class Worker:
         return self.answer()
 
     def close(self) -> None:
-        """End the process."""
-        self.process.kill()
-        self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout, self.log):
-            if pipe is not None:
-                with suppress(OSError):
-                    pipe.close()
+        """End the process: at the end of its input, or by force if it is at work."""
+        with suppress(OSError):
+            self.process.stdin.close()  # type: ignore[union-attr]
+        try:
+            self.process.wait(timeout=2.0)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -44,7 +44,7 @@ CASES = {
     "chain": {"2,000 operations on 32 × 32": "chain:2000"},
 }
 REHEARSAL = {
-    "steps": {"75 × 75, batch 8": "train:inception:75:8"},
+    "steps": {"75 × 75, batch 32": "train:inception:75:32"},
     "inference": {"75 × 75, batch 1": "infer:inception:75:1"},
     "networks": {"MobileNetV2, 64 × 64, batch 8": "train:mobilenet_v2:64:8"},
     "small": {"MLP 784-256-128-10, batch 4": "train:mlp:28:4"},

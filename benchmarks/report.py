@@ -73,7 +73,7 @@ def _processor(document: dict[str, Any]) -> Iterator[str]:
     older = "" if document["codes"] == 1 else f" (The parts are of {document['codes']} versions of the code.)"
     yield (
         f"**{title(document)}**, {machine['threads']} threads, {machine['system']}, Python {versions['python']}, "
-        f"{libraries}; {document['date']}, `{document['command']}`:{older}"
+        f"{libraries}; {document['date']}, `{document['command']}`, {document['minutes']:.0f} minutes:{older}"
     )
     yield "\n".join(_cases_table(document["parts"]))
     notes = list(_notes(document["parts"]))
@@ -171,4 +171,5 @@ def brief(result: dict[str, Any]) -> str:
             f"{way} {_way(result[way])}" + (f" ({result[way]['ratio']:.2f})" if "ratio" in result[way] else "")
             for way in ways
         )
-    return ", ".join(f"{key} {value}" for key, value in result.items() if isinstance(value, (int, float, str)))
+    numbers = {key: value for key, value in result.items() if isinstance(value, int | float | str)}
+    return ", ".join(f"{key} {value}" for key, value in numbers.items()) or "done"

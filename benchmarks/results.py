@@ -62,11 +62,12 @@ class Results:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Return the machine, versions, date, command and results of a file, without stamps and failures."""
+    """Return the machine, versions, date, command, minutes and results of a file, without stamps and failures."""
     document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     kept = {
         part: {name: unit["result"] for name, unit in units.items() if "failed" not in unit["result"]}
         for part, units in document["parts"].items()
     }
     codes = {unit["stamp"]["code"] for units in document["parts"].values() for unit in units.values()}
-    return {**document, "parts": kept, "codes": len(codes)}
+    minutes = sum(unit["took_seconds"] for units in document["parts"].values() for unit in units.values()) / 60
+    return {**document, "parts": kept, "codes": len(codes), "minutes": minutes}

@@ -57,6 +57,7 @@ CASES: dict[str, Case] = {
     "conv2d 11 × 11": _conv((16, 16, 13, 13), (16, 16, 11, 11), 169, padding=5),
     "conv2d of 3 channels": _conv((8, 3, 32, 32), (32, 3, 3, 3), 1024, padding=1),
     "conv2d of 17 channels": _conv((8, 17, 15, 15), (19, 17, 3, 3), 225, padding=1),
+    "conv2d in 4 groups": _conv((8, 128, 15, 15), (64, 32, 3, 3), 225, padding=1, groups=4),
     "conv2d, depthwise": _conv((8, 96, 28, 28), (96, 1, 3, 3), 784, padding=1, groups=96),
     "conv1d": _conv((16, 128, 300), (64, 128, 5), 300, padding=2),
     "linear": Case(lambda m, F, a: F.linear(a[0], a[1]), [(64, 1024), (512, 1024)], [1024, 512, 64]),

@@ -132,6 +132,7 @@ def document() -> dict[str, Any]:
         "date": "2026-01-01",
         "command": "python -m benchmarks",
         "codes": 1,
+        "minutes": 21.4,
         "parts": {
             "steps": {targets.LARGE: step},
             "inference": {one: {MINIGRAD: {"seconds": 1.0}, EAGER: way(0.6), CHANNELS_LAST: {"failed": "killed"}}},

@@ -22,6 +22,7 @@ from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from minigrad.kernels import sums
 from minigrad.kernels.conv_table import backward_table, forward_table
 from minigrad.kernels.geometry import Pair, Window
 from minigrad.kernels.plan_cache import remembered
@@ -58,6 +59,8 @@ def in_turn(work: Callable[[list[Job]], Result], jobs: Sequence[Job]) -> list[Re
 
 def conv2d(x: Array, w: Array, window: Window, groups: int, parallel: Parallel = in_turn) -> Array:
     """Return the output, as ``Reference.conv2d``."""
+    if w.shape[1] == 1 and len(w) == groups:
+        return _logical(_depthwise(_last(x), w, window, parallel))
     y = np.empty((len(x), *window.output_size(*x.shape[2:]), len(w)), x.dtype)
     weights = _by_group(w, groups).transpose(0, 2, 3, 1)  # G O T C -> G T C O
     _multiply(_columns(_last(x), window, groups), weights, y, parallel)
@@ -69,6 +72,8 @@ def input_gradient(
 ) -> Array:
     """Return ∂L/∂x, as ``Reference.conv2d_input``."""
     n, channels, *size = input_shape
+    if w.shape[1] == 1 and len(w) == groups and _is_convolution_of_g(window):
+        return _logical(_depthwise(_last(g), w[:, :, ::-1, ::-1], _backwards(window), parallel))
     if _sends_less_than_it_gathers(w, window):
         return _logical(_sent_back(_last(g), w, input_shape, window, groups, parallel))
     dx = np.empty((n, *size, channels), g.dtype)
@@ -81,6 +86,8 @@ def weight_gradient(
 ) -> Array:
     """Return ∂L/∂w, as ``Reference.conv2d_weight``."""
     out, channels, kh, kw = weight_shape
+    if channels == 1 and out == groups:
+        return _logical(_depthwise_weight_gradient(_last(x), _last(g), window, parallel))
     columns = _columns(_last(x), window, groups)
     dw = _correlate(columns, _last(g), (groups, out // groups, kh * kw, channels), parallel)
     return _logical(dw.reshape(out, kh, kw, channels))  # -> O C kh kw
@@ -110,6 +117,7 @@ def _columns_of_g_are_for_both(x: Array, w: Array, window: Window) -> bool:
     n, channels, height, width = x.shape
     return (
         _is_convolution_of_g(window)
+        and w.shape[1] > 1
         and not window.is_pointwise
         and len(w) <= 2 * channels
         and n * height * width > 4 * len(w)
@@ -210,20 +218,13 @@ class Block(NamedTuple):
     kind: int  #: of a table
     source: int  #: the first pixel of the source
     start: int  #: the first position
-    count: int
-
-
-class Columns(Protocol):
-    """What the taps of each position meet, a block of positions at a time."""
-
-    blocks: Sequence[Block]
-
-    def parts(self, block: Block) -> Iterator[tuple[slice | Array, slice | Array, Array]]:
-        """Yield taps, positions that have them, and what these meet: (groups, positions, taps · channels)."""
+    size: int
 
 
 class _ByStrides:
-    """The columns of an array with its padding, N H W C."""
+    """The columns of an array with its padding, N H W C: what the taps of each position meet, block by block."""
+
+    blocks: Sequence[Block]
 
     def __init__(self, xp: Array, window: Window, result: Pair, groups: int) -> None:
         (kh, kw), (sh, sw), (dh, dw) = window.kernel, window.stride, window.dilation
@@ -241,12 +242,13 @@ class _ByStrides:
         self.blocks = [Block(0, 0, *stretch) for stretch in _stretches(images, *result, most)]
 
     def parts(self, block: Block) -> Iterator[tuple[slice | Array, slice | Array, Array]]:
-        places = slice(block.start, block.start + block.count)
+        """Yield taps, positions that have them, and what these meet: (groups, positions, taps · channels)."""
+        places = slice(block.start, block.start + block.size)
         if self.is_matrix:
             yield slice(None), places, self.rows[None, places]
             return
-        seen = _box(self.seen, block.start, block.count)  # … G kh kw C
-        matrix = np.empty((self.groups, block.count, int(np.prod(seen.shape[-3:]))), seen.dtype)
+        seen = _box(self.seen, block.start, block.size)  # … G kh kw C
+        matrix = np.empty((self.groups, block.size, int(np.prod(seen.shape[-3:]))), seen.dtype)
         np.copyto(matrix.reshape(self.groups, *seen.shape[:-4], *seen.shape[-3:]), np.moveaxis(seen, -4, 0))
         yield slice(None), places, matrix
 
@@ -254,14 +256,20 @@ class _ByStrides:
 class _ByTable:
     """The columns of an array N H W C, found through a table."""
 
+    blocks: Sequence[Block]
+
     def __init__(self, x: Array, size: Pair, window: Window, groups: int, backwards: bool) -> None:
         self.rows, self.groups = x.reshape(-1, x.shape[-1]), groups
         self.blocks, self.kinds = _listed(len(x), size, window, backwards)
 
     def parts(self, block: Block) -> Iterator[tuple[slice | Array, slice | Array, Array]]:
+        """Yield the same, but several parts of a block where positions have other taps."""
         for taps, places, at in self.kinds[block.kind]:
-            here = slice(block.start, block.start + block.count) if isinstance(places, slice) else block.start + places
+            here = slice(block.start, block.start + block.size) if isinstance(places, slice) else block.start + places
             yield taps, here, _gather(self.rows, at, block.source, self.groups)
+
+
+Columns: TypeAlias = _ByStrides | _ByTable
 
 
 def _columns(x: Array, window: Window, groups: int) -> Columns:
@@ -417,6 +425,48 @@ def _sent_back(g: Array, w: Array, input_shape: Shape, window: Window, groups: i
     parallel(run, list(range(n)))
     (top, _), (left, _) = window.padding
     return np.ascontiguousarray(padded[:, top : top + height, left : left + width])
+
+
+# --- Depthwise: each channel by itself, so the products are of numbers, not of matrices ---
+
+
+def _depthwise(x: Array, w: Array, window: Window, parallel: Parallel) -> Array:
+    """Return y (N, H', W', C) of x (N, H, W, C) and a kernel for each channel, w (C, 1, kh, kw)."""
+    n, height, width, channels = x.shape
+    rows, columns = window.output_size(height, width)
+    xp, y = _padded(x, window), np.empty((n, rows, columns, channels), x.dtype)
+    wide = np.broadcast_to(w.transpose(2, 3, 1, 0), (*window.kernel, columns, channels)).reshape(*window.kernel, -1)
+    (sh, sw), (dh, dw) = window.stride, window.dilation
+
+    def run(blocks: list[tuple[int, slice]]) -> None:
+        for i, at in blocks:
+            total = y[i, at].reshape(at.stop - at.start, -1)
+            total[...] = 0
+            for tap in np.ndindex(*window.kernel):
+                top, left = tap[0] * dh + at.start * sh, tap[1] * dw
+                seen = xp[i, top : top + (len(total) - 1) * sh + 1 : sh, left : left + (columns - 1) * sw + 1 : sw]
+                total += seen.reshape(total.shape) * wide[tap]
+
+    step = max(1, _BYTES // (8 * x.itemsize * columns * channels))
+    parallel(run, [(i, slice(r, min(r + step, rows))) for i in range(n) for r in range(0, rows, step)])
+    return y
+
+
+def _depthwise_weight_gradient(x: Array, g: Array, window: Window, parallel: Parallel) -> Array:
+    """Return dw (C, kh, kw, 1) of x (N, H, W, C) and g (N, H', W', C)."""
+    xp, (kh, kw) = _padded(x, window), window.kernel
+    taps = [(seen[1], seen[2]) for _, _, seen in window.taps(*x.shape[1:3])]
+
+    def run(images: list[int]) -> list[Array]:
+        found = []
+        for i in images:
+            products = (sums.total(xp[i, down, across] * g[i], (0, 1)) for down, across in taps)
+            found.append(np.stack(list(products)))
+        return found
+
+    shares = [share for part in parallel(run, range(len(x))) for share in part]
+    total: Array = sums.total(np.stack(shares), (0,))
+    return np.ascontiguousarray(total.T).reshape(-1, kh, kw, 1)  # taps, C -> C kh kw 1
 
 
 # --- Memory order ---

@@ -30,7 +30,6 @@ from minigrad.typing import Array, DType, Shape
 
 _BLOCK = 32_768  # elements of one operand that an elementwise loop takes at a time: 128 KiB in float32
 _POOLED = 131_072  # elements of the input of pooling: with fewer, too many rows would be read twice
-_FEW_CHANNELS = 4  # of each of several groups: so short a product is not worth a matrix of columns
 
 
 class Blocked(Reference):
@@ -109,19 +108,19 @@ class Blocked(Reference):
 
     @in_float32
     def conv2d(self, x: Array, w: Array, window: Window, groups: int) -> Array:
-        if not _worth_columns(x.shape, w.shape, groups):
+        if not _has_elements(x.shape, w.shape):
             return super().conv2d(x, w, window, groups)
         return conv_numpy.conv2d(channels_last(x), w, window, groups, parallel)
 
     @in_float32
     def conv2d_input(self, g: Array, w: Array, input_shape: Shape, window: Window, groups: int) -> Array:
-        if not _worth_columns(input_shape, w.shape, groups):
+        if not _has_elements(input_shape, w.shape):
             return super().conv2d_input(g, w, input_shape, window, groups)
         return conv_numpy.input_gradient(channels_last(g), w, input_shape, window, groups, parallel)
 
     @in_float32
     def conv2d_weight(self, x: Array, g: Array, weight_shape: Shape, window: Window, groups: int) -> Array:
-        if not _worth_columns(x.shape, weight_shape, groups):
+        if not _has_elements(x.shape, weight_shape):
             return super().conv2d_weight(x, g, weight_shape, window, groups)
         return conv_numpy.weight_gradient(channels_last(x), channels_last(g), weight_shape, window, groups, parallel)
 
@@ -130,7 +129,7 @@ class Blocked(Reference):
         self, x: Array, w: Array, g: Array, window: Window, groups: int, need_x: bool, need_w: bool
     ) -> tuple[Array | None, Array | None]:
         """Compute both gradients in one pass over the columns of g, if both are needed."""
-        if not (need_x and need_w and _worth_columns(x.shape, w.shape, groups)):
+        if not (need_x and need_w and _has_elements(x.shape, w.shape)):
             return super().conv2d_backward(x, w, g, window, groups, need_x, need_w)
         dx, dw = conv_numpy.both_gradients(channels_last(x), w, channels_last(g), window, groups, parallel)
         if np.isnan(dw.sum()):  # perhaps of an infinite x times the zeros around g, which its tap does not see
@@ -314,9 +313,8 @@ class Blocked(Reference):
 # --- Guards ---
 
 
-def _worth_columns(input_shape: Shape, weight_shape: Shape, groups: int) -> bool:
-    """Return whether a matrix of columns pays: not for empty arrays, nor for groups of a few channels."""
-    return 0 not in input_shape and 0 not in weight_shape and (groups == 1 or weight_shape[1] >= _FEW_CHANNELS)
+def _has_elements(*shapes: Shape) -> bool:
+    return all(0 not in shape for shape in shapes)
 
 
 def _are_maps_of_one_precision(x: Array) -> bool:

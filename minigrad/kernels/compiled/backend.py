@@ -224,8 +224,8 @@ class Compiled(Blocked):
             return super().scale_channels(x, factor, offset, relu)
         x, step = channels_last(x)
         y, channels = empty_maps(x.shape, x.dtype), x.shape[1]
-        factor, offset = np.ascontiguousarray(factor), np.ascontiguousarray(offset)
-        run_on(x.dtype, load("norm").scale, x, step, x.size // channels, channels, factor, offset, relu, y)
+        numbers = np.zeros(channels, x.dtype), np.ascontiguousarray(factor), np.ascontiguousarray(offset)
+        run_on(x.dtype, load("norm").scale, x, step, x.size // channels, channels, *numbers, relu, y)
         return y
 
 

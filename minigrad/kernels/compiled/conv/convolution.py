@@ -28,8 +28,7 @@ from minigrad.typing import Array, DType, Shape
 _BLOCK = 96  # positions of a block of y or dx: what their taps see stays in the L2 cache
 _SUMMED = 256  # positions of a block of dw
 _STRETCH_BYTES = 2**18  # of packed g, which stays in the L2 cache
-_PARTS_A_THREAD = 4  # so that no thread waits long for the last part
-_PARTS_OF_DW = 16  # at least, where there are few taps and channels
+_PARTS_A_THREAD = 4
 _STRETCHES = 32  # of positions, whose shares of a depthwise dw are added up
 _POINT = Window((1, 1))
 
@@ -116,7 +115,7 @@ def _multiply(run: Callable[..., None], plan: Tiles, source: Pixels, w: Array, t
         target=address(target),
         target_pixel=target.shape[1],
         results=results,
-        ranges=min(panels, -(-_PARTS_A_THREAD * get_num_threads() // (groups * len(plan.blocks)))),
+        ranges=min(panels, -(-_parts() // (groups * len(plan.blocks)))),
     )
     packed = empty((groups * panels * VECTORS * _lanes(w.dtype) * len(plan.live) * channels,), w.dtype)
     team.call(run, plan, product, packed, np.zeros(channels, w.dtype))
@@ -141,7 +140,7 @@ def _sum(plan: Lists, x: Pixels, g: Pixels, dw: Array, groups: int) -> None:
         taps=taps,
         stretch=stretch,
         most=stretch * largest,
-        ranges=min(tiles_of_outputs, -(-_PARTS_OF_DW // (groups * taps * panels))),
+        ranges=min(tiles_of_outputs, -(-_parts() // (groups * taps * panels))),
     )
     packed = empty((groups * tiles_of_outputs * ROWS * sums.most,), dw.dtype)
     team.call(summing.weight_gradient, plan, sums, packed, dw.reshape(-1))
@@ -171,6 +170,12 @@ def _sum_channels(x: Pixels, g: Pixels, window: Window) -> Array:
     for number, first in enumerate(firsts):
         dw[:, first : first + width] = total[:, number]
     return dw
+
+
+def _parts() -> int:
+    """Return how many parts are at least wanted, so that no thread waits long for the last one."""
+    threads = get_num_threads()
+    return 1 if threads == 1 else _PARTS_A_THREAD * threads
 
 
 def _is_depthwise(weight_shape: Shape, groups: int) -> bool:

@@ -81,6 +81,14 @@ class Emitter:
                 for value, place in zip(values, places, strict=True):
                     self.store(value, place)
 
+    def prefetch(self, pointer: Value) -> None:
+        """Have the line of memory at an address brought into the cache, to be written."""
+        memory = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [memory, _COUNT, _COUNT, _COUNT])
+        function = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
+        options = [ir.Constant(_COUNT, option) for option in (1, 3, 1)]  # to write; to all levels; data
+        self.builder.call(function, [self.builder.bitcast(pointer, memory), *options])
+
     # --- Arithmetic ---
 
     def everywhere(self, scalar: Value) -> Value:

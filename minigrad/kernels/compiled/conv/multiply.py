@@ -18,7 +18,7 @@ from numba import carray
 
 from minigrad.kernels.compiled import vectors
 from minigrad.kernels.compiled.conv.packing import turn
-from minigrad.kernels.compiled.conv.tile import ROWS, VECTORS, narrow_tile, tile
+from minigrad.kernels.compiled.conv.tile import CHAIN, ROWS, VECTORS, narrow_tile, tile
 from minigrad.kernels.compiled.machine_code import compiled
 from minigrad.kernels.compiled.names import Team
 from minigrad.kernels.compiled.pointers import element, moved, pointer
@@ -108,53 +108,60 @@ def _pack_columns(part: int, tiles: Tiles, product: Product, packed: Array) -> N
 @compiled
 def _multiply(part: int, tiles: Tiles, product: Product, packed: Array, nothing: Array) -> None:
     """Compute some panels of one block of one group."""
-    wide = VECTORS * (_BYTES // packed.itemsize)
-    panels, channels = -(-product.results // wide), product.channels
+    wide, channels, results = VECTORS * (_BYTES // packed.itemsize), product.channels, product.results
+    panels = -(-results // wide)
     rest, part_of_panels = divmod(part, product.ranges)
     group, number = divmod(rest, len(tiles.blocks))
+    first_panel, last_panel = [panels * (part_of_panels + i) // product.ranges for i in range(2)]
     kind, pixel, position = tiles.blocks[number]
+    first_tile, last_tile = tiles.first_tile[kind], tiles.first_tile[kind + 1]
     x = moved(pointer(product.source, packed), pixel * product.source_pixel + group * channels)
-    y = moved(pointer(product.target, packed), position * product.target_pixel + group * product.results)
+    y = moved(pointer(product.target, packed), position * product.target_pixel + group * results)
+    weights = moved(element(packed, 0), group * _packed_results(results, wide) * tiles.live.size * channels)
+    first_entry, places = element(tiles.first_entry, 0), element(tiles.places, 0)
+    taps, at, zeros = element(tiles.taps, 0), element(tiles.at, 0), element(nothing, 0)
     corner = np.empty(ROWS * wide, packed.dtype)
-    taps_of_pass = max(1, _TERMS // channels)
-    passes = -(-channels // _TERMS)
+    taps_of_pass, passes = max(1, _TERMS // channels), -(-channels // _TERMS)
     channels_of_pass = -(-channels // passes)
-    for panel in range(panels * part_of_panels // product.ranges, panels * (part_of_panels + 1) // product.ranges):
-        count, width = _panel(panel, product.results, wide)
-        weights = (group * _packed_results(product.results, wide) + panel * wide) * tiles.live.size * channels
-        first_tap, more = 0, True
-        while more:
-            more = False
+    chains, length, together = _chains(channels_of_pass)
+    for panel in range(first_panel, last_panel):
+        count, width = _panel(panel, results, wide)
+        target, panel_weights = moved(y, panel * wide), moved(weights, panel * wide * tiles.live.size * channels)
+        for first_tap in range(0, max(1, tiles.live.size), taps_of_pass):
             for c in range(0, channels, channels_of_pass):
-                for t in range(tiles.first_tile[kind], tiles.first_tile[kind + 1]):
-                    entry = tiles.first_entry[t] + first_tap
-                    left = tiles.first_entry[t + 1] - entry
-                    add = first_tap > 0 or c > 0
-                    if left <= 0 and add:
+                add = first_tap > 0 or c > 0
+                for t in range(first_tile, last_tile):
+                    entry = first_entry[t] + first_tap
+                    entries = min(first_entry[t + 1] - entry, taps_of_pass)
+                    if entries <= 0 and add:
                         continue
-                    more |= left > taps_of_pass
-                    to, to_pixel, places = moved(y, panel * wide), product.target_pixel, element(tiles.places, t * ROWS)
+                    to, to_pixel, to_places = target, product.target_pixel, moved(places, t * ROWS)
                     if count < width:
-                        to, to_pixel, places = element(corner, 0), wide, element(_IN_ORDER, 0)
+                        to, to_pixel, to_places = element(corner, 0), wide, element(_IN_ORDER, 0)
                     arguments = (
-                        moved(x, c), product.source_pixel, element(nothing, 0),
-                        element(tiles.taps, entry), element(tiles.at, entry * ROWS), min(left, taps_of_pass),
-                        min(channels_of_pass, channels - c), element(packed, weights + c * width), channels * width,
-                        to, to_pixel, places, add and count == width,
+                        moved(x, c), product.source_pixel, zeros, moved(taps, entry), moved(at, entry * ROWS), entries,
+                        min(channels_of_pass, channels - c), chains, length, together,
+                        moved(panel_weights, c * width), channels * width,
+                        to, to_pixel, to_places, add and count == width,
                     )  # fmt: skip
                     if width == wide:
                         tile(*arguments)
                     else:
                         narrow_tile(*arguments)
                     if count < width:
-                        _put_corner(
-                            corner, wide, count, moved(y, panel * wide), product.target_pixel, tiles.places[t], add
-                        )
-            first_tap += taps_of_pass
+                        _put_corner(corner, wide, count, target, product.target_pixel, tiles.places[t], add)
 
 
 @compiled
-def _put_corner(corner: Array, wide: int, count: int, y: int, y_pixel: int, places: Array, add: bool) -> None:
+def _chains(channels: int) -> tuple[int, int, int]:
+    """Return how many chains of additions a tap needs, their length, and how many taps fit into one."""
+    chains = -(-channels // CHAIN)
+    length = -(-channels // chains)
+    return chains, length, max(1, CHAIN // length)
+
+
+@compiled
+def _put_corner(corner: Array, wide: int, count: int, y: Array, y_pixel: int, places: Array, add: bool) -> None:
     """Write the results of a panel that has more room than results; add to what is there if ``add``."""
     for m in range(ROWS):
         if m > 0 and places[m] == places[m - 1]:

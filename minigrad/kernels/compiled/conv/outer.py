@@ -37,6 +37,8 @@ def _outer(width: int) -> Callable[..., Intrinsic]:
             emit = Emitter(context, builder, signature.args[0])
             height = range(ROWS)
             rows = [emit.at(dw, builder.mul(number(m), dw_row)) for m in height]
+            for row in rows:
+                emit.prefetch(row)
             totals = emit.totals(ROWS, width)
 
             def chain(number_of_chain: Value, _: Block) -> Block:

@@ -36,6 +36,9 @@ def _tile(width: int) -> Callable[..., Intrinsic]:
         at: NumbaType,
         entries: NumbaType,
         channels: NumbaType,
+        chains: NumbaType,
+        length: NumbaType,
+        together: NumbaType,
         w: NumbaType,
         w_tap: NumbaType,
         y: NumbaType,
@@ -44,18 +47,26 @@ def _tile(width: int) -> Callable[..., Intrinsic]:
         add: NumbaType,
     ) -> Intrinsic:
         i = types.int64
-        signature = types.void(x, i, nothing, taps, at, i, i, w, i, y, i, places, types.boolean)
+        signature = types.void(x, i, nothing, taps, at, i, i, i, i, i, w, i, y, i, places, types.boolean)
 
         def generate(context: Context, builder: ir.IRBuilder, signature: Signature, arguments: list[Value]) -> Value:
-            x, x_pixel, nothing, taps, at, entries, channels, w, w_tap, y, y_pixel, places, add = arguments
+            x, x_pixel, nothing, taps, at, entries, channels, chains, length, together, *rest = arguments
+            w, w_tap, y, y_pixel, places, add = rest
             emit = Emitter(context, builder, signature.args[0])
             height = range(ROWS)
             rows = [emit.at(y, builder.mul(emit.integer(places, number(m)), y_pixel)) for m in height]
+            for row in rows:
+                emit.prefetch(row)
             totals = emit.totals(ROWS, width)
-            # as many chains of equal length as a tap needs; or as many taps in one chain as fit
-            chains = builder.udiv(builder.add(channels, number(CHAIN - 1)), number(CHAIN))
-            length = builder.udiv(builder.sub(builder.add(channels, chains), number(1)), chains)
-            together = builder.udiv(number(CHAIN), length)
+            several = builder.icmp_signed(">", chains, number(1))
+            width_of_row = number(width * emit.lanes)
+
+            def entries_of_a_chain(i: Value, sums: Block) -> Block:
+                first = builder.mul(i, together)
+                count = least(builder.sub(entries, first), together)
+                sums = emit.loop(count, sums, lambda e, sums: entry(builder.add(first, e), sums))
+                last = builder.icmp_signed(">=", builder.add(first, together), entries)
+                return emit.when(builder.not_(builder.or_(several, last)), sums, join)
 
             def entry(e: Value, sums: Block) -> Block:
                 sources = []
@@ -64,26 +75,29 @@ def _tile(width: int) -> Callable[..., Intrinsic]:
                     source = emit.at(x, builder.mul(pixel, x_pixel))
                     sources.append(builder.select(builder.icmp_signed("<", pixel, number(0)), nothing, source))
                 weights = emit.at(w, builder.mul(emit.integer(taps, e), w_tap))
-                several = builder.icmp_unsigned(">", chains, number(1))
-                full = builder.icmp_unsigned("==", builder.urem(e, together), builder.sub(together, number(1)))
-                joins = builder.or_(several, full)
 
-                def chain(number_of_chain: Value, sums: Block) -> Block:
-                    first = builder.mul(number_of_chain, length)
-                    left = builder.sub(channels, first)
-                    count = builder.select(builder.icmp_signed("<", left, length), left, length)
+                def chain(i: Value, sums: Block) -> Block:
+                    first = builder.mul(i, length)
                     here = [emit.at(source, first) for source in sources]
-                    panel = emit.at(weights, builder.mul(first, number(width * emit.lanes)))
+                    panel = emit.at(weights, builder.mul(first, width_of_row))
 
                     def channel(c: Value, sums: Block) -> Block:
-                        row = emit.row(emit.at(panel, builder.mul(c, number(width * emit.lanes))), width)
+                        row = emit.row(emit.at(panel, builder.mul(c, width_of_row)), width)
                         return emit.outer([builder.load(emit.at(source, c)) for source in here], row, sums)
 
-                    return emit.when(joins, emit.loop(count, sums, channel), lambda sums: emit.join(sums, totals))
+                    sums = emit.loop(least(builder.sub(channels, first), length), sums, channel)
+                    return emit.when(several, sums, join)
 
                 return emit.loop(chains, sums, chain)
 
-            sums = emit.loop(entries, emit.zeros(ROWS, width), entry)
+            def join(sums: Block) -> Block:
+                return emit.join(sums, totals)
+
+            def least(a: Value, b: Value) -> Value:
+                return builder.select(builder.icmp_signed("<", a, b), a, b)
+
+            groups = builder.sdiv(builder.sub(builder.add(entries, together), number(1)), together)
+            sums = emit.loop(groups, emit.zeros(ROWS, width), entries_of_a_chain)
             emit.add_or_set(emit.plus(sums, emit.read(totals)), rows, add)
             return context.get_dummy_value()
 
