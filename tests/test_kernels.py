@@ -82,10 +82,11 @@ def convolutions(draw: Any) -> tuple[Any, ...]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _compile_for_the_smallest_images() -> Iterator[None]:
+def _compile_for_the_smallest_arrays() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiled_backend, "LITTLE", 0)
         patch.setattr(compiled_backend, "TINY", 0)
+        patch.setattr(compiled_backend, "FEW", 0)
         yield
 
 
