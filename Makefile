@@ -15,7 +15,7 @@ help:
 	@echo "make lint      run ruff, mypy, and the check that imports only go down"
 	@echo "make format    format the code, and update the tables in docs/architecture.md"
 	@echo "make report    measure the parity figures, into docs/parity.md and README.md"
-	@echo "make bench     measure steps, layers, overhead and scaling beside torch, into benchmarks/results.json and plots"
+	@echo "make bench     measure speed, memory and rounding beside torch, into benchmarks/results, plots and README.md"
 
 # A half-made environment is deleted, so that the next run does not use it.
 .venv/bin/python:

@@ -1,7 +1,14 @@
-"""Measure how long training waits for data: JPEGs of 256 x 256 in a folder, random crops of 75 x 75, batch 32."""
+"""Measure how long training waits for data: JPEGs of 256 x 256 in a folder, random crops of 75 x 75, batch 32.
+
+    python -m benchmarks.loading IMAGES
+
+prints one JSON object: for every number of workers the share of an epoch that training waits.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -15,10 +22,10 @@ from inception.state import Training
 from minigrad.data import DataLoader
 from minigrad.data.datasets import SyntheticImages
 
-IMAGES, SIZE, BATCH = 1024, 256, 32
+SIZE, BATCH = 256, 32
 
 
-def write_images(folder: Path, count: int = IMAGES, size: int = SIZE) -> None:
+def write_images(folder: Path, count: int, size: int = SIZE) -> None:
     """Write a folder for each of four classes, with synthetic noisy images of about 30 kB each."""
     images = SyntheticImages(count, size, 4)
     for split, wanted in (("train", count), ("val", 8)):
@@ -29,11 +36,11 @@ def write_images(folder: Path, count: int = IMAGES, size: int = SIZE) -> None:
             image.save(target, quality=85)
 
 
-def measure() -> dict[str, Any]:
+def measure(images: int) -> dict[str, Any]:
     """Return for 0, 1 and 2 workers the share of an epoch that training waits, and the images per second."""
     results = {}
     with tempfile.TemporaryDirectory() as folder:
-        write_images(Path(folder))
+        write_images(Path(folder), images)
         recipe = Recipe(data="folder", root=folder, augment="crop-flip", batch_size=BATCH, epochs=2)
         data = load_data(recipe)
         for workers in (0, 1, 2):
@@ -48,5 +55,8 @@ def measure() -> dict[str, Any]:
                 "waiting": round(clock.seconds[WAITING] / seconds, 4),
                 "images_per_second": round(len(loader) * BATCH / seconds, 1),
             }
-            print(f"{workers} workers: {results[str(workers)]}", flush=True)
     return results
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(int(sys.argv[1]))))

@@ -1,14 +1,16 @@
 """Measure the rounding errors of float32 results, for minigrad and torch on the same numbers.
 
-    python -m benchmarks rounding
+    python -m benchmarks.rounding
 
-prints, for each case, the error of the value and of each gradient: the root mean square of its difference from torch's
-result in float64, relative to that result. How torch rounds differs from processor to processor, so its error is shown
-for comparison; parity_tests/test_float32_error.py holds ours to what the lengths of the sums allow.
+prints one JSON object: for each case, the error of the value and of each gradient, which is the root mean square of its
+difference from torch's result in float64, relative to that result. How torch rounds differs from processor to
+processor, so its error is shown for comparison; parity_tests/test_float32_error.py holds ours to what the lengths of
+the sums allow. MINIGRAD_VECTOR_BITS in the environment narrows minigrad's vectors.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -33,25 +35,31 @@ def _conv(x: tuple[int, ...], w: tuple[int, ...], positions: int, **options: Any
 
     Its gradients are sums over output channels, and over images and positions.
     """
-    taps, stride = w[2] * w[3], options.get("stride", 1)
-    return Case(
-        lambda m, F, a: F.conv2d(a[0], a[1], **options),
-        [x, w],
-        [w[1] * taps, w[0] * -(-taps // stride**2), x[0] * positions],
-    )
+    taps, stride, groups = int(np.prod(w[2:])), options.get("stride", 1), options.get("groups", 1)
+    one_dimensional = len(x) == 3
+
+    def call(m: Any, F: Any, a: list[Any]) -> Any:
+        return (F.conv1d if one_dimensional else F.conv2d)(a[0], a[1], **options)
+
+    return Case(call, [x, w], [w[1] * taps, w[0] // groups * -(-taps // stride**2), x[0] * positions])
 
 
-#: Sums of up to 20,000 terms, for every algorithm of the kernels.
+#: Sums of up to 20,000 terms, for every kernel and for shapes of every kind.
 CASES: dict[str, Case] = {
-    "conv2d by places": _conv((32, 96, 7, 7), (64, 96, 3, 3), 49, padding=1),
-    "conv2d by rows": _conv((8, 128, 17, 17), (96, 128, 1, 7), 289, padding=(0, 3)),
-    "conv2d over the ends of rows": _conv((3, 96, 13, 13), (64, 96, 3, 3), 169, padding=1),
-    "conv2d along long rows": _conv((2, 64, 6, 300), (32, 64, 3, 3), 1800, padding=1),
+    "conv2d 3 × 3 on 7 × 7": _conv((32, 96, 7, 7), (64, 96, 3, 3), 49, padding=1),
+    "conv2d 1 × 7 on 17 × 17": _conv((8, 128, 17, 17), (96, 128, 1, 7), 289, padding=(0, 3)),
+    "conv2d of 3 images": _conv((3, 96, 13, 13), (64, 96, 3, 3), 169, padding=1),
+    "conv2d on long rows": _conv((2, 64, 6, 300), (32, 64, 3, 3), 1800, padding=1),
     "conv2d with stride": _conv((8, 96, 19, 19), (64, 96, 3, 3), 81, stride=2),
-    "conv2d of few positions": _conv((32, 1280, 1, 1), (192, 1280, 1, 1), 1),
-    "conv2d of some positions": _conv((512, 96, 1, 1), (64, 96, 1, 1), 1),
-    "conv2d of points": _conv((8, 768, 9, 9), (128, 768, 1, 1), 81),
-    "conv2d of more taps than a chain": _conv((16, 16, 13, 13), (16, 16, 11, 11), 169, padding=5),
+    "conv2d on 1 × 1": _conv((32, 1280, 1, 1), (192, 1280, 1, 1), 1),
+    "conv2d on 1 × 1, 512 images": _conv((512, 96, 1, 1), (64, 96, 1, 1), 1),
+    "conv2d 1 × 1": _conv((8, 768, 9, 9), (128, 768, 1, 1), 81),
+    "conv2d 11 × 11": _conv((16, 16, 13, 13), (16, 16, 11, 11), 169, padding=5),
+    "conv2d of 3 channels": _conv((8, 3, 32, 32), (32, 3, 3, 3), 1024, padding=1),
+    "conv2d of 17 channels": _conv((8, 17, 15, 15), (19, 17, 3, 3), 225, padding=1),
+    "conv2d in 4 groups": _conv((8, 128, 15, 15), (64, 32, 3, 3), 225, padding=1, groups=4),
+    "conv2d, depthwise": _conv((8, 96, 28, 28), (96, 1, 3, 3), 784, padding=1, groups=96),
+    "conv1d": _conv((16, 128, 300), (64, 128, 5), 300, padding=2),
     "linear": Case(lambda m, F, a: F.linear(a[0], a[1]), [(64, 1024), (512, 1024)], [1024, 512, 64]),
     "batch_norm": Case(
         lambda m, F, a: F.relu(F.batch_norm(a[0] + 3, None, None, a[1], a[2], training=True), inplace=True),
@@ -87,7 +95,7 @@ def errors(case: Case) -> list[tuple[float, float]]:
 
 
 def measure() -> dict[str, Any]:
-    """Return and print all errors, and ours as a multiple of torch's."""
+    """Return all errors, and ours as a multiple of torch's."""
     results: dict[str, Any] = {}
     for name, case in CASES.items():
         results[name] = {}
@@ -95,6 +103,8 @@ def measure() -> dict[str, Any]:
             what = f"gradient {number - 1}" if number else "value"
             ratio = round(ours / theirs, 3) if theirs else None
             results[name][what] = {"minigrad": float(f"{ours:.3g}"), "torch": float(f"{theirs:.3g}"), "ratio": ratio}
-        shown = ", ".join(f"{what} {found['minigrad']:.1e} ({found['ratio']})" for what, found in results[name].items())
-        print(f"error (ratio to torch's), {name}: {shown}", flush=True)
     return results
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure()))

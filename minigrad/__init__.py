@@ -10,6 +10,7 @@ from minigrad import creation as creation
 from minigrad import cuda as cuda
 from minigrad import dtypes as dtypes
 from minigrad import functions as functions
+from minigrad import memory_order as memory_order
 from minigrad import nn as nn
 from minigrad import ops as ops
 from minigrad import optim as optim
@@ -46,6 +47,7 @@ from minigrad.functions.shape import *
 from minigrad.functions.unary import *
 from minigrad.kernels.threads import get_num_threads as get_num_threads
 from minigrad.kernels.threads import set_num_threads as set_num_threads
+from minigrad.memory_order import *
 from minigrad.random import Generator as Generator
 from minigrad.random import get_rng_state as get_rng_state
 from minigrad.random import initial_seed as initial_seed
@@ -56,6 +58,7 @@ from minigrad.tensor import Tensor as Tensor
 __all__ = (
     creation.__all__
     + dtypes.__all__
+    + memory_order.__all__
     + functions.activation.__all__
     + functions.arrangement.__all__
     + functions.arithmetic.__all__
@@ -93,6 +96,7 @@ __all__ = (
         "is_autocast_enabled",
         "is_grad_enabled",
         "manual_seed",
+        "memory_order",
         "nn",
         "no_grad",
         "ops",

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad import dtypes
-from minigrad.devices import DeviceLike, device_of, get_default_device, to_device
+from minigrad.devices import DeviceLike, device_of, get_default_device, to_device, to_host
 from minigrad.engine.tensor_base import wrap
 from minigrad.functions.promotion import number
 from minigrad.gpu import cupy
+from minigrad.memory_order import check, contiguous_format, empty_in, memory_format, preserve_format
 from minigrad.random import Generator, below, default_generator
 from minigrad.tensor import Data, Tensor, as_array, as_device
 from minigrad.typing import Array, Number
@@ -156,9 +157,18 @@ def empty(
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
     requires_grad: bool = False,
+    memory_format: memory_format = contiguous_format,
 ) -> Tensor:
-    """Return a tensor whose values are whatever was in memory."""
-    return _finish(np.empty(_size(size), _dtype(dtype)), device, requires_grad)
+    """Return a tensor whose values are whatever was in memory.
+
+    Raises:
+        TypeError, NotImplementedError, RuntimeError: for a memory format that does not fit.
+    """
+    check("empty", memory_format)
+    if memory_format is preserve_format:
+        raise RuntimeError(f"unsupported memory format option {memory_format}: there is no input to preserve it of")
+    shape, chosen = _size(size), _dtype(dtype)
+    return _finish(empty_in(memory_format, shape, chosen, np.empty(0)), device, requires_grad)
 
 
 @refusing_torchs_other_arguments
@@ -285,26 +295,41 @@ def _refuse_bool(name: str, dtype: dtypes.DType) -> None:
 
 @refusing_torchs_other_arguments
 def zeros_like(
-    input: Tensor, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None, requires_grad: bool = False
+    input: Tensor,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
+    memory_format: memory_format = preserve_format,
 ) -> Tensor:
     """Return zeros of the shape, and unless given the dtype and device, of ``input``."""
-    return _filled_like(input, 0, dtype, device, requires_grad)
+    return _filled_like(input, 0, dtype, device, requires_grad, memory_format)
 
 
 @refusing_torchs_other_arguments
 def ones_like(
-    input: Tensor, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None, requires_grad: bool = False
+    input: Tensor,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
+    memory_format: memory_format = preserve_format,
 ) -> Tensor:
     """Return ones of the shape, and unless given the dtype and device, of ``input``."""
-    return _filled_like(input, 1, dtype, device, requires_grad)
+    return _filled_like(input, 1, dtype, device, requires_grad, memory_format)
 
 
 @refusing_torchs_other_arguments
 def empty_like(
-    input: Tensor, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None, requires_grad: bool = False
+    input: Tensor,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
+    memory_format: memory_format = preserve_format,
 ) -> Tensor:
     """Return a tensor of any values, with the shape, and unless given the dtype and device, of ``input``."""
-    return _filled_like(input, 0, dtype, device, requires_grad)
+    return _filled_like(input, 0, dtype, device, requires_grad, memory_format)
 
 
 @refusing_torchs_other_arguments
@@ -315,9 +340,10 @@ def full_like(
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
     requires_grad: bool = False,
+    memory_format: memory_format = preserve_format,
 ) -> Tensor:
     """Return one value in the shape, and unless given the dtype and device, of ``input``."""
-    return _filled_like(input, fill_value, dtype, device, requires_grad)
+    return _filled_like(input, fill_value, dtype, device, requires_grad, memory_format)
 
 
 def _filled_like(
@@ -326,27 +352,54 @@ def _filled_like(
     dtype: DTypeLike | None,
     device: DeviceLike | None,
     requires_grad: bool,
+    memory_format: memory_format,
 ) -> Tensor:
+    check("full_like", memory_format)
     chosen = input.dtype if dtype is None else dtypes.as_dtype(dtype)
     value = number(fill_value.item() if isinstance(fill_value, Tensor) else fill_value)
     value = dtypes.element_of(value, chosen)
-    return _finish(np.full_like(input.array, value, dtype=chosen), device or input.device, requires_grad)
+    array = empty_in(memory_format, input.shape, chosen, input.array)
+    array[...] = value
+    return _finish(array, device or input.device, requires_grad)
 
 
 @refusing_torchs_other_arguments
 def rand_like(
-    input: Tensor, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None, requires_grad: bool = False
+    input: Tensor,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
+    memory_format: memory_format = preserve_format,
 ) -> Tensor:
     """Return :func:`rand` in the shape, and unless given the dtype and device, of ``input``."""
-    return rand(input.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
+    chosen = input.dtype if dtype is None else dtypes.as_dtype(dtype)
+    return _laid_out(rand(input.shape, dtype=chosen, device="cpu"), input, device, requires_grad, memory_format)
 
 
 @refusing_torchs_other_arguments
 def randn_like(
-    input: Tensor, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None, requires_grad: bool = False
+    input: Tensor,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
+    memory_format: memory_format = preserve_format,
 ) -> Tensor:
     """Return :func:`randn` in the shape, and unless given the dtype and device, of ``input``."""
-    return randn(input.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
+    chosen = input.dtype if dtype is None else dtypes.as_dtype(dtype)
+    return _laid_out(randn(input.shape, dtype=chosen, device="cpu"), input, device, requires_grad, memory_format)
+
+
+def _laid_out(
+    drawn: Tensor, input: Tensor, device: DeviceLike | None, requires_grad: bool, memory_format: memory_format
+) -> Tensor:
+    """Return numbers drawn in row-major order, in the memory order and on the device of ``input`` unless given."""
+    check("rand_like", memory_format)
+    like = np.empty_like(to_host(input.array)) if memory_format is preserve_format else drawn.array
+    array = empty_in(memory_format, drawn.shape, drawn.dtype, like)
+    array[...] = drawn.array
+    return _finish(array, device or input.device, requires_grad)
 
 
 @refusing_torchs_other_arguments

@@ -51,13 +51,16 @@ class _Event(Protocol):
 
 
 def copier(module: ModuleType) -> Callable[[Array, bool], Array]:
-    """Return a function that copies a host array to the current GPU, ``copy(array, non_blocking)``."""
+    """Return a function that copies a host array to the current GPU, ``copy(array, non_blocking)``.
+
+    The copy is row-major: in this order the GPU's kernels read weights, which lie otherwise on a CPU.
+    """
     in_flight: deque[tuple[_Event, Array]] = deque()  # host memory that copies may still read
 
     def copy(host: Array, non_blocking: bool) -> Array:
         result: Array
         if not non_blocking:
-            result = module.asarray(host)
+            result = module.asarray(host, order="C")
             return result
         while in_flight and in_flight[0][0].done:
             in_flight.popleft()

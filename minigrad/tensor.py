@@ -18,11 +18,12 @@ from minigrad import functions as F
 from minigrad.devices import DeviceLike, device, device_of, get_default_device, is_on, to_device, to_host
 from minigrad.engine import api
 from minigrad.engine.grad_mode import is_grad_enabled
-from minigrad.engine.inplace import history_changed, is_view
+from minigrad.engine.inplace import history_changed, is_view, refuse_outdated
 from minigrad.engine.tensor_base import TensorBase, tensor_class, wrap
 from minigrad.functions.arguments import normalize_dim
 from minigrad.gpu import pinned
 from minigrad.kernels.precision import rounded
+from minigrad.memory_order import check, contiguous_format, lies_in, memory_format, order_of, preserve_format
 from minigrad.ops.identity import ToDevice
 from minigrad.random import Generator, default_generator
 from minigrad.typing import Array
@@ -160,8 +161,10 @@ class Tensor(TensorBase):
     def is_floating_point(self) -> bool:
         return dtypes.is_floating(self.dtype)
 
-    def is_contiguous(self) -> bool:
-        return self.array.flags.c_contiguous
+    def is_contiguous(self, memory_format: memory_format = contiguous_format) -> builtins.bool:
+        """Return whether the elements lie in memory without gaps, in row-major order or the one given."""
+        check("is_contiguous", memory_format)
+        return lies_in(self.array, memory_format)
 
     def stride(self) -> tuple[int, ...]:
         return tuple(step // self.array.itemsize for step in self.array.strides)
@@ -172,6 +175,7 @@ class Tensor(TensorBase):
         return self.shape[0]
 
     def __repr__(self) -> str:
+        refuse_outdated(self)
         values = to_host(self.array)
         text = np.array2string(values, separator=", ", prefix="tensor(", precision=4, threshold=1000)
         suffix = ""
@@ -222,6 +226,7 @@ class Tensor(TensorBase):
             RuntimeError: if it requires a gradient, which NumPy would not see.
             TypeError: if it is not on the CPU.
         """
+        refuse_outdated(self)
         if self.requires_grad:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if self.device.type != "cpu":
@@ -243,9 +248,11 @@ class Tensor(TensorBase):
         """
         if self.array.size != 1:
             raise RuntimeError(f"a Tensor with {self.array.size} elements cannot be converted to Scalar")
+        refuse_outdated(self)
         return to_host(self.array).item()
 
     def tolist(self) -> Any:  # a number, or numbers in nested lists
+        refuse_outdated(self)
         return to_host(self.array).tolist()
 
     def _number(self) -> builtins.int | builtins.float:
@@ -312,14 +319,13 @@ class Tensor(TensorBase):
         device: DeviceLike | None = None,
         non_blocking: bool = False,
         copy: bool = False,
-        memory_format: object = None,
+        memory_format: memory_format | None = preserve_format,
     ) -> Tensor:
         """``to(dtype)``, ``to(device, dtype)``, ``to(other_tensor)``: this tensor if nothing changes, else a copy.
 
         Raises:
-            NotImplementedError: for a memory format; the memory order is minigrad's own affair.
+            TypeError, NotImplementedError, RuntimeError: for a memory format that does not fit.
         """
-        _refuse_memory_format(memory_format)
         dtype, device, flags = target_of_to(args, dtype, device)
         copy = copy or flags[1:2] == [True]  # positional flags are non_blocking, copy
         result = self
@@ -327,6 +333,7 @@ class Tensor(TensorBase):
             result = ToDevice.apply(result, target=as_device(device), non_blocking=non_blocking or flags[:1] == [True])
         if dtype is not None:
             result = F.copying.to_dtype(result, dtypes.as_dtype(dtype))
+        result = F.copying.to_format(result, memory_format)
         return result.clone() if copy and result is self else result
 
     def cpu(self) -> Tensor:
@@ -352,31 +359,31 @@ class Tensor(TensorBase):
     def type_as(self, other: Tensor) -> Tensor:
         return self.to(other.dtype)
 
-    def float(self, memory_format: object = None) -> Tensor:
+    def float(self, memory_format: memory_format = preserve_format) -> Tensor:
         return self.to(dtypes.float32, memory_format=memory_format)
 
-    def double(self, memory_format: object = None) -> Tensor:
+    def double(self, memory_format: memory_format = preserve_format) -> Tensor:
         return self.to(dtypes.float64, memory_format=memory_format)
 
-    def half(self, memory_format: object = None) -> Tensor:
+    def half(self, memory_format: memory_format = preserve_format) -> Tensor:
         return self.to(dtypes.float16, memory_format=memory_format)
 
-    def long(self, memory_format: object = None) -> Tensor:
+    def long(self, memory_format: memory_format = preserve_format) -> Tensor:
         return self.to(dtypes.int64, memory_format=memory_format)
 
-    def int(self, memory_format: object = None) -> Tensor:
+    def int(self, memory_format: memory_format = preserve_format) -> Tensor:
         return self.to(dtypes.int32, memory_format=memory_format)
 
-    def short(self, memory_format: object = None) -> Tensor:
+    def short(self, memory_format: memory_format = preserve_format) -> Tensor:
         return self.to(dtypes.int16, memory_format=memory_format)
 
-    def char(self, memory_format: object = None) -> Tensor:
+    def char(self, memory_format: memory_format = preserve_format) -> Tensor:
         return self.to(dtypes.int8, memory_format=memory_format)
 
-    def byte(self, memory_format: object = None) -> Tensor:
+    def byte(self, memory_format: memory_format = preserve_format) -> Tensor:
         return self.to(dtypes.uint8, memory_format=memory_format)
 
-    def bool(self, memory_format: object = None) -> Tensor:
+    def bool(self, memory_format: memory_format = preserve_format) -> Tensor:
         return self.to(dtypes.bool, memory_format=memory_format)
 
     # --- Copying and pickling ---
@@ -401,8 +408,13 @@ class Tensor(TensorBase):
         return copy
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Pickle values, device, ``requires_grad`` and what users set; neither graph, ``grad`` nor hooks."""
-        arguments = (type(self), to_host(self.array), str(self.device), self._requires_grad)
+        """Pickle values in their memory order, device, ``requires_grad`` and what users set.
+
+        Neither graph, ``grad`` nor hooks are pickled.
+        """
+        order = order_of(self.array)
+        memory = to_host(self.array).transpose(order)  # NumPy pickles in row-major order
+        arguments = (type(self), memory, order, str(self.device), self._requires_grad)
         return _unpickled, arguments, self._users_attributes() or None
 
     def _users_attributes(self) -> dict[str, object]:
@@ -700,15 +712,13 @@ class Tensor(TensorBase):
     __ilshift__ = _operator(bitwise_left_shift_)
     __irshift__ = _operator(bitwise_right_shift_)
 
-    def clone(self, *, memory_format: object = None) -> Tensor:
+    def clone(self, *, memory_format: memory_format | None = preserve_format) -> Tensor:
         """Return a copy in memory of its own; gradients pass through."""
-        _refuse_memory_format(memory_format)
-        return F.clone(self)
+        return F.clone(self, memory_format=memory_format)
 
-    def contiguous(self, memory_format: object = None) -> Tensor:
-        """Return this tensor if its elements lie in row-major order in memory, else a copy that does."""
-        _refuse_memory_format(memory_format)
-        return self if self.is_contiguous() else F.copying.contiguous(self)
+    def contiguous(self, memory_format: memory_format = contiguous_format) -> Tensor:
+        """Return this tensor if its elements lie in memory in row-major order, or the one given, else a copy."""
+        return F.copying.contiguous(self, memory_format)
 
     def where(self, condition: Tensor, other: Operand) -> Tensor:
         return F.where(condition, self, other)
@@ -723,14 +733,11 @@ class Tensor(TensorBase):
         return self.reshape(*other.shape)
 
 
-def _refuse_memory_format(memory_format: object) -> None:
-    if memory_format is not None:
-        raise NotImplementedError(f"memory_format={memory_format!r} is not supported; see docs/memory-layout.md")
-
-
-def _unpickled(cls: type[Tensor], values: np.ndarray, where: str, requires_grad: bool) -> Tensor:
+def _unpickled(
+    cls: type[Tensor], memory: np.ndarray, order: tuple[int, ...], where: str, requires_grad: bool
+) -> Tensor:
     tensor = cls.__new__(cls)
-    tensor.array = to_device(values, device(where))
+    tensor.array = to_device(memory.transpose(np.argsort(order)), device(where))
     tensor._requires_grad = requires_grad
     return tensor
 

@@ -15,7 +15,7 @@ class Excuse(NamedTuple):
     values: tuple[float, ...] = ()  #: these values
     tensors: tuple[int, ...] = ()  #: special values in these tensors
     ties: bool = False  #: equal elements
-    cotangents: bool = False  #: infinite cotangents
+    cotangents: bool = False  #: infinite cotangents and NaN
     dtypes: tuple[Any, ...] = (np.float64, np.float32, np.float16)
 
 
@@ -27,7 +27,7 @@ _TWO_LOOPS = "torch's vector loop gives NaN where its loop for the last elements
 _STEP_BY_STEP = "torch's mean beside a variance moves step by step, in which ∞ − ∞ occurs; its mean alone does not"
 _DIVIDES = (
     "torch divides the product by the element: ∞ / ∞, NaN / NaN, or a product with few digits left; with two zeros its "
-    "gradient is 0, even where the cotangent is infinite"
+    "gradient is 0, even where the cotangent is infinite or NaN"
 )
 _ANY_ORDER = "torch adds up one factor before it multiplies, so that ∞ − ∞ occurs or not"
 _MEAN_TIMES_WEIGHT = "torch adds bias − mean · weight / σ, which is ∞ − ∞ for an infinite weight"
@@ -57,7 +57,12 @@ EXCUSES: dict[str, Excuse] = {
     },
     "norm": Excuse("torch divides by ‖x‖^(p−1), which is 0 before ‖x‖ is", ends=True),
     **{name: Excuse(_MEAN_TIMES_WEIGHT, tensors=(1,)) for name in ("group_norm", "instance_norm")},
-    **{name: Excuse(_LAYOUT, tensors=(3,)) for name in ("batch_norm.evaluation", "batch_norm_relu.evaluation")},
+    **{
+        f"{name}.{mode}": Excuse(_LAYOUT, tensors=(3,))
+        for name in ("batch_norm", "batch_norm_relu")
+        for mode in ("training", "evaluation")
+    },
+    "cross_entropy": Excuse("torch multiplies the weights of classes by the 0 of a target to be ignored", tensors=(2,)),
     "layer_norm": Excuse(_INFINITE_FACTOR, tensors=(1,)),
     "einsum.ijk,ij->k": Excuse(_ANY_ORDER, values=_INFINITIES),
     **{name: Excuse(_PADDING, tensors=(1,)) for name in ("conv1d", "conv2d")},

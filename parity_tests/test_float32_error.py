@@ -8,7 +8,7 @@ since each of the n additions rounds a partial sum, which has grown as √i afte
 rounding error is evenly distributed within half a unit in the last place on either side. Kernels do better. They add
 *chains* of L products, and then what the chains come to, which makes an error of 0.39 · u · √((L + n/L) / 2).
 
-``benchmarks rounding`` has the errors beside torch's.
+``python -m benchmarks rounding`` measures the errors beside torch's.
 """
 
 from __future__ import annotations

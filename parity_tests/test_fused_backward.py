@@ -24,6 +24,9 @@ RECORDS_OF = {
     "Gelu": ["gelu"],
     "GeluByTanh": ["gelu.tanh"],
     "Linear": ["linear"],
+    "MulConstant": ["mul.scalar"],
+    "Relu": ["relu"],
+    "ReluInPlace": ["relu.inplace"],
     "Silu": ["silu"],
     "CrossEntropy": ["cross_entropy"],
 }

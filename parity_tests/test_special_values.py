@@ -6,13 +6,16 @@ Ordinary random samples never hit them, and no formula is wrong anywhere else so
 from __future__ import annotations
 
 import operator
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import minigrad
 from minigrad import kernels
 from minigrad.testing import OpRecord, assert_parity
 from minigrad.testing import special_values as special
@@ -76,7 +79,7 @@ def test_special_values_anywhere_give_torchs_value_and_gradient_with_all_kernels
     values = [x for x in values_for(record, dtype, excuse) if abs(float(x)) != largest]
     most = 1 if excuse.ties else 3
     sample = data.draw(special.with_special_values(record.samples, dtype, values, most, excuse.tensors))
-    cotangents = [x for x in special.SPECIAL_COTANGENTS if not (excuse.cotangents and np.isinf(x))]
+    cotangents = [x for x in special.SPECIAL_COTANGENTS if not excuse.cotangents or np.isfinite(x)]
     inside = data.draw(st.sampled_from([(), (), *([x] for x in cotangents)]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernels, "_for_numpy", kernels.CHOICES[data.draw(st.sampled_from(list(kernels.CHOICES)))])
@@ -102,3 +105,46 @@ def test_powers_of_special_values_are_torchs_however_the_exponent_is_given(
     if form != "number":
         y = np.full(1 if form == "one for all" else x.shape, exponent, dtype)
     assert_parity(operator.pow, operator.pow, x, y, second_gradient=False, elementwise=True)
+
+
+def both(call: Any) -> tuple[Any, Any]:
+    """Return ``call(m, F, …)`` for minigrad and for torch."""
+    return partial(call, minigrad, minigrad.nn.functional), partial(call, torch, torch.nn.functional)
+
+
+@pytest.mark.parametrize("labels", [[0], [1], [1, 0], [1, 2]], ids=str)
+@pytest.mark.parametrize("ignore", [-100, 0])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_a_class_that_weighs_nothing_has_torchs_cross_entropy(
+    reduction: str, smoothing: float, ignore: int, labels: list[int]
+) -> None:
+    options = {"reduction": reduction, "label_smoothing": smoothing, "ignore_index": ignore}
+    weights = [0.5, 0.0, -0.0]
+
+    def loss(m: Any, F: Any, x: Any) -> Any:
+        return F.cross_entropy(x, m.tensor(labels), m.tensor(weights, dtype=m.float64), **options)
+
+    assert_parity(*both(loss), np.linspace(-1, 1, 3 * len(labels)).reshape(-1, 3))
+
+
+@pytest.mark.parametrize("first", [0.0, -2.5])
+@pytest.mark.parametrize("zero_infinity", [False, True])
+def test_the_ctc_gradient_of_a_target_that_does_not_fit_is_torchs(zero_infinity: bool, first: float) -> None:
+    lengths = {"input_lengths": (3, 3), "target_lengths": (3, 1)}
+
+    def loss(m: Any, F: Any, x: Any) -> Any:
+        return F.ctc_loss(x, m.tensor([[1, 1, 1]] * 2), **lengths, reduction="none", zero_infinity=zero_infinity)
+
+    x, cotangent = np.log([[[0.25, 0.75]] * 2] * 3), np.array([first, 1.0])
+    assert_parity(*both(loss), x, second_gradient=False, cotangent=lambda like, random: cotangent)
+
+
+@pytest.mark.parametrize("weight", [None, 0.5, 2.0])
+def test_the_gradient_of_binary_cross_entropy_by_the_target_is_torchs_at_infinite_logits(weight: float | None) -> None:
+    def loss(m: Any, F: Any, x: Any, t: Any) -> Any:
+        pos_weight = None if weight is None else m.full((5,), weight, dtype=m.float64)
+        return F.binary_cross_entropy_with_logits(x, t, reduction="none", pos_weight=pos_weight)
+
+    x = np.array([-np.inf, np.inf, 0.0, -0.0, np.nan])
+    assert_parity(*both(loss), x, np.full(5, 0.25), second_gradient=False, elementwise=True)

@@ -80,7 +80,7 @@ def ours(name: str) -> Callable[..., Any]:
 
 def convert(value: Any) -> Any:
     """Return a torch argument that is no tensor, as minigrad takes it."""
-    if isinstance(value, torch.dtype):
+    if isinstance(value, torch.dtype | torch.memory_format):
         return getattr(minigrad, str(value).removeprefix("torch."))
     if isinstance(value, torch.device):
         return str(value)

@@ -84,7 +84,8 @@ def test_dlpack_refuses_what_the_other_library_would_not_see() -> None:
     [
         ("out", lambda: minigrad.zeros(2, out=minigrad.ones(2))),
         ("layout", lambda: minigrad.zeros(2, layout="sparse")),
-        ("memory_format", lambda: minigrad.ones(2).clone(memory_format="channels_last")),
+        ("memory_format", lambda: minigrad.zeros(2, memory_format=minigrad.channels_last)),
+        ("channels_last_3d", lambda: minigrad.ones(2).clone(memory_format=minigrad.channels_last_3d)),
         ("sparse", lambda: nn.Embedding(3, 2, sparse=True)),
         ("sparse_grad", lambda: minigrad.gather(minigrad.ones(2), 0, minigrad.tensor([0]), sparse_grad=True)),
         ("complex", lambda: minigrad.from_numpy(np.zeros(2, complex))),

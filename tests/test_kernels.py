@@ -82,9 +82,11 @@ def convolutions(draw: Any) -> tuple[Any, ...]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _compile_the_smallest_convolutions() -> Iterator[None]:
+def _compile_for_the_smallest_arrays() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiled_backend, "LITTLE", 0)
+        patch.setattr(compiled_backend, "TINY", 0)
+        patch.setattr(compiled_backend, "FEW", 0)
         yield
 
 
@@ -324,9 +326,8 @@ def test_inner_taps_are_the_taps_that_do_not_see_padding(case: tuple[Any, ...]) 
         assert np.array_equal(values[at], x[seen])
 
 
-def test_results_lie_in_the_memory_order_of_the_backend(kernels: Any) -> None:
+def test_results_lie_channels_last(kernels: Any) -> None:
     x, window = _random((4, 8, 9, 9), 0, False).astype(np.float32), Window((3, 3))
-    order = (1, 0, 2, 3) if kernels is blocked else (0, 2, 3, 1)
     y, mean, var = kernels.batch_norm(x, None, None, 1e-3)
     pooled, taps = kernels.max_pool2d(x, window)
     results = [
@@ -339,7 +340,7 @@ def test_results_lie_in_the_memory_order_of_the_backend(kernels: Any) -> None:
     results += [kernels.max_pool2d_scatter(pooled, taps, x.shape, window), kernels.concatenate([y, y, y, y, y, y], 1)]
     if kernels is compiled:
         results.append(kernels.concatenate([y] * 16, 1))
-    assert [a.transpose(order).flags.c_contiguous for a in results] == [True] * len(results)
+    assert [a.transpose(0, 2, 3, 1).flags.c_contiguous for a in results] == [True] * len(results)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
@@ -356,6 +357,25 @@ def test_results_do_not_depend_on_timing(kernels: Any, threads: int) -> None:
             assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     finally:
         set_num_threads(before)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 16])
+def test_results_without_numba_do_not_depend_on_the_number_of_threads(groups: int) -> None:
+    before, found = get_num_threads(), []
+    x, w = _random((4, 16, 21, 21), 0, True), _random((16, 16 // groups, 3, 3), 1, False)
+    window = Window((3, 3), padding=((1, 1), (1, 1)))
+    try:
+        for threads in (1, 2, 3):
+            set_num_threads(threads)
+            y = blocked.conv2d(x, w, window, groups)
+            z, mean, var = blocked.batch_norm(y, None, None, 1e-3, True)
+            gradients = blocked.batch_norm_backward(z, y, None, mean, var, 1e-3, z)
+            both = blocked.conv2d_backward(x, w, y, window, groups, True, True)
+            found.append([y, z, mean, var, *gradients, *both, *blocked.max_pool2d(y, window)])
+    finally:
+        set_num_threads(before)
+    for other in found[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(found[0], other, strict=True))
 
 
 def test_parallel_keeps_the_order_and_passes_errors_on() -> None:

@@ -41,9 +41,9 @@ def backend(request: Any) -> Iterator[Reference]:
         if request.param == "compiled for little":
             patch.setattr(compiled_backend, "FEW", 0)
             patch.setattr(compiled_backend, "LITTLE", 0)
+            patch.setattr(compiled_backend, "TINY", 0)
             patch.setattr(compiled_layout, "FEW", 0)
         if request.param == "blocked for little":
-            patch.setattr(blocked_backend, "_FEW", 0)
             patch.setattr(blocked_backend, "_BLOCK", 3)
         if request.param == "gpu":
             patch.setattr(gpu_backend, "launch", host.launch_on_host)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import minigrad
+from minigrad.kernels.compiled.lock import Lock
 
 pytest.importorskip("numba", reason="without Numba nothing is compiled")
 
@@ -137,6 +140,108 @@ def test_code_that_cannot_be_written_is_still_read(copied: Path, tmp_path: Path)
         assert _run(copied, NUMBA_CACHE_DIR=str(nowhere)) == (rows, 0, 0)
     finally:
         shutil.rmtree(beside)
+
+
+def test_code_is_found_again_after_a_file_that_it_does_not_depend_on_has_changed(copied: Path, tmp_path: Path) -> None:
+    kept = {"NUMBA_CACHE_DIR": str(tmp_path)}
+    rows, compiled, _ = _run(copied, **kept)
+    assert compiled > 0
+    source = copied / "minigrad/kernels/compiled/rules.py"
+    text = source.read_text(encoding="utf-8")
+    source.write_text(text + "\nOTHER = 1\n", encoding="utf-8")
+    try:
+        assert _run(copied, **kept) == (rows, 0, 0)
+    finally:
+        source.write_text(text, encoding="utf-8")
+
+
+def _start(program: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
+    """Start a program that compiles into a folder."""
+    root = PACKAGE.parent
+    kept = {"PYTHONPATH": str(root), "NUMBA_CACHE_DIR": str(folder), **environment}
+    return subprocess.Popen(
+        [sys.executable, "-c", program, "relu"],
+        cwd=root,
+        env={**os.environ, **kept},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_processes_that_start_at_once_compile_each_function_once(tmp_path: Path) -> None:
+    alone = _start(PROGRAM, tmp_path / "alone")
+    (output, errors), together = alone.communicate(), []
+    assert alone.returncode == 0, errors
+    for process in [_start(PROGRAM, tmp_path / "together") for _ in range(3)]:
+        together.append(process.communicate()[0])
+    assert sum(int(text.split()[1]) for text in together) == int(output.split()[1])
+    assert not list(tmp_path.rglob("*.lock"))
+
+
+def test_a_process_that_was_killed_leaves_no_lock(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl", reason="this system has no locks that end with a process")
+    holder = """
+import sys, time
+from pathlib import Path
+from minigrad.kernels.compiled.lock import Lock
+Lock("kernel", [Path(sys.argv[-1])])
+print("held", flush=True)
+time.sleep(60)
+"""
+    process = _start(holder.replace("sys.argv[-1]", repr(str(tmp_path))), tmp_path)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    process.kill()
+    process.communicate()
+    start = time.monotonic()
+    Lock("kernel", [tmp_path]).release()
+    assert time.monotonic() - start < 30  # or it would wait for two minutes
+
+
+#: A large activation, for which a kernel is compiled.
+LARGE = """
+import logging, sys
+import minigrad
+minigrad.ones(400, 400).relu()
+"""
+
+
+def test_compilation_is_announced_on_stderr_with_its_seconds_and_only_then(tmp_path: Path) -> None:
+    said = [_start(LARGE, tmp_path).communicate()[1] for _ in range(2)]
+    first, second = said[0].splitlines()
+    assert first == "minigrad: compiling kernels for this processor (once) …"
+    assert re.fullmatch(r"minigrad: compiled kernels in \d+ s", second)
+    assert said[1] == ""
+
+
+def test_the_announcement_can_be_turned_off(tmp_path: Path) -> None:
+    quiet = LARGE.replace("import minigrad", "logging.getLogger('minigrad').setLevel(logging.ERROR)\nimport minigrad")
+    assert _start(quiet, tmp_path).communicate()[1] == ""
+
+
+#: What learners do with small arrays. It says whether Numba was imported.
+SMALL = {
+    "convolution": "nn.Conv2d(1, 4, 3, padding=1)(x).sum().backward()",
+    "pooling": "(nn.MaxPool2d(2)(x) + nn.AvgPool2d(2)(x)).sum().backward()",
+    "batch norm": "n = nn.BatchNorm2d(1); n(x).relu().sum().backward(); n.eval()(x)",
+    "training": """
+net = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+nn.functional.cross_entropy(net(x), minigrad.arange(4)).backward()
+for optimizer in (minigrad.optim.SGD, minigrad.optim.Adam, minigrad.optim.RMSprop):
+    optimizer(net.parameters(), lr=0.1).step()
+""",
+}
+
+
+@pytest.mark.parametrize("work", SMALL)
+def test_small_arrays_compile_nothing(work: str, tmp_path: Path) -> None:
+    start = "import sys, minigrad\nfrom minigrad import nn\nx = minigrad.randn(4, 1, 8, 8, requires_grad=True)\n"
+    program = f"{start}{SMALL[work]}\nprint('numba' in sys.modules)"
+    process = _start(program, tmp_path)
+    output, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert output == "False\n"
 
 
 #: A digest of what the kernels that round make of the same numbers.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import doctest
-import json
 import re
 from pathlib import Path
 from typing import Any
+
+from benchmarks.report import section
+from benchmarks.results import read
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -44,10 +46,7 @@ def test_the_names_in_the_reading_order_stand_in_the_files_beside_them() -> None
             assert any(re.search(rf"\b{word}\b", text) for text in files), f"{name} is in no file of: {step}"
 
 
-def test_the_speed_figures_are_those_of_the_results_file() -> None:
-    results = json.loads((ROOT / "benchmarks/results.json").read_text())
-    for part in ("steps", "inference", "small"):
-        for case in results[part].values():
-            assert f"{case['ratio']:.2f} (" in README
-    for found in results["convolutions"].values():
-        assert f"{found['weighted_mean_ratio']:.2f}" in README
+def test_the_speed_section_is_what_the_results_files_give() -> None:
+    documents = [read(path) for path in sorted((ROOT / "benchmarks/results").glob("*.json"))]
+    if documents:  # the section of an earlier version of the benchmark stays until there is a file
+        assert section(documents) == README.split("<!-- speed -->\n")[1].split("\n<!-- /speed -->")[0]

@@ -36,7 +36,7 @@ from minigrad.engine.ownership import accumulate, add_up, may_accumulate_early
 from minigrad.engine.selection import Selection
 from minigrad.engine.tensor_base import TensorBase, wrap
 from minigrad.engine.watchers import watched, watchers
-from minigrad.typing import DType, Shape, Tensor
+from minigrad.typing import Shape, Tensor
 
 
 def sweep(sums: GradientSums, selection: Selection | None, retain_graph: bool) -> None:
@@ -66,12 +66,15 @@ def chain_rule(node: Function, gradients: Sequence[Tensor | None]) -> list[Tenso
     except ValueError as error:
         explain_backward(node, error)
         raise
-    if not isinstance(results, tuple) or len(results) != len(node.next_functions):
+    edges = node.next_functions
+    if isinstance(results, TensorBase):
+        results = (results,)
+    if not isinstance(results, tuple) or len(results) != len(edges):
         results = matched(node, results)
-    return [
-        None if kind is None or result is None else _fitted(node, i, result, *kind)
-        for i, (result, kind) in enumerate(zip(results, node._input_kinds, strict=True))
-    ]
+    fitted = []
+    for i, (edge, result) in enumerate(zip(edges, results, strict=True)):
+        fitted.append(None if edge is None or result is None else _fitted(node, i, result, edge))
+    return fitted
 
 
 def _call_backward(node: Function, gradients: Sequence[Tensor | None]) -> object:  # anything, if it is the reader's own
@@ -93,18 +96,19 @@ def _with_zeros(node: Function, gradients: Sequence[Tensor | None]) -> list[Tens
     ]
 
 
-def _fitted(node: Function, i: int, gradient: Tensor, shape: Shape, dtype: DType) -> Tensor:
+def _fitted(node: Function, i: int, gradient: Tensor, edge: Edge) -> Tensor:
     """Return the gradient of input ``i`` in the shape and dtype of that input: broadcasting undone, and rounded."""
     if not isinstance(gradient, TensorBase):
         refuse_gradient(node, i, gradient)
-    array = gradient.array
-    if array.shape == shape and array.dtype is dtype:
-        return gradient
+    maker, output = edge
+    kind, array = maker._output_kinds[output], gradient.array
+    assert kind is not None  # or there would be no edge
+    shape, dtype = kind
     if array.shape != shape:
         if not node.broadcasts:
             refuse_shape(node, i, array.shape, shape)
         gradient = sum_to_shape(gradient, shape)
-    return gradient if array.dtype == dtype else gradient.to(dtype)
+    return gradient if array.dtype is dtype or array.dtype == dtype else gradient.to(dtype)
 
 
 def sum_to_shape(gradient: Tensor, shape: Shape) -> Tensor:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from numpy import ndarray
 
 from minigrad.engine.grad_mode import grad_enabled
-from minigrad.engine.inplace import note_write, refuse_stale, refuse_untrackable_write, share_memory
+from minigrad.engine.inplace import Original, note_write, refuse_stale, refuse_untrackable_write, share_memory
 from minigrad.engine.mistakes import explain_forward, refuse_result, refuse_static_methods
 from minigrad.engine.saved import packed, unpacked
 from minigrad.engine.tensor_base import TensorBase, wrap
@@ -80,12 +80,10 @@ class Function:
     in_place = False  #: ``forward`` writes into its first input and returns it
 
     fused_backward: Callable[..., tuple[Array | None, ...]] | None = None
-    needs_input_grad: tuple[bool, ...] = ()
     next_functions: tuple[Edge | None, ...] = ()  #: the edges; ``None`` for an input without a gradient
     number = 0
     num_outputs = 1
-    _input_kinds: Sequence[tuple[Shape, DType] | None] = ()  # what the gradient of each input must look like
-    _output_kinds: Sequence[tuple[Shape, DType] | None] = ()  # if there are several outputs
+    _output_kinds: Sequence[tuple[Shape, DType] | None] = ()  #: of each output's gradient; ``None`` if it has none
     _saved: Sequence[Any] | None = ()  # values in forward, later what saved.py makes of them; None once freed
     _non_differentiable: tuple[int, ...] = ()  # the identities of outputs
     tensor_hooks: dict[int, dict[int, Hook]] = {}  # of each output; see hooks.py
@@ -120,19 +118,18 @@ class Function:
         node, enabled = cls(), grad_enabled.get()
         arrays: list[Any] = []  # and None or numbers, where such an input was given
         edges: list[Edge | None] = []
+        recording = False
         for x in inputs:
             edge = None
             if isinstance(x, TensorBase):
-                if enabled:
-                    if x._views is not None:
-                        refuse_stale(x)
-                    if x._requires_grad:
-                        edge = gradient_edge(x)
+                if x._views is not None and (enabled or isinstance(x._views, Original)):
+                    refuse_stale(x)
+                if enabled and x._requires_grad:
+                    edge, recording = gradient_edge(x), True
                 x = x.array
             arrays.append(x)
             edges.append(edge)
-        recording = any(edges)
-        node.needs_input_grad = tuple(map(bool, edges)) if recording else (False,) * len(edges)
+        node.next_functions = tuple(edges)
         if cls.in_place:
             refuse_untrackable_write(inputs[0], cls.__name__, enabled, recording)
 
@@ -156,32 +153,31 @@ class Function:
         elif cls.makes_view or (arrays and results[0] is arrays[0]):
             share_memory(outputs[0], inputs[0])
         if recording:
-            node._record(inputs, arrays, edges, results, outputs)
+            node._record(inputs, arrays, results, outputs)
         return tuple(outputs) if several else outputs[0]
 
     def _record(
-        self,
-        inputs: Sequence[object],
-        arrays: Sequence[Array],
-        edges: Sequence[Edge | None],
-        results: Sequence[Array],
-        outputs: Sequence[Tensor],
+        self, inputs: Sequence[object], arrays: Sequence[Array], results: Sequence[Array], outputs: Sequence[Tensor]
     ) -> None:
-        """Make this instance a node: number it, keep its edges, and mark the outputs as its own."""
+        """Make this instance a node: number it, and mark the outputs as its own."""
         self.number = next(_numbers)
-        self.next_functions = tuple(edges)
-        self._input_kinds = [(a.shape, a.dtype) if edge else None for edge, a in zip(edges, arrays)]  # noqa: B905
         if self._saved:
             self._saved = packed(self._saved, inputs, arrays, results, outputs)
-        if len(outputs) > 1:
-            self.num_outputs = len(outputs)
-            self._output_kinds = [(a.shape, a.dtype) if self._is_differentiable(a) else None for a in results]
-        for index, output in enumerate(outputs):
-            if self._is_differentiable(results[index]):
+        self.num_outputs = len(outputs)
+        kinds: list[tuple[Shape, DType] | None] = []
+        for index, result in enumerate(results):
+            if result.dtype.kind == "f" and id(result) not in self._non_differentiable:
+                output = outputs[index]
                 output.grad_fn, output._output_index, output._requires_grad = self, index, True
+                kinds.append((result.shape, result.dtype))
+            else:
+                kinds.append(None)
+        self._output_kinds = tuple(kinds)
 
-    def _is_differentiable(self, result: Array) -> bool:
-        return result.dtype.kind == "f" and id(result) not in self._non_differentiable
+    @property
+    def needs_input_grad(self) -> tuple[bool, ...]:
+        """True for each input whose gradient is wanted."""
+        return tuple([edge is not None for edge in self.next_functions])
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:

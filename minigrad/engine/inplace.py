@@ -14,6 +14,7 @@ Source: torch documentation, "Autograd mechanics", on in-place operations.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,28 @@ class Views:
     def __init__(self, base: TensorBase) -> None:
         self.base = weakref.ref(base)
         self.history: int = base._history
+
+
+class Original:
+    """In place of :class:`Views`, the record of a copy that stands for a view: a write to the original outdates it."""
+
+    __slots__ = ("base", "version")
+
+    def __init__(self, original: TensorBase) -> None:
+        self.base: Callable[[], TensorBase | None] = lambda: None
+        self.version = original._storage_version
+
+    @property
+    def history(self) -> int:
+        """The number of writes to the original: each changes what a view would show."""
+        return self.version.count
+
+
+def stand_for_view(copy: TensorBase, original: TensorBase) -> None:
+    """Make ``copy``, which holds what a view of ``original`` would show, read-only, and refuse it once that differs."""
+    copy.array.flags.writeable = False
+    copy._views = Original(original)
+    copy._history = copy._views.history
 
 
 def share_memory(view: TensorBase, base: TensorBase) -> None:
@@ -99,7 +122,7 @@ def _move_hooks(tensor: TensorBase, new: Function) -> None:
 
 def history_changed(tensor: TensorBase) -> None:
     """Note that a write through ``tensor`` was recorded: from now on its node alone has the history of the memory."""
-    if tensor._views is not None:
+    if isinstance(tensor._views, Views):
         tensor._views.history += 1
         tensor._history = tensor._views.history
 
@@ -117,11 +140,25 @@ def refuse_stale(*tensors: TensorBase) -> None:
     """
     for x in tensors:
         if is_stale(x):
+            refuse_outdated(x)
             raise RuntimeError(
                 f"a view of shape {list(x.array.shape)} is used after its base was changed by a recorded in-place "
                 "operation (or another view of the same memory was), so its gradient would be wrong. "
                 "Take the view again after the change."
             )
+
+
+def refuse_outdated(copy: TensorBase) -> None:
+    """Refuse a copy that stands for a view, if the values of the original have changed.
+
+    Raises:
+        RuntimeError: if they have.
+    """
+    if isinstance(copy._views, Original) and is_stale(copy):
+        raise RuntimeError(
+            f"a view of shape {list(copy.array.shape)}, which had to be a copy because of the memory order "
+            "(docs/memory-layout.md), is used after its base was written. Take the view again after the write."
+        )
 
 
 def refuse_untrackable_write(target: TensorBase, op: str, grad_enabled: bool, recording: bool) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from numpy import asarray, generic
+from numpy import asarray, generic, ndarray
 
 from minigrad import dtypes
 from minigrad.devices import device_of
 from minigrad.engine.handles import RemovableHandle
-from minigrad.engine.inplace import Version, Views, is_stale
-from minigrad.typing import Array, Tensor
+from minigrad.engine.inplace import Original, Version, Views, is_stale
+from minigrad.typing import Array, DType, Shape, Tensor
 
 if TYPE_CHECKING:
     from minigrad.engine.function import Edge, Function
@@ -32,7 +32,7 @@ class TensorBase:
     _output_index = 0  # which of grad_fn's outputs this is
     _requires_grad = False
     _version_cell: Version | None = None  # made when it is first needed
-    _views: Views | None = None  # made when the first view is taken, and shared with it
+    _views: Views | Original | None = None  # made when the first view is taken, and shared with it
     _history = 0  # which history of the memory ``grad_fn`` is: the latest, if it equals ``_views.history``
     _hooks: dict[int, Hook] | None = None
     retains_grad = False
@@ -41,6 +41,11 @@ class TensorBase:
     number = 0
     num_outputs = 1
     next_functions: tuple[Edge | None, ...] = ()
+
+    @property
+    def _output_kinds(self) -> Sequence[tuple[Shape, DType] | None]:
+        """The shape and dtype of a leaf's gradient."""
+        return ((self.array.shape, self.array.dtype),)
 
     @property
     def is_leaf(self) -> bool:
@@ -135,7 +140,7 @@ def tensor_class(cls: Class) -> Class:
 def wrap(array: Array) -> Tensor:
     """Return a tensor, outside any graph, around ``array``."""
     tensor: Tensor = _new(_tensor_class)
-    tensor.array = asarray(array) if isinstance(array, generic) else array  # NumPy's 0-d results are scalars
+    tensor.array = array if isinstance(array, ndarray) or not isinstance(array, generic) else asarray(array)
     return tensor
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arguments import as_tensor_operand, normalize_dim, normalize_dims
 from minigrad.functions.shape import as_ints
-from minigrad.ops.identity import Contiguous
+from minigrad.memory_order import contiguous_format
+from minigrad.ops.identity import Clone
 from minigrad.ops.selection import Where
 from minigrad.typing import Array, Tensor
 
@@ -29,7 +30,8 @@ def repeat(input: Tensor, *repeats: int | Sequence[int]) -> Tensor:
     shape = (1,) * (len(counts) - x.array.ndim) + x.array.shape
     interleaved = x.reshape(*(n for size in shape for n in (1, size)))  # a b -> 1 a 1 b
     expanded = interleaved.expand(*(n for count, size in zip(counts, shape, strict=True) for n in (count, size)))
-    return Contiguous.apply(expanded).reshape(*(count * size for count, size in zip(counts, shape, strict=True)))
+    copies = Clone.apply(expanded, format=contiguous_format)
+    return copies.reshape(*(count * size for count, size in zip(counts, shape, strict=True)))
 
 
 def flip(input: Tensor, dims: int | Sequence[int]) -> Tensor:

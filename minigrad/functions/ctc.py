@@ -11,7 +11,6 @@ from minigrad.engine.tensor_base import TensorBase, wrap
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.loss import reduced
 from minigrad.ops.ctc import CTC, Targets
-from minigrad.ops.selection import Where
 from minigrad.typing import Reduction, Tensor
 
 __all__ = ["ctc_loss"]
@@ -54,9 +53,7 @@ def ctc_loss(
     allowed[:, 2:] = (spelled[:, 2:] != blank) & (spelled[:, 2:] != spelled[:, :-2])
     x_device = device_of(batch.array)
     constants = Targets(*[to_device(value, x_device) for value in (spelled, allowed, steps, lengths)])
-    loss = CTC.apply(batch, targets=constants)
-    if zero_infinity:
-        loss = Where.apply(wrap(np.isinf(loss.array)), 0.0, loss)
+    loss = CTC.apply(batch, targets=constants, zero_infinity=zero_infinity)
     if reduction == "mean":
         loss = loss / wrap(np.maximum(lengths, 1)).to(batch.device).to(loss.dtype)
     if x.array.ndim == 2:

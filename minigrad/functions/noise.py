@@ -37,7 +37,9 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         seed, start = default_generator.on_device(input.numel())
         numbers = kernels.of(input.array).uniform(input.array, input.numel(), seed, start).reshape(input.shape)
     scale = 0.0 if p == 1.0 else 1.0 / (1.0 - p)
-    mask = wrap((numbers >= p).astype(input.dtype) * input.dtype.type(scale))
+    factors = np.empty_like(input.array)  # in its memory order, as the product will be
+    np.multiply(numbers >= p, input.dtype.type(scale), out=factors)
+    mask = wrap(factors)
     return input.mul_(mask) if inplace else mul(input, mask)
 
 

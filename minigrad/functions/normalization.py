@@ -189,8 +189,8 @@ def group_norm(
         )
     if x.array.size == num_groups:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(x.array.shape)}")
-    grouped = widened(x).reshape(n, num_groups, x.array.size // max(n * num_groups, 1))  # N C … -> N G C/G·…
-    y = _standardized(grouped, (2,), eps).reshape(*x.array.shape)
+    grouped = widened(x).reshape(n, num_groups, channels // num_groups, *x.array.shape[2:])  # N C … -> N G C/G …
+    y = _standardized(grouped, tuple(range(2, x.array.ndim + 1)), eps).reshape(*x.array.shape)
     return cast(_scaled_by_channel(y, weight, bias), x.dtype)
 
 

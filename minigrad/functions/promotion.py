@@ -102,14 +102,14 @@ def promote(x: Tensor, y: Tensor | Number, fit: Fit = ...) -> tuple[Tensor, Tens
 def promote(x: Tensor | Number, y: Tensor | Number, fit: Fit = ...) -> tuple[Tensor | Number, Tensor | Number]: ...
 def promote(x: Tensor | Number, y: Tensor | Number, fit: Fit = wrapped) -> tuple[Tensor | Number, Tensor | Number]:
     """Return both operands in the dtype of their result. A number stays a number, made to ``fit`` beside integers."""
-    if isinstance(x, TensorBase) and isinstance(y, TensorBase):
-        if x.array.dtype == y.array.dtype:
-            return x, y
-        dtype = dtypes.result_type(priority(x), priority(y))
-        return casting.cast(x, dtype), casting.cast(y, dtype)
     if isinstance(x, TensorBase):
         if type(y) is float and x.array.dtype.kind == "f":
             return x, y
+        if isinstance(y, TensorBase):
+            if x.array.dtype == y.array.dtype:
+                return x, y
+            dtype = dtypes.result_type(priority(x), priority(y))
+            return casting.cast(x, dtype), casting.cast(y, dtype)
         y = number(y)
         x = casting.cast(x, dtypes.result_type(priority(x), (dtypes.dtype_of_scalar(y), 0)))
         return x, y if x.array.dtype.kind == "f" else fit(y, x.array.dtype)

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from minigrad.engine.inplace import stand_for_view
 from minigrad.functions.arguments import as_tensor_operand, normalize_dim, normalize_dims, numpy_names
+from minigrad.memory_order import has_moved_channels
 from minigrad.ops.shape import Expand, Permute, Reshape
 from minigrad.typing import Shape, Tensor
 
@@ -68,11 +70,18 @@ def resolve_sizes(shape: Shape, size: int) -> Shape:
 def view(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
     """Return ``reshape(input, *shape)``, which must need no copy.
 
+    Of a tensor whose channels lie last in memory it may be a copy, which is read-only, and is refused once the input is
+    written: torch makes such tensors only where they are asked for, so its programs expect a view
+    (docs/memory-layout.md).
+
     Raises:
-        RuntimeError: if the memory order makes a copy necessary.
+        RuntimeError: if any other memory order makes a copy necessary.
     """
     y = reshape(input, *shape)
     if y.array.size and not np.may_share_memory(y.array, input.array):
+        if isinstance(input.array, np.ndarray) and has_moved_channels(input.array):
+            stand_for_view(y, input)
+            return y
         raise RuntimeError(
             f"view of shape {list(y.array.shape)} is not compatible with the memory order of the input of shape "
             f"{list(input.array.shape)}. Use .reshape(...) instead."

@@ -55,7 +55,8 @@ def batches(moves: Sequence[Move], dtypes: Collection[DType]) -> tuple[list[Batc
 def _flat_row(move: Move, dtypes: Collection[DType]) -> list[Array | None] | None:
     """Return the arrays of one move as flat memory, or None if a loop cannot take them by their addresses.
 
-    It can if they have one dtype and memory order, no gaps, and may be written to, but for the gradient.
+    It can if they have one dtype and memory order, no gaps, and may be written to, but for the gradient. A gradient
+    that lies in another order is copied.
     """
     p, g, *state = move.arrays
     if p is None or g is None or p.dtype not in dtypes or g.dtype != p.dtype or not is_writable(p):
@@ -66,7 +67,12 @@ def _flat_row(move: Move, dtypes: Collection[DType]) -> list[Array | None] | Non
                 return None
         elif array.dtype != p.dtype or not is_writable(array):
             return None
-    flats = flat_alike(*[a for a in move.arrays if a is not None])
+    arrays = [p, g, *[a for a in state if a is not None]]
+    flats = flat_alike(*arrays)
+    if flats is None and g.shape == p.shape:
+        arrays[1] = np.empty_like(p)  # in p's order
+        arrays[1][...] = g
+        flats = flat_alike(*arrays)
     if flats is None:
         return None
     found = iter(flats)
@@ -77,6 +83,11 @@ def is_writable(a: Array) -> bool:
     """Return whether an array may be written to; a GPU has no read-only memory."""
     writable: bool = getattr(a.flags, "writeable", True)
     return writable
+
+
+def total_size(moves: Sequence[Move]) -> int:
+    """Return the number of elements of all parameters."""
+    return sum([0 if move.arrays[0] is None else move.arrays[0].size for move in moves])
 
 
 def share_memory(moves: Sequence[Move]) -> bool:

@@ -23,9 +23,8 @@ def known_labels(x: Array, labels: Array, weight: Array | None, ignore: int) -> 
 def target_distribution(x: Array, labels: Array, weight: Array | None, smoothing: float, ignore: int) -> Array:
     """Return q of ``Reference.softmax_cross_entropy``, (N, C)."""
     label, factor = known_labels(x, labels, weight, ignore)
-    classes = np.expand_dims(np.arange(x.shape[1], like=x), 0)
-    q = keep_where(np.expand_dims((1 - smoothing) * factor, 1), classes == np.expand_dims(label, 1))
+    q = keep_where(((1 - smoothing) * factor)[:, None], np.arange(x.shape[1], like=x) == label[:, None])
     if smoothing:
-        everywhere = smoothing / x.shape[1] * (np.ones_like(x) if weight is None else np.expand_dims(weight, 0))
-        q = q + keep_where(everywhere, np.expand_dims(labels != ignore, 1))
+        everywhere = smoothing / x.shape[1] * (np.ones_like(x) if weight is None else weight[None])
+        q = q + keep_where(everywhere, (labels != ignore)[:, None])
     return q

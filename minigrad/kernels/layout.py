@@ -43,10 +43,8 @@ _READS_HEADERS = _header_has_address()
 def empty(shape: Shape, dtype: DTypeLike) -> Array:
     """Return an array without values, as ``np.empty``, that begins with a cache line."""
     dtype = np.dtype(dtype)
-    size = math.prod(shape) * dtype.itemsize
-    memory = np.empty(size + _CACHE_LINE, np.uint8)
-    skip = -address(memory) % _CACHE_LINE
-    return memory[skip : skip + size].view(dtype).reshape(shape)
+    memory = np.empty(math.prod(shape) * dtype.itemsize + _CACHE_LINE, np.uint8)
+    return np.ndarray(shape, dtype, memory, -address(memory) % _CACHE_LINE)
 
 
 def empty_like(x: Array) -> Array:

@@ -223,13 +223,11 @@ class Reference:
         """
         wide = widened(x)
         largest = np.max(wide, axis=1, keepdims=True)
-        log_sum = np.log(sums.total(np.exp(wide - largest), (1,))) + np.squeeze(largest, 1)
+        log_sum = np.log(sums.total(np.exp(wide - largest), (1,))) + largest[:, 0]
         label, factor = known_labels(x, labels, weight, ignore)
-        loss = (log_sum - np.squeeze(np.take_along_axis(wide, np.expand_dims(label, 1), 1), 1)) * (
-            (1 - smoothing) * factor
-        )
+        loss = (log_sum - wide[np.arange(len(label), like=label), label]) * ((1 - smoothing) * factor)
         if smoothing:
-            spread = np.expand_dims(log_sum, 1) - wide
+            spread = log_sum[:, None] - wide
             everywhere = sums.total(spread if weight is None else spread * weight, (1,)) * (smoothing / x.shape[1])
             loss = loss + everywhere
         return np.where(labels == ignore, x.dtype.type(0), rounded(loss, x.dtype)), factor, log_sum
@@ -248,8 +246,8 @@ class Reference:
     ) -> Array:
         """Return ∂L/∂x_c = g · (softmax(x)_c · Σq − q_c), where g is ∂L/∂loss of each row."""
         q = target_distribution(x, labels, weight, smoothing, ignore)
-        p = np.exp(x - np.expand_dims(log_sums, 1))
-        return (p * sums.total(q, (1,), keepdims=True) - q) * np.expand_dims(keep_where(g, labels != ignore), 1)
+        p = np.exp(x - log_sums[:, None])
+        return (p * sums.total(q, (1,), keepdims=True) - q) * keep_where(g, labels != ignore)[:, None]
 
     # --- Random numbers, drawn where they are used ---
 

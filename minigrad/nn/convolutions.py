@@ -13,7 +13,7 @@ from minigrad.functions.windows import pair, single
 from minigrad.nn import functional as F
 from minigrad.nn import init
 from minigrad.nn.module import Module
-from minigrad.nn.parameter import Parameter, new_parameter
+from minigrad.nn.parameter import Parameter, new_kernel, new_parameter
 from minigrad.tensor import Tensor
 
 #: An int for all dimensions, or one for each.
@@ -65,7 +65,7 @@ class _Convolution(Module):
         if padding == "same" and max(self.stride) > 1:
             raise ValueError("padding='same' is not supported for strided convolutions")
         self.padding_mode = padding_mode
-        self.weight = new_parameter(*self._weight_shape(), *self.kernel_size, device=device, dtype=dtype)
+        self.weight = new_kernel(*self._weight_shape(), *self.kernel_size, device=device, dtype=dtype)
         self.register_parameter("bias", new_parameter(out_channels, device=device, dtype=dtype) if bias else None)
         self.reset_parameters()
 

@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike
 from minigrad import dtypes
 from minigrad.devices import DeviceLike
 from minigrad.engine.handles import RemovableHandle
+from minigrad.memory_order import channels_last, check, memory_format, preserve_format
 from minigrad.nn import state
 from minigrad.nn.hooks import Hook, Hooks
 from minigrad.nn.parameter import Parameter
@@ -376,22 +377,30 @@ class Module:
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         non_blocking: bool = False,
+        memory_format: memory_format = preserve_format,
     ) -> Self:
         """Move or convert all parameters and buffers, in place.
 
         Write ``to(device)``, ``to(dtype)``, ``to(device, dtype)``, or ``to(tensor)`` for a tensor's device and dtype.
-        Integer buffers keep their dtype.
+        Integer buffers keep their dtype. ``memory_format`` is for parameters and buffers of four dimensions.
 
         Raises:
-            TypeError: if the dtype is not floating.
+            TypeError: if the dtype is not floating, or ``memory_format`` is none.
+            NotImplementedError: for a memory format that is not supported.
         """
+        check("to", memory_format)
+        keeps = memory_format is preserve_format
         dtype, device, flags = target_of_to(args, dtype, device)
         if dtype is not None and not dtypes.is_floating(dtypes.as_dtype(dtype)):
             raise TypeError(f"nn.Module.to only accepts floating point dtypes, but got desired dtype={dtype}")
 
         def moved(tensor: Tensor) -> Tensor:
             wanted = dtype if dtypes.is_floating(tensor.dtype) else None
-            return tensor.detach().to(device=device, dtype=wanted, non_blocking=non_blocking or flags[:1] == [True])
+            result = tensor.detach().to(device=device, dtype=wanted, non_blocking=non_blocking or flags[:1] == [True])
+            if tensor.ndim != 4:
+                return result
+            comes_from_gpu = result.device.type == "cpu" != tensor.device.type  # where weights lie row-major
+            return result.to(memory_format=channels_last if comes_from_gpu and keeps else memory_format)
 
         for parameter in self.parameters():  # the objects stay the same, since an optimiser refers to them
             parameter.array = moved(parameter).array

@@ -6,6 +6,8 @@ from numpy.typing import DTypeLike
 
 from minigrad import creation
 from minigrad.devices import DeviceLike
+from minigrad.engine.tensor_base import wrap
+from minigrad.memory_order import empty_channels_last
 from minigrad.tensor import Tensor
 
 
@@ -31,3 +33,13 @@ class Parameter(Tensor):
 def new_parameter(*shape: int, device: DeviceLike | None, dtype: DTypeLike | None) -> Parameter:
     """Return a parameter whose values are not yet set."""
     return Parameter(creation.empty(*shape, device=device, dtype=dtype))
+
+
+def new_kernel(*shape: int, device: DeviceLike | None, dtype: DTypeLike | None) -> Parameter:
+    """Return the weight of a convolution, (O, C, …), whose values are not yet set; in memory it lies O … C.
+
+    A CPU's kernels read weights in the order of feature maps, and return their gradients in it (docs/memory-layout.md).
+    """
+    plain = creation.empty(*shape, device=device, dtype=dtype)
+    on_cpu = plain.device.type == "cpu"
+    return Parameter(wrap(empty_channels_last(shape, plain.dtype)) if on_cpu else plain)

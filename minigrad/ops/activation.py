@@ -30,6 +30,10 @@ class Relu(Function):
         (y,) = self.saved_tensors
         return PassWherePositive.apply(grad, y)
 
+    def fused_backward(self, grad: Array) -> tuple[Array]:
+        (y,) = self.saved_arrays
+        return (kernels.of(grad).pass_where_positive(grad, y),)
+
 
 class ReluInPlace(Relu):
     """x ← max(x, 0), in x's own memory"""

@@ -21,7 +21,10 @@ class SumCells(Function):
 
     def forward(self, x: Array, *, dim: int, cells: Cells) -> Array:
         self.size, self.dim, self.cells = x.shape[dim], dim, cells
-        return np.stack([np.sum(x[_along(dim, start, stop)], axis=dim) for start, stop in cells], axis=dim)
+        y = np.empty_like(x, shape=(*x.shape[:dim], len(cells), *x.shape[dim + 1 :]))
+        for i, (start, stop) in enumerate(cells):
+            y[_along(dim, i, i + 1)] = np.sum(x[_along(dim, start, stop)], axis=dim, keepdims=True)
+        return y
 
     def backward(self, grad: Tensor) -> Tensor:
         return SpreadCells.apply(grad, size=self.size, dim=self.dim, cells=self.cells)

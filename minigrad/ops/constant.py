@@ -7,6 +7,7 @@ needs is saved.
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import mul, truediv
 
 import numpy as np
 
@@ -33,10 +34,13 @@ class MulConstant(Function):
 
     def forward(self, x: Array, *, c: Number) -> Array:
         self.c = c
-        return _with_constant(np.multiply, x, c)
+        return _with_constant(mul, x, c)
 
     def backward(self, grad: Tensor) -> Tensor:
         return grad * self.c
+
+    def fused_backward(self, grad: Array) -> tuple[Array]:
+        return (_with_constant(mul, grad, self.c),)
 
 
 class DivConstant(Function):
@@ -44,7 +48,7 @@ class DivConstant(Function):
 
     def forward(self, x: Array, *, c: Number) -> Array:
         self.c = c
-        return _with_constant(np.divide, x, c)
+        return _with_constant(truediv, x, c)
 
     def backward(self, grad: Tensor) -> Tensor:
         return grad / self.c
@@ -56,7 +60,7 @@ class ConstantDiv(Function):
     def forward(self, x: Array, *, c: Number) -> Array:
         self.c = c
         self.save_for_backward(x)
-        return _with_constant(lambda x, c: np.divide(c, x), x, c)
+        return _with_constant(lambda x, c: c / x, x, c)
 
     def backward(self, grad: Tensor) -> Tensor:
         (x,) = self.saved_tensors

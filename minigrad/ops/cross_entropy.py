@@ -32,7 +32,7 @@ class OverTargets(Function):
     """The end of a loss over targets: L = Σ ℓ, or Σ ℓ / Σ factors (the mean), or every ℓ
 
     In the mean each target counts by its factor, which is the weight of its class, and 0 for a target to be ignored.
-    If no target counts the mean is 0/0, and its gradient is 0.
+    If no target counts, the mean is NaN, and so are the gradients, but those of targets to be ignored, which are 0.
     """
 
     def reduce(self, loss: Array, factors: Array, reduction: Reduction) -> Array:
@@ -43,8 +43,8 @@ class OverTargets(Function):
         total = _total(loss)
         if reduction == "mean":
             count = _total(factors)
-            self.divisor = np.where(count == 0, count.dtype.type(1), count)
-            total = np.where(count == 0, total.dtype.type("nan"), total / self.divisor)
+            self.divisor = np.where(count == 0, count.dtype.type("nan"), count)
+            total = total / self.divisor
         return rounded(total, loss.dtype)
 
     def share(self, grad: Tensor, counted: Array) -> Tensor:
@@ -91,7 +91,9 @@ class CrossEntropy(OverTargets):
 
     def fused_backward(self, grad: Array) -> tuple[Array | None, ...]:
         x, labels, weight, factors, log_sums = self.saved_arrays
-        share = self.share(wrap(grad), labels != self.ignore).array.reshape(-1)
+        if self.divisor is not None:
+            grad = rounded(grad / self.divisor, grad.dtype)
+        share = np.broadcast_to(grad, labels.shape).reshape(-1)
         gradient = kernels.of(x).softmax_cross_entropy_backward
         rows = gradient(share, _rows(x), labels.reshape(-1), weight, self.smoothing, self.ignore, factors, log_sums)
         return _from_rows(rows, x.shape), None, None
@@ -169,8 +171,9 @@ def _along_classes(weight: Array, x: Array) -> Array:
 
 def _rows(x: Array) -> Array:
     """Return the scores with one target a row."""
-    classes_last = np.moveaxis(x, _class_dim(x), -1)  # N C … -> N … C
-    return classes_last.reshape(-1, x.shape[_class_dim(x)]) if x.ndim != 2 else x
+    if x.ndim == 2:
+        return x
+    return np.moveaxis(x, _class_dim(x), -1).reshape(-1, x.shape[_class_dim(x)])  # N C … -> N … C -> N·… C
 
 
 def _from_rows(rows: Array, shape: tuple[int, ...]) -> Array:

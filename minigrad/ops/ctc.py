@@ -39,28 +39,30 @@ class Targets(NamedTuple):
 class CTC(Function):
     """L and ∂L/∂x as above        (plus e^x, as in torch, which the gradient of log softmax takes out again)
 
-    A target that cannot be spelled in so few steps has L = ∞.
+    A target that cannot be spelled in so few steps has L = ∞, or, with ``zero_infinity``, L = 0 and a gradient of 0.
     """
 
-    def forward(self, x: Array, *, targets: Targets) -> Array:
+    def forward(self, x: Array, *, targets: Targets, zero_infinity: bool) -> Array:
         self.save_for_backward(x)
-        self.targets = targets
+        self.targets, self.zero_infinity = targets, zero_infinity
         self.alpha = _alphas(x, targets)
         self.loss = -_log_probability(self.alpha, targets)
-        return self.loss  # T N C -> N
+        return np.where(np.isinf(self.loss), x.dtype.type(0), self.loss) if zero_infinity else self.loss  # T N C -> N
 
     def backward(self, grad: Tensor) -> Tensor:
         (x,) = self.saved_tensors
-        return CTCGradient.apply(grad, x, alpha=self.alpha, loss=self.loss, targets=self.targets)
+        found = {"alpha": self.alpha, "loss": self.loss, "targets": self.targets}
+        return CTCGradient.apply(grad, x, zero_infinity=self.zero_infinity, **found)
 
 
 class CTCGradient(Function):
     """dx = g · ∂L/∂x        As in torch it cannot be differentiated again."""
 
-    def forward(self, g: Array, x: Array, *, alpha: Array, loss: Array, targets: Targets) -> Array:
+    def forward(self, g: Array, x: Array, *, zero_infinity: bool, alpha: Array, loss: Array, targets: Targets) -> Array:
         g, steps = g.reshape(1, -1, 1), targets.steps.reshape(1, -1, 1)  # N -> 1 N 1
-        unused = np.isinf(loss).reshape(1, -1, 1) & (g == 0)  # ∞ · 0: an infinite loss that zero_infinity replaced
-        unused = unused | (np.arange(x.shape[0], like=steps).reshape(-1, 1, 1) >= steps)
+        unused = np.arange(x.shape[0], like=steps).reshape(-1, 1, 1) >= steps
+        if zero_infinity:
+            unused = unused | np.isinf(loss).reshape(1, -1, 1)
         return np.where(unused, 0.0, _gradient(x, alpha, loss, targets) * g).astype(x.dtype)
 
     def backward(self, grad: Tensor) -> Tensor:

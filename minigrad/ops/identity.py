@@ -9,6 +9,7 @@ import numpy as np
 
 from minigrad.devices import device, device_of, to_device
 from minigrad.engine.function import Function
+from minigrad.memory_order import copy_in, memory_format, preserve_format
 from minigrad.typing import Array, Tensor
 
 if TYPE_CHECKING:
@@ -16,20 +17,10 @@ if TYPE_CHECKING:
 
 
 class Clone(Function):
-    """y = a copy of x        ∂L/∂x = ∂L/∂y"""
+    """y = a copy of x, in its memory order or another        ∂L/∂x = ∂L/∂y"""
 
-    def forward(self, x: Array) -> Array:
-        return np.copy(x, order="K")
-
-    def backward(self, grad: Tensor) -> Tensor:
-        return grad
-
-
-class Contiguous(Function):
-    """y = a copy of x in row-major order        ∂L/∂x = ∂L/∂y"""
-
-    def forward(self, x: Array) -> Array:
-        return np.copy(x, order="C")
+    def forward(self, x: Array, *, format: memory_format = preserve_format) -> Array:
+        return np.copy(x, order="K") if format is preserve_format else copy_in(format, x)
 
     def backward(self, grad: Tensor) -> Tensor:
         return grad

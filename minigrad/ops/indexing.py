@@ -21,6 +21,7 @@ from minigrad.engine.backward import sum_to_shape
 from minigrad.engine.function import Function
 from minigrad.engine.inplace import allow_writing, refuse_overlapping_write
 from minigrad.kernels.precision import rounded, widened
+from minigrad.memory_order import order_of
 from minigrad.typing import Array, Number, Shape, Tensor
 
 BasicPart: TypeAlias = int | slice | EllipsisType | None
@@ -97,6 +98,11 @@ class Index(NamedTuple):
         view = x[self.basic]
         if self.advanced is None:
             return view
+        dim, vector = _only_vector(self.advanced)
+        if vector is not None:  # the result lies in x's memory order
+            order = order_of(view)
+            picked = np.take(view.transpose(order), vector, axis=order.index(dim))
+            return picked.transpose([order.index(d) for d in range(view.ndim)])
         picked = view[self.advanced]
         if x.flags.c_contiguous and not picked.flags.c_contiguous:  # NumPy puts the dimension of the array outermost
             return np.copy(picked, order="C")

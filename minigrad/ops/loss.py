@@ -58,7 +58,7 @@ class BinaryCrossEntropyWithLogits(Function):
         if self.needs_input_grad[0]:
             grad_x = grad * (x.sigmoid() - t if w is None else (1 - t + w * t) * x.sigmoid() - w * t)
         if self.needs_input_grad[1]:
-            grad_t = -grad * (x if w is None else (w - 1) * LogSigmoid.apply(x) + x)
+            grad_t = -grad * (x if w is None else w * LogSigmoid.apply(x) - LogSigmoid.apply(-x))
         if self.needs_input_grad[2]:
             grad_w = -grad * (t * LogSigmoid.apply(x))
         return grad_x, grad_t, grad_w

@@ -1,12 +1,11 @@
 """Kernels for NumPy arrays, faster than the specification with NumPy alone.
 
-Memory order. Activations made here are N C H W to their user but lie as C N H W in memory (see docs/memory-layout.md):
-a channel is then one contiguous row over the whole batch, so that a 1×1 convolution is one matrix product and batch
-norm works on rows. Every other order is copied on entry.
+Memory order. Feature maps made here are N C H W to their user but lie channels last in memory, as N H W C (see
+docs/memory-layout.md). Every other order is copied on entry. NumPy's elementwise functions go through memory in its
+own order, so the code here is written in N C H W.
 
-Blocks. A convolution copies what its taps see into the columns of a matrix, but at a time only as many columns as stay
-in the cache, and multiplies each block by the weights ("im2col + GEMM", Chellapilla et al. 2006). Blocks are shared out
-among threads; executor.py explains how, and why results do not depend on timing.
+Blocks. What several passes read is taken a block at a time that stays in the cache. Blocks are shared out among
+threads; executor.py explains how, and why results do not depend on timing, nor on the number of threads.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from minigrad.kernels.addresses import share_memory
-from minigrad.kernels.blocked import conv
+from minigrad.kernels import conv_numpy, sums
+from minigrad.kernels.addresses import share_memory, total_size
 from minigrad.kernels.blocked.executor import parallel, workers
-from minigrad.kernels.blocked.layout import channel_blocks, channels_first, logical, rows_of
+from minigrad.kernels.blocked.layout import Box, Rows, boxes, channels_last, image_blocks, rows_seen
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.layout import flat_alike
 from minigrad.kernels.masking import lowest
@@ -26,11 +25,11 @@ from minigrad.kernels.precision import FLOAT16, in_float32
 from minigrad.kernels.reference import Reference
 from minigrad.kernels.rules import Move
 from minigrad.kernels.threads import evenly
+from minigrad.memory_order import empty_channels_last
 from minigrad.typing import Array, DType, Shape
 
 _BLOCK = 32_768  # elements of one operand that an elementwise loop takes at a time: 128 KiB in float32
-_FEW = 4_096  # elements: to choose among fewer takes no longer than the preparations for a faster way
-_FEW_CHANNELS = 4  # of each of several groups: so short a product is not worth a matrix of columns
+_POOLED = 131_072  # elements of the input of pooling: with fewer, too many rows would be read twice
 
 
 class Blocked(Reference):
@@ -47,12 +46,19 @@ class Blocked(Reference):
         flats = flat_alike(x, y)
         if flats is None:
             return super().relu(x, out)
-        _share_out(lambda a, b: np.maximum(a, 0, out=b), flats)
+        zeros = np.zeros(_BLOCK, x.dtype)  # NumPy compares with an array faster than with a number
+
+        def run(a: Array, b: Array) -> None:
+            for start in range(0, a.size, _BLOCK):
+                part = a[start : start + _BLOCK]
+                np.maximum(part, zeros[: part.size], out=b[start : start + _BLOCK])
+
+        _share_out(run, flats)
         return y
 
     def pass_where_positive(self, g: Array, y: Array) -> Array:
-        if g.size <= _FEW:
-            return super().pass_where_positive(g, y)
+        if g.size <= _BLOCK:
+            return _keep_where(g, ~(y <= 0))
         z = np.empty_like(y, dtype=g.dtype)
         flats = flat_alike(g, y, z)
         if flats is None:
@@ -60,9 +66,31 @@ class Blocked(Reference):
         _share_out(lambda a, b, c: _keep_where(a, ~(b <= 0), out=c), flats)
         return z
 
+    # --- Softmax cross entropy, where every row has a class and counts alike ---
+
+    def softmax_cross_entropy(
+        self, x: Array, labels: Array, weight: Array | None, smoothing: float, ignore: int
+    ) -> tuple[Array, Array, Array]:
+        if x.dtype == FLOAT16 or smoothing or not _count_alike(x, labels, weight, ignore):
+            return super().softmax_cross_entropy(x, labels, weight, smoothing, ignore)
+        largest = np.maximum.reduce(x, axis=1, keepdims=True)
+        log_sum = np.log(sums.total(np.exp(x - largest), (1,))) + largest[:, 0]
+        return log_sum - x[np.arange(len(x)), labels], np.ones(len(x), x.dtype), log_sum
+
+    def softmax_cross_entropy_backward(
+        self, g: Array, x: Array, labels: Array, weight: Array | None, smoothing: float, ignore: int, factors: Array,
+        log_sums: Array,
+    ) -> Array:  # fmt: skip
+        if x.dtype == FLOAT16 or smoothing or not _count_alike(x, labels, weight, ignore):
+            return super().softmax_cross_entropy_backward(g, x, labels, weight, smoothing, ignore, factors, log_sums)
+        dx: Array = np.exp(x - log_sums[:, None])
+        dx[np.arange(len(x)), labels] -= 1
+        dx *= g[:, None]
+        return dx
+
     def move(self, moves: Sequence[Move]) -> None:
         """Move all parameters block by block, with the blocks of all of them shared out among the threads together."""
-        if share_memory(moves):
+        if share_memory(moves) or total_size(moves) <= _BLOCK:
             return super().move(moves)
         jobs: list[Move] = []
         for rule, arrays in moves:
@@ -80,196 +108,229 @@ class Blocked(Reference):
 
     @in_float32
     def conv2d(self, x: Array, w: Array, window: Window, groups: int) -> Array:
-        if not _worth_columns(x.shape, w.shape, groups):
+        if not _has_elements(x.shape, w.shape):
             return super().conv2d(x, w, window, groups)
-        parts = zip(_split(x, groups, 1), _split(w, groups, 0), strict=True)
-        return _joined([conv.conv2d(a, b, window) for a, b in parts], 1)
+        return conv_numpy.conv2d(channels_last(x), w, window, groups, parallel)
 
     @in_float32
     def conv2d_input(self, g: Array, w: Array, input_shape: Shape, window: Window, groups: int) -> Array:
-        if not _worth_columns(input_shape, w.shape, groups):
+        if not _has_elements(input_shape, w.shape):
             return super().conv2d_input(g, w, input_shape, window, groups)
-        n, channels, *size = input_shape
-        shape = n, channels // groups, *size
-        parts = zip(_split(g, groups, 1), _split(w, groups, 0), strict=True)
-        return _joined([conv.input_gradient(a, b, shape, window) for a, b in parts], 1)
+        return conv_numpy.input_gradient(channels_last(g), w, input_shape, window, groups, parallel)
 
     @in_float32
     def conv2d_weight(self, x: Array, g: Array, weight_shape: Shape, window: Window, groups: int) -> Array:
-        if not _worth_columns(x.shape, weight_shape, groups):
+        if not _has_elements(x.shape, weight_shape):
             return super().conv2d_weight(x, g, weight_shape, window, groups)
-        shape = weight_shape[0] // groups, *weight_shape[1:]
-        parts = zip(_split(x, groups, 1), _split(g, groups, 1), strict=True)
-        return _joined([conv.weight_gradient(a, b, shape, window) for a, b in parts], 0)
+        return conv_numpy.weight_gradient(channels_last(x), channels_last(g), weight_shape, window, groups, parallel)
 
     @in_float32
     def conv2d_backward(
         self, x: Array, w: Array, g: Array, window: Window, groups: int, need_x: bool, need_w: bool
     ) -> tuple[Array | None, Array | None]:
         """Compute both gradients in one pass over the columns of g, if both are needed."""
-        if not (need_x and need_w and _worth_columns(x.shape, w.shape, groups)):
+        if not (need_x and need_w and _has_elements(x.shape, w.shape)):
             return super().conv2d_backward(x, w, g, window, groups, need_x, need_w)
-        g = channels_first(g).transpose(1, 0, 2, 3)  # once for both gradients
-        if not conv.gradients_share_columns(w.shape, window, x.shape):
-            return super().conv2d_backward(x, w, g, window, groups, need_x, need_w)
-        parts = zip(_split(x, groups, 1), _split(w, groups, 0), _split(g, groups, 1), strict=True)
-        dx, dw = zip(*[conv.both_gradients(a, b, c, window) for a, b, c in parts], strict=True)
-        return _joined(dx, 1), _joined(dw, 0)
+        dx, dw = conv_numpy.both_gradients(channels_last(x), w, channels_last(g), window, groups, parallel)
+        if np.isnan(dw.sum()):  # perhaps of an infinite x times the zeros around g, which its tap does not see
+            dw = self.conv2d_weight(x, g, w.shape, window, groups)
+        return dx, dw
 
-    # --- Batch normalisation: each thread takes a few channels through every pass while they are in the cache ---
+    # --- Batch normalisation: each block goes through several steps while it is in the cache ---
 
     def batch_norm(
         self, x: Array, weight: Array | None, bias: Array | None, eps: float, relu: bool = False
     ) -> tuple[Array, Array, Array]:
         if not _are_maps_of_one_precision(x):
             return super().batch_norm(x, weight, bias, eps, relu)
-        rows = rows_of(x)  # N C H W -> C, N·H·W
-        channels, count = rows.shape
-        y = np.empty_like(rows)
-        mean = np.empty(channels, x.dtype)
-        var = np.empty(channels, x.dtype)
+        given = Rows(x)
+        y = Rows.without_values(x)
+        mean, var = _statistics(given)
+        rstd = 1 / np.sqrt(var + eps)
+        centre = given.for_row(mean)
+        factor = given.for_row(rstd if weight is None else rstd * weight)
+        offset = None if bias is None else given.for_row(bias)
+        zeros = np.zeros_like(centre)  # NumPy compares with an array faster than with a number
 
         def run(blocks: list[slice]) -> None:
-            for c in blocks:
-                block = y[c]
-                mean[c] = rows[c].mean(axis=1)
-                np.subtract(rows[c], mean[c, None], out=block)
-                var[c] = np.square(block).sum(axis=1) / count  # (einsum adds one after another, which rounds more)
-                rstd = 1 / np.sqrt(var[c] + eps)
-                block *= (rstd if weight is None else rstd * weight[c])[:, None]
-                if bias is not None:
-                    block += bias[c, None]
+            for at in blocks:
+                block = y.block(at)
+                width = block.shape[1]
+                np.subtract(given.block(at), centre[:width], out=block)
+                block *= factor[:width]
+                if offset is not None:
+                    block += offset[:width]
                 if relu:
-                    np.maximum(block, 0, out=block)
+                    np.maximum(block, zeros[:width], out=block)
 
-        parallel(run, channel_blocks(channels, count, _BLOCK))
-        return logical(y, x.shape), mean, var
+        parallel(run, given.blocks)
+        return y.logical(), mean, var
 
     def batch_norm_backward(
         self, g: Array, x: Array, weight: Array | None, mean: Array, var: Array, eps: float, y: Array | None = None
     ) -> tuple[Array, Array, Array]:
         if not _are_maps_of_one_precision(x):
             return super().batch_norm_backward(g, x, weight, mean, var, eps, y)
-        x_rows, g_rows = rows_of(x), rows_of(g if y is None else self.pass_where_positive(g, y))
-        channels, count = x_rows.shape
-        dx = np.empty_like(x_rows)
-        grad_weight = np.empty(channels, x.dtype)
-        grad_bias = np.empty(channels, x.dtype)
+        inputs, gradients, dx = Rows(x), Rows(g), Rows.without_values(x)
+        outputs = None if y is None else Rows(y)
         rstd = 1 / np.sqrt(var + eps)
-        scale = rstd if weight is None else rstd * weight
+        centre = inputs.for_row(mean)
+
+        def sums_of(blocks: list[slice]) -> list[tuple[Array, Array]]:
+            found, scratch = [], inputs.scratch()
+            for at in blocks:
+                block, gradient = inputs.block(at), gradients.block(at)
+                if outputs is not None:  # what passes through the ReLU waits in dx
+                    gradient = _keep_where(gradient, ~(outputs.block(at) <= 0), out=dx.block(at))
+                deviation = np.subtract(block, centre[: block.shape[1]], out=scratch[: len(block), : block.shape[1]])
+                deviation *= gradient
+                found.append((inputs.by_channel(gradient), inputs.by_channel(deviation)))
+            return found
+
+        found = [sums for part in parallel(sums_of, inputs.blocks) for sums in part]
+        grad_bias, product = (np.sum(np.array(of_one), axis=0, dtype=np.float64) for of_one in zip(*found, strict=True))
+        grad_weight, count = product * rstd, len(inputs.matrix)
+        slope = inputs.for_row((grad_weight * rstd / count).astype(x.dtype))
+        offset = inputs.for_row((grad_bias / count).astype(x.dtype))
+        factor = inputs.for_row(rstd if weight is None else rstd * weight)
 
         def run(blocks: list[slice]) -> None:
-            for c in blocks:
-                block = dx[c]
-                np.subtract(x_rows[c], mean[c, None], out=block)  # x − mean; normalized = that · rstd
-                grad_bias[c] = g_rows[c].sum(axis=1)
-                grad_weight[c] = (g_rows[c] * block).sum(axis=1) * rstd[c]
-                block *= (-grad_weight[c] * rstd[c] / count)[:, None]
-                block += g_rows[c]
-                block -= (grad_bias[c] / count)[:, None]
-                block *= scale[c, None]
+            scratch = inputs.scratch()
+            for at in blocks:
+                block, result = inputs.block(at), dx.block(at)
+                width = block.shape[1]
+                deviation = np.subtract(block, centre[:width], out=scratch[: len(block), :width])
+                deviation *= slope[:width]
+                np.subtract(gradients.block(at) if outputs is None else result, deviation, out=result)
+                result -= offset[:width]
+                result *= factor[:width]
 
-        parallel(run, channel_blocks(channels, count, _BLOCK))
-        return logical(dx, x.shape), grad_weight, grad_bias
+        parallel(run, inputs.blocks)
+        return dx.logical(), grad_weight.astype(x.dtype), grad_bias.astype(x.dtype)
 
-    # --- Pooling: a few channels at a time through all taps ---
+    def scale_channels(self, x: Array, factor: Array, offset: Array, relu: bool = False) -> Array:
+        if not _are_maps_of_one_precision(x) or factor.dtype != x.dtype or offset.dtype != x.dtype:
+            return super().scale_channels(x, factor, offset, relu)
+        given, y = Rows(x), Rows.without_values(x)
+        factors, offsets = given.for_row(factor), given.for_row(offset)
+        zeros = np.zeros_like(factors)
+
+        def run(blocks: list[slice]) -> None:
+            for at in blocks:
+                block = y.block(at)
+                width = block.shape[1]
+                np.multiply(given.block(at), factors[:width], out=block)
+                block += offsets[:width]
+                if relu:
+                    np.maximum(block, zeros[:width], out=block)
+
+        parallel(run, given.blocks)
+        return y.logical()
+
+    # --- Pooling: a few rows of an image at a time through all taps ---
 
     def max_pool2d(self, x: Array, window: Window) -> tuple[Array, Array]:
-        xc = channels_first(x)
-        channels, n, height, width = xc.shape
-        rows, columns = window.output_size(height, width)
-        y = np.empty((channels, n, rows, columns), x.dtype)
-        taps = np.empty(y.shape, window.tap_dtype)
+        x = channels_last(x)
+        y = empty_channels_last((*x.shape[:2], *window.output_size(*x.shape[-2:])), x.dtype)
+        taps = empty_channels_last(y.shape, window.tap_dtype)
         specified = super().max_pool2d
 
-        def run(blocks: list[slice]) -> None:
-            for c in blocks:
-                padded = window.pad(xc[c], lowest(x.dtype))
-                y[c] = _slide(np.maximum, padded, window, rows, columns)
-                found = _first_equal(xc[c], y[c], window, taps.dtype)
+        def run(blocks: list[Box]) -> None:
+            for images, rows in blocks:
+                seen, part = rows_seen(window, x.shape[2], rows)
+                source, at = x[images, :, seen], (images, slice(None), rows)
+                y[at] = _slide(np.maximum, part.pad(source, lowest(x.dtype)), part, *y[at].shape[-2:])
+                found = _first_equal(source, y[at], part, taps.dtype)
                 if found is None:  # a NaN equals nothing, itself included
-                    y[c], taps[c] = specified(xc[c], window)
+                    y[at], taps[at] = specified(source, part)
                 else:
-                    taps[c] = found
+                    taps[at] = found
 
-        parallel(run, channel_blocks(channels, n * height * width, _BLOCK))
-        return y.transpose(1, 0, 2, 3), taps.transpose(1, 0, 2, 3)  # C N H W -> N C H W
+        parallel(run, boxes(y.shape, x.size // max(1, x.shape[0] * y.shape[2]), _POOLED))
+        return y, taps
 
     def max_pool2d_scatter(self, g: Array, taps: Array, input_shape: Shape, window: Window) -> Array:
-        gc, tc = channels_first(g), channels_first(taps)
-        n, channels, height, width = input_shape
-        dx = np.empty((channels, n, height, width), g.dtype)
+        g, taps = channels_last(g), channels_last(taps)
+        height, width = input_shape[-2:]
+        dx = empty_channels_last(input_shape, g.dtype)
 
         def run(blocks: list[slice]) -> None:
-            for c in blocks:
-                dx[c] = 0
+            for n in blocks:
+                dx[n] = 0
                 for i, j, at, seen in window.inner_taps(height, width):
-                    dx[c][seen] += _keep_where(gc[c][at], tc[c][at] == i * window.kernel[1] + j)
+                    dx[n][seen] += _keep_where(g[n][at], taps[n][at] == i * window.kernel[1] + j)
 
-        parallel(run, channel_blocks(channels, n * height * width, _BLOCK))
-        return dx.transpose(1, 0, 2, 3)  # C N H W -> N C H W
+        parallel(run, image_blocks(input_shape, _BLOCK))
+        return dx
 
     @in_float32
     def avg_pool2d(self, x: Array, window: Window, scale: float | Array) -> Array:
-        """Sum each window as a sum of row sums."""
-        xc = channels_first(x)
-        channels, n, height, width = xc.shape
-        rows, columns = window.output_size(height, width)
-        y = np.empty((channels, n, rows, columns), x.dtype)
+        """Sum each window as a sum of sums of columns."""
+        x = channels_last(x)
+        y = empty_channels_last((*x.shape[:2], *window.output_size(*x.shape[-2:])), x.dtype)
 
-        def run(blocks: list[slice]) -> None:
-            for c in blocks:
-                np.multiply(_slide(np.add, window.pad(xc[c]), window, rows, columns), scale, out=y[c])
+        def run(blocks: list[Box]) -> None:
+            for images, rows in blocks:
+                seen, part = rows_seen(window, x.shape[2], rows)
+                at = images, slice(None), rows
+                share = scale[rows] if isinstance(scale, np.ndarray) and len(scale) > 1 else scale
+                np.multiply(_slide(np.add, part.pad(x[images, :, seen]), part, *y[at].shape[-2:]), share, out=y[at])
 
-        parallel(run, channel_blocks(channels, n * height * width, _BLOCK))
-        return y.transpose(1, 0, 2, 3)  # C N H W -> N C H W
+        parallel(run, boxes(y.shape, x.size // max(1, x.shape[0] * y.shape[2]), _POOLED))
+        return y
 
     @in_float32
     def avg_pool2d_backward(self, g: Array, input_shape: Shape, window: Window, scale: float | Array) -> Array:
         """Spread g over the windows; with stride 1 this is itself a sum over windows, of the padded g."""
-        gc = channels_first(g)
-        n, channels, height, width = input_shape
-        dx = np.empty((channels, n, height, width), g.dtype)
+        height, width = input_shape[-2:]
         rows, columns = g.shape[-2:]
         (kh, kw), (sh, sw) = window.kernel, window.stride
         size = window.padded_size(height, width)
-
         (top, bottom), (left, right) = window.padding
-        back = window._replace(padding=((kh - 1 - top, kh - 1 - bottom), (kw - 1 - left, kw - 1 - right)))
-        is_window_sum = window.stride == (1, 1) and size == (height + top + bottom, width + left + right)
+        if window.stride == (1, 1) and size == (height + top + bottom, width + left + right):
+            back = window._replace(
+                ceil_mode=False, padding=((kh - 1 - top, kh - 1 - bottom), (kw - 1 - left, kw - 1 - right))
+            )
+            return self.avg_pool2d(channels_last(g) * scale, back, 1.0)
+        g = channels_last(g)
+        dx = empty_channels_last(input_shape, g.dtype)
 
         def run(blocks: list[slice]) -> None:
-            for c in blocks:
-                share = gc[c] * scale
-                if is_window_sum:
-                    dx[c] = _slide(np.add, back.pad(share), back, height, width)
-                    continue
-                down = np.zeros((*share.shape[:2], size[0], columns), g.dtype)
+            for n in blocks:
+                share = g[n] * scale
+                down = np.zeros_like(share, shape=(*share.shape[:2], size[0], columns))
                 for i in range(kh):
                     down[..., i : i + sh * (rows - 1) + 1 : sh, :] += share
-                spread = np.zeros((*share.shape[:2], *size), g.dtype)
+                spread = np.zeros_like(share, shape=(*share.shape[:2], *size))
                 for j in range(kw):
                     spread[..., j : j + sw * (columns - 1) + 1 : sw] += down
-                dx[c] = spread[window.inside(height, width)]
+                dx[n] = spread[window.inside(height, width)]
 
-        parallel(run, channel_blocks(channels, n * height * width, _BLOCK))
-        return dx.transpose(1, 0, 2, 3)  # C N H W -> N C H W
+        parallel(run, image_blocks(input_shape, _BLOCK))
+        return dx
 
 
 # --- Guards ---
 
 
-def _worth_columns(input_shape: Shape, weight_shape: Shape, groups: int) -> bool:
-    """Return whether a matrix of columns pays: not for empty arrays, nor for groups of a few channels."""
-    return 0 not in input_shape and 0 not in weight_shape and (groups == 1 or weight_shape[1] >= _FEW_CHANNELS)
+def _has_elements(*shapes: Shape) -> bool:
+    return all(0 not in shape for shape in shapes)
 
 
 def _are_maps_of_one_precision(x: Array) -> bool:
-    """Return whether x is N C H W, and its statistics have x's own dtype, which those of float16 do not have."""
-    return x.ndim == 4 and x.dtype != FLOAT16
+    """Return whether x is N C H W, not empty, and has statistics of its own dtype, unlike float16."""
+    return x.ndim == 4 and x.size > 0 and x.dtype != FLOAT16
 
 
 # --- Loops ---
+
+
+def _count_alike(x: Array, labels: Array, weight: Array | None, ignore: int) -> bool:
+    """Return whether every label is a class of x, and none has a weight or is to be ignored."""
+    classes = x.shape[1]
+    if weight is not None or 0 <= ignore < classes or not labels.size:
+        return False
+    return bool(np.minimum.reduce(labels) >= 0 and np.maximum.reduce(labels) < classes)
 
 
 def _share_out(work: Callable[..., object], flats: Sequence[Array]) -> None:
@@ -284,14 +345,29 @@ def _share_out(work: Callable[..., object], flats: Sequence[Array]) -> None:
     parallel(run, jobs)
 
 
-def _split(x: Array, groups: int, axis: int) -> list[Array]:
-    """Return the part of x that belongs to each group."""
-    return [x] if groups == 1 else np.split(x, groups, axis)
+def _statistics(x: Rows) -> tuple[Array, Array]:
+    """Return mean and variance of each channel.
 
+    Each block gives its sum, and that of the squares of the deviations from its own mean; of all of them together the
+    deviations of the blocks' means are added (Chan et al. 1983). So memory is read once.
+    """
 
-def _joined(parts: Sequence[Array], axis: int) -> Array:
-    """Return the results of all groups as one array."""
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=axis)
+    def moments(blocks: list[slice]) -> list[tuple[int, Array, Array]]:
+        found, scratch = [], x.scratch()
+        for at in blocks:
+            block, count = x.block(at), at.stop - at.start
+            width = block.shape[1]
+            total = x.by_channel(block)
+            deviation = np.subtract(block, x.for_row(total / count)[:width], out=scratch[: len(block), :width])
+            found.append((count, total, x.by_channel(np.square(deviation, out=deviation))))
+        return found
+
+    found = [moment for part in parallel(moments, x.blocks) for moment in part]
+    counts, totals, squares = (np.array(of_one, np.float64) for of_one in zip(*found, strict=True))
+    mean = totals.sum(axis=0) / counts.sum()
+    spread = counts[:, None] * np.square(totals / counts[:, None] - mean)
+    var = (squares + spread).sum(axis=0) / counts.sum()
+    return mean.astype(x.matrix.dtype), var.astype(x.matrix.dtype)
 
 
 def _keep_where(x: Array, mask: Array, out: Array | None = None) -> Array:
@@ -299,21 +375,20 @@ def _keep_where(x: Array, mask: Array, out: Array | None = None) -> Array:
 
     NumPy multiplies several times faster than it chooses, and of the bits of NaN and ∞ too 0 times is 0.
     """
-    z = np.empty(x.shape, x.dtype) if out is None else out
     bits = np.dtype(f"i{x.dtype.itemsize}")
-    np.multiply(x.view(bits), mask, out=z.view(bits))
+    z: Array = np.multiply(x.view(bits), mask, out=None if out is None else out.view(bits)).view(x.dtype)
     return z
 
 
 def _slide(combine: np.ufunc, xp: Array, window: Window, rows: int, columns: int) -> Array:
-    """Return ``combine`` (a sum or maximum) of the elements under each position: along the width, then the height."""
+    """Return ``combine`` (a sum or maximum) of the elements under each position: along the height, then the width."""
     (kh, kw), (sh, sw), (dh, dw) = window.kernel, window.stride, window.dilation
-    across = xp[..., 0 : sw * (columns - 1) + 1 : sw].copy()
-    for j in range(dw, kw * dw, dw):
-        combine(across, xp[..., j : j + sw * (columns - 1) + 1 : sw], out=across)
-    result = across[..., 0 : sh * (rows - 1) + 1 : sh, :].copy()
+    down = np.copy(xp[..., 0 : sh * (rows - 1) + 1 : sh, :], order="K")
     for i in range(dh, kh * dh, dh):
-        combine(result, across[..., i : i + sh * (rows - 1) + 1 : sh, :], out=result)
+        combine(down, xp[..., i : i + sh * (rows - 1) + 1 : sh, :], out=down)
+    result = np.copy(down[..., 0 : sw * (columns - 1) + 1 : sw], order="K")
+    for j in range(dw, kw * dw, dw):
+        combine(result, down[..., j : j + sw * (columns - 1) + 1 : sw], out=result)
     return result
 
 
@@ -327,7 +402,7 @@ def _first_equal(x: Array, y: Array, window: Window, dtype: DType) -> Array | No
     highest = np.iinfo(dtype).max
     if count > highest:
         return None
-    code = np.zeros(y.shape, dtype)
+    code = np.zeros_like(y, dtype=dtype)
     for i, j, at, seen in window.inner_taps(*x.shape[-2:]):
         equal = x[seen] == y[at]
         np.maximum(code[at], equal * dtype.type(highest - i * window.kernel[1] - j), out=code[at])

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 import numpy as np
 
 from minigrad.kernels import blas
-from minigrad.kernels.addresses import batches, blocks, share_memory
+from minigrad.kernels.addresses import batches, blocks, share_memory, total_size
 from minigrad.kernels.blocked.backend import Blocked
 from minigrad.kernels.compiled.layout import (
     FEW,
@@ -33,11 +33,15 @@ from minigrad.typing import Array, Shape
 
 _WORTH_WAKING = 500_000  # elements of all parameters: fewer are updated before a helper has woken up
 _BLOCK = 32_768  # elements of a parameter that a thread updates at a time
+_SMALL_PRODUCT = 2**18  # multiplications, up to which BLAS does not start threads
 _LARGE_PRODUCT = 2**24  # multiplications, from which on BLAS would start threads for long
 _POINT = Window((1, 1))
 
 #: Multiplications of a convolution: fewer are done in NumPy before compiled code has been loaded.
 LITTLE = 2**17
+
+#: Elements of images: up to this number they are pooled and normalized in NumPy, for the same reason.
+TINY = 1_024
 
 
 class Compiled(Blocked):
@@ -90,7 +94,7 @@ class Compiled(Blocked):
 
     def move(self, moves: Sequence[Move]) -> None:
         """Move all parameters, those whose rule has a compiled loop in one pass over all of them."""
-        if share_memory(moves):
+        if share_memory(moves) or total_size(moves) < FEW:
             return super().move(moves)
         together, rest = batches(moves, FLOATS)
         for batch in together:
@@ -148,7 +152,7 @@ class Compiled(Blocked):
     # --- Pooling ---
 
     def max_pool2d(self, x: Array, window: Window) -> tuple[Array, Array]:
-        if not are_maps(x):
+        if not _worth_a_loop(x):
             return super().max_pool2d(x, window)
         x, step = channels_last(x)
         n, channels, *size = x.shape
@@ -162,7 +166,7 @@ class Compiled(Blocked):
         return y, taps
 
     def max_pool2d_scatter(self, g: Array, taps: Array, input_shape: Shape, window: Window) -> Array:
-        if not are_maps(g):
+        if not _worth_a_loop(g):
             return super().max_pool2d_scatter(g, taps, input_shape, window)
         (g, g_step), (taps, tap_step) = channels_last(g), channels_last(taps)
         n, channels, *size = input_shape
@@ -174,13 +178,13 @@ class Compiled(Blocked):
         return dx
 
     def avg_pool2d(self, x: Array, window: Window, scale: float | Array) -> Array:
-        if not are_maps(x):
+        if not _worth_a_loop(x):
             return super().avg_pool2d(x, window, scale)
         y = empty_maps((*x.shape[:2], *window.output_size(*x.shape[2:])), x.dtype)
         return _window_sums(x, window, scale, y, backward=False)
 
     def avg_pool2d_backward(self, g: Array, input_shape: Shape, window: Window, scale: float | Array) -> Array:
-        if not are_maps(g):
+        if not _worth_a_loop(g):
             return super().avg_pool2d_backward(g, input_shape, window, scale)
         if not isinstance(scale, float):
             g, scale = g * scale, 1.0
@@ -191,7 +195,7 @@ class Compiled(Blocked):
     def batch_norm(
         self, x: Array, weight: Array | None, bias: Array | None, eps: float, relu: bool = False
     ) -> tuple[Array, Array, Array]:
-        if not are_maps(x):
+        if not _worth_a_loop(x):
             return super().batch_norm(x, weight, bias, eps, relu)
         x, step = channels_last(x)
         channels = x.shape[1]
@@ -204,7 +208,7 @@ class Compiled(Blocked):
     def batch_norm_backward(
         self, g: Array, x: Array, weight: Array | None, mean: Array, var: Array, eps: float, y: Array | None = None
     ) -> tuple[Array, Array, Array]:
-        if not are_maps(g, x):
+        if not _worth_a_loop(g, x):
             return super().batch_norm_backward(g, x, weight, mean, var, eps, y)
         channels, (mask, mask_step) = x.shape[1], (0, 0) if y is None else channels_last(y)
         (g, g_step), (x, x_step) = channels_last(g), channels_last(x)
@@ -216,12 +220,12 @@ class Compiled(Blocked):
         return dx, grad_weight, grad_bias
 
     def scale_channels(self, x: Array, factor: Array, offset: Array, relu: bool = False) -> Array:
-        if not are_maps(x) or factor.dtype != x.dtype or offset.dtype != x.dtype:
+        if not _worth_a_loop(x) or factor.dtype != x.dtype or offset.dtype != x.dtype:
             return super().scale_channels(x, factor, offset, relu)
         x, step = channels_last(x)
         y, channels = empty_maps(x.shape, x.dtype), x.shape[1]
-        factor, offset = np.ascontiguousarray(factor), np.ascontiguousarray(offset)
-        run_on(x.dtype, load("norm").scale, x, step, x.size // channels, channels, factor, offset, relu, y)
+        numbers = np.zeros(channels, x.dtype), np.ascontiguousarray(factor), np.ascontiguousarray(offset)
+        run_on(x.dtype, load("norm").scale, x, step, x.size // channels, channels, *numbers, relu, y)
         return y
 
 
@@ -232,6 +236,11 @@ def _worth_a_call(*arrays: Array) -> bool:
     """Return whether to use an elementwise loop: for many elements of one dtype that is compiled."""
     first = arrays[0]
     return first.size >= FEW and first.dtype in FLOATS and all(a.dtype == first.dtype for a in arrays)
+
+
+def _worth_a_loop(*maps: Array) -> bool:
+    """Return whether to use a compiled loop over images: not for a learner's first ones."""
+    return maps[0].size > TINY and are_maps(*maps)
 
 
 def _differ_in_channels_only(xs: Sequence[Array]) -> bool:
@@ -259,11 +268,16 @@ def _is_large(multiplications: int) -> bool:
 
 
 def _blas_for(multiplications: int) -> AbstractContextManager[None]:
-    """Return a context with BLAS in one thread for a small product: its second thread may find our helpers on its core.
+    """Return a context with BLAS in one thread, where it would start more for a product that is not large.
 
-    (BLAS's threads go on spinning afterwards, on the cores that the next kernel needs.)
+    Its second thread may find our helpers on its core, and spins there afterwards. Where the kernels have one thread,
+    BLAS has one for every product, or results would depend on that number.
     """
-    if blas.CAN_LIMIT and get_num_threads() > 1 and not _is_large(multiplications):
+    if (
+        blas.CAN_LIMIT
+        and multiplications > _SMALL_PRODUCT
+        and (get_num_threads() == 1 or not _is_large(multiplications))
+    ):
         return blas.single_threaded_blas
     return nullcontext()
 

@@ -3,8 +3,9 @@
 Numba has a cache of its own, but it looks only at the file in which a function stands. Machine code also contains
 whatever the function calls, and constants such as the shape of a block of registers, from other files; after an
 upgrade of those the old code would go on being used. So here code stands in a folder named after everything it may
-depend on: the *content* of all of the kernels' files, the versions of Python, Numba and llvmlite, and the width of
-vectors. Code of another version is simply not found. (Such folders may be deleted at any time.)
+depend on: the *content* of the function's file and of all the kernels' files that it imports, directly or not, the
+versions of Python, Numba and llvmlite, and the width of vectors. Code of another version is simply not found. (Such
+folders may be deleted at any time.)
 
 Code is read from, and written to, the first of these that works: ``NUMBA_CACHE_DIR``, ``__pycache__`` beside this
 file, the user's cache folder. Where none can be written, kernels are compiled in every process.
@@ -12,6 +13,7 @@ file, the user's cache folder. Where none can be written, kernels are compiled i
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import pickle
@@ -33,6 +35,7 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 from minigrad.kernels.compiled import vectors
+from minigrad.kernels.compiled.lock import Lock
 from minigrad.kernels.compiled.names import Context, Dispatcher, Signature
 
 Parameters = ParamSpec("Parameters")
@@ -66,13 +69,30 @@ class _Kept(NullCache):
     """The machine code of one function, for each of the types that it was called with: a cache, in Numba's words."""
 
     def __init__(self, function: FunctionType) -> None:
-        self._name = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
+        self._module = function.__module__
+        self._name = f"{self._module.rpartition('.')[2]}.{function.__qualname__}"
+        self._locks: dict[str, Lock] = {}  # of what is being compiled
 
     def load_overload(self, signature: Signature, target: Context) -> CompileResult | None:
-        """Return the code that was kept for these types and this processor, or None. Damaged files are ignored."""
+        """Return the code that was kept for these types and this processor, or None, which makes Numba compile it.
+
+        If another process is compiling it, wait for that.
+        """
         target.refresh()
         name = self._file(signature, target.codegen())
-        for folder in _folders():
+        found = self._read(name, target)
+        if found is None:
+            lock = Lock(name, _folders(self._module))
+            found = self._read(name, target)
+            if found is None:
+                self._locks[name] = lock
+            else:
+                lock.release()
+        return found
+
+    def _read(self, name: str, target: Context) -> CompileResult | None:
+        """Return the code in a file, or None. Damaged files are ignored."""
+        for folder in _folders(self._module):
             try:
                 content = (folder / name).read_bytes()
             except OSError:
@@ -84,14 +104,17 @@ class _Kept(NullCache):
 
     def save_overload(self, signature: Signature, result: CompileResult) -> None:
         """Keep the code of a function that was just compiled."""
-        if result.library.has_dynamic_globals:  # type: ignore[attr-defined]  # it holds addresses of this process
-            return
         name = self._file(signature, result.codegen)
-        data = dumps(result._reduce())
-        for folder in _folders():
+        if not result.library.has_dynamic_globals:  # type: ignore[attr-defined]  # addresses of this process
+            self._write(name, dumps(result._reduce()))
+        if lock := self._locks.pop(name, None):
+            lock.release()
+
+    def _write(self, name: str, data: bytes) -> None:
+        for folder in _folders(self._module):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                _write(folder / name, hashlib.sha256(data).digest() + data)
+                _write_whole(folder / name, hashlib.sha256(data).digest() + data)
             except OSError:
                 continue
             return
@@ -103,29 +126,51 @@ class _Kept(NullCache):
 
 
 @cache
-def _folders() -> list[Path]:
-    """Return where code may be kept, best first."""
+def _folders(module: str) -> list[Path]:
+    """Return where the code of a module's functions may be kept, best first."""
     parents = [_HERE / "__pycache__"]
     if chosen := os.environ.get("NUMBA_CACHE_DIR"):
         parents.insert(0, Path(chosen))
     user = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
     with suppress(RuntimeError):  # some users have no home
         parents.append((Path(user) if user else Path.home() / ".cache") / "minigrad")
-    return [parent / f"minigrad-{_digest()}" for parent in parents]
+    return [parent / f"minigrad-{_digest(module)}" for parent in parents]
 
 
-def _digest() -> str:
-    """Return a name for everything, beside the processor, that the kernels' machine code may depend on."""
+def _digest(module: str) -> str:
+    """Return a name for everything, beside the processor, that a module's machine code may depend on."""
     versions = sys.version_info[:2], numba.__version__, llvmlite.__version__, vectors.BITS
     digest = hashlib.sha256(repr(versions).encode())
-    for file in sorted(_KERNELS.rglob("*.py*")):  # also where only .pyc files are installed
-        if file.parent.name == "__pycache__":
-            continue
+    for file in sorted(_files(module)):
         digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _write(path: Path, content: bytes) -> None:
+def _files(module: str) -> set[Path]:
+    """Return the file of a module, and of every module of the kernels that it imports, directly or not."""
+    files: set[Path] = set()
+    unread = [module]
+    while unread:
+        path = _KERNELS.parent.parent.joinpath(*unread.pop().split("."))
+        for file in (path.with_suffix(".py"), path / "__init__.py"):
+            if file not in files and file.is_relative_to(_KERNELS) and file.exists():
+                files.add(file)
+                unread += _imports(file.read_text(encoding="utf-8"))
+    return files or set(_KERNELS.rglob("*.pyc"))  # where only those are installed
+
+
+def _imports(source: str) -> list[str]:
+    """Return the names that may be those of imported modules."""
+    names = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
+
+
+def _write_whole(path: Path, content: bytes) -> None:
     """Write a file so that other processes see all of it or nothing."""
     descriptor, partial = tempfile.mkstemp(dir=path.parent)
     try:
@@ -139,7 +184,7 @@ def _write(path: Path, content: bytes) -> None:
 
 @cache
 def _warn() -> None:
-    tried = ", ".join(str(folder.parent) for folder in _folders())
+    tried = ", ".join(str(folder.parent) for folder in _folders(__name__))
     warnings.warn(
         f"compiled kernels cannot be kept, because none of these folders can be written: {tried}. Every process "
         "compiles them anew, which takes up to half a minute. Set NUMBA_CACHE_DIR to a folder that can be written",

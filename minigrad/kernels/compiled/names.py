@@ -18,6 +18,8 @@ Context: TypeAlias = Any
 Signature: TypeAlias = Any
 #: A compiled function, which Python code may call like any other.
 Dispatcher: TypeAlias = Any
+#: The beginning or end of a compilation, with ``data`` about it.
+CompilerEvent: TypeAlias = Any
 #: The values that instructions compute and take.
 Value: TypeAlias = ir.Value
 #: What an intrinsic returns: its signature, and the function that emits its instructions.

@@ -14,7 +14,7 @@ import numpy as np
 
 from minigrad.kernels.compiled.machine_code import compiled
 from minigrad.kernels.compiled.names import Team
-from minigrad.kernels.compiled.pointers import keep, stretch
+from minigrad.kernels.compiled.pointers import keep, place, stretch
 from minigrad.kernels.compiled.team import as_job, share_out
 from minigrad.typing import Array
 
@@ -22,6 +22,7 @@ from minigrad.typing import Array
 # mypy: disable-error-code="call-arg"
 
 _WIDE = 512  # columns that a part has at most
+_LONG = 256  # columns that folded rows have at most
 _CHAIN = 64  # rows that are added up in the arrays' own precision
 _PART = 32_768  # elements that a part has at least
 _BANDS = 64  # parts that the rows are cut into at most
@@ -35,7 +36,7 @@ def _cut(rows: int, channels: int, dense: bool) -> tuple[int, int, int, int, int
     ``fold`` rows are taken as one, which has ``fold · channels`` columns. These are cut into blocks of ``width``
     columns, and the folded rows into bands of ``height``. What is left of the rows belongs to the last band.
     """
-    fold = max(1, min(rows, _WIDE // channels)) if dense else 1
+    fold = max(1, min(rows, _LONG // channels)) if dense else 1
     columns, count = fold * channels, rows // fold
     blocks = (columns + _WIDE - 1) // _WIDE
     width = columns if blocks == 1 else ((columns + blocks - 1) // blocks + 15) // 16 * 16
@@ -61,19 +62,21 @@ def _bounds(part: int, rows: int, channels: int, dense: bool) -> tuple[int, int,
 
 
 @compiled
-def _spread(values: Array, first: int, line: Array) -> None:
+def _spread(values: int, channels: int, first: int, count: int, table: Array, line: int, like: Array) -> None:
     """Fill a line of the table with the values of its columns' channels, of which the first is ``first``."""
-    channel = first % values.size
-    for c in range(line.size):
-        line[c] = values[channel]
-        channel = channel + 1 if channel + 1 < values.size else 0
+    by_channel, channel = stretch(values, 0, channels, like), first % channels
+    for c in range(count):
+        table[line + c] = by_channel[channel]
+        channel = channel + 1 if channel + 1 < channels else 0
 
 
 @compiled
 def _by_channel(sums: Array, line: int, rows: int, channels: int, dense: bool) -> Array:
     """Return the sums of all parts by channel, from line 0 or 1 of each part's."""
     fold, blocks, width, bands, _ = _cut(rows, channels, dense)
-    total = np.zeros(channels, np.float64)
+    total = np.empty(channels, np.float64)
+    for channel in range(channels):
+        total[channel] = 0
     for part in range(bands * blocks):
         first = part % blocks * width
         channel = first % channels
@@ -85,83 +88,56 @@ def _by_channel(sums: Array, line: int, rows: int, channels: int, dense: bool) -
 
 # --- Statistics ---
 #
-# The rows of a chain are read twice, the second time from the cache: for their mean, and for their squared distances
-# from it. So there is no cancellation, whatever the numbers are. The chains' means are joined as distances from the
-# first row, in float64.
+# Sums and squares are taken in one pass, as distances from one row of each chain. A row of n cannot be further from
+# their mean than √n of their standard deviations. So whatever the numbers are, no more than log₂ n bits of a chain's
+# variance cancel. The row is that in the middle: the first pixel of an image is often unlike the others. Chains are
+# joined in float64, as distances from the first row of all.
 
 
 @compiled
 def _add_moments(x: int, step: int, first: int, rows: int, count: int, like: Array, table: Array, sums: Array) -> None:
-    """Add Σ (x − s) and Σ (x − s)² of a chain of rows; line 0 of the table has s."""
-    a, b = _WIDE, 2 * _WIDE
-    table[a : a + count] = 0
+    """Add Σ (x − s) and Σ (x − s)² of a chain of rows, for the s in line 0 of the table."""
+    a, b, d = _WIDE, 2 * _WIDE, 3 * _WIDE
+    middle = stretch(x, first + rows // 2 * step, count, like)
+    for c in range(count):
+        table[a + c] = middle[c] if abs(middle[c]) < _LARGE else 0
+        table[b + c] = 0
+        table[d + c] = 0
     for r in range(0, rows - 3, 4):
         x0, x1 = stretch(x, first + r * step, count, like), stretch(x, first + (r + 1) * step, count, like)
         x2, x3 = stretch(x, first + (r + 2) * step, count, like), stretch(x, first + (r + 3) * step, count, like)
         for c in range(count):
-            s = table[c]
-            table[a + c] += ((x0[c] - s) + (x1[c] - s)) + ((x2[c] - s) + (x3[c] - s))
+            near = table[a + c]
+            d0, d1, d2, d3 = x0[c] - near, x1[c] - near, x2[c] - near, x3[c] - near
+            table[b + c] += (d0 + d1) + (d2 + d3)
+            table[d + c] += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
     for r in range(rows // 4 * 4, rows):
         x0 = stretch(x, first + r * step, count, like)
         for c in range(count):
-            table[a + c] += x0[c] - table[c]
-    share = like.dtype.type(1 / rows)
+            distance = x0[c] - table[a + c]
+            table[b + c] += distance
+            table[d + c] += distance * distance
     for c in range(count):
-        total = table[a + c]
-        sums[c] += total
-        sums[_WIDE + c] += np.float64(total) * total / rows
-        table[b + c] = table[c] + total * share  # the chain's mean
-    table[a : a + count] = 0
-    for r in range(0, rows - 3, 4):
-        x0, x1 = stretch(x, first + r * step, count, like), stretch(x, first + (r + 1) * step, count, like)
-        x2, x3 = stretch(x, first + (r + 2) * step, count, like), stretch(x, first + (r + 3) * step, count, like)
-        for c in range(count):
-            mean = table[b + c]
-            d0, d1, d2, d3 = x0[c] - mean, x1[c] - mean, x2[c] - mean, x3[c] - mean
-            table[a + c] += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
-    for r in range(rows // 4 * 4, rows):
-        x0 = stretch(x, first + r * step, count, like)
-        for c in range(count):
-            distance = x0[c] - table[b + c]
-            table[a + c] += distance * distance
-    for c in range(count):
-        sums[_WIDE + c] += table[a + c]
+        distance, total = np.float64(table[a + c]) - table[c], np.float64(table[b + c])
+        sums[c] += total + rows * distance
+        sums[_WIDE + c] += table[d + c] + distance * (2 * total + rows * distance)
 
 
 @compiled
-def _moments_part(
-    part: int, x: int, step: int, rows: int, channels: int, like: Array, start: Array, sums: Array
-) -> None:
+def _moments_part(part: int, x: int, step: int, rows: int, channels: int, like: Array, start: int, sums: Array) -> None:
     fold, column, count, first, last, rest = _bounds(part, rows, channels, step == channels)
-    table = np.empty(3 * _WIDE, like.dtype)
-    _spread(start, column, table[:count])
+    table = np.empty(4 * _WIDE, like.dtype)
+    _spread(start, channels, column, count, table, 0, like)
     mine = sums[part]
-    mine[:] = 0
-    for r in range(first, last, _CHAIN):
-        _add_moments(x, fold * step, r * fold * step + column, min(_CHAIN, last - r), count, like, table, mine)
-    if rest:
-        _add_moments(x, 0, last * fold * step, 1, rest, like, table, mine)
-
-
-@compiled
-def _moments(team: Team, x: int, step: int, rows: int, channels: int, like: Array, mean: Array, var: Array) -> None:
-    """Compute the mean and the variance of each channel."""
-    start = stretch(x, 0, channels, like).copy()
-    for c in range(channels):
-        if not abs(start[c]) < _LARGE:
-            start[c] = 0
-    dense = step == channels
-    _, blocks, _, bands, _ = _cut(rows, channels, dense)
-    sums = np.empty((bands * blocks, 2 * _WIDE), np.float64)
-    arguments = x, step, rows, channels, like, start, sums
-    share_out(team, bands * blocks, as_job(_moments_part, arguments))
-    keep(arguments)
-    total, squares = _by_channel(sums, 0, rows, channels, dense), _by_channel(sums, 1, rows, channels, dense)
-    for c in range(channels):
-        distance = total[c] / rows
-        mean[c] = start[c] + distance
-        square = squares[c] / rows - distance * distance
-        var[c] = 0 if square < 0 else square
+    for c in range(2 * _WIDE):
+        mine[c] = 0
+    chain = first
+    while chain < last + (1 if rest else 0):
+        taken = min(_CHAIN, last - chain)
+        if chain == last:
+            taken, count = min(rest, 1), rest
+        _add_moments(x, fold * step, chain * fold * step + column, taken, count, like, table, mine)
+        chain += taken
 
 
 # --- Forward ---
@@ -170,48 +146,36 @@ def _moments(team: Team, x: int, step: int, rows: int, channels: int, like: Arra
 @compiled
 def _scale_part(
     part: int, x: int, step: int, rows: int, channels: int, like: Array,
-    centre: Array, factor: Array, offset: Array, relu: bool, y: int,
+    centre: int, factor: int, offset: int, relu: bool, y: int,
 ) -> None:  # fmt: skip
     _, blocks, _, bands, _ = _cut(rows, channels, step == channels)
     part = bands * blocks - 1 - part  # backwards: the cache has what was read last
     fold, column, count, first, last, rest = _bounds(part, rows, channels, step == channels)
     a, b = _WIDE, 2 * _WIDE
     table = np.empty(3 * _WIDE, like.dtype)
-    _spread(centre, column, table[:count])
-    _spread(factor, column, table[a : a + count])
-    _spread(offset, column, table[b : b + count])
+    _spread(centre, channels, column, count, table, 0, like)
+    _spread(factor, channels, column, count, table, a, like)
+    _spread(offset, channels, column, count, table, b, like)
     lowest = like.dtype.type(0 if relu else -np.inf)
     for r in range(first, last + (1 if rest else 0)):
         if r == last:
             count = rest
-        xs, ys = (
-            stretch(x, r * fold * step + column, count, like),
-            stretch(y, r * fold * channels + column, count, like),
-        )
+        xs = stretch(x, r * fold * step + column, count, like)
+        ys = stretch(y, r * fold * channels + column, count, like)
         for c in range(count):
             value = (xs[c] - table[c]) * table[a + c] + table[b + c]
             ys[c] = lowest if value < lowest else value
 
 
 @compiled
-def _scale(
-    team: Team, x: int, step: int, rows: int, channels: int, like: Array,
-    centre: Array, factor: Array, offset: Array, relu: bool, y: int,
-) -> None:  # fmt: skip
-    """Compute y = (x − centre) · factor + offset, or its ReLU."""
-    _, blocks, _, bands, _ = _cut(rows, channels, step == channels)
-    arguments = (x, step, rows, channels, like, centre, factor, offset, relu, y)
-    share_out(team, bands * blocks, as_job(_scale_part, arguments))
-    keep(arguments)
-
-
-@compiled
 def scale(
-    team: Team, x: int, step: int, rows: int, channels: int, factor: int, offset: int, relu: bool, y: int, like: Array
-) -> None:
-    """Compute y of ``Reference.scale_channels``; x is ``rows`` pixels, ``step`` elements apart."""
-    factors, offsets = stretch(factor, 0, channels, like).copy(), stretch(offset, 0, channels, like).copy()
-    _scale(team, x, step, rows, channels, like, np.zeros(channels, like.dtype), factors, offsets, relu, y)
+    team: Team, x: int, step: int, rows: int, channels: int,
+    centre: int, factor: int, offset: int, relu: bool, y: int, like: Array,
+) -> None:  # fmt: skip
+    """Compute y = (x − centre) · factor + offset, or its ReLU; x is ``rows`` pixels, ``step`` elements apart."""
+    _, blocks, _, bands, _ = _cut(rows, channels, step == channels)
+    arguments = x, step, rows, channels, like, centre, factor, offset, relu, y
+    share_out(team, bands * blocks, as_job(_scale_part, arguments))
 
 
 @compiled
@@ -220,14 +184,29 @@ def batch_norm(
     y: int, mean: int, var: int, like: Array,
 ) -> None:  # fmt: skip
     """Compute y, mean and var of ``Reference.batch_norm``; x is ``rows`` pixels, ``step`` elements apart."""
-    means, variances = np.empty(channels, like.dtype), np.empty(channels, np.float64)
-    _moments(team, x, step, rows, channels, like, means, variances)
-    factors = stretch(weight, 0, channels, like).copy()
-    kept_mean, kept_var = stretch(mean, 0, channels, like), stretch(var, 0, channels, like)
+    dense = step == channels
+    _, blocks, _, bands, _ = _cut(rows, channels, dense)
+    pixel, start, factors = (
+        stretch(x, 0, channels, like),
+        np.empty(channels, like.dtype),
+        np.empty(channels, like.dtype),
+    )
     for c in range(channels):
-        factors[c] = factors[c] / np.sqrt(variances[c] + eps)
-        kept_mean[c], kept_var[c] = means[c], variances[c]
-    _scale(team, x, step, rows, channels, like, means, factors, stretch(bias, 0, channels, like).copy(), relu, y)
+        start[c] = pixel[c] if abs(pixel[c]) < _LARGE else 0
+    sums = np.empty((bands * blocks, 2 * _WIDE), np.float64)
+    arguments = x, step, rows, channels, like, place(start), sums
+    share_out(team, bands * blocks, as_job(_moments_part, arguments))
+    total, squares = _by_channel(sums, 0, rows, channels, dense), _by_channel(sums, 1, rows, channels, dense)
+    means, variances = stretch(mean, 0, channels, like), stretch(var, 0, channels, like)
+    weights = stretch(weight, 0, channels, like)
+    for c in range(channels):
+        distance = total[c] / rows
+        square = squares[c] / rows - distance * distance
+        square = 0.0 if square < 0 else square
+        means[c], variances[c], factors[c] = start[c] + distance, square, weights[c] / np.sqrt(square + eps)
+    scaling = x, step, rows, channels, like, mean, place(factors), bias, relu, y
+    share_out(team, bands * blocks, as_job(_scale_part, scaling))
+    keep((start, sums, factors))
 
 
 # --- Backward ---
@@ -236,20 +215,22 @@ def batch_norm(
 @compiled
 def _products_part(
     part: int, g: int, g_step: int, x: int, x_step: int, y: int, y_step: int, rows: int, channels: int, dense: bool,
-    like: Array, mean: Array, sums: Array,
+    like: Array, mean: int, sums: Array,
 ) -> None:  # fmt: skip
     """Compute Σ g and Σ g · (x − mean) of those g where y > 0."""
     fold, column, count, first, last, rest = _bounds(part, rows, channels, dense)
     a, b = _WIDE, 2 * _WIDE
     table = np.empty(3 * _WIDE, like.dtype)
-    _spread(mean, column, table[:count])
+    _spread(mean, channels, column, count, table, 0, like)
     mine = sums[part]
-    mine[:] = 0
+    for c in range(2 * _WIDE):
+        mine[c] = 0
     zero = like.dtype.type(0)
     last += 1 if rest else 0
     for start in range(first, last, _CHAIN):
-        table[a : a + count] = 0
-        table[b : b + count] = 0
+        for c in range(count):
+            table[a + c] = 0
+            table[b + c] = 0
         for r in range(start, min(start + _CHAIN, last)):
             wide = rest if rest and r + 1 == last else count
             gs = stretch(g, r * fold * g_step + column, wide, like)
@@ -267,7 +248,7 @@ def _products_part(
 @compiled
 def _backward_part(
     part: int, g: int, g_step: int, x: int, x_step: int, y: int, y_step: int, rows: int, channels: int, dense: bool,
-    like: Array, mean: Array, factor: Array, centre: Array, slope: Array, dx: int,
+    like: Array, mean: int, factor: int, centre: int, slope: int, dx: int,
 ) -> None:  # fmt: skip
     """Compute dx = factor · (g − centre − (x − mean) · slope), where g is 0 unless y > 0."""
     _, blocks, _, bands, _ = _cut(rows, channels, dense)
@@ -275,10 +256,10 @@ def _backward_part(
     fold, column, count, first, last, rest = _bounds(part, rows, channels, dense)
     a, b, d = _WIDE, 2 * _WIDE, 3 * _WIDE
     table = np.empty(4 * _WIDE, like.dtype)
-    _spread(mean, column, table[:count])
-    _spread(factor, column, table[a : a + count])
-    _spread(centre, column, table[b : b + count])
-    _spread(slope, column, table[d : d + count])
+    _spread(mean, channels, column, count, table, 0, like)
+    _spread(factor, channels, column, count, table, a, like)
+    _spread(centre, channels, column, count, table, b, like)
+    _spread(slope, channels, column, count, table, d, like)
     zero = like.dtype.type(0)
     for r in range(first, last + (1 if rest else 0)):
         if r == last:
@@ -301,23 +282,26 @@ def batch_norm_backward(
 
     g, x and y are ``rows`` pixels, their steps apart.
     """
-    ones = np.ones(max(channels, _WIDE), like.dtype)
+    ones = np.empty(max(channels, _WIDE), like.dtype)
+    for c in range(ones.size):
+        ones[c] = 1
     dense = g_step == channels and x_step == channels and (y_step == channels or y == 0)
     if y == 0:  # every gradient passes
-        y, y_step = ones.ctypes.data, 0
-    means = stretch(mean, 0, channels, like).copy()
+        y, y_step = place(ones), 0
     _, blocks, _, bands, _ = _cut(rows, channels, dense)
     sums = np.empty((bands * blocks, 2 * _WIDE), np.float64)
-    pixels = g, g_step, x, x_step, y, y_step, rows, channels, dense, like, means
+    pixels = g, g_step, x, x_step, y, y_step, rows, channels, dense, like, mean
     share_out(team, bands * blocks, as_job(_products_part, (*pixels, sums)))
     total, products = _by_channel(sums, 0, rows, channels, dense), _by_channel(sums, 1, rows, channels, dense)
-    factors, variances = stretch(weight, 0, channels, like).copy(), stretch(var, 0, channels, like)
-    centres, slopes = np.empty(channels, like.dtype), np.empty(channels, like.dtype)
+    weights, variances = stretch(weight, 0, channels, like), stretch(var, 0, channels, like)
     dw, db = stretch(grad_weight, 0, channels, like), stretch(grad_bias, 0, channels, like)
+    numbers = np.empty((3, channels), like.dtype)
     for c in range(channels):
         rstd = 1.0 / np.sqrt(np.float64(variances[c]) + eps)
         db[c], dw[c] = total[c], products[c] * rstd
-        factors[c] = factors[c] * rstd
-        centres[c], slopes[c] = total[c] / rows, products[c] * rstd * rstd / rows
-    share_out(team, bands * blocks, as_job(_backward_part, (*pixels, factors, centres, slopes, dx)))
-    keep((ones, means, factors, centres, slopes))
+        numbers[0, c], numbers[1, c] = weights[c] * rstd, total[c] / rows
+        numbers[2, c] = products[c] * rstd * rstd / rows
+    factor = place(numbers)
+    centre, slope = factor + channels * like.itemsize, factor + 2 * channels * like.itemsize
+    share_out(team, bands * blocks, as_job(_backward_part, (*pixels, factor, centre, slope, dx)))
+    keep((ones, sums, numbers))

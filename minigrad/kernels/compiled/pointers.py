@@ -6,6 +6,7 @@ dtype, whatever the arrays' order in memory and whether or not they may be writt
 
 from __future__ import annotations
 
+import numpy as np
 from llvmlite import ir
 from numba import carray, types
 from numba.extending import intrinsic
@@ -59,6 +60,12 @@ def stretch(address: int, first: int, count: int, like: Array) -> Array:
     down more than they help. And its indices from 0 on let the compiler use vectors.
     """
     return carray(pointer(address + first * like.itemsize, like), (count,))
+
+
+@compiled
+def place(array: Array) -> int:
+    """Return the address at which an array begins."""
+    return np.int64(array.ctypes.data)  # type: ignore[return-value]  # or it would be an unsigned number
 
 
 @intrinsic

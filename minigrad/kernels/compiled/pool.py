@@ -3,7 +3,8 @@
 Stride, padding, dilation and overhang are entries of two small tables, one for rows and one for columns: which element
 each tap sees from each position, −1 for padding; or, backwards, which position sees an element through each tap.
 Windows next to each other that see pixels next to each other are taken together where memory has no gaps, as they are
-with stride 1, since loops run along channels and short loops are slow.
+with stride 1, since loops run along channels and short loops are slow. With another stride and few channels, the pixels
+of a row are sorted by their remainder to the stride, so that windows next to each other see such pixels again.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 
 from minigrad.kernels.compiled.machine_code import compiled
 from minigrad.kernels.compiled.names import Team
-from minigrad.kernels.compiled.pointers import keep, stretch
+from minigrad.kernels.compiled.pointers import keep, place, stretch
 from minigrad.kernels.compiled.team import as_job, share_out
 from minigrad.kernels.geometry import Pair
 from minigrad.typing import Array
@@ -21,7 +22,8 @@ from minigrad.typing import Array
 # mypy: disable-error-code="call-arg"
 
 _PART = 16_384  # elements of the result that a part computes
-_TILE = 2_048  # elements that go through all taps together
+_TILE = 1_024  # elements that go through all taps together
+_FEW = 12  # channels, up to which it pays to sort a row's pixels
 
 
 @compiled
@@ -62,6 +64,58 @@ def _run_lengths(table: Array) -> Array:
 
 
 @compiled
+def _sorted_pixels(width: int, stride: int, channels: int) -> Array:
+    """Return the pixels of a row by their remainder to the stride; none where they need not be sorted."""
+    needed = stride > 1 and channels <= _FEW
+    order, at = np.empty(width if needed else 0, np.int64), 0
+    for remainder in range(stride if needed else 0):
+        for pixel in range(remainder, width, stride):
+            order[at] = pixel
+            at += 1
+    return order
+
+
+@compiled
+def _sort_row(x: int, step: int, channels: int, order: Array, y: int, like: Array) -> None:
+    """Copy the pixels of a row in this order."""
+    xs, ys = stretch(x, 0, order.size * step, like), stretch(y, 0, order.size * channels, like)
+    for c in range(channels):
+        for k in range(order.size):
+            ys[k * channels + c] = xs[order[k] * step + c]
+
+
+@compiled
+def _sort_back(x: int, channels: int, order: Array, y: int, like: Array) -> None:
+    """Copy sorted pixels to where they were before."""
+    xs, ys = stretch(x, 0, order.size * channels, like), stretch(y, 0, order.size * channels, like)
+    for c in range(channels):
+        for k in range(order.size):
+            ys[order[k] * channels + c] = xs[k * channels + c]
+
+
+@compiled
+def _see_sorted(table: Array, order: Array) -> None:
+    """Let a table of what is seen name the places of sorted pixels."""
+    places = np.empty(order.size, np.int64)
+    for k in range(order.size):
+        places[order[k]] = k
+    for position in range(len(table) if order.size else 0):
+        for tap in range(table.shape[1]):
+            if table[position, tap] >= 0:
+                table[position, tap] = places[table[position, tap]]
+
+
+@compiled
+def _sort_positions(table: Array, order: Array) -> Array:
+    """Return the rows of a table in this order."""
+    y = np.empty(table.shape, np.int64)
+    for position in range(len(table)):
+        for tap in range(table.shape[1]):
+            y[position, tap] = table[order[position] if order.size else position, tap]
+    return y
+
+
+@compiled
 def _rows_of_a_part(columns: int, channels: int) -> int:
     return max(1, _PART // max(1, columns * channels))
 
@@ -70,45 +124,82 @@ def _rows_of_a_part(columns: int, channels: int) -> int:
 
 
 @compiled
+def _largest(sources: Array, taps: Array, count: int, like: Array, table: Array) -> None:
+    """Compute the largest of what some taps see, and the number of that tap: lines 0 and 1 of the table.
+
+    Four taps at a time; the last is repeated, which changes nothing. Tap numbers are exact in floating point.
+    """
+    first = stretch(sources[0], 0, count, like)
+    for c in range(count):
+        table[c] = first[c]
+        table[_TILE + c] = taps[0]
+    last = len(sources) - 1
+    for k in range(1, last + 1, 4):
+        i0, i1, i2, i3 = k, min(k + 1, last), min(k + 2, last), min(k + 3, last)
+        x0, x1 = stretch(sources[i0], 0, count, like), stretch(sources[i1], 0, count, like)
+        x2, x3 = stretch(sources[i2], 0, count, like), stretch(sources[i3], 0, count, like)
+        t0, t1, t2, t3 = taps[i0], taps[i1], taps[i2], taps[i3]
+        for c in range(count):
+            largest, tap = table[c], table[_TILE + c]
+            value = x0[c]
+            better = (value > largest) | (value != value)
+            largest, tap = value if better else largest, t0 if better else tap
+            value = x1[c]
+            better = (value > largest) | (value != value)
+            largest, tap = value if better else largest, t1 if better else tap
+            value = x2[c]
+            better = (value > largest) | (value != value)
+            largest, tap = value if better else largest, t2 if better else tap
+            value = x3[c]
+            better = (value > largest) | (value != value)
+            table[c], table[_TILE + c] = value if better else largest, t3 if better else tap
+
+
+@compiled
 def _max_pool_part(
-    part: int, x: int, step: int, size: Pair, channels: int, down: Array, across: Array, runs: Array,
+    part: int, x: int, step: int, size: Pair, channels: int, down: Array, across: Array, runs: Array, order: Array,
     y: int, taps: int, lines: int, height: int, like: Array, tap_like: Array,
 ) -> None:  # fmt: skip
-    rows, columns = len(down), len(across)
-    tile = max(1, _TILE // channels) if step == channels else 1
-    winner = np.empty(tile * channels, np.int32)
+    rows, columns, kernel = len(down), len(across), (down.shape[1], across.shape[1])
+    sorts = order.size > 0
+    tile = max(1, _TILE // channels) if step == channels or sorts else 1
+    pixel = (channels if sorts else step) * like.itemsize
+    row = size[1] * channels * like.itemsize
+    room = np.empty(kernel[0] * size[1] * channels if sorts else 0, like.dtype)
+    bases = np.empty(kernel[0], np.int64)
+    table = np.empty(2 * _TILE, like.dtype)
+    sources, numbers = np.empty(kernel[0] * kernel[1], np.int64), np.empty(kernel[0] * kernel[1], like.dtype)
     for line in range(part * height, min((part + 1) * height, lines)):
         image, r = line // rows * size[0], line % rows
+        for i in range(kernel[0]):
+            bases[i] = x + (image + down[r, i]) * size[1] * step * like.itemsize
+            if sorts and down[r, i] >= 0:
+                _sort_row(bases[i], step, channels, order, place(room) + i * row, like)
+                bases[i] = place(room) + i * row
         q = 0
         while q < columns:
             positions = min(runs[q], tile)
-            count, at = positions * channels, (line * columns + q) * channels
-            best, chosen = stretch(y, at, count, like), stretch(taps, at, count, tap_like)
-            nothing = True
-            for i in range(down.shape[1]):
-                for j in range(across.shape[1]):
-                    h, w = down[r, i], across[q, j]
-                    if h < 0 or w < 0:
-                        continue
-                    number = np.int32(i * across.shape[1] + j)
-                    seen = stretch(x, ((image + h) * size[1] + w) * step, count, like)
-                    if nothing:
-                        for c in range(count):
-                            best[c] = seen[c]
-                            winner[c] = number
-                        nothing = False
-                    else:
-                        for c in range(count):
-                            value, largest, by = seen[c], best[c], winner[c]
-                            better = (value > largest) | (value != value)
-                            best[c] = value if better else largest
-                            winner[c] = number if better else by
-            if nothing:
-                best[:] = -np.inf
-                winner[:count] = 0
-            for c in range(count):
-                chosen[c] = winner[c]
+            for channel in range(0, channels, _TILE):
+                count = min(_TILE, channels - channel) if positions == 1 else positions * channels
+                seen = 0
+                for i in range(kernel[0]):
+                    for j in range(kernel[1]):
+                        if down[r, i] >= 0 and across[q, j] >= 0:
+                            sources[seen] = bases[i] + across[q, j] * pixel + channel * like.itemsize
+                            numbers[seen] = i * kernel[1] + j
+                            seen += 1
+                if seen:
+                    _largest(sources[:seen], numbers[:seen], count, like, table)
+                else:
+                    for c in range(count):
+                        table[c], table[_TILE + c] = -np.inf, 0
+                at = (line * columns + q) * channels + channel
+                best, chosen = stretch(y, at, count, like), stretch(taps, at, count, tap_like)
+                for c in range(count):
+                    best[c] = table[c]
+                    chosen[c] = tap_like.dtype.type(table[_TILE + c])
             q += positions
+    keep(room)
 
 
 @compiled
@@ -119,8 +210,25 @@ def max_pool2d(
     """Compute y and taps of ``Reference.max_pool2d``; ``before`` is the padding on top and on the left."""
     down = _seen(positions[0], kernel[0], stride[0], dilation[0], before[0], size[0])
     across = _seen(positions[1], kernel[1], stride[1], dilation[1], before[1], size[1])
+    order = _sorted_pixels(size[1], stride[1], channels)
+    _see_sorted(across, order)
     lines, height = images * positions[0], _rows_of_a_part(positions[1], channels)
-    arguments = x, step, size, channels, down, across, _run_lengths(across), y, taps, lines, height, like, tap_like
+    arguments = (
+        x,
+        step,
+        size,
+        channels,
+        down,
+        across,
+        _run_lengths(across),
+        order,
+        y,
+        taps,
+        lines,
+        height,
+        like,
+        tap_like,
+    )
     share_out(team, (lines + height - 1) // height, as_job(_max_pool_part, arguments))
     keep(arguments)
 
@@ -128,20 +236,25 @@ def max_pool2d(
 @compiled
 def _scatter_part(
     part: int, g: int, g_step: int, taps: int, tap_step: int, positions: Pair, channels: int,
-    down: Array, across: Array, runs: Array, dx: int, lines: int, height: int, like: Array, tap_like: Array,
+    down: Array, across: Array, runs: Array, order: Array, dx: int, lines: int, height: int,
+    like: Array, tap_like: Array,
 ) -> None:  # fmt: skip
     """Collect the gradients of every pixel of dx, so that it is written once."""
     rows, columns = len(down), len(across)
     tile = max(1, _TILE // channels) if g_step == channels and tap_step == channels else 1
     zero = like.dtype.type(0)
+    room = np.empty(order.size * channels, like.dtype)
     for line in range(part * height, min((part + 1) * height, lines)):
         image, h = line // rows * positions[0], line % rows
+        row = dx + line * columns * channels * like.itemsize
+        to = place(room) if order.size else row
         w = 0
         while w < columns:
             pixels = min(runs[w], tile)
             count = pixels * channels
-            target = stretch(dx, (line * columns + w) * channels, count, like)
-            target[:] = 0
+            target = stretch(to, w * channels, count, like)
+            for c in range(count):
+                target[c] = 0
             for i in range(down.shape[1]):
                 for j in range(across.shape[1]):
                     r, q = down[h, i], across[w, j]
@@ -152,6 +265,9 @@ def _scatter_part(
                     for c in range(count):
                         target[c] += sent[c] if chosen[c] == number else zero
             w += pixels
+        if order.size:
+            _sort_back(to, channels, order, row, like)
+    keep(room)
 
 
 @compiled
@@ -161,17 +277,29 @@ def max_pool2d_scatter(
 ) -> None:  # fmt: skip
     """Compute dx of ``Reference.max_pool2d_scatter``."""
     down = _seeing(size[0], kernel[0], stride[0], dilation[0], before[0], positions[0])
-    across = _seeing(size[1], kernel[1], stride[1], dilation[1], before[1], positions[1])
+    order = _sorted_pixels(size[1], stride[1], channels)
+    across = _sort_positions(_seeing(size[1], kernel[1], stride[1], dilation[1], before[1], positions[1]), order)
     lines, height = images * size[0], _rows_of_a_part(size[1], channels)
     runs = _run_lengths(across)
     arguments = (
-        g, g_step, taps, tap_step, positions, channels, down, across, runs, dx, lines, height, like, tap_like
+        g, g_step, taps, tap_step, positions, channels, down, across, runs, order, dx, lines, height, like, tap_like
     )  # fmt: skip
     share_out(team, (lines + height - 1) // height, as_job(_scatter_part, arguments))
     keep(arguments)
 
 
 # --- Sums: along the height first, for a whole row of pixels, then along the width ---
+
+
+@compiled
+def _gather(table: Array, position: int, first: int, step: int, sources: Array) -> int:
+    """Fill ``sources`` with the addresses of what the taps of a position see, and return how many see anything."""
+    found = 0
+    for tap in range(table.shape[1]):
+        if table[position, tap] >= 0:
+            sources[found] = first + table[position, tap] * step
+            found += 1
+    return found
 
 
 @compiled
@@ -193,40 +321,45 @@ def _add_up(sources: Array, terms: int, zeros: int, y: Array, like: Array) -> No
 
 @compiled
 def _sums_part(
-    part: int, x: int, step: int, size: Pair, channels: int, down: Array, across: Array, runs: Array, factors: Array,
-    y: int, lines: int, height: int, like: Array,
+    part: int, x: int, step: int, size: Pair, channels: int, down: Array, across: Array, runs: Array, order: Array,
+    backward: bool, factors: Array, y: int, lines: int, height: int, like: Array,
 ) -> None:  # fmt: skip
     rows, columns = len(down), len(across)
-    width = size[1] * channels
-    sums, zeros = np.empty(width, like.dtype), np.zeros(max(width, columns * channels), like.dtype)
+    room = max(size[1], columns) * channels
+    sums, zeros = np.empty(room, like.dtype), np.empty(room, like.dtype)
+    for c in range(room):
+        zeros[c] = 0
+    other = np.empty(room if order.size else 0, like.dtype)
     sources = np.empty(max(down.shape[1], across.shape[1]) + 4, np.int64)
-    sums_at, zeros_at = sums.ctypes.data, zeros.ctypes.data
+    sums_at, zeros_at = place(sums), place(zeros)
     pixels = size[1] if step == channels else 1  # that are added up together along the height
+    pixel = step * like.itemsize
     for line in range(part * height, min((part + 1) * height, lines)):
         image, r = line // rows * size[0], line % rows
         for w in range(0, size[1], pixels):
-            terms = 0
-            for i in range(down.shape[1]):
-                if down[r, i] >= 0:
-                    sources[terms] = x + ((image + down[r, i]) * size[1] + w) * step * like.itemsize
-                    terms += 1
+            terms = _gather(down, r, x + (image * size[1] + w) * pixel, size[1] * pixel, sources)
             _add_up(sources, terms, zeros_at, stretch(sums_at, w * channels, pixels * channels, like), like)
+        seen, row = sums_at, y + line * columns * channels * like.itemsize
+        to = row
+        if order.size and backward:
+            to = place(other)
+        elif order.size:
+            seen = place(other)
+            _sort_row(sums_at, channels, channels, order, seen, like)
         q = 0
         while q < columns:
             factor, positions = factors[r * columns + q], 1
             while positions < runs[q] and factors[r * columns + q + positions] == factor:
                 positions += 1
-            terms = 0
-            for j in range(across.shape[1]):
-                if across[q, j] >= 0:
-                    sources[terms] = sums_at + across[q, j] * channels * like.itemsize
-                    terms += 1
-            target = stretch(y, (line * columns + q) * channels, positions * channels, like)
+            terms = _gather(across, q, seen, channels * like.itemsize, sources)
+            target = stretch(to, q * channels, positions * channels, like)
             _add_up(sources, terms, zeros_at, target, like)
             for c in range(target.size):
                 target[c] *= factor
             q += positions
-    keep((sums, zeros))
+        if order.size and backward:
+            _sort_back(to, channels, order, row, like)
+    keep((sums, zeros, other))
 
 
 @compiled
@@ -236,16 +369,20 @@ def window_sums(
 ) -> None:  # fmt: skip
     """Compute y = factors · Σ of what each window sees of x; or backward, of the positions that see each pixel of y.
 
-    ``size`` is (H, W) of x, ``positions`` of y; ``factors`` has as many elements as an image of y has pixels.
+    ``size`` is (H, W) of x, ``positions`` of y; ``factors`` has as many elements as an image of y has pixels, backward
+    all alike.
     """
+    order = _sorted_pixels(positions[1] if backward else size[1], stride[1], channels)
     if backward:
         down = _seeing(positions[0], kernel[0], stride[0], dilation[0], before[0], size[0])
         across = _seeing(positions[1], kernel[1], stride[1], dilation[1], before[1], size[1])
+        across = _sort_positions(across, order)
     else:
         down = _seen(positions[0], kernel[0], stride[0], dilation[0], before[0], size[0])
         across = _seen(positions[1], kernel[1], stride[1], dilation[1], before[1], size[1])
+        _see_sorted(across, order)
+    runs, factor = _run_lengths(across), stretch(factors, 0, positions[0] * positions[1], like)
     lines, height = images * positions[0], _rows_of_a_part(positions[1], channels)
-    factor = stretch(factors, 0, positions[0] * positions[1], like)
-    arguments = x, step, size, channels, down, across, _run_lengths(across), factor, y, lines, height, like
+    arguments = x, step, size, channels, down, across, runs, order, backward, factor, y, lines, height, like
     share_out(team, (lines + height - 1) // height, as_job(_sums_part, arguments))
     keep(arguments)
