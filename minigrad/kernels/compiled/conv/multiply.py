@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minigrad.kernels.compiled import vectors
-from minigrad.kernels.compiled.conv.packing import copy_narrow, copy_wide, turn
+from minigrad.kernels.compiled.conv.packing import IN_ORDER, copy_narrow, copy_wide, put_corner, turn
 from minigrad.kernels.compiled.conv.tile import CHAIN, ROWS, VECTORS, narrow_tile, tile
 from minigrad.kernels.compiled.machine_code import compiled
 from minigrad.kernels.compiled.names import Team
@@ -30,7 +30,6 @@ from minigrad.typing import Array
 
 _BYTES = vectors.BITS // 8
 _TERMS = 512  # of a pass over the tiles of a block: the weights of a pass stay in the L1 cache
-_IN_ORDER = np.arange(ROWS, dtype=np.int32)
 
 
 class Product(NamedTuple):
@@ -147,7 +146,7 @@ def _multiply(part: int, tiles: Tiles, product: Product, packed: Array, nothing:
                         continue
                     to, to_pixel, to_places = target, product.target_pixel, moved(places, t * ROWS)
                     if count < width:
-                        to, to_pixel, to_places = element(corner, 0), wide, element(_IN_ORDER, 0)
+                        to, to_pixel, to_places = element(corner, 0), wide, element(IN_ORDER, 0)
                     arguments = (
                         moved(x, c), product.source_pixel, zeros, moved(taps, entry), moved(at, entry * ROWS), entries,
                         min(channels_of_pass, channels - c), chains, length, together,
@@ -159,7 +158,8 @@ def _multiply(part: int, tiles: Tiles, product: Product, packed: Array, nothing:
                     else:
                         narrow_tile(*arguments)
                     if count < width:
-                        _put_corner(corner, wide, count, target, product.target_pixel, tiles.places[t], add)
+                        here = moved(places, t * ROWS)
+                        put_corner(corner, wide, _distinct(here), count, target, product.target_pixel, here, add)
 
 
 @compiled
@@ -171,14 +171,12 @@ def _chains(channels: int) -> tuple[int, int, int]:
 
 
 @compiled
-def _put_corner(corner: Array, wide: int, count: int, y: Array, y_pixel: int, places: Array, add: bool) -> None:
-    """Write the results of a panel that has more room than results; add to what is there if ``add``."""
-    for m in range(ROWS):
-        if m > 0 and places[m] == places[m - 1]:
-            break  # the last position, repeated
-        for i in range(count):
-            at = places[m] * y_pixel + i
-            y[at] = corner[m * wide + i] + (y[at] if add else 0)
+def _distinct(places: Array) -> int:
+    """Return how many positions a tile has: the last one is repeated to fill it up."""
+    rows = ROWS
+    while rows > 1 and places[rows - 1] == places[rows - 2]:
+        rows -= 1
+    return rows
 
 
 @compiled

@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad.kernels.compiled import vectors
 from minigrad.kernels.compiled.conv.outer import narrow_outer, outer
-from minigrad.kernels.compiled.conv.packing import copy_narrow, copy_tile, copy_wide
+from minigrad.kernels.compiled.conv.packing import IN_ORDER, copy_narrow, copy_tile, copy_wide, put_corner
 from minigrad.kernels.compiled.conv.tile import ROWS, VECTORS
 from minigrad.kernels.compiled.machine_code import compiled
 from minigrad.kernels.compiled.names import Team
@@ -71,6 +71,28 @@ def _pack(part: int, first_block: int, lists: Lists, sums: Sums, packed: Array) 
 
 
 @compiled
+def _see(sums: Sums, at: Array, length: int, first: int, count: int, width: int, seen: Array) -> None:
+    """Copy what a tap sees in a block: ``width`` channels, from element ``first`` of each pixel on.
+
+    A last panel has only ``count`` of them, and reads on into the next pixel, whose products are dropped. But after the
+    very last pixel there may be no memory.
+    """
+    x, lanes = pointer(sums.x, seen), _BYTES // seen.itemsize
+    safe = length
+    while safe > 0 and first + at[safe - 1] * sums.x_pixel + width > sums.x_size:
+        safe -= 1
+    for k in range(safe):
+        source, target = moved(x, first + at[k] * sums.x_pixel), element(seen, k * width)
+        if width > lanes:
+            copy_wide(source, target)
+        else:
+            copy_narrow(source, target)
+    for k in range(safe, length):
+        for i in range(width):
+            seen[k * width + i] = x[first + at[k] * sums.x_pixel + i] if i < count else 0
+
+
+@compiled
 def _sum(part: int, first_block: int, lists: Lists, sums: Sums, packed: Array, dw: Array) -> None:
     """Compute what a stretch of blocks adds to some outputs of one group, one tap and one panel of channels."""
     lanes = _BYTES // packed.itemsize
@@ -83,9 +105,8 @@ def _sum(part: int, first_block: int, lists: Lists, sums: Sums, packed: Array, d
     width = wide if count > lanes else lanes
     row = sums.taps * sums.channels
     first_channel = group * sums.channels + panel * wide
-    seen = np.empty(sums.most * width, packed.dtype)
+    seen = np.empty(sums.most // sums.stretch * width, packed.dtype)
     corner = np.empty(ROWS * wide, packed.dtype)
-    x = pointer(sums.x, packed)
     for number in range(first_block, min(first_block + sums.stretch, len(lists.blocks))):
         kind, pixel, position = lists.blocks[number]
         entry = lists.first_entry[kind * sums.taps + tap]
@@ -93,19 +114,7 @@ def _sum(part: int, first_block: int, lists: Lists, sums: Sums, packed: Array, d
         add = number > 0
         if length == 0 and add:
             continue
-        at, first = element(lists.at, entry), pixel * sums.x_pixel + first_channel
-        safe = length  # a last panel reads on into the next pixel, but for the very last
-        while safe > 0 and first + at[safe - 1] * sums.x_pixel + width > sums.x_size:
-            safe -= 1
-        for k in range(safe):
-            source, target = moved(x, first + at[k] * sums.x_pixel), element(seen, k * width)
-            if width == wide:
-                copy_wide(source, target)
-            else:
-                copy_narrow(source, target)
-        for k in range(safe, length):
-            for i in range(width):
-                seen[k * width + i] = x[first + at[k] * sums.x_pixel + i] if i < count else 0
+        _see(sums, element(lists.at, entry), length, pixel * sums.x_pixel + first_channel, count, width, seen)
         start = position - lists.blocks[first_block, 2]
         for t in range(tiles * part_of_outputs // sums.ranges, tiles * (part_of_outputs + 1) // sums.ranges):
             g = element(packed, ((group * tiles + t) * sums.most + start) * ROWS)
@@ -120,9 +129,7 @@ def _sum(part: int, first_block: int, lists: Lists, sums: Sums, packed: Array, d
             else:
                 narrow_outer(g, element(lists.places, entry), element(seen, 0), length, to, to_row, add and whole)
             if not whole:
-                for m in range(rows):
-                    for i in range(count):
-                        dw[place + m * row + i] = corner[m * wide + i] + (dw[place + m * row + i] if add else 0)
+                put_corner(corner, wide, rows, count, element(dw, place), row, element(IN_ORDER, 0), add)
 
 
 @compiled
