@@ -103,7 +103,7 @@ class Emitter:
         return self.builder.call(self._fma, [a, b, c])
 
     def outer(self, scalars: list[Value], row: list[Value], sums: Block) -> Block:
-        """Return sums + scalars · row, a product of a column of numbers, of which there are addresses, and a row of vectors.
+        """Return sums + scalars · row: a column of numbers, given by their addresses, times a row of vectors.
 
         Each number is loaded just before its products: fewer registers are needed than if all were loaded first.
         """
