@@ -306,5 +306,5 @@ def _window_sums(x: Array, window: Window, scale: float | Array, y: Array, backw
 
 
 def _numbers_of_channels(values: Array | None, default: float, x: Array) -> Array:
-    """Return one number for each channel of x, in its dtype and without gaps."""
+    """Return one value for each channel of x, in its dtype and without gaps."""
     return np.full(x.shape[1], default, x.dtype) if values is None else np.ascontiguousarray(values, x.dtype)
