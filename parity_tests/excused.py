@@ -44,6 +44,7 @@ _PADDING = "what an infinite weight makes of the zeros of the padding depends on
 EXCUSES: dict[str, Excuse] = {
     "add.alpha": Excuse(_ONE_STEP, ends=True),
     "relu6": Excuse(_PLACE, values=(np.nan,)),
+    "relu6.inplace": Excuse(_PLACE, values=(np.nan,)),
     "elu": Excuse(_PLACE, values=(np.nan,)),
     "hardswish": Excuse(_PLACE, values=(np.nan,)),
     "remainder": Excuse(_TWO_LOOPS, ends=True),

@@ -27,6 +27,8 @@ RECORDS_OF = {
     "MulConstant": ["mul.scalar"],
     "Relu": ["relu"],
     "ReluInPlace": ["relu.inplace"],
+    "Relu6": ["relu6"],
+    "Relu6InPlace": ["relu6.inplace"],
     "Silu": ["silu"],
     "CrossEntropy": ["cross_entropy"],
 }

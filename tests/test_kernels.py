@@ -209,6 +209,8 @@ def test_elementwise_kernels_equal_the_reference(kernels: Any, shape: tuple[int,
         x, g = x.T, g.T
     assert np.array_equal(kernels.relu(x), reference.relu(x))
     assert np.array_equal(kernels.pass_where_positive(g, x), reference.pass_where_positive(g, x))
+    assert np.array_equal(kernels.clamp(x, -1, 0.5), reference.clamp(x, -1, 0.5))
+    assert np.array_equal(kernels.pass_where_between(g, x, -1, 0.5), reference.pass_where_between(g, x, -1, 0.5))
     ours, expected = x.copy(), x.copy()
 
     @dataclasses.dataclass
@@ -256,6 +258,10 @@ def test_a_gradient_passes_relu_by_choice_so_infinities_where_it_is_cut_vanish(
     assert_same(passed, np.where((y > 0) | np.isnan(y), g, dtype(0)))
     assert_same(passed, reference.pass_where_positive(g, y))
     assert_same(kernels.relu(y), reference.relu(y))
+    assert_same(kernels.clamp(y, 0, 1), reference.clamp(y, 0, 1))
+    passed = kernels.pass_where_between(g, y, 0, 1)
+    assert_same(passed, np.where((y > 0) & (y < 1) | np.isnan(y), g, dtype(0)))
+    assert_same(passed, reference.pass_where_between(g, y, 0, 1))
 
 
 @dtypes

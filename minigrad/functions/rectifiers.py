@@ -7,9 +7,8 @@ from typing import Literal
 from minigrad.engine.function import Function
 from minigrad.engine.grad_mode import is_grad_enabled
 from minigrad.functions.arguments import as_tensor_operand
-from minigrad.functions.comparison import logical_or
 from minigrad.functions.selection import where
-from minigrad.ops.activation import Elu, Gelu, GeluByTanh, Hardswish, Silu, Softplus
+from minigrad.ops.activation import Elu, Gelu, GeluByTanh, Hardswish, Relu6, Relu6InPlace, Silu, Softplus
 from minigrad.ops.casting import apply_rounded_once
 from minigrad.typing import Tensor
 
@@ -32,8 +31,7 @@ def _floating(name: str, input: Tensor) -> Tensor:
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """Return min(max(x, 0), 6); the gradient at both kinks is 0."""
-    outside = logical_or(input <= 0, input >= 6)  # NaN is not: its gradient passes, as in relu
-    return _in_place_if(inplace, input, where(outside, input.detach().clamp(0, 6), input))
+    return (Relu6InPlace if inplace else Relu6).apply(as_tensor_operand("relu6", input))
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:

@@ -50,6 +50,14 @@ class Reference:
         """Return g where y > 0 (or NaN: g passes, as in torch), else 0."""
         return keep_where(g, ~(y <= 0))
 
+    def clamp(self, x: Array, low: float, high: float, out: Array | None = None) -> Array:
+        """Return min(max(x, low), high), in ``out`` if it is given; NaN stays NaN."""
+        return np.clip(x, low, high, out=out)
+
+    def pass_where_between(self, g: Array, x: Array, low: float, high: float) -> Array:
+        """Return g where low < x < high (or x is NaN), else 0."""
+        return keep_where(g, ~((x <= low) | (x >= high)))
+
     # --- Convolution. x (N, C, H, W), w (O, C/groups, kh, kw), y and g (N, O, H', W') ---
 
     @in_float32

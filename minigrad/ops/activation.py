@@ -13,6 +13,7 @@ from minigrad.engine.inplace import refuse_overlapping_write
 from minigrad.kernels import sums
 from minigrad.kernels.precision import rounded, widened
 from minigrad.ops.casting import rounded_once
+from minigrad.ops.selection import Where
 from minigrad.typing import Array, Tensor
 
 Both = TypeVar("Both", "Array", "Tensor")  # of arrays in ``fused_backward``, of tensors in ``backward``
@@ -55,6 +56,34 @@ class PassWherePositive(Function):
     def backward(self, grad: Tensor) -> tuple[Tensor, None]:
         (y,) = self.saved_tensors
         return PassWherePositive.apply(grad, y), None
+
+
+class Relu6(Function):
+    """y = min(max(x, 0), 6)        ∂L/∂x = ∂L/∂y where 0 < x < 6 (or NaN), else 0 (also at both kinks)"""
+
+    def forward(self, x: Array) -> Array:
+        self.save_for_backward(x)
+        return kernels.of(x).clamp(x, 0, 6)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        (x,) = self.saved_tensors
+        return Where.apply((x <= 0) | (x >= 6), 0.0, grad)
+
+    def fused_backward(self, grad: Array) -> tuple[Array]:
+        (x,) = self.saved_arrays
+        return (kernels.of(grad).pass_where_between(grad, x, 0, 6),)
+
+
+class Relu6InPlace(Relu6):
+    """x ← min(max(x, 0), 6), in x's own memory; what x was is copied for ``backward``"""
+
+    in_place = True
+
+    def forward(self, x: Array) -> Array:
+        refuse_overlapping_write(x)
+        if self.needs_input_grad[0]:
+            self.save_for_backward(np.copy(x, order="K"))
+        return kernels.of(x).clamp(x, 0, 6, out=x)
 
 
 class Sigmoid(Function):

@@ -24,6 +24,7 @@ record(
 )
 
 record_elementwise("relu6", lambda m, F, x: F.relu6(x * 6), s.unary())
+record_elementwise("relu6.inplace", lambda m, F, x: F.relu6(x * 6, inplace=True), s.unary())
 record_elementwise("leaky_relu", lambda m, F, x: F.leaky_relu(x, 0.2), s.unary())
 record_elementwise("elu", lambda m, F, x: F.elu(x * 3 + 0.1, alpha=1.5), s.unary())
 record_elementwise("silu", lambda m, F, x: F.silu(x * 3), s.unary())

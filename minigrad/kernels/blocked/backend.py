@@ -66,6 +66,9 @@ class Blocked(Reference):
         _share_out(lambda a, b, c: _keep_where(a, ~(b <= 0), out=c), flats)
         return z
 
+    def pass_where_between(self, g: Array, x: Array, low: float, high: float) -> Array:
+        return _keep_where(g, ~((x <= low) | (x >= high)))
+
     # --- Softmax cross entropy, where every row has a class and counts alike ---
 
     def softmax_cross_entropy(

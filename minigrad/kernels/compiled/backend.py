@@ -92,6 +92,26 @@ class Compiled(Blocked):
         run_on(g.dtype, loops().pass_where_positive, *flats, g.size)
         return z
 
+    def clamp(self, x: Array, low: float, high: float, out: Array | None = None) -> Array:
+        if not _worth_a_call(x):
+            return super().clamp(x, low, high, out)
+        y = empty_like(x) if out is None else out
+        flats = flat_alike(x, y)
+        if flats is None:
+            return super().clamp(x, low, high, out)
+        run_on(x.dtype, loops().clamp, *flats, x.size, float(low), float(high))
+        return y
+
+    def pass_where_between(self, g: Array, x: Array, low: float, high: float) -> Array:
+        if not _worth_a_call(g, x):
+            return super().pass_where_between(g, x, low, high)
+        z = empty_like(x)
+        flats = flat_alike(g, x, z)
+        if flats is None:
+            return super().pass_where_between(g, x, low, high)
+        run_on(g.dtype, loops().pass_where_between, *flats, g.size, float(low), float(high))
+        return z
+
     def move(self, moves: Sequence[Move]) -> None:
         """Move all parameters, those whose rule has a compiled loop in one pass over all of them."""
         if share_memory(moves) or total_size(moves) < FEW:

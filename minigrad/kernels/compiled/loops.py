@@ -67,6 +67,37 @@ def pass_where_positive(team: Team, g: int, y: int, z: int, size: int, like: Arr
     share_out(team, (size + _BLOCK - 1) // _BLOCK, as_job(_pass_part, (g, y, z, size, like)))
 
 
+@compiled
+def _clamp_part(part: int, x: int, y: int, size: int, low: float, high: float, like: Array) -> None:
+    first, count = part * _BLOCK, min(_BLOCK, size - part * _BLOCK)
+    least, most = like.dtype.type(low), like.dtype.type(high)
+    xs, ys = stretch(x, first, count, like), stretch(y, first, count, like)
+    for i in range(count):
+        raised = least if xs[i] < least else xs[i]
+        ys[i] = most if raised > most else raised
+
+
+@compiled
+def clamp(team: Team, x: int, y: int, size: int, low: float, high: float, like: Array) -> None:
+    """Compute y = min(max(x, low), high), of flat arrays."""
+    share_out(team, (size + _BLOCK - 1) // _BLOCK, as_job(_clamp_part, (x, y, size, low, high, like)))
+
+
+@compiled
+def _pass_between_part(part: int, g: int, y: int, z: int, size: int, low: float, high: float, like: Array) -> None:
+    first, count = part * _BLOCK, min(_BLOCK, size - part * _BLOCK)
+    zero, least, most = like.dtype.type(0), like.dtype.type(low), like.dtype.type(high)
+    gs, ys, zs = stretch(g, first, count, like), stretch(y, first, count, like), stretch(z, first, count, like)
+    for i in range(count):
+        zs[i] = zero if (ys[i] <= least) | (ys[i] >= most) else gs[i]
+
+
+@compiled
+def pass_where_between(team: Team, g: int, y: int, z: int, size: int, low: float, high: float, like: Array) -> None:
+    """Compute z = g where low < y < high, else 0, of flat arrays."""
+    share_out(team, (size + _BLOCK - 1) // _BLOCK, as_job(_pass_between_part, (g, y, z, size, low, high, like)))
+
+
 # --- Joining: a part is a block of pixels ---
 
 
