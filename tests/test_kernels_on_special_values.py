@@ -105,6 +105,16 @@ def _same_shape(function: str, count: int = 2) -> Callable[[Drawing], Any]:
     return call
 
 
+def _between(function: str, count: int) -> Callable[[Drawing], Any]:
+    def call(d: Drawing) -> Any:
+        shape = (d.integer(1, 3), d.integer(1, 6))
+        arrays = [d.special(*shape) for _ in range(count)]
+        low, high = d.choice((0, 6), (-1, 1), (0, 0))
+        return lambda k: getattr(k, function)(*arrays, low, high)
+
+    return call
+
+
 def _concatenate(d: Drawing) -> Any:
     n, rows, columns = (d.integer(1, 4) for _ in range(3))
     arrays = [d.special(n, d.integer(1, 3), rows, columns) for _ in range(2)]
@@ -253,6 +263,8 @@ CALLS: dict[str, tuple[Callable[[Drawing], Any], bool]] = {
     "concatenate": (_concatenate, True),
     "relu": (_same_shape("relu", 1), True),
     "pass_where_positive": (_same_shape("pass_where_positive"), False),
+    "clamp": (_between("clamp", 1), True),
+    "pass_where_between": (_between("pass_where_between", 2), False),
     "conv2d": (_convolution("forward"), True),
     "conv2d_input": (_convolution("input"), False),
     "conv2d_weight": (_convolution("weight"), False),
