@@ -618,6 +618,20 @@ def test_backward_frees_what_was_saved() -> None:
     assert array() is None, "the saved array must not outlive backward, although the loss does"
 
 
+def test_batch_norm_with_relu_does_not_keep_its_output() -> None:
+    x = minigrad.randn(4, 3, 5, 5, requires_grad=True)
+    z = F.batch_norm_relu(x, None, None, training=True)
+    expected = np.where(z.numpy() > 0, 1, 0).sum()
+    array = weakref.ref(z.array)
+    joined = minigrad.cat([z, z], 1)
+    del z
+    assert array() is None, "only the joined map should be in memory"
+    weight, bias = minigrad.ones(3, requires_grad=True), minigrad.zeros(3, requires_grad=True)
+    F.batch_norm_relu(x, None, None, weight, bias, training=True).sum().backward()
+    assert bias.grad.sum().item() == expected
+    joined.sum().backward()
+
+
 def _resident_megabytes() -> float:
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * resource.getpagesize() / 2**20
