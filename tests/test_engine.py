@@ -18,6 +18,7 @@ import pytest
 import minigrad
 from minigrad import Tensor, autograd
 from minigrad.autograd import Function
+from minigrad.nn import functional as F
 from minigrad.testing import gradcheck, gradgradcheck
 
 
