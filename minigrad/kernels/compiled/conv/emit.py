@@ -103,12 +103,15 @@ class Emitter:
         return self.builder.call(self._fma, [a, b, c])
 
     def outer(self, scalars: list[Value], row: list[Value], sums: Block) -> Block:
-        """Return sums + scalars · row: a product of a column of numbers and a row of vectors."""
-        column = [self.everywhere(scalar) for scalar in scalars]
-        return [
-            [self.fma(a, b, old) for b, old in zip(row, olds, strict=True)]
-            for a, olds in zip(column, sums, strict=True)
-        ]
+        """Return sums + scalars · row: a column of numbers, given by their addresses, times a row of vectors.
+
+        Each number is loaded just before its products: fewer registers are needed than if all were loaded first.
+        """
+        found = []
+        for scalar, olds in zip(scalars, sums, strict=True):
+            a = self.everywhere(self.builder.load(scalar))
+            found.append([self.fma(a, b, old) for b, old in zip(row, olds, strict=True)])
+        return found
 
     def plus(self, a: Block, b: Block) -> Block:
         """Return a + b."""

@@ -50,7 +50,7 @@ def _outer(width: int) -> Callable[..., Intrinsic]:
                     k = builder.add(first, k)
                     outputs = emit.at(g, builder.mul(emit.integer(places, k), number(ROWS)))
                     row = emit.row(emit.at(x, builder.mul(k, number(width * emit.lanes))), width)
-                    return emit.outer([builder.load(emit.at(outputs, m)) for m in height], row, sums)
+                    return emit.outer([emit.at(outputs, m) for m in height], row, sums)
 
                 emit.join(emit.loop(length, emit.zeros(ROWS, width), position), totals)
                 return []

@@ -93,7 +93,7 @@ def _tile(width: int) -> Callable[..., Intrinsic]:
 
                     def channel(c: Value, sums: Block) -> Block:
                         row = emit.row(emit.at(tap, builder.mul(c, panel)), width)
-                        return emit.outer([builder.load(emit.at(source, c)) for source in sources], row, sums)
+                        return emit.outer([emit.at(source, c) for source in sources], row, sums)
 
                     return emit.loop(count, sums, channel)
 
