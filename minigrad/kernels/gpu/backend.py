@@ -284,8 +284,8 @@ class Gpu(Reference):
         results = grad_weight, grad_bias, scale, centre, slope
         launch("finish_gradients", x.dtype, _over(channels), found, *options, *results)
         dx = np.empty_like(xc)
-        given, sizes = (middle, scale, *masking, centre, slope), (np.int64(length), np.int64(dx.size))
-        launch("normalize_back", x.dtype, _over(dx.size), *arrays, *given, dx, *sizes)
+        numbers, sizes = (middle, scale, *masking, centre, slope), (np.int64(length), np.int64(dx.size))
+        launch("normalize_back", x.dtype, _over(dx.size), *arrays, *numbers, dx, *sizes)
         kept = x.dtype if weight is None else weight.dtype
         return _from_order(dx), _as(grad_weight, kept), _as(grad_bias, kept)
 
