@@ -277,15 +277,15 @@ class Gpu(Reference):
         parts, middle, variance = _parts(channels, length), _as(mean, kind), _as(var, kind)
         weights, masking = _optional(weight, kind), (_optional(bias, kind), np.int32(relu))
         found = np.empty_like(xc, shape=(channels, parts, 2), dtype=kind)
-        statistics = middle, variance, weights, np.float64(eps)
-        launch("gradient_sums", x.dtype, (parts, channels), *arrays, *statistics, *masking, found, np.int64(length))
+        given = middle, variance, weights, np.float64(eps), *masking
+        launch("gradient_sums", x.dtype, (parts, channels), *arrays, *given, found, np.int64(length))
         grad_weight, grad_bias, scale, centre, slope = np.empty_like(xc, shape=(5, channels), dtype=kind)
         options = *_ints(parts, channels), weights, variance, np.float64(eps), np.float64(length)
         results = grad_weight, grad_bias, scale, centre, slope
         launch("finish_gradients", x.dtype, _over(channels), found, *options, *results)
         dx = np.empty_like(xc)
-        given, sizes = (scale, *masking, centre, slope), (np.int64(length), np.int64(dx.size))
-        launch("normalize_back", x.dtype, _over(dx.size), *arrays, middle, *given, dx, *sizes)
+        numbers, sizes = (middle, scale, *masking, centre, slope), (np.int64(length), np.int64(dx.size))
+        launch("normalize_back", x.dtype, _over(dx.size), *arrays, *numbers, dx, *sizes)
         kept = x.dtype if weight is None else weight.dtype
         return _from_order(dx), _as(grad_weight, kept), _as(grad_bias, kept)
 
