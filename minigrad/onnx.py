@@ -293,6 +293,7 @@ TRANSLATIONS: dict[str, _Translation] = {
     "Exp": _simple("Exp"),
     "MatMul": _simple("MatMul"),
     "Relu": _simple("Relu"),
+    "AddInPlace": _simple("Add"),
     "ReluInPlace": _simple("Relu"),
     "Sigmoid": _simple("Sigmoid"),
     "Tanh": _simple("Tanh"),

@@ -52,6 +52,15 @@ def _in_place(function: Callable[Concatenate[Tensor, P], Tensor]) -> Callable[Co
     return method
 
 
+def _add_in_place(self: Tensor, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
+    """``add``, with the result stored in this tensor's memory; returns the tensor."""
+    added = F.arithmetic.add_in_place(self, other, alpha)
+    return _add_by_copy(self, other, alpha=alpha) if added is None else added
+
+
+_add_by_copy = _in_place(F.add)
+
+
 def _require_grad(values: tuple[object, ...]) -> bool:
     return True in [isinstance(value, TensorBase) and value._requires_grad for value in values]
 
@@ -651,7 +660,7 @@ class Tensor(TensorBase):
 
     # --- And the same in place: x.f_(…) is x with the values of x.f(…) ---
 
-    add_ = _in_place(F.add)
+    add_ = _add_in_place
     sub_ = _in_place(F.sub)
     mul_ = _in_place(F.mul)
     div_ = _in_place(F.div)

@@ -18,6 +18,7 @@ import pytest
 import minigrad
 from minigrad import Tensor, autograd
 from minigrad.autograd import Function
+from minigrad.nn import functional as F
 from minigrad.testing import gradcheck, gradgradcheck
 
 
@@ -616,6 +617,20 @@ def test_backward_frees_what_was_saved() -> None:
     assert array() is not None
     loss.backward()
     assert array() is None, "the saved array must not outlive backward, although the loss does"
+
+
+def test_batch_norm_with_relu_does_not_keep_its_output() -> None:
+    x = minigrad.randn(4, 3, 5, 5, requires_grad=True)
+    z = F.batch_norm_relu(x, None, None, training=True)
+    positive = (z > 0).sum().item()
+    array = weakref.ref(z.array)
+    joined = minigrad.cat([z, z], 1)
+    del z
+    assert array() is None, "only the joined map should be in memory"
+    weight, bias = minigrad.ones(3, requires_grad=True), minigrad.zeros(3, requires_grad=True)
+    F.batch_norm_relu(x, None, None, weight, bias, training=True).sum().backward()
+    assert bias.grad.sum().item() == positive
+    joined.sum().backward()
 
 
 def _resident_megabytes() -> float:

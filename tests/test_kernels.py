@@ -196,9 +196,10 @@ def test_batch_norm_equals_the_reference(
     statistics = [a.astype(dtype) for a in expected[1:]]
     ours = kernels.batch_norm_backward(cast[1], cast[0], cast[2], *statistics, eps)
     assert_equal(ours, reference.batch_norm_backward(g, x, weight, *expected[1:], eps), dtype)
-    y = np.maximum(expected[0], 0)  # as if a ReLU had followed
-    ours = kernels.batch_norm_backward(cast[1], cast[0], cast[2], *statistics, eps, y.astype(dtype))
-    assert_equal(ours, reference.batch_norm_backward(g, x, weight, *expected[1:], eps, y), dtype)
+    z, *statistics = kernels.batch_norm(cast[0], cast[2], cast[3], eps, True)
+    ours = kernels.batch_norm_backward(cast[1], cast[0], cast[2], *statistics, eps, cast[3], True)
+    passed = np.where(z > 0, g, 0)
+    assert_equal(ours, reference.batch_norm_backward(passed, x, weight, *expected[1:], eps), dtype)
 
 
 @given(shape=st.lists(st.integers(0, 40), min_size=1, max_size=4).map(tuple), transposed=st.booleans())
@@ -266,18 +267,38 @@ def test_a_gradient_passes_relu_by_choice_so_infinities_where_it_is_cut_vanish(
 
 @dtypes
 def test_the_relu_after_batch_norm_cuts_infinite_gradients_off(kernels: Any, dtype: Any) -> None:
-    x, y = _random((4, 3, 5, 5), 0, True).astype(dtype), _random((4, 3, 5, 5), 1, True).astype(dtype)
-    g = np.where(y > 0, _random(y.shape, 2, True), np.inf).astype(dtype)
-    mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3))
-    ours = kernels.batch_norm_backward(g, x, None, mean, var, 1e-3, y)
-    assert_equal(ours, reference.batch_norm_backward(np.where(y > 0, g, 0), x, None, mean, var, 1e-3), dtype)
-    y[0, 1, 2, 3] = np.nan  # there the gradient passes
+    x = _random((4, 3, 5, 5), 0, True).astype(dtype)
+    z, mean, var = kernels.batch_norm(x, None, None, 1e-3, True)
+    g = np.where(z > 0, _random(z.shape, 2, True), np.inf).astype(dtype)
+    ours = kernels.batch_norm_backward(g, x, None, mean, var, 1e-3, None, True)
+    assert_equal(ours, reference.batch_norm_backward(np.where(z > 0, g, 0), x, None, mean, var, 1e-3), dtype)
+    x[0, 1, 2, 3] = np.nan  # there the gradient passes
     g[0, 1, 2, 3] = np.inf
-    assert np.isnan(kernels.batch_norm_backward(g, x, None, mean, var, 1e-3, y)[0]).any(axis=(0, 2, 3)).tolist() == [
-        False,
-        True,
-        False,
-    ]
+    dx, _, grad_bias = kernels.batch_norm_backward(g, x, None, mean, var, 1e-3, None, True)
+    assert np.isnan(dx).any(axis=(0, 2, 3)).tolist() == [False, True, False]
+    assert np.isinf(grad_bias).tolist() == [False, True, False]
+
+
+@dtypes
+def test_the_relu_after_batch_norm_passes_backward_just_where_its_output_was_positive(kernels: Any, dtype: Any) -> None:
+    assert_passed_where_positive(kernels, dtype)
+
+
+def assert_passed_where_positive(kernels: Any, dtype: Any) -> None:
+    """Assert it exactly, though a fifth of the outputs are 0 but for rounding."""
+    channels = 50
+    x = np.random.default_rng(0).integers(0, 5, (6, channels, 12, 12)).astype(dtype) / dtype(7)
+    weight = np.random.default_rng(1).random(channels).astype(dtype)
+    _, mean, var = kernels.batch_norm(x, weight, None, 1e-3)
+    bias = ((mean - dtype(2) / dtype(7)) * (weight / np.sqrt(var + dtype(1e-3)))).astype(dtype)
+    z, mean, var = kernels.batch_norm(x, weight, bias, 1e-3, True)
+    assert (z[x == dtype(2) / dtype(7)] < 1e-6).all()
+    grad_bias = kernels.batch_norm_backward(np.ones_like(x), x, weight, mean, var, 1e-3, bias, True)[2]
+    assert np.array_equal(grad_bias, (z > 0).sum((0, 2, 3)))
+    flat = np.full_like(x, 0.1)
+    _, mean, var = kernels.batch_norm(flat, None, None, 1e-3, True)
+    for result in kernels.batch_norm_backward(np.ones_like(x), flat, None, flat[0, :, 0, 0], var, 1e-3, None, True):
+        assert not result.any()  # at the kink nothing passes
 
 
 @half_to_double
@@ -375,7 +396,7 @@ def test_results_without_numba_do_not_depend_on_the_number_of_threads(groups: in
             set_num_threads(threads)
             y = blocked.conv2d(x, w, window, groups)
             z, mean, var = blocked.batch_norm(y, None, None, 1e-3, True)
-            gradients = blocked.batch_norm_backward(z, y, None, mean, var, 1e-3, z)
+            gradients = blocked.batch_norm_backward(z, y, None, mean, var, 1e-3, None, True)
             both = blocked.conv2d_backward(x, w, y, window, groups, True, True)
             found.append([y, z, mean, var, *gradients, *both, *blocked.max_pool2d(y, window)])
     finally:

@@ -215,8 +215,8 @@ def _batch_norm_backward(d: Drawing) -> Any:
     masked = d.choice(True, False)
 
     def call(k: Any) -> Any:
-        y, mean, var = k.batch_norm(x, weight, bias, 1e-3, True)
-        return k.batch_norm_backward(g, x, weight, mean, var, 1e-3, y if masked else None)
+        _, mean, var = k.batch_norm(x, weight, bias, 1e-3, True)
+        return k.batch_norm_backward(g, x, weight, mean, var, 1e-3, bias, masked)
 
     return call
 

@@ -11,7 +11,7 @@ from minigrad.dtypes import element_of
 from minigrad.engine.tensor_base import TensorBase, wrap
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.promotion import promote, scalar_beside, to_floating, unchanged
-from minigrad.ops.arithmetic import Add, Div, Mul, Neg, Pow, Sub
+from minigrad.ops.arithmetic import Add, AddInPlace, Div, Mul, Neg, Pow, Sub
 from minigrad.ops.casting import cast
 from minigrad.ops.constant import (
     ConstantDiv,
@@ -47,6 +47,21 @@ def add(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1) ->
         RuntimeError: if alpha is a fraction beside integers.
     """
     return Add.apply(*promote(input, other if alpha == 1 and alpha is not True else _scaled(input, other, alpha)))
+
+
+def add_in_place(input: Tensor, other: Tensor | Number, alpha: Number = 1) -> Tensor | None:
+    """Return input after input ← input + other, or None where that cannot be done without a copy first.
+
+    It can for floating arrays of one shape and dtype in memory that is not shared.
+    """
+    if not isinstance(other, TensorBase) or alpha != 1 or alpha is True:
+        return None
+    x, y = input.array, other.array
+    if not isinstance(x, np.ndarray) or not isinstance(y, np.ndarray) or not x.flags.writeable:
+        return None
+    if x.dtype.kind != "f" or x.dtype != y.dtype or x.shape != y.shape or np.may_share_memory(x, y):
+        return None
+    return AddInPlace.apply(input, other)
 
 
 def sub(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1) -> Tensor:

@@ -43,10 +43,23 @@ def as_index(index: TorchIndex, like: Array) -> Index:
             basic.append(part)
         else:
             _add_array(part, basic, advanced, like)
-    has_arrays = any(not isinstance(part, slice) and part is not Ellipsis for part in advanced)
+    arrays = [part for part in advanced if not isinstance(part, slice) and part is not Ellipsis]
+    _check_that_they_broadcast(arrays)
     if Ellipsis not in basic:  # so that integers alone give a 0-d view, where NumPy would give a copy
         basic.append(Ellipsis)
-    return Index(tuple(basic), tuple(advanced) if has_arrays else None)
+    return Index(tuple(basic), tuple(advanced) if arrays else None)
+
+
+def _check_that_they_broadcast(arrays: Sequence[Array]) -> None:
+    """Raise torch's error, which not every array library raises, unless the arrays of positions broadcast."""
+    if len(arrays) > 1 and all(array.dtype.kind != "b" for array in arrays):
+        try:
+            np.broadcast_shapes(*[array.shape for array in arrays])
+        except ValueError:
+            shapes = ", ".join(str(list(array.shape)) for array in arrays)
+            raise IndexError(
+                f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
+            ) from None
 
 
 def _parts(index: TorchIndex) -> tuple[IndexPart, ...]:

@@ -186,18 +186,20 @@ class Reference:
         mean = sums.mean(wide, axes)
         deviation = wide - _by_channel(mean, x)
         var = sums.mean(deviation * deviation, axes)
-        y = deviation * _by_channel(1 / np.sqrt(var + eps) * (1 if weight is None else weight), x)
-        y = rounded(y if bias is None else y + _by_channel(bias, x), x.dtype)
+        y = _normalized(x, weight, bias, mean, var, eps)
         return (np.maximum(y, 0) if relu else y), mean, var
 
     def batch_norm_backward(
-        self, g: Array, x: Array, weight: Array | None, mean: Array, var: Array, eps: float, y: Array | None = None
-    ) -> tuple[Array, Array, Array]:
+        self, g: Array, x: Array, weight: Array | None, mean: Array, var: Array, eps: float,
+        bias: Array | None = None, relu: bool = False,
+    ) -> tuple[Array, Array, Array]:  # fmt: skip
         """Return (∂L/∂x, ∂L/∂weight, ∂L/∂bias); ops/norm.py explains the three paths of x.
 
-        If a ReLU followed, g is the gradient of *its* output y, and passes where that is positive.
+        With ``relu``, a ReLU followed: g is the gradient of *its* output, and passes where that is positive (or NaN).
         """
-        g, wide = widened(g if y is None else self.pass_where_positive(g, y)), widened(x)
+        if relu:
+            g = self.pass_where_positive(g, _normalized(x, weight, bias, mean, var, eps))
+        g, wide = widened(g), widened(x)
         axes = (0, *range(2, x.ndim))
         rstd = 1 / np.sqrt(var + eps)
         normalized = (wide - _by_channel(mean, x)) * _by_channel(rstd, x)
@@ -277,6 +279,12 @@ def _grouped(x: Array, groups: int) -> Array:
 
 def _flat(x: Array) -> Array:
     return x.reshape(*x.shape[:-2], x.shape[-2] * x.shape[-1])  # … H W -> … HW
+
+
+def _normalized(x: Array, weight: Array | None, bias: Array | None, mean: Array, var: Array, eps: float) -> Array:
+    factor = 1 / np.sqrt(var + eps) * (1 if weight is None else weight)
+    y = (widened(x) - _by_channel(mean, x)) * _by_channel(factor, x)
+    return rounded(y if bias is None else y + _by_channel(bias, x), x.dtype)
 
 
 def _by_channel(v: Array, x: Array) -> Array:

@@ -16,7 +16,9 @@ If x and y have different shapes they are broadcast, and the engine sums their g
 
 from __future__ import annotations
 
+from minigrad import kernels
 from minigrad.engine.function import Function
+from minigrad.engine.inplace import refuse_overlapping_write
 from minigrad.ops.powers import power
 from minigrad.typing import Array, Tensor
 
@@ -31,6 +33,17 @@ class Add(Function):
 
     def backward(self, grad: Tensor) -> tuple[Tensor, Tensor]:
         return grad, grad
+
+
+class AddInPlace(Add):
+    """x ← x + y, of one shape, in x's own memory"""
+
+    broadcasts = False
+    in_place = True
+
+    def forward(self, x: Array, y: Array) -> Array:
+        refuse_overlapping_write(x)
+        return kernels.of(x).add(x, y, out=x)
 
 
 class Sub(Function):

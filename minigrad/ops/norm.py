@@ -52,22 +52,24 @@ class BatchNormRelu(BatchNorm):
     """z = max(y, 0) with y = BatchNorm(x)        ∂L/∂y = ∂L/∂z where z > 0 (or NaN), else 0;  the rest as BatchNorm
 
     The two are one operation because a kernel computes both in one pass over memory, forward and backward.
+    z is not kept, since y can be computed from x again: less memory, while z may be joined with others and forgotten.
     """
 
     def forward(self, x: Array, weight: Array | None, bias: Array | None, *, eps: float) -> tuple[Array, Array, Array]:
         self.eps = eps
         z, mean, var = kernels.of(x).batch_norm(x, weight, bias, eps, True)
-        self.save_for_backward(x, weight, mean, var, z)
+        self.save_for_backward(x, weight, bias, mean, var)
         self.mark_non_differentiable(mean, var)
         return z, mean, var
 
     def backward(self, grad: Tensor, *unused: None) -> tuple[Tensor | None, ...]:
-        *_, z = self.saved_tensors
-        return super().backward(PassWherePositive.apply(grad, z))
+        x, weight, bias, *_ = self.saved_tensors
+        y, *_ = BatchNorm.apply(x, weight, bias, eps=self.eps)
+        return super().backward(PassWherePositive.apply(grad, y))
 
     def fused_backward(self, grad: Array, *unused: None) -> tuple[Array | None, ...]:
-        x, weight, mean, var, z = self.saved_arrays
-        return kernels.of(x).batch_norm_backward(grad, x, weight, mean, var, self.eps, z)
+        x, weight, bias, mean, var = self.saved_arrays
+        return kernels.of(x).batch_norm_backward(grad, x, weight, mean, var, self.eps, bias, True)
 
 
 class ScaleChannels(Function):

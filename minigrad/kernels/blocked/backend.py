@@ -170,22 +170,28 @@ class Blocked(Reference):
         return y.logical(), mean, var
 
     def batch_norm_backward(
-        self, g: Array, x: Array, weight: Array | None, mean: Array, var: Array, eps: float, y: Array | None = None
-    ) -> tuple[Array, Array, Array]:
+        self, g: Array, x: Array, weight: Array | None, mean: Array, var: Array, eps: float,
+        bias: Array | None = None, relu: bool = False,
+    ) -> tuple[Array, Array, Array]:  # fmt: skip
         if not _are_maps_of_one_precision(x):
-            return super().batch_norm_backward(g, x, weight, mean, var, eps, y)
+            return super().batch_norm_backward(g, x, weight, mean, var, eps, bias, relu)
         inputs, gradients, dx = Rows(x), Rows(g), Rows.without_values(x)
-        outputs = None if y is None else Rows(y)
         rstd = 1 / np.sqrt(var + eps)
         centre = inputs.for_row(mean)
+        factor = inputs.for_row(rstd if weight is None else rstd * weight)
+        bias_of_row = None if bias is None else inputs.for_row(bias)
 
         def sums_of(blocks: list[slice]) -> list[tuple[Array, Array]]:
             found, scratch = [], inputs.scratch()
             for at in blocks:
                 block, gradient = inputs.block(at), gradients.block(at)
-                if outputs is not None:  # what passes through the ReLU waits in dx
-                    gradient = _keep_where(gradient, ~(outputs.block(at) <= 0), out=dx.block(at))
-                deviation = np.subtract(block, centre[: block.shape[1]], out=scratch[: len(block), : block.shape[1]])
+                width = block.shape[1]
+                deviation = np.subtract(block, centre[:width], out=scratch[: len(block), :width])
+                if relu:  # what passes through it waits in dx, where y was
+                    y = np.multiply(deviation, factor[:width], out=dx.block(at))
+                    if bias_of_row is not None:
+                        y += bias_of_row[:width]
+                    gradient = _keep_where(gradient, ~(y <= 0), out=y)
                 deviation *= gradient
                 found.append((inputs.by_channel(gradient), inputs.by_channel(deviation)))
             return found
@@ -195,7 +201,6 @@ class Blocked(Reference):
         grad_weight, count = product * rstd, len(inputs.matrix)
         slope = inputs.for_row((grad_weight * rstd / count).astype(x.dtype))
         offset = inputs.for_row((grad_bias / count).astype(x.dtype))
-        factor = inputs.for_row(rstd if weight is None else rstd * weight)
 
         def run(blocks: list[slice]) -> None:
             scratch = inputs.scratch()
@@ -204,7 +209,7 @@ class Blocked(Reference):
                 width = block.shape[1]
                 deviation = np.subtract(block, centre[:width], out=scratch[: len(block), :width])
                 deviation *= slope[:width]
-                np.subtract(gradients.block(at) if outputs is None else result, deviation, out=result)
+                np.subtract(result if relu else gradients.block(at), deviation, out=result)
                 result -= offset[:width]
                 result *= factor[:width]
 

@@ -226,16 +226,18 @@ class Compiled(Blocked):
         return y, mean, var
 
     def batch_norm_backward(
-        self, g: Array, x: Array, weight: Array | None, mean: Array, var: Array, eps: float, y: Array | None = None
-    ) -> tuple[Array, Array, Array]:
+        self, g: Array, x: Array, weight: Array | None, mean: Array, var: Array, eps: float,
+        bias: Array | None = None, relu: bool = False,
+    ) -> tuple[Array, Array, Array]:  # fmt: skip
         if not _worth_a_loop(g, x):
-            return super().batch_norm_backward(g, x, weight, mean, var, eps, y)
-        channels, (mask, mask_step) = x.shape[1], (0, 0) if y is None else channels_last(y)
+            return super().batch_norm_backward(g, x, weight, mean, var, eps, bias, relu)
+        channels = x.shape[1]
         (g, g_step), (x, x_step) = channels_last(g), channels_last(x)
         dx = empty_maps(x.shape, x.dtype)
         grad_weight, grad_bias = np.empty(channels, x.dtype), np.empty(channels, x.dtype)
-        given = [_numbers_of_channels(weight, 1, x), *(_numbers_of_channels(a, 0, x) for a in (mean, var))]
-        pixels = g, g_step, x, x_step, mask, mask_step, x.size // channels, channels
+        offset = _numbers_of_channels(bias, 0, x) if relu else np.full(channels, np.inf, x.dtype)
+        given = _numbers_of_channels(weight, 1, x), offset, *(_numbers_of_channels(a, 0, x) for a in (mean, var))
+        pixels = g, g_step, x, x_step, x.size // channels, channels
         run_on(x.dtype, load("norm").batch_norm_backward, *pixels, *given, eps, dx, grad_weight, grad_bias)
         return dx, grad_weight, grad_bias
 

@@ -203,25 +203,31 @@ def batch_norm(
         distance = total[c] / rows
         square = squares[c] / rows - distance * distance
         square = 0.0 if square < 0 else square
-        means[c], variances[c], factors[c] = start[c] + distance, square, weights[c] / np.sqrt(square + eps)
+        means[c], variances[c] = start[c] + distance, square
+        factors[c] = weights[c] / np.sqrt(np.float64(variances[c]) + eps)  # as it is backward
     scaling = x, step, rows, channels, like, mean, place(factors), bias, relu, y
     share_out(team, bands * blocks, as_job(_scale_part, scaling))
     keep((start, sums, factors))
 
 
 # --- Backward ---
+#
+# Where a ReLU followed, g passes where y = (x − mean) · factor + offset is positive (or NaN), so y is computed again.
+# Where none did, the offset is ∞, and every g passes.
 
 
 @compiled
 def _products_part(
-    part: int, g: int, g_step: int, x: int, x_step: int, y: int, y_step: int, rows: int, channels: int, dense: bool,
-    like: Array, mean: int, sums: Array,
+    part: int, g: int, g_step: int, x: int, x_step: int, rows: int, channels: int, dense: bool, like: Array,
+    mean: int, factor: int, offset: int, sums: Array,
 ) -> None:  # fmt: skip
-    """Compute Σ g and Σ g · (x − mean) of those g where y > 0."""
+    """Compute Σ g and Σ g · (x − mean) of those g that pass."""
     fold, column, count, first, last, rest = _bounds(part, rows, channels, dense)
-    a, b = _WIDE, 2 * _WIDE
-    table = np.empty(3 * _WIDE, like.dtype)
+    a, b, d, e = _WIDE, 2 * _WIDE, 3 * _WIDE, 4 * _WIDE
+    table = np.empty(5 * _WIDE, like.dtype)
     _spread(mean, channels, column, count, table, 0, like)
+    _spread(factor, channels, column, count, table, d, like)
+    _spread(offset, channels, column, count, table, e, like)
     mine = sums[part]
     for c in range(2 * _WIDE):
         mine[c] = 0
@@ -235,11 +241,11 @@ def _products_part(
             wide = rest if rest and r + 1 == last else count
             gs = stretch(g, r * fold * g_step + column, wide, like)
             xs = stretch(x, r * fold * x_step + column, wide, like)
-            ys = stretch(y, r * fold * y_step + column, wide, like)
             for c in range(wide):
-                passed = zero if ys[c] <= zero else gs[c]
+                deviation = xs[c] - table[c]
+                passed = zero if deviation * table[d + c] + table[e + c] <= zero else gs[c]
                 table[a + c] += passed
-                table[b + c] += passed * (xs[c] - table[c])
+                table[b + c] += passed * deviation
         for c in range(count):
             mine[c] += table[a + c]
             mine[_WIDE + c] += table[b + c]
@@ -247,17 +253,18 @@ def _products_part(
 
 @compiled
 def _backward_part(
-    part: int, g: int, g_step: int, x: int, x_step: int, y: int, y_step: int, rows: int, channels: int, dense: bool,
-    like: Array, mean: int, factor: int, centre: int, slope: int, dx: int,
+    part: int, g: int, g_step: int, x: int, x_step: int, rows: int, channels: int, dense: bool, like: Array,
+    mean: int, factor: int, offset: int, centre: int, slope: int, dx: int,
 ) -> None:  # fmt: skip
-    """Compute dx = factor · (g − centre − (x − mean) · slope), where g is 0 unless y > 0."""
+    """Compute dx = factor · (g − centre − (x − mean) · slope), where g is 0 unless it passes."""
     _, blocks, _, bands, _ = _cut(rows, channels, dense)
     part = bands * blocks - 1 - part  # backwards: the cache has what was read last
     fold, column, count, first, last, rest = _bounds(part, rows, channels, dense)
-    a, b, d = _WIDE, 2 * _WIDE, 3 * _WIDE
-    table = np.empty(4 * _WIDE, like.dtype)
+    a, b, d, e = _WIDE, 2 * _WIDE, 3 * _WIDE, 4 * _WIDE
+    table = np.empty(5 * _WIDE, like.dtype)
     _spread(mean, channels, column, count, table, 0, like)
     _spread(factor, channels, column, count, table, a, like)
+    _spread(offset, channels, column, count, table, e, like)
     _spread(centre, channels, column, count, table, b, like)
     _spread(slope, channels, column, count, table, d, like)
     zero = like.dtype.type(0)
@@ -266,42 +273,38 @@ def _backward_part(
             count = rest
         gs = stretch(g, r * fold * g_step + column, count, like)
         xs = stretch(x, r * fold * x_step + column, count, like)
-        ys = stretch(y, r * fold * y_step + column, count, like)
         ds = stretch(dx, r * fold * channels + column, count, like)
         for c in range(count):
-            passed = zero if ys[c] <= zero else gs[c]
-            ds[c] = table[a + c] * (passed - table[b + c] - (xs[c] - table[c]) * table[d + c])
+            deviation = xs[c] - table[c]
+            passed = zero if deviation * table[a + c] + table[e + c] <= zero else gs[c]
+            ds[c] = table[a + c] * (passed - table[b + c] - deviation * table[d + c])
 
 
 @compiled
 def batch_norm_backward(
-    team: Team, g: int, g_step: int, x: int, x_step: int, y: int, y_step: int, rows: int, channels: int,
-    weight: int, mean: int, var: int, eps: float, dx: int, grad_weight: int, grad_bias: int, like: Array,
+    team: Team, g: int, g_step: int, x: int, x_step: int, rows: int, channels: int, weight: int, offset: int,
+    mean: int, var: int, eps: float, dx: int, grad_weight: int, grad_bias: int, like: Array,
 ) -> None:  # fmt: skip
-    """Compute the results of ``Reference.batch_norm_backward``; y is 0 where no ReLU followed.
+    """Compute the results of ``Reference.batch_norm_backward``; offset is the bias, or ∞ where no ReLU followed.
 
-    g, x and y are ``rows`` pixels, their steps apart.
+    g and x are ``rows`` pixels, their steps apart.
     """
-    ones = np.empty(max(channels, _WIDE), like.dtype)
-    for c in range(ones.size):
-        ones[c] = 1
-    dense = g_step == channels and x_step == channels and (y_step == channels or y == 0)
-    if y == 0:  # every gradient passes
-        y, y_step = place(ones), 0
+    dense = g_step == channels and x_step == channels
+    weights, variances = stretch(weight, 0, channels, like), stretch(var, 0, channels, like)
+    numbers = np.empty((3, channels), like.dtype)
+    for c in range(channels):
+        numbers[0, c] = weights[c] / np.sqrt(np.float64(variances[c]) + eps)
+    factor = place(numbers)
+    centre, slope = factor + channels * like.itemsize, factor + 2 * channels * like.itemsize
     _, blocks, _, bands, _ = _cut(rows, channels, dense)
     sums = np.empty((bands * blocks, 2 * _WIDE), np.float64)
-    pixels = g, g_step, x, x_step, y, y_step, rows, channels, dense, like, mean
+    pixels = g, g_step, x, x_step, rows, channels, dense, like, mean, factor, offset
     share_out(team, bands * blocks, as_job(_products_part, (*pixels, sums)))
     total, products = _by_channel(sums, 0, rows, channels, dense), _by_channel(sums, 1, rows, channels, dense)
-    weights, variances = stretch(weight, 0, channels, like), stretch(var, 0, channels, like)
     dw, db = stretch(grad_weight, 0, channels, like), stretch(grad_bias, 0, channels, like)
-    numbers = np.empty((3, channels), like.dtype)
     for c in range(channels):
         rstd = 1.0 / np.sqrt(np.float64(variances[c]) + eps)
         db[c], dw[c] = total[c], products[c] * rstd
-        numbers[0, c], numbers[1, c] = weights[c] * rstd, total[c] / rows
-        numbers[2, c] = products[c] * rstd * rstd / rows
-    factor = place(numbers)
-    centre, slope = factor + channels * like.itemsize, factor + 2 * channels * like.itemsize
-    share_out(team, bands * blocks, as_job(_backward_part, (*pixels, factor, centre, slope, dx)))
-    keep((ones, sums, numbers))
+        numbers[1, c], numbers[2, c] = total[c] / rows, products[c] * rstd * rstd / rows
+    share_out(team, bands * blocks, as_job(_backward_part, (*pixels, centre, slope, dx)))
+    keep((sums, numbers))

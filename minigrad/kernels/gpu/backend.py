@@ -267,23 +267,25 @@ class Gpu(Reference):
         return y, mean, var
 
     def batch_norm_backward(
-        self, g: Array, x: Array, weight: Array | None, mean: Array, var: Array, eps: float, y: Array | None = None
-    ) -> tuple[Array, Array, Array]:
+        self, g: Array, x: Array, weight: Array | None, mean: Array, var: Array, eps: float,
+        bias: Array | None = None, relu: bool = False,
+    ) -> tuple[Array, Array, Array]:  # fmt: skip
         if not _suits(g, x) or x.shape[1] > _MOST_BLOCKS:
-            return super().batch_norm_backward(g, x, weight, mean, var, eps, y)
+            return super().batch_norm_backward(g, x, weight, mean, var, eps, bias, relu)
         xc, kind = _in_order(x), _ACCUMULATORS[x.dtype]
-        arrays = _in_order(g), xc, _NONE if y is None else _in_order(y)
-        channels, length = xc.shape[0], xc[0].size
-        parts, middle = _parts(channels, length), _as(mean, kind)
+        arrays, (channels, length) = (_in_order(g), xc), (xc.shape[0], xc[0].size)
+        parts, middle, variance = _parts(channels, length), _as(mean, kind), _as(var, kind)
+        weights, masking = _optional(weight, kind), (_optional(bias, kind), np.int32(relu))
         found = np.empty_like(xc, shape=(channels, parts, 2), dtype=kind)
-        launch("gradient_sums", x.dtype, (parts, channels), *arrays, middle, found, np.int64(length))
+        given = middle, variance, weights, np.float64(eps), *masking
+        launch("gradient_sums", x.dtype, (parts, channels), *arrays, *given, found, np.int64(length))
         grad_weight, grad_bias, scale, centre, slope = np.empty_like(xc, shape=(5, channels), dtype=kind)
-        options = *_ints(parts, channels), _optional(weight, kind), _as(var, kind), np.float64(eps), np.float64(length)
+        options = *_ints(parts, channels), weights, variance, np.float64(eps), np.float64(length)
         results = grad_weight, grad_bias, scale, centre, slope
         launch("finish_gradients", x.dtype, _over(channels), found, *options, *results)
         dx = np.empty_like(xc)
-        sizes = np.int64(length), np.int64(dx.size)
-        launch("normalize_back", x.dtype, _over(dx.size), *arrays, middle, scale, centre, slope, dx, *sizes)
+        numbers, sizes = (middle, scale, *masking, centre, slope), (np.int64(length), np.int64(dx.size))
+        launch("normalize_back", x.dtype, _over(dx.size), *arrays, *numbers, dx, *sizes)
         kept = x.dtype if weight is None else weight.dtype
         return _from_order(dx), _as(grad_weight, kept), _as(grad_bias, kept)
 
@@ -307,7 +309,7 @@ class Gpu(Reference):
         if x.dtype not in TYPES or not x.size:
             return super().softmax_cross_entropy(x, labels, weight, smoothing, ignore)
         count, classes = x.shape
-        losses, factors = np.empty_like(x, shape=(2, count))
+        losses, factors = np.empty_like(x, shape=(2, count), order="C")
         log_sums = np.empty_like(x, shape=(count,), dtype=_ACCUMULATORS[x.dtype])
         given = _plain(x), *_labels(labels, weight, smoothing, ignore)
         grid = min(count, _MOST_BLOCKS), 1

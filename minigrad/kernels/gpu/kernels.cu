@@ -277,6 +277,10 @@ extern "C" __global__ void row_moments(const REAL* x, ACC* found, long long leng
     }
 }
 
+static __device__ ACC factor_of(INDEX c, const ACC* weight, const ACC* var, double eps) {
+    return (weight ? weight[c] : (ACC)1) / sqrt(var[c] + (ACC)eps);
+}
+
 extern "C" __global__ void finish_moments(const ACC* found, int parts, int channels, const ACC* weight, double eps,
                                           ACC* mean, ACC* var, ACC* factor) {
     EACH(c, channels) {
@@ -288,7 +292,7 @@ extern "C" __global__ void finish_moments(const ACC* found, int parts, int chann
         }
         mean[c] = all.mean;
         var[c] = all.squares / all.count;
-        factor[c] = (weight ? weight[c] : (ACC)1) / sqrt(var[c] + (ACC)eps);
+        factor[c] = factor_of(c, weight, var, eps);
     }
 }
 
@@ -302,17 +306,23 @@ extern "C" __global__ void normalize(const REAL* x, const ACC* mean, const ACC* 
     }
 }
 
-// grid (parts, channels): Σ g and Σ g · (x − mean) of a part of a row; where y is given, g passes where that is positive
-// (a ReLU followed)
-extern "C" __global__ void gradient_sums(const REAL* g, const REAL* x, const REAL* y, const ACC* mean, ACC* found,
+// g, where a ReLU followed only where its output (as ``normalize`` rounds it) is positive or NaN
+static __device__ ACC passed(REAL g, ACC deviation, ACC factor, ACC offset, int with_relu) {
+    return with_relu && (ACC)(REAL)(deviation * factor + offset) <= 0 ? (ACC)0 : (ACC)g;
+}
+
+// grid (parts, channels): Σ g and Σ g · (x − mean) of a part of a row
+extern "C" __global__ void gradient_sums(const REAL* g, const REAL* x, const ACC* mean, const ACC* var,
+                                         const ACC* weight, double eps, const ACC* bias, int with_relu, ACC* found,
                                          long long length) {
     __shared__ ACC shared[THREADS];
-    INDEX start = blockIdx.y * (INDEX)length;
-    ACC middle = mean[blockIdx.y], sum = 0, product = 0;
+    INDEX c = blockIdx.y, start = c * (INDEX)length;
+    ACC factor = factor_of(c, weight, var, eps), offset = bias ? bias[c] : (ACC)0, sum = 0, product = 0;
     EACH(k, length) {
-        ACC value = y && (ACC)y[start + k] <= 0 ? (ACC)0 : (ACC)g[start + k];
+        ACC deviation = (ACC)x[start + k] - mean[c];
+        ACC value = passed(g[start + k], deviation, factor, offset, with_relu);
         sum += value;
-        product += value * ((ACC)x[start + k] - middle);
+        product += value * deviation;
     }
     sum = sum_of_block(sum, shared);
     product = sum_of_block(product, shared);
@@ -335,19 +345,20 @@ extern "C" __global__ void finish_gradients(const ACC* found, int parts, int cha
         ACC rstd = (ACC)1 / sqrt(var[c] + (ACC)eps);
         grad_bias[c] = sum;
         grad_weight[c] = product * rstd;
-        scale[c] = weight ? weight[c] * rstd : rstd;
+        scale[c] = factor_of(c, weight, var, eps);
         centre[c] = sum / (ACC)length;
         slope[c] = product * rstd * rstd / (ACC)length;
     }
 }
 
-extern "C" __global__ void normalize_back(const REAL* g, const REAL* x, const REAL* y, const ACC* mean, const ACC* scale,
-                                          const ACC* centre, const ACC* slope, REAL* dx, long long length,
-                                          long long count) {
+extern "C" __global__ void normalize_back(const REAL* g, const REAL* x, const ACC* mean, const ACC* scale,
+                                          const ACC* bias, int with_relu, const ACC* centre, const ACC* slope, REAL* dx,
+                                          long long length, long long count) {
     EACH(at, count) {
         INDEX c = at / (INDEX)length;
-        ACC value = y && (ACC)y[at] <= 0 ? (ACC)0 : (ACC)g[at];
-        dx[at] = (REAL)(scale[c] * (value - centre[c] - ((ACC)x[at] - mean[c]) * slope[c]));
+        ACC deviation = (ACC)x[at] - mean[c];
+        ACC value = passed(g[at], deviation, scale[c], bias ? bias[c] : (ACC)0, with_relu);
+        dx[at] = (REAL)(scale[c] * (value - centre[c] - deviation * slope[c]));
     }
 }
 
