@@ -44,7 +44,7 @@ class _Notice(event.Listener):
                 self._end.cancel()
             elif not self._closed:
                 _log.warning("minigrad: compiling kernels for this processor (once) …")
-                atexit.register(self._close)
+                atexit.register(self._close, at_exit=True)
         self._depth += 1
 
     def on_end(self, event: CompilerEvent) -> None:
@@ -57,8 +57,12 @@ class _Notice(event.Listener):
             self._end.daemon = True
             self._end.start()
 
-    def _close(self) -> None:
-        if not self._closed and self._depth == 0:
+    def _close(self, at_exit: bool = False) -> None:
+        if at_exit and self._depth:  # a helper thread still compiles
+            self._seconds += time.perf_counter() - self._began
+        elif self._depth:
+            return
+        if not self._closed:
             self._closed = True
             _log.warning("minigrad: compiled kernels in %.0f s", self._seconds)
 

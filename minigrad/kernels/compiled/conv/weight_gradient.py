@@ -29,6 +29,7 @@ from minigrad.typing import Array
 
 _BYTES = vectors.BITS // 8
 _AT_ONCE = 16  # positions whose outputs are packed together: they share cache lines
+_PACKED = 8  # parts, at least, into which the packing of a stretch is shared out
 
 
 class Sums(NamedTuple):
@@ -49,14 +50,15 @@ class Sums(NamedTuple):
 
 
 @compiled
-def _pack(part: int, first_block: int, lists: Lists, sums: Sums, packed: Array) -> None:
-    """Pack g of one block and group: (tile of outputs, position of the stretch, output)."""
-    group, number = divmod(part, min(sums.stretch, len(lists.blocks) - first_block))
+def _pack(part: int, first_block: int, pieces: int, lists: Lists, sums: Sums, packed: Array) -> None:
+    """Pack a piece of g of one block and group: (tile of outputs, position of the stretch, output)."""
+    rest, piece = divmod(part, pieces)
+    group, number = divmod(rest, min(sums.stretch, len(lists.blocks) - first_block))
     kind, _, position = lists.blocks[first_block + number]
     start = position - lists.blocks[first_block, 2]
     g = moved(pointer(sums.g, packed), position * sums.g_pixel + group * sums.outputs)
     tiles = -(-sums.outputs // ROWS)
-    for first in range(0, lists.sizes[kind], _AT_ONCE):
+    for first in range(piece * _AT_ONCE, lists.sizes[kind], pieces * _AT_ONCE):
         last = min(first + _AT_ONCE, lists.sizes[kind])
         for t in range(tiles):
             rows = min(ROWS, sums.outputs - t * ROWS)
@@ -138,6 +140,7 @@ def weight_gradient(team: Team, lists: Lists, sums: Sums, packed: Array, dw: Arr
     panels = -(-sums.channels // (VECTORS * (_BYTES // packed.itemsize)))
     for first in range(0, len(lists.blocks), sums.stretch):
         blocks = min(sums.stretch, len(lists.blocks) - first)
-        share_out(team, sums.groups * blocks, as_job(_pack, (first, lists, sums, packed)))
+        pieces = -(-_PACKED // (sums.groups * blocks))
+        share_out(team, sums.groups * blocks * pieces, as_job(_pack, (first, pieces, lists, sums, packed)))
         parts = sums.groups * sums.taps * panels * sums.ranges
         share_out(team, parts, as_job(_sum, (first, lists, sums, packed, dw)))
