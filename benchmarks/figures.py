@@ -73,6 +73,9 @@ def _steps(documents: Documents, path: Path) -> None:
         left.set_title(f"A training step, {name}, {where}", fontsize=9)
         left.legend(fontsize=8)
         rows = parts.get("operations", {}).get(name, {"rows": []})["rows"][::-1]
+        if not rows:
+            right.set_axis_off()
+            continue
         right.barh([f"{operation} ({phase})" for operation, phase, _ in rows], [s for _, _, s in rows])
         right.tick_params(axis="y", labelsize=7)
         right.set_xlabel("seconds a step")

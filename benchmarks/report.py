@@ -20,9 +20,9 @@ STEPS_OF = {
     "chain": "chain of ",
 }
 PLOTS = {
-    "bench-convolutions": "Time of every convolution",
-    "bench-step": "Time of a step by phase and operation",
-    "bench-scaling": "Time and memory as work grows",
+    "bench-convolutions": ("convolutions", "Time of every convolution"),
+    "bench-step": ("steps", "Time of a step by phase and operation"),
+    "bench-scaling": ("scaling", "Time and memory as work grows"),
 }
 
 
@@ -47,7 +47,8 @@ def section(documents: list[dict[str, Any]]) -> str:
     """Return the section: the targets on every processor, then the figures of each."""
     texts = ["\n".join(_targets_table(documents))]
     texts += ["\n\n".join(_processor(document)) for document in documents]
-    plots = [f"![{title}](docs/images/{name}.png)" for name, title in PLOTS.items()]
+    parts = {part for document in documents for part in document["parts"]}
+    plots = [f"![{title}](docs/images/{name}.png)" for name, (part, title) in PLOTS.items() if part in parts]
     return "\n\n".join([*texts, *plots])
 
 
