@@ -59,10 +59,11 @@ EXCUSES: dict[str, Excuse] = {
     "norm": Excuse("torch divides by ‖x‖^(p−1), which is 0 before ‖x‖ is", ends=True),
     **{name: Excuse(_MEAN_TIMES_WEIGHT, tensors=(1,)) for name in ("group_norm", "instance_norm")},
     **{
-        f"{name}.{mode}": Excuse(_LAYOUT, tensors=(3,))
+        f"{name}.{mode}": Excuse(_LAYOUT, tensors=(2, 3))  # σ may be 0, or the weight infinite
         for name in ("batch_norm", "batch_norm_relu")
         for mode in ("training", "evaluation")
     },
+    "ctc_loss": Excuse("torch's gradient at a log-probability of −∞ is ∞ − ∞, or 0", values=(-np.inf,)),
     "cross_entropy": Excuse("torch multiplies the weights of classes by the 0 of a target to be ignored", tensors=(2,)),
     "layer_norm": Excuse(_INFINITE_FACTOR, tensors=(1,)),
     "einsum.ijk,ij->k": Excuse(_ANY_ORDER, values=_INFINITIES),
