@@ -23,7 +23,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from minigrad.kernels import sums
-from minigrad.kernels.conv_table import backward_table, forward_table
+from minigrad.kernels.conv_table import backward_table, forward_table, live_share
 from minigrad.kernels.geometry import Pair, Window
 from minigrad.kernels.plan_cache import remembered
 from minigrad.kernels.threads import evenly
@@ -275,7 +275,7 @@ Columns: TypeAlias = _ByStrides | _ByTable
 def _columns(x: Array, window: Window, groups: int) -> Columns:
     """Return the columns of x (N, H, W, C)."""
     size = x.shape[1], x.shape[2]
-    if _live(window, size) < _LIVE:
+    if live_share(size, window) < _LIVE:
         return _ByTable(x, size, window, groups, backwards=False)
     whole = window._replace(padding=((0, 0), (0, 0)))
     return _ByStrides(_padded(x, window), whole, window.output_size(*size), groups)
@@ -308,26 +308,9 @@ def _backwards(window: Window) -> Window:
     return window._replace(padding=((full[0] - top, full[0] - bottom), (full[1] - left, full[1] - right)))
 
 
-def _live(window: Window, size: Pair) -> float:
-    """Return which share of the products is with pixels, not with padding."""
-    share = 1.0
-    for axis in (0, 1):
-        at = np.arange(window.positions(size[axis], axis))[:, None] * window.stride[axis] - window.padding[axis][0]
-        at = at + np.arange(window.kernel[axis]) * window.dilation[axis]
-        share *= float(np.mean((at >= 0) & (at < size[axis])))
-    return share
-
-
 def _padded(x: Array, window: Window) -> Array:
     """Return x (N, H, W, C) inside its padding, zeros."""
-    n, height, width, channels = x.shape
-    size = window.padded_size(height, width)
-    if size == (height, width):
-        return x
-    padded = np.zeros((n, *size, channels), x.dtype)
-    (top, _), (left, _) = window.padding
-    padded[:, top : top + height, left : left + width] = x
-    return padded
+    return window.pad(_logical(x)).transpose(0, 2, 3, 1)  # N C H W -> N H W C
 
 
 def _stretches(images: int, rows: int, columns: int, most: int) -> Iterator[tuple[int, int]]:

@@ -63,6 +63,17 @@ def backward_table(images: int, size: Pair, window: Window, block: int, tile: in
     return _table(images, axes, source, size, block, tile)
 
 
+def live_share(size: Pair, window: Window) -> float:
+    """Return which share of the products of y is with pixels, not with padding."""
+    positions = window.output_size(*size)
+    return _live(*(_meets(size[i], positions[i], window, i) for i in (0, 1)))
+
+
+def _live(rows: Array, columns: Array) -> float:
+    """Return which share of the pairs of an entry for rows and one for columns has a pixel."""
+    return float(np.mean(rows >= 0) * np.mean(columns >= 0))
+
+
 def _meets(size: int, positions: int, window: Window, axis: int) -> Array:
     """Return along one axis (position, tap): the pixel that the tap meets, or −1."""
     stride, dilation, before = window.stride[axis], window.dilation[axis], window.padding[axis][0]
@@ -84,8 +95,9 @@ def _is_met(size: int, positions: int, window: Window, axis: int) -> Array:
 def _table(images: int, axes: list[Array], source: Pair, result: Pair, block: int, tile: int) -> Table:
     """Return the table of all pairs of a row and a column of the result."""
     rows, columns = axes
-    live = np.mean(rows >= 0) * np.mean(columns >= 0)
-    block = int(block / max(float(live), 0.25))  # as many products, though with a stride few taps meet anything
+    block = int(
+        block / max(_live(rows, columns), 0.25)
+    )  # as many products, though with a stride few taps meet anything
     counts = _shape_of_a_block((images, *result), block, tile)
     down, across = _cut(rows, counts[1]), _cut(columns, counts[2])
     kinds, sizes = [], _stretches(images, counts[0])

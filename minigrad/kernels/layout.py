@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import DTypeLike
 
+from minigrad.memory_order import order_of
 from minigrad.typing import Array, Shape
 
 try:
@@ -49,7 +50,7 @@ def empty(shape: Shape, dtype: DTypeLike) -> Array:
 
 def empty_like(x: Array) -> Array:
     """Return an array as of :func:`empty`, with x's shape, dtype and order of dimensions in memory."""
-    order = sorted(range(x.ndim), key=lambda d: -x.strides[d])
+    order = order_of(x)
     back = sorted(range(x.ndim), key=order.__getitem__)
     return empty(tuple(x.shape[d] for d in order), x.dtype).transpose(back)
 
@@ -62,7 +63,7 @@ def flat_alike(*arrays: Array) -> list[Array] | None:
             return None
     if all(array.flags.c_contiguous for array in arrays):
         return [array.reshape(-1) for array in arrays]
-    order = sorted(range(first.ndim), key=lambda d: -first.strides[d])
+    order = order_of(first)
     sorted_views = [array.transpose(order) for array in arrays]
     if all(view.flags.c_contiguous for view in sorted_views):
         return [view.reshape(-1) for view in sorted_views]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from minigrad.memory_order import order_of
 from minigrad.typing import Array
 
 
@@ -30,7 +32,7 @@ class Sample:
         return i not in self.constants and self.arrays[i].dtype.kind == "f"
 
 
-def in_memory_order(array: Array, order: list[int], gap: bool) -> Array:
+def in_memory_order(array: Array, order: Sequence[int], gap: bool) -> Array:
     """Return an equal array whose dimensions lie in memory in ``order``, with unused memory between if ``gap``."""
     room = tuple(array.shape[d] * (2 if gap and i == len(order) - 1 else 1) for i, d in enumerate(order))
     memory = np.zeros(room, array.dtype)
@@ -45,6 +47,6 @@ def in_strides_of(like: Array, array: Array) -> Array:
     """Return ``array`` in the memory order of ``like``, gaps included."""
     if array.ndim == 0:
         return array
-    order = sorted(range(array.ndim), key=lambda d: -like.strides[d])
+    order = order_of(like)
     dense = like.flags.c_contiguous or like.transpose(order).flags.c_contiguous
     return in_memory_order(array, order, not dense)

@@ -52,14 +52,8 @@ class Compiled(Blocked):
     # --- Elementwise ---
 
     def add(self, x: Array, y: Array, out: Array | None = None) -> Array:
-        if not _worth_a_call(x, y):
-            return super().add(x, y, out)
-        z = empty_like(x) if out is None else out
-        flats = flat_alike(x, y, z)
-        if flats is None:
-            return super().add(x, y, out)
-        run_on(x.dtype, loops().add, *flats, x.size)
-        return z
+        z = _elementwise("add", x, y, out=out)
+        return super().add(x, y, out) if z is None else z
 
     def concatenate(self, xs: Sequence[Array], axis: int) -> Array:
         """Join arrays; channels of images are joined in our memory order."""
@@ -73,44 +67,20 @@ class Compiled(Blocked):
         return y
 
     def relu(self, x: Array, out: Array | None = None) -> Array:
-        if not _worth_a_call(x):
-            return super().relu(x, out)
-        y = empty_like(x) if out is None else out
-        flats = flat_alike(x, y)
-        if flats is None:
-            return super().relu(x, out)
-        run_on(x.dtype, loops().relu, *flats, x.size)
-        return y
+        y = _elementwise("relu", x, out=out)
+        return super().relu(x, out) if y is None else y
 
     def pass_where_positive(self, g: Array, y: Array) -> Array:
-        if not _worth_a_call(g, y):
-            return super().pass_where_positive(g, y)
-        z = empty_like(y)
-        flats = flat_alike(g, y, z)
-        if flats is None:
-            return super().pass_where_positive(g, y)
-        run_on(g.dtype, loops().pass_where_positive, *flats, g.size)
-        return z
+        z = _elementwise("pass_where_positive", g, y)
+        return super().pass_where_positive(g, y) if z is None else z
 
     def clamp(self, x: Array, low: float, high: float, out: Array | None = None) -> Array:
-        if not _worth_a_call(x):
-            return super().clamp(x, low, high, out)
-        y = empty_like(x) if out is None else out
-        flats = flat_alike(x, y)
-        if flats is None:
-            return super().clamp(x, low, high, out)
-        run_on(x.dtype, loops().clamp, *flats, x.size, float(low), float(high))
-        return y
+        y = _elementwise("clamp", x, out=out, numbers=(float(low), float(high)))
+        return super().clamp(x, low, high, out) if y is None else y
 
     def pass_where_between(self, g: Array, x: Array, low: float, high: float) -> Array:
-        if not _worth_a_call(g, x):
-            return super().pass_where_between(g, x, low, high)
-        z = empty_like(x)
-        flats = flat_alike(g, x, z)
-        if flats is None:
-            return super().pass_where_between(g, x, low, high)
-        run_on(g.dtype, loops().pass_where_between, *flats, g.size, float(low), float(high))
-        return z
+        z = _elementwise("pass_where_between", g, x, numbers=(float(low), float(high)))
+        return super().pass_where_between(g, x, low, high) if z is None else z
 
     def move(self, moves: Sequence[Move]) -> None:
         """Move all parameters, those whose rule has a compiled loop in one pass over all of them."""
@@ -305,6 +275,18 @@ def _blas_for(multiplications: int) -> AbstractContextManager[None]:
 
 
 # --- Parts ---
+
+
+def _elementwise(loop: str, *arrays: Array, out: Array | None = None, numbers: tuple[float, ...] = ()) -> Array | None:
+    """Run an elementwise loop; return its result, or None where it does not pay or the memory orders differ."""
+    if not _worth_a_call(*arrays):
+        return None
+    result = empty_like(arrays[-1]) if out is None else out
+    flats = flat_alike(*arrays, result)
+    if flats is None:
+        return None
+    run_on(result.dtype, getattr(loops(), loop), *flats, result.size, *numbers)
+    return result
 
 
 def _as_image(x: Array) -> Array:

@@ -55,10 +55,10 @@ def channels_last(x: Array) -> tuple[Array, int]:
     return y, x.shape[1]
 
 
-def run_on(dtype: DType, loop: object, *arguments: object, alone: bool = False) -> None:
+def run_on(dtype: DType, loop: object, *arguments: object) -> None:
     """Run a loop on arrays of a dtype, which it takes by their addresses (pointers.py)."""
     passed = [address(a) if isinstance(a, np.ndarray) else a for a in arguments]
-    run(loop, *passed, nothing_like(dtype), alone=alone)  # type: ignore[arg-type]
+    run(loop, *passed, nothing_like(dtype))  # type: ignore[arg-type]
 
 
 @cache

@@ -50,16 +50,6 @@ def compiled(function: Callable[Parameters, Result]) -> Callable[Parameters, Res
     return cast(Callable[Parameters, Result], _kept(njit(nogil=True, error_model="numpy")(function)))
 
 
-def compiled_reordering(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Compile a sum that may be reordered, so that several elements are added at once; NaN is kept.
-
-    For sums only. A kernel that was just compiled calls its parts as they were compiled for themselves, and one that is
-    read from the disk, as they were compiled into it. Where a formula may be rearranged, the two may round differently.
-    """
-    dispatcher = njit(nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"})(function)
-    return cast(Callable[Parameters, Result], _kept(dispatcher))
-
-
 def _kept(dispatcher: Dispatcher) -> Dispatcher:
     dispatcher._cache = _Kept(dispatcher.py_func)
     return dispatcher
