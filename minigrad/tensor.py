@@ -16,9 +16,8 @@ from numpy.typing import DTypeLike
 from minigrad import dtypes
 from minigrad import functions as F
 from minigrad.devices import DeviceLike, device, device_of, get_default_device, is_on, to_device, to_host
-from minigrad.engine import api
+from minigrad.engine import api, inplace
 from minigrad.engine.grad_mode import is_grad_enabled
-from minigrad.engine.inplace import history_changed, is_view, refuse_outdated
 from minigrad.engine.tensor_base import TensorBase, tensor_class, wrap
 from minigrad.functions.arguments import normalize_dim
 from minigrad.gpu import pinned
@@ -144,12 +143,12 @@ class Tensor(TensorBase):
 
     @property
     def data(self) -> Tensor:
-        return wrap(self.array)
+        return wrap(self.array.view())
 
     @data.setter
     def data(self, value: Tensor) -> None:
         self.array = value.array
-        self._version_cell = self._views = None  # they were the other memory's
+        self._version_cell = self._base = self._stand_in = None  # they were the other memory's
 
     @overload
     def size(self) -> tuple[int, ...]: ...
@@ -184,7 +183,7 @@ class Tensor(TensorBase):
         return self.shape[0]
 
     def __repr__(self) -> str:
-        refuse_outdated(self)
+        self._catch_up()
         values = to_host(self.array)
         text = np.array2string(values, separator=", ", prefix="tensor(", precision=4, threshold=1000)
         suffix = ""
@@ -235,7 +234,7 @@ class Tensor(TensorBase):
             RuntimeError: if it requires a gradient, which NumPy would not see.
             TypeError: if it is not on the CPU.
         """
-        refuse_outdated(self)
+        self._catch_up()
         if self.requires_grad:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if self.device.type != "cpu":
@@ -257,11 +256,11 @@ class Tensor(TensorBase):
         """
         if self.array.size != 1:
             raise RuntimeError(f"a Tensor with {self.array.size} elements cannot be converted to Scalar")
-        refuse_outdated(self)
+        self._catch_up()
         return to_host(self.array).item()
 
     def tolist(self) -> Any:  # a number, or numbers in nested lists
-        refuse_outdated(self)
+        self._catch_up()
         return to_host(self.array).tolist()
 
     def _number(self) -> builtins.int | builtins.float:
@@ -297,9 +296,12 @@ class Tensor(TensorBase):
         """Add to every leaf's ``grad`` the gradient of this tensor; see ``minigrad.autograd.backward``."""
         api.backward(self, gradient, retain_graph, create_graph, inputs)
 
+    def _catch_up(self) -> None:
+        inplace.catch_up(self)
+
     def detach(self) -> Tensor:
         """Return a tensor of the same values and memory, outside the graph."""
-        alias = wrap(self.array)
+        alias = wrap(self.array.view())  # not the same object: a node tells its inputs apart by their arrays
         alias._version_cell = self._storage_version
         return alias
 
@@ -309,10 +311,9 @@ class Tensor(TensorBase):
         Raises:
             RuntimeError: if it is a view, whose base would stay inside.
         """
-        if is_view(self):
+        if self._base is not None:
             raise RuntimeError("Can't detach views in-place. Use detach() instead.")
-        history_changed(self)
-        self.grad_fn, self._output_index, self._requires_grad = None, 0, False
+        self._grad_fn, self._output_index, self._requires_grad = None, 0, False
         return self
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
@@ -445,7 +446,8 @@ class Tensor(TensorBase):
     # --- In place. Each write is recorded, or refused: never a wrong gradient. ---
 
     def copy_(self, source: Operand) -> Tensor:
-        F.indexing.setitem(self, ..., source)
+        if source is not self:
+            F.indexing.setitem(self, ..., source)
         return self
 
     def relu_(self) -> Tensor:
