@@ -16,7 +16,7 @@ import sys
 import time
 import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 
@@ -134,7 +134,7 @@ def shown(items: Iterable[T], what: str, total: int | None = None, unit: str = "
         total: the number of items, if they have no length of their own.
         unit: one item, in the singular.
     """
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     progress = Progress(what, total, unit)
     try:
