@@ -25,6 +25,7 @@ from minigrad.gpu import pinned
 from minigrad.kernels.precision import rounded
 from minigrad.memory_order import check, contiguous_format, lies_in, memory_format, order_of, preserve_format
 from minigrad.ops.identity import ToDevice
+from minigrad.printing import tensor_text
 from minigrad.random import Generator, default_generator
 from minigrad.typing import Array
 
@@ -184,19 +185,7 @@ class Tensor(TensorBase):
         return self.shape[0]
 
     def __repr__(self) -> str:
-        refuse_outdated(self)
-        values = to_host(self.array)
-        text = np.array2string(values, separator=", ", prefix="tensor(", precision=4, threshold=1000)
-        suffix = ""
-        if self.dtype not in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool):
-            suffix += f", dtype=minigrad.{self.dtype.name}"
-        if self.device.type != "cpu":
-            suffix += f", device='{self.device}'"
-        if self.grad_fn is not None:
-            suffix += f", grad_fn={self.grad_fn!r}"
-        elif self.requires_grad:
-            suffix += ", requires_grad=True"
-        return f"tensor({text}{suffix})"
+        return tensor_text(self)
 
     def __format__(self, spec: str) -> str:
         """``f"{loss:.3f}"``: a 0-d tensor is formatted as its number."""
