@@ -26,12 +26,12 @@ from minigrad.engine.inplace import refuse_outdated
 from minigrad.engine.tensor_base import TensorBase
 from minigrad.typing import Array
 
-__all__ = ["get_printoptions", "printoptions", "set_printoptions"]
+__all__ = ["set_printoptions"]
 
 
 @dataclass(frozen=True)
 class PrintOptions:
-    """How tensors are printed; see :func:`set_printoptions`."""
+    """Options of printing; see :func:`set_printoptions`."""
 
     precision: int = 4
     threshold: float = 1000
@@ -114,6 +114,24 @@ def tensor_text(tensor: TensorBase) -> str:
     prefix = "tensor(" if kind in ("Tensor", "Parameter") else f"{kind}("
     text = prefix + array_text(to_host(tensor.array), len(prefix))
     return _with_suffixes(text, _suffixes(tensor), len(prefix))
+
+
+def format_tensor(tensor: TensorBase, spec: str) -> str:
+    """Return the number of a tensor of one element in the format ``spec``; the ``repr`` if that is empty.
+
+    Raises:
+        TypeError: if there is a format and not one element.
+    """
+    if not spec and (tensor.array.ndim or type(tensor).__name__ != "Tensor"):
+        return repr(tensor)
+    if tensor.array.size == 1:
+        refuse_outdated(tensor)
+        return format(to_host(tensor.array).item(), spec)
+    raise TypeError(
+        f"unsupported format string passed to {type(tensor).__name__}.__format__: {spec!r} is for a single number, and the "
+        f"tensor has shape {list(tensor.array.shape)}; format x.mean() or x[0], or set how tensors are printed with "
+        f"minigrad.set_printoptions(precision=...)"
+    )
 
 
 def array_text(array: Array, indent: int = 0) -> str:

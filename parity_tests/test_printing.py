@@ -110,20 +110,20 @@ def test_options_have_torchs_effect(name: str) -> None:
 
 def test_options_hold_inside_a_block() -> None:
     x = minigrad.tensor([1.12345])
-    with minigrad.printoptions(precision=2):
+    with minigrad.printing.printoptions(precision=2):
         assert repr(x) == "tensor([1.12])"
     assert repr(x) == "tensor([1.1235])"
 
 
 @pytest.mark.parametrize("options", [{"profile": "fancy"}, {"precision": -1}, {"edgeitems": "3"}, {"threshold": None}])
 def test_an_option_that_makes_no_sense_is_refused_and_changes_nothing(options: dict[str, Any]) -> None:
-    before = minigrad.get_printoptions()
+    before = minigrad.printing.get_printoptions()
     if options == {"threshold": None}:
         minigrad.set_printoptions(**options)
     else:
         with pytest.raises(ValueError, match=next(iter(options))):
             minigrad.set_printoptions(linewidth=20, **options)
-    assert minigrad.get_printoptions() == before
+    assert minigrad.printing.get_printoptions() == before
 
 
 numbers = st.one_of(
