@@ -71,7 +71,7 @@ def _pack(part: int, first_block: int, pieces: int, lists: Lists, left: Left, su
     kind, pixel, position = lists.blocks[first_block + number]
     start = position - lists.blocks[first_block, 2]
     tiles = -(-left.rows // ROWS)
-    apart = (tiles + 1) * ROWS + _BYTES // packed.itemsize  # of patches: room for whole tiles and vectors
+    apart = (tiles + 1) * ROWS + VECTORS * (_BYTES // packed.itemsize)  # of patches: room for whole tiles and vectors
     patches = np.zeros(_AT_ONCE * apart if left.runs > 0 else 1, packed.dtype)
     for first in range(piece * _AT_ONCE, lists.sizes[kind], pieces * _AT_ONCE):
         count = min(_AT_ONCE, lists.sizes[kind] - first)
@@ -101,18 +101,18 @@ def _join(left: Left, pixel: int, at: Array, count: int, apart: int, patches: Ar
     Whole vectors are copied, and what is beyond the end of a run is overwritten by the next one. But beyond the end of
     the very last one there may be no memory.
     """
-    lanes = _BYTES // patches.itemsize
-    x, vectors_of_run = pointer(left.start, patches), -(-left.length // lanes)
+    wide = VECTORS * (_BYTES // patches.itemsize)
+    x, last = pointer(left.start, patches), (left.runs - 1) * left.step + -(-left.length // wide) * wide
     for p in range(count):
+        first, target = (pixel + at[p]) * left.pixel, element(patches, p * apart)
+        safe = first + last <= left.size
         for run in range(left.runs):
-            first = (pixel + at[p]) * left.pixel + run * left.step
-            target = element(patches, p * apart + run * left.length)
-            if first + vectors_of_run * lanes <= left.size:
-                for v in range(vectors_of_run):
-                    copy_narrow(moved(x, first + v * lanes), moved(target, v * lanes))
-            else:
-                for i in range(left.length):
-                    target[i] = x[first + i]
+            for i in range(0, left.length, wide if safe else 1):
+                source = moved(x, first + run * left.step + i)
+                if safe:
+                    copy_wide(source, moved(target, run * left.length + i))
+                else:
+                    target[run * left.length + i] = source[0]
 
 
 @compiled
