@@ -102,17 +102,18 @@ def _join(left: Left, pixel: int, at: Array, count: int, apart: int, patches: Ar
     the very last one there may be no memory.
     """
     wide = VECTORS * (_BYTES // patches.itemsize)
-    x, last = pointer(left.start, patches), (left.runs - 1) * left.step + -(-left.length // wide) * wide
+    x, panels = pointer(left.start, patches), -(-left.length // wide)
+    last = (left.runs - 1) * left.step + panels * wide
     for p in range(count):
         first, target = (pixel + at[p]) * left.pixel, element(patches, p * apart)
-        safe = first + last <= left.size
         for run in range(left.runs):
-            for i in range(0, left.length, wide if safe else 1):
-                source = moved(x, first + run * left.step + i)
-                if safe:
-                    copy_wide(source, moved(target, run * left.length + i))
-                else:
-                    target[run * left.length + i] = source[0]
+            source, to = moved(x, first + run * left.step), moved(target, run * left.length)
+            if first + last <= left.size:
+                for panel in range(panels):
+                    copy_wide(moved(source, panel * wide), moved(to, panel * wide))
+            else:
+                for i in range(left.length):
+                    to[i] = source[i]
 
 
 @compiled
