@@ -163,7 +163,12 @@ def _sum(part: int, first_block: int, lists: Lists, left: Left, sums: Sums, pack
         places, at = element(lists.places, entry), element(lists.at, entry)
         if left.runs > 0:  # the table is that of the patches; g is read in order
             at, pixel = places, position
-        _see(sums, at, length, pixel * sums.right_pixel + first_column, count, width, seen)
+        first = pixel * sums.right_pixel + first_column
+        columns, apart = element(seen, 0), width
+        if left.runs > 0 and count == width:  # and where it lies, unless there may be no memory after its last columns
+            columns, apart = moved(pointer(sums.right, packed), first), sums.right_pixel
+        else:
+            _see(sums, at, length, first, count, width, seen)
         start = position - lists.blocks[first_block, 2]
         for t in range(tiles * part_of_rows // sums.ranges, tiles * (part_of_rows + 1) // sums.ranges):
             tile = element(packed, ((group * tiles + t) * sums.most + start) * ROWS)
@@ -174,9 +179,9 @@ def _sum(part: int, first_block: int, lists: Lists, left: Left, sums: Sums, pack
             if not whole:
                 target, target_row = element(corner, 0), wide
             if width == wide:
-                outer(tile, places, element(seen, 0), length, target, target_row, add and whole)
+                outer(tile, places, columns, apart, length, target, target_row, add and whole)
             else:
-                narrow_outer(tile, places, element(seen, 0), length, target, target_row, add and whole)
+                narrow_outer(tile, places, columns, apart, length, target, target_row, add and whole)
             if not whole:
                 put_corner(corner, wide, rows, count, to, row_length, element(IN_ORDER, 0), add)
 
