@@ -183,6 +183,11 @@ def _limited(images: LabelledImages, source: DataSource, limit: int) -> Subset[L
     return Subset(images, range(0, len(images), max(1, len(images) // count))[:count])
 
 
+def summary(data: Data) -> dict[str, object]:
+    """Return how many images there are."""
+    return {"train": len(data.train), "test": len(data.test)}
+
+
 def originals(images: Images, count: int) -> list[tuple[Image, int]]:
     """Return the first ``count`` images as they are in the files, not as the model sees them, with their labels."""
     base: LabelledImages = images.dataset if isinstance(images, Subset) else images

@@ -38,6 +38,7 @@ def train_epoch(
     while training.step < training.steps_per_epoch:
         with clock(WAITING):
             together = [next(loaded) for _ in range(recipe.accumulate)]
+        training.within_step = True
         result = _step(training, together, clock)
         training.finish_step(result)
         if after_step(training, result):
