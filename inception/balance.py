@@ -55,5 +55,5 @@ class BalancedSampler(Sampler):
 
     def __iter__(self) -> Iterator[int]:
         state = np.random.SeedSequence((self.seed, self.epoch)).generate_state(1, np.uint64)[0]
-        drawn = WeightedRandomSampler(self.weights, self.length, generator=Generator(int(state)))
+        drawn = WeightedRandomSampler(self.weights.tolist(), self.length, generator=Generator(int(state)))
         return islice(iter(drawn), self.start, None)

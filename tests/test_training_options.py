@@ -403,8 +403,9 @@ def test_metrics_cut_short_by_a_kill_are_continued(tmp_path: Path) -> None:
         file.write('{"kind": "st')
     folder.forget_after(3, 0)
     assert [r["global_step"] for r in folder.records()] == [1, 2, 3]
+    folder.release()
     (tmp_path / ".checkpoint.safetensors.1.partial").write_bytes(b"half")
-    assert not list(RunFolder(tmp_path).path.glob(".*partial"))
+    assert not list(RunFolder(tmp_path, resuming=True).path.glob(".*partial"))
 
 
 def test_a_weights_file_with_another_class_count_gets_a_new_head(tmp_path: Path) -> None:

@@ -45,8 +45,9 @@ class LeftOut:
             (len(self.special), "thing{} that is no plain file", _some(self.special)),
             (len(self.corrupt), "image{} that cannot be read", "; ".join(self.corrupt)),
         ]
+        name = os.path.basename(os.path.abspath(self.root))
         return [
-            f"{self.root}: left out {n:,} {what.replace('{}', '' if n == 1 else 's')}: {which}"
+            f"{name}: left out {n:,} {what.replace('{}', '' if n == 1 else 's')}: {which}"
             for n, what, which in found
             if n
         ]

@@ -113,7 +113,7 @@ def apply_operation(
             image.size, Image.Transform.AFFINE, matrix, interpolation, fillcolor=_colour(image, fill)
         )
     if name == "Rotate":
-        return image.rotate(strength, interpolation, fillcolor=_colour(image, fill))
+        return image.rotate(strength, Image.Resampling(interpolation), fillcolor=_colour(image, fill))
     return _COLOURS[name](image, strength)
 
 
