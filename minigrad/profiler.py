@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from minigrad.absent import module_getattr as _module_getattr
 from minigrad.engine.watchers import watchers
 from minigrad.files import write_atomically
 
@@ -178,3 +179,7 @@ def record_function(name: str) -> Iterator[None]:
     yield
     if profile_now is not None:
         profile_now.record(name, (), (), start)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = _module_getattr(__name__)

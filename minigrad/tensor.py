@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike
 
 from minigrad import dtypes
 from minigrad import functions as F
+from minigrad.absent import ListsWhatIsThere, answer_for_absent_methods, present
 from minigrad.caller import warn
 from minigrad.devices import DeviceLike, device, device_of, get_default_device, is_on, to_device, to_host
 from minigrad.engine import api
@@ -112,7 +113,8 @@ def _compared(function: Callable[[Tensor, Other], Tensor]) -> Callable[[Tensor, 
 
 
 @tensor_class
-class Tensor(TensorBase):
+@answer_for_absent_methods
+class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     """A multi-dimensional array that remembers how it was made, so that gradients can flow back.
 
     Make one with ``minigrad.tensor``, ``zeros``, ``randn``, … The values are in ``array`` (NumPy's, or the
@@ -208,6 +210,9 @@ class Tensor(TensorBase):
     def __format__(self, spec: str) -> str:
         """Format the number of a tensor of one element, as in ``f"{loss:.3f}"``."""
         return format_tensor(self, spec)
+
+    def __dir__(self) -> list[str]:
+        return present(super().__dir__(), type(self))
 
     __hash__ = object.__hash__  # by identity, although == compares elements
 
