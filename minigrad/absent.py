@@ -576,8 +576,6 @@ REASONS = {
         r"|multilabel_margin_loss|nonzero_static|range_\w+|cauchy_|geometric_|log_normal_|\w+_scatter|index_\w+|unfold"
     ),
 }
-_PATTERNS = [(re.compile(pattern), reason) for reason, pattern in REASONS.items()]
-
 #: Where torch has names, by the place they have in minigrad. The order is that of the search for a second place.
 _PLACES = ("", "nn.functional", "nn", "optim", "optim.lr_scheduler", "nn.utils", "nn.init", "autograd", "amp", "data")
 
@@ -599,8 +597,8 @@ def sentence(place: str, name: str) -> str | None:
     if instead is not None:
         needless = instead.startswith("nothing: ")
         return f"{full} is not in minigrad" + (instead.removeprefix("nothing") if needless else f"; use {instead}")
-    for pattern, reason in _PATTERNS:
-        if pattern.fullmatch(name) or (name.endswith("_") and pattern.fullmatch(name[:-1])):
+    for reason, pattern in REASONS.items():
+        if re.fullmatch(f"({pattern})_?", name):
             return f"{full} is not in minigrad: {reason}"
     return None
 

@@ -25,6 +25,7 @@ from minigrad.engine.tensor_base import TensorBase, tensor_class, wrap
 from minigrad.functions.arguments import normalize_dim
 from minigrad.functions.promotion import refuse_array
 from minigrad.gpu import pinned
+from minigrad.html import tensor_html
 from minigrad.kernels.precision import rounded
 from minigrad.memory_order import check, contiguous_format, lies_in, memory_format, order_of, preserve_format
 from minigrad.ops.identity import ToDevice
@@ -206,6 +207,10 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
 
     def __repr__(self) -> str:
         return tensor_text(self)
+
+    def _repr_html_(self) -> str:
+        """Return the table that a notebook shows."""
+        return tensor_html(self)
 
     def __format__(self, spec: str) -> str:
         """Format the number of a tensor of one element, as in ``f"{loss:.3f}"``."""

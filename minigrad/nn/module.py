@@ -11,6 +11,7 @@ from minigrad import dtypes
 from minigrad.absent import answer
 from minigrad.devices import DeviceLike
 from minigrad.engine.handles import RemovableHandle
+from minigrad.html import module_html
 from minigrad.memory_order import channels_last, check, memory_format, preserve_format
 from minigrad.nn import state
 from minigrad.nn.hooks import Hook, Hooks
@@ -482,6 +483,10 @@ class Module:
     def extra_repr(self) -> str:
         """Return the text that ``repr`` shows between the parentheses; a subclass gives its options."""
         return ""
+
+    def _repr_html_(self) -> str:
+        """Return the tree that a notebook shows."""
+        return module_html(self)
 
     def __repr__(self) -> str:
         extra = self.extra_repr().split("\n")
