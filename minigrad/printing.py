@@ -127,9 +127,9 @@ def format_tensor(tensor: TensorBase, spec: str) -> str:
         tensor._catch_up()
         return format(to_host(tensor.array).item(), spec)
     raise TypeError(
-        f"unsupported format string passed to {type(tensor).__name__}.__format__: {spec!r} is for a single number, and the "
-        f"tensor has shape {list(tensor.array.shape)}; format x.mean() or x[0], or set how tensors are printed with "
-        f"minigrad.set_printoptions(precision=...)"
+        f"unsupported format string passed to {type(tensor).__name__}.__format__: {spec!r} is for a single number, "
+        f"and the tensor has shape {list(tensor.array.shape)}; format x.mean() or x[0], or set how tensors are printed "
+        "with minigrad.set_printoptions(precision=...)"
     )
 
 

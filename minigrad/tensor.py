@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike
 
 from minigrad import dtypes
 from minigrad import functions as F
+from minigrad.absent import ListsWhatIsThere, answer_for_absent_methods, present
 from minigrad.caller import warn
 from minigrad.devices import DeviceLike, device, device_of, get_default_device, is_on, to_device, to_host
 from minigrad.engine import api, inplace
@@ -23,6 +24,7 @@ from minigrad.engine.tensor_base import TensorBase, tensor_class, wrap
 from minigrad.functions.arguments import normalize_dim
 from minigrad.functions.promotion import refuse_array
 from minigrad.gpu import pinned
+from minigrad.html import tensor_html
 from minigrad.kernels.precision import rounded
 from minigrad.memory_order import check, contiguous_format, lies_in, memory_format, order_of, preserve_format
 from minigrad.ops.identity import ToDevice
@@ -111,7 +113,8 @@ def _compared(function: Callable[[Tensor, Other], Tensor]) -> Callable[[Tensor, 
 
 
 @tensor_class
-class Tensor(TensorBase):
+@answer_for_absent_methods
+class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     """A multi-dimensional array that remembers how it was made, so that gradients can flow back.
 
     Make one with ``minigrad.tensor``, ``zeros``, ``randn``, … The values are in ``array`` (NumPy's, or the
@@ -205,9 +208,16 @@ class Tensor(TensorBase):
         self._catch_up()
         return tensor_text(self)
 
+    def _repr_html_(self) -> str:
+        """Return the table that a notebook shows."""
+        return tensor_html(self)
+
     def __format__(self, spec: str) -> str:
         """Format the number of a tensor of one element, as in ``f"{loss:.3f}"``."""
         return format_tensor(self, spec)
+
+    def __dir__(self) -> list[str]:
+        return present(super().__dir__(), type(self))
 
     __hash__ = object.__hash__  # by identity, although == compares elements
 
