@@ -234,6 +234,23 @@ def _normalize_channels(d: Drawing) -> Any:
     return lambda k: k.normalize_channels(x, weight, bias, mean, var, 1e-3, relu)
 
 
+def _add_to_channels(d: Drawing) -> Any:
+    shape = _channels(d)[0]
+    y, bias = d.special(*shape), d.special(shape[1])
+
+    def call(k: Any) -> Any:
+        moved = y.copy(order="K")
+        k.add_to_channels(moved, bias)
+        return moved
+
+    return call
+
+
+def _channel_sums(d: Drawing) -> Any:
+    g = d.special(*_channels(d)[0])
+    return lambda k: k.channel_sums(g)
+
+
 def _blend(d: Drawing) -> Any:
     running, batch, keep = d.special(3), d.special(3), d.choice(0.9, 0.0, 1.0)
 
@@ -283,6 +300,8 @@ CALLS: dict[str, tuple[Callable[[Drawing], Any], bool]] = {
     "max_pool2d_gather": (_max_pool_gather, False),
     "avg_pool2d": (_avg_pool, False),
     "avg_pool2d_backward": (_avg_pool_backward, False),
+    "add_to_channels": (_add_to_channels, True),
+    "channel_sums": (_channel_sums, False),
     "batch_norm": (_batch_norm, False),
     "batch_norm_backward": (_batch_norm_backward, False),
     "normalize_channels": (_normalize_channels, False),

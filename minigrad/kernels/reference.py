@@ -104,15 +104,25 @@ class Reference:
         dw = self.conv2d_weight(x, g, w.shape, window, groups) if need_w else None
         return dx, dw
 
+    def add_to_channels(self, y: Array, bias: Array) -> None:
+        """Compute y ← y + bias, by channel, in place."""
+        y += _by_channel(bias, y)
+
+    def channel_sums(self, g: Array) -> Array:
+        """Return Σ g of each channel: the gradient of a bias."""
+        return sums.total(g, (0, *range(2, g.ndim)))
+
     # --- Fully connected layer. x (N, C), w (O, C), g (N, O) ---
 
     def linear(self, x: Array, w: Array) -> Array:
         """Return x wᵀ."""
         return np.matmul(x, np.transpose(w))
 
-    def linear_backward(self, x: Array, w: Array, g: Array) -> tuple[Array, Array]:
-        """Return (∂L/∂x, ∂L/∂w); a backend may share work between the two."""
-        return np.matmul(g, w), np.matmul(np.transpose(g), x)
+    def linear_backward(self, x: Array | None, w: Array | None, g: Array) -> tuple[Array | None, Array | None]:
+        """Return (∂L/∂x, ∂L/∂w). The first needs w, the second x: None stands for one that is not needed."""
+        dx = None if w is None else np.matmul(g, w)
+        dw = None if x is None else np.matmul(np.transpose(g), x)
+        return dx, dw
 
     # --- Pooling ---
 
