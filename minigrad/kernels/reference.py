@@ -58,6 +58,16 @@ class Reference:
         """Return g where low < x < high (or x is NaN), else 0."""
         return keep_where(g, ~((x <= low) | (x >= high)))
 
+    def clamp_in_place(self, x: Array, low: float, high: float) -> Array:
+        """Compute x ← min(max(x, low), high), and return where x lay between them (or is NaN)."""
+        between = ~((x <= low) | (x >= high))
+        self.clamp(x, low, high, out=x)
+        return between
+
+    def pass_where(self, g: Array, where: Array) -> Array:
+        """Return g where ``where`` is true, else 0."""
+        return keep_where(g, where)
+
     # --- Convolution. x (N, C, H, W), w (O, C/groups, kh, kw), y and g (N, O, H', W') ---
 
     @in_float32

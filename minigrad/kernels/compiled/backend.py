@@ -83,6 +83,23 @@ class Compiled(Blocked):
         z = _elementwise("pass_where_between", g, x, numbers=(float(low), float(high)))
         return super().pass_where_between(g, x, low, high) if z is None else z
 
+    def clamp_in_place(self, x: Array, low: float, high: float) -> Array:
+        between = np.empty_like(x, dtype=bool)
+        flats = flat_alike(x, between) if _worth_a_call(x) else None
+        if flats is None:
+            return super().clamp_in_place(x, low, high)
+        given = *map(address, flats), x.size, float(low), float(high)
+        run(loops().clamp_in_place, *given, nothing_like(between.dtype), nothing_like(x.dtype))
+        return between
+
+    def pass_where(self, g: Array, where: Array) -> Array:
+        z = empty_like(g)
+        flats = flat_alike(g, where, z) if _worth_a_call(g) and where.dtype == bool else None
+        if flats is None:
+            return super().pass_where(g, where)
+        run(loops().pass_where, *map(address, flats), g.size, nothing_like(where.dtype), nothing_like(g.dtype))
+        return z
+
     def move(self, moves: Sequence[Move]) -> None:
         """Move all parameters, those whose rule has a compiled loop in one pass over all of them."""
         if share_memory(moves) or total_size(moves) < FEW:
