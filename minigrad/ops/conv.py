@@ -50,7 +50,7 @@ from minigrad.typing import Array, Shape, Tensor
 class Conv2d(Function):
     """y = x ⋆ w + b, by (1)        ∂L/∂x = Conv2dInput(∂L/∂y, w),  ∂L/∂w = Conv2dWeight(x, ∂L/∂y),  ∂L/∂b = Σ ∂L/∂y
 
-    The bias b, if it is not None, is one number for each output channel.
+    The bias b has one element for each output channel; None stands for no bias.
     """
 
     def forward(self, x: Array, w: Array, b: Array | None, *, window: Window, groups: int) -> Array:
