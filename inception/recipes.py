@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from inception.data import DataSource
+from inception.best import BEST_BY
+from inception.data_source import DataSource
 from inception.model import SMALLEST_AUX_SIZE
 from inception.options import option
 from inception.schedules import SCHEDULES
@@ -52,8 +53,11 @@ class Recipe(DataSource):
     epochs: int = option(3, "passes over the training images", at_least=1)
     patience: int | None = option(
         None,
-        "stop after this many epochs without a lower validation loss, and return to the best weights",
+        "stop after this many epochs without a better one, and return to the weights of the best",
         at_least=1,
+    )
+    best_by: str = option(
+        "loss", "the best epoch has the lowest validation loss, or the highest validation accuracy", choices=BEST_BY
     )
     optimizer: str = option("adam", "rule by which gradients change the weights", choices=OPTIMIZERS)
     lr: float = option(
@@ -82,6 +86,12 @@ class Recipe(DataSource):
     )
     mixup: float = option(
         0.0, "mix images in pairs, with shares drawn from Beta(this, this); 0 turns it off", at_least=0
+    )
+    cutmix: float = option(
+        0.0,
+        "paste a part of another image into each one, with shares drawn from Beta(this, this); 0 turns it off; with "
+        "--mixup too, each batch gets one of them",
+        at_least=0,
     )
     clip: float | None = option(None, "scale gradients down to this norm if theirs is larger", above=0)
     ema: float | None = option(

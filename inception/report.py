@@ -12,7 +12,6 @@ from inception.measurements import gradient_norms, memory_megabytes, weight_norm
 from inception.run_folder import Record, RunFolder
 from inception.state import Training
 from inception.step_result import StepResult
-from inception.watch import Watch
 from minigrad.extras import Later
 
 if TYPE_CHECKING:
@@ -37,7 +36,6 @@ class Report:
         self, folder: RunFolder, classes: tuple[str, ...], log_gradients: int = 50, board: Board | None = None
     ) -> None:
         self.folder, self.classes, self.log_gradients, self.board = folder, classes, log_gradients, board
-        self.watch = Watch()
         self.test: Evaluation | None = None
         self.norm: float | None = None  # of all gradients, when it was last computed
 
@@ -72,7 +70,7 @@ class Report:
             norms = gradient_norms(training.model)
             self.norm = norms["total"]
             self._log({"kind": "gradients", "global_step": training.global_step, **norms})
-            self._warn(training, self.watch.gradients(norms["total"], weight_norm(training.model)))
+            self._warn(training, training.watch.gradients(norms["total"], weight_norm(training.model)))
 
     def end_steps(self) -> None:
         """Close the progress bar: the epoch is over, or the run was stopped."""
@@ -108,7 +106,7 @@ class Report:
         if clock is not None:
             record["phase_seconds"] = clock.seconds
         self._log(record)
-        self._warn(training, self.watch.validation(test.loss) + self.watch.dead(dead or {}))
+        self._warn(training, training.watch.validation(test.loss) + training.watch.dead(dead or {}))
         if self.board is not None:
             self.board.histograms(training.model, training.global_step)
 

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from inception import figures
 from inception.batch import to_device
-from inception.data import Images, originals
 from inception.evaluation import evaluate
+from inception.image_sets import Images, originals
 from inception.report import Report
 from inception.run_folder import RunFolder
 from inception.state import Training
-from inception.weights import Description, class_names, load_weights, save_weights
+from inception.weights import class_names, load_weights, save_weights
 from minigrad.data import DataLoader
 
 SHOWN = 40  # test images in the grid
-
-
-def description(training: Training, classes: tuple[str, ...]) -> Description:
-    """Return what is stored with the weights, so that they can be used without knowing the recipe."""
-    recipe, names = training.recipe, class_names(classes, training.model.fc.out_features)
-    return Description(names, recipe.image_size, recipe.resize, recipe.normalize)
 
 
 def write_results(
@@ -36,10 +30,10 @@ def write_results(
     if recipe.patience is not None and training.best.epoch < training.epoch and folder.best.exists():
         load_weights(model, folder.best)
         test = None
-        print(f"went back to the weights of epoch {training.best.epoch}, which had the lowest validation loss")
+        print(f"went back to the weights of epoch {training.best.epoch}, which had {training.best.reason}")
     if test is None:  # the last test was of other weights
         test = evaluate(model, test_loader, recipe.device, recipe.dtype)
-    save_weights(model, folder.weights, description(training, classes))
+    save_weights(model, folder.weights, training.description)
     figures.draw_curves(folder.records(), folder.curves)
     names = class_names(classes, model.fc.out_features)
     if len(names) <= figures.MOST_CLASSES:
@@ -48,7 +42,7 @@ def write_results(
         images = to_device(next(iter(test_loader)), "cpu", recipe.dtype).images
         report.board.images(images.numpy()[:16], training.global_step)
         report.board.end(recipe.as_dict(), {"test_accuracy": test.accuracy, "test_loss": test.loss})
-    shown = originals(test_set, SHOWN)
+    shown = originals(test_set, range(min(SHOWN, len(test_set))))
     figures.draw_predictions(
         [image for image, _ in shown],
         [label for _, label in shown],

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from itertools import pairwise
 from statistics import median
+from typing import Any
 
 EXPLODING = 30.0  # times the usual norm of all gradients
 VANISHING = 1e-7  # times the norm of the weights
@@ -19,6 +21,16 @@ class Watch:
         self.norms: deque[float] = deque(maxlen=50)
         self.losses: list[float] = []
         self.given: set[str] = set()  # kinds of warnings in this epoch
+
+    def state_dict(self) -> dict[str, object]:
+        """Return the history, for a checkpoint."""
+        return {"norms": list(self.norms), "losses": list(self.losses), "given": sorted(self.given)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue with the history of a ``state_dict``."""
+        self.norms.clear()
+        self.norms.extend(state["norms"])
+        self.losses, self.given = list(state["losses"]), set(state["given"])
 
     def gradients(self, total: float, weights: float) -> list[str]:
         """Return warnings about the norm of all gradients, given the norm of the weights too."""

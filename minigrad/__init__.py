@@ -1,9 +1,9 @@
 """minigrad: a small, readable tensor and autograd engine with torch's names and semantics."""
 
 import warnings as _warnings
-from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
+from minigrad import absent as _absent
 from minigrad import amp as amp
 from minigrad import autograd as autograd
 from minigrad import creation as creation
@@ -14,6 +14,7 @@ from minigrad import memory_order as memory_order
 from minigrad import nn as nn
 from minigrad import ops as ops
 from minigrad import optim as optim
+from minigrad import printing as printing
 from minigrad import profiler as profiler
 from minigrad import recompute as recompute
 from minigrad.autocast import autocast as autocast
@@ -48,6 +49,7 @@ from minigrad.functions.unary import *
 from minigrad.kernels.threads import get_num_threads as get_num_threads
 from minigrad.kernels.threads import set_num_threads as set_num_threads
 from minigrad.memory_order import *
+from minigrad.printing import *
 from minigrad.random import Generator as Generator
 from minigrad.random import get_rng_state as get_rng_state
 from minigrad.random import initial_seed as initial_seed
@@ -59,6 +61,7 @@ __all__ = (
     creation.__all__
     + dtypes.__all__
     + memory_order.__all__
+    + printing.__all__
     + functions.activation.__all__
     + functions.arrangement.__all__
     + functions.arithmetic.__all__
@@ -101,6 +104,7 @@ __all__ = (
         "no_grad",
         "ops",
         "optim",
+        "printing",
         "profiler",
         "recompute",
         "set_default_device",
@@ -116,19 +120,20 @@ __version__ = "0.1.0"
 _warnings.filterwarnings("ignore", ".* encountered in", RuntimeWarning, r"minigrad\.")
 
 # Imported when first used, because each takes a while or needs what the rest does not.
-_LATER = ("checkpoint", "data", "onnx", "testing")
+_LATER = {name: f"minigrad.{name}" for name in ("checkpoint", "data", "onnx", "saving", "testing")}
+_LATER |= {"load": "minigrad.saving:load", "save": "minigrad.saving:save"}
 
 if TYPE_CHECKING:
     from minigrad import checkpoint as checkpoint
     from minigrad import data as data
     from minigrad import onnx as onnx
+    from minigrad import saving as saving
     from minigrad import testing as testing
+    from minigrad.saving import load as load
+    from minigrad.saving import save as save
 else:
-
-    def __getattr__(name):
-        if name in _LATER:
-            return _import_module(f"minigrad.{name}")
-        raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
+    _absent.answer_for_modules()
+    __getattr__ = _absent.module_getattr(__name__, _LATER)
 
     def __dir__():
         return sorted({*globals(), *_LATER})

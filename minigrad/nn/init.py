@@ -7,10 +7,13 @@ and Kaiming rules choose the scale that keeps the variance (Glorot & Bengio 2010
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minigrad import dtypes
+from minigrad.absent import module_getattr as _module_getattr
+from minigrad.caller import warn
 from minigrad.devices import to_device
 from minigrad.random import Generator, default_generator
 from minigrad.tensor import Tensor
@@ -20,6 +23,8 @@ from minigrad.typing import Array, DType
 def _fill(tensor: Tensor, values: Array) -> Tensor:
     if tensor.dtype.kind != "f":
         raise NotImplementedError(f"random initial values are not implemented for {tensor.dtype}")
+    if tensor.array.size == 0:
+        warn("Initializing zero-element tensors is a no-op")
     tensor.array[...] = to_device(values.astype(tensor.dtype, copy=False), tensor.device)
     tensor._written_in_place()
     return tensor
@@ -196,3 +201,7 @@ def uniform_by_fan_in(fan_in: int, *parameters: Tensor | None) -> None:
     for parameter in parameters:
         if parameter is not None:
             uniform_(parameter, -bound, bound)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = _module_getattr(__name__)
