@@ -104,7 +104,7 @@ def run(recipe_name: str, settings: dict[str, object], options: RunOptions) -> i
         folder.forget_after(training.global_step, training.epoch)
         print(f"resumed {path} after step {training.step} of epoch {training.epoch + 1}")
     introduce(training, folder)
-    print(f"{len(data.train):,} training and {len(data.test):,} test images of {len(data.classes)} classes")
+    print(f"{len(data.train):,} training and {len(data.test):,} validation images of {len(data.classes)} classes")
     if options.find_lr:
         look_for_rate(training, loader, folder)
         return 0
