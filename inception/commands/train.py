@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import minigrad
 from inception import figures
+from inception.arguments import parse
 from inception.board import Board
 from inception.data import load_data
 from inception.lr_finder import find_learning_rate, suggestion
-from inception.options import add_options, check, option
+from inception.options import check, option
+from inception.progress import messages_in_own_words
 from inception.recipes import FIELDS, RECIPE_DATA, RECIPES, Recipe
 from inception.report import Report
 from inception.results import write_results
@@ -49,27 +51,24 @@ def started_as() -> str:
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Parse a command line. Options of the recipe that are not given are None."""
-    parser = argparse.ArgumentParser(
-        prog=started_as(),
-        description="Train Inception V3. The recipe gives every option its default.",
-        epilog="Ctrl-C stops after the current step, saves a checkpoint and prints the command to continue.",
-    )
-    parser.add_argument("--recipe", choices=sorted(RECIPES), default="quick", help="source of the defaults (quick)")
-    add_options(parser.add_argument_group("the recipe (decides the result of the run)"), Recipe, "quick")
-    add_options(parser.add_argument_group("the run (does not change its result)"), RunOptions)
-    return parser.parse_args(arguments)
+    return parse(arguments, RunOptions, started_as())
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     system.never_fail_to_print()
     given = vars(parse_arguments(arguments))
+    with messages_in_own_words():
+        return _carry_out(given)
+
+
+def _carry_out(given: dict[str, Any]) -> int:
     try:
         options = RunOptions(**{field.name: given[field.name] for field in fields(RunOptions)})
         settings = {name: given[name] for name in FIELDS if given[name] is not None}
         board = ["tensorboardX"] if options.tensorboard else []
         require(started_as(), "PIL", "safetensors", "tqdm", "matplotlib", *board)  # before training, not hours later
-        return run(given["recipe"], settings, options)
+        return run(given["recipe"] or "quick", settings, options)
     except (ValueError, OSError, ImportError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -165,14 +164,14 @@ def steps_of(loader: DataLoader, recipe: Recipe) -> int:
     steps = len(loader) // recipe.accumulate
     if steps == 0:
         what = f"one batch of {recipe.batch_size}" if len(loader) == 0 else f"{recipe.accumulate} batches"
-        raise ValueError(f"{len(loader.dataset)} training images do not fill {what}")
+        raise ValueError(
+            f"{len(loader.dataset)} training images do not fill {what}: lower --batch-size or --accumulate"
+        )
     return steps
 
 
 def introduce(training: Training, folder: RunFolder) -> None:
     """Print what is about to be trained."""
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("minigrad").setLevel(logging.INFO)  # shows a line while kernels are compiled, in the first run
     recipe = training.recipe
     parameters, trained = parameter_count(training), parameter_count(training, trained=True)
     print(f"Inception V3, {parameters:,} parameters, {recipe.dtype} on {recipe.device}, into {folder.path}")
