@@ -174,9 +174,10 @@ def test_the_command_leaves_weights_metrics_and_images_and_reports_phases(tmp_pa
     for name in ("weights.safetensors", "checkpoint.safetensors", "metrics.jsonl", "curves.png", "predictions.png"):
         assert (out / name).stat().st_size > 0, name
     for phase in PHASES:
-        assert phase in done.stdout
-    for shown in ("epoch 1/1 in 0:", "train loss", "validation loss"):
+        assert phase in " ".join(done.stdout.split())
+    for shown in ("epoch 1/1: 0:", "  training    loss", "  validation  loss"):
         assert shown in done.stdout
+    assert all(len(line) < 80 for line in done.stdout.splitlines() if str(out) not in line)
     assert "\r" not in done.stderr
     records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert [r["kind"] for r in records if r["kind"] != "warning"] == ["step", "gradients", "step", "epoch"]
