@@ -289,7 +289,7 @@ def test_the_published_recipes_are_those_of_their_sources() -> None:
 
 BAD = {
     "accumulate": ({"accumulate": 0}, "--accumulate must be at least 1, got 0"),
-    "sgd too late": ({"sgd_after": 2}, "leaves no epoch for it"),
+    "sgd too late": ({"sgd_after": 2}, "--sgd-after 2 leaves no epoch for SGD"),
     "two kinds of freezing": ({"head_only": True, "freeze": "fc"}, "either --head-only or --freeze"),
     "crop larger than the image": ({"image_size": 100, "resize": 90}, "--resize 90 is below the image size 100"),
     "mixup": ({"mixup": -1.0}, "--mixup must be at least 0"),
