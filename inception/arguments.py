@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from inception.config import as_toml, read_settings
+from inception.ending import OptionError, checking_options
 from inception.options import add_options, flag, options_of
 from inception.recipes import RECIPE_DATA, RECIPES, Recipe
 
@@ -33,10 +34,10 @@ current step, saves a checkpoint and prints the command to continue."""
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, with the nearest option for one that is unknown."""
+    """A parser that raises its errors, with the nearest option for one that is unknown."""
 
     def error(self, message: str) -> NoReturn:
-        """Print one line and exit with status 2."""
+        """Raise an OptionError."""
         message = message.removeprefix("argument ").replace(": ", " ", 1) if "argument --" in message else message
         unknown = message.removeprefix("unrecognized arguments: ")
         if unknown != message:
@@ -45,7 +46,7 @@ class Parser(argparse.ArgumentParser):
             message = f"there is no option {unknown}" + (
                 f"; did you mean {near[0]}?" if near else f"; {self.prog} --help lists all"
             )
-        self.exit(2, f"error: {message}\n")
+        raise OptionError(message)
 
 
 def parse(
@@ -57,10 +58,13 @@ def parse(
         run_options: the options that do not change the result of a run.
         program: what was typed to start the command.
         may_change: the settings of the recipe that may be given with ``--resume``.
+
+    Raises:
+        OptionError: for an unknown option, a value outside its limits, or options that contradict each other.
     """
     parser = _parser(run_options, program, may_change)
     options = (*options_of(Recipe), *options_of(run_options))
-    try:
+    with checking_options():
         config = parser.parse_args(arguments).config
         if config is not None:
             parser.set_defaults(**read_settings(config, options, sorted(RECIPES)))
@@ -71,8 +75,6 @@ def parse(
             print(as_toml(_effective(given)))
             parser.exit()
         _refuse_contradictions(given)
-    except (ValueError, OSError) as error:
-        parser.error(str(error))
     return given
 
 
@@ -110,7 +112,7 @@ def _refuse_contradictions(given: argparse.Namespace) -> None:
     settings = _effective(given)
     if settings["amp"] and settings["device"] == "cpu":
         raise ValueError("--amp is for GPUs and makes a CPU many times slower: give --device gpu, or leave it out")
-    if getattr(given, "resume", None) is not None:
+    if given.resume is not None:
         return
     frozen = "--head-only" if settings["head_only"] else "--freeze" if settings["freeze"] is not None else None
     if frozen is not None and settings["weights"] is None:

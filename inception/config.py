@@ -24,8 +24,7 @@ def read_settings(path: Path, options: Sequence[Field], recipes: Sequence[str]) 
         recipes: the names of the recipes.
 
     Raises:
-        OSError: if the file cannot be read.
-        ValueError: for a file that is not TOML or JSON, an unknown name or a value outside its limits, naming the file.
+        ValueError: for an unreadable file, an unknown name or a value outside its limits, naming the file.
     """
     content = _parsed(path)
     if isinstance(content.get("recipe"), dict):  # the recipe.json of a run
@@ -57,7 +56,7 @@ def _parsed(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not a text file") from None
     except OSError as error:
-        raise OSError(f"cannot read {path}: {error.strerror or error}") from None
+        raise ValueError(f"cannot read {path}: {error.strerror or error}") from None
     try:
         content = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
     except ValueError as error:  # of both formats

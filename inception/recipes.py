@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from inception.best import BEST_BY
 from inception.data_source import DataSource
 from inception.model import SMALLEST_AUX_SIZE
 from inception.options import option
@@ -55,8 +56,14 @@ class Recipe(DataSource):
     epochs: int = option(3, "passes over the training images", at_least=1, group=STEPS)
     patience: int | None = option(
         None,
-        "stop after this many epochs without a lower validation loss, and return to the best weights",
+        "stop after this many epochs without a better one, and return to the weights of the best",
         at_least=1,
+        group=STEPS,
+    )
+    best_by: str = option(
+        "loss",
+        "the best epoch has the lowest validation loss, or the highest validation accuracy",
+        choices=BEST_BY,
         group=STEPS,
     )
     optimizer: str = option("adam", "rule by which gradients change the weights", choices=OPTIMIZERS, group=OPTIMIZER)
@@ -103,6 +110,13 @@ class Recipe(DataSource):
     mixup: float = option(
         0.0,
         "mix images in pairs, with shares drawn from Beta(this, this); 0 turns it off",
+        at_least=0,
+        group=STEPS,
+    )
+    cutmix: float = option(
+        0.0,
+        "paste a part of another image into each one, with shares drawn from Beta(this, this); 0 turns it off; with "
+        "--mixup too, each batch gets one of them",
         at_least=0,
         group=STEPS,
     )

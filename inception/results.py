@@ -10,16 +10,10 @@ from inception.progress import shown
 from inception.report import Report
 from inception.run_folder import RunFolder
 from inception.state import Training
-from inception.weights import Description, class_names, load_weights, save_weights
+from inception.weights import class_names, load_weights, save_weights
 from minigrad.data import DataLoader
 
 SHOWN = 40  # test images in the grid
-
-
-def description(training: Training, classes: tuple[str, ...]) -> Description:
-    """Return what is stored with the weights, so that they can be used without knowing the recipe."""
-    recipe, names = training.recipe, class_names(classes, training.model.fc.out_features)
-    return Description(names, recipe.image_size, recipe.resize, recipe.normalize)
 
 
 def write_results(
@@ -37,10 +31,10 @@ def write_results(
     if recipe.patience is not None and training.best.epoch < training.epoch and folder.best.exists():
         load_weights(model, folder.best)
         test = None
-        print(f"went back to the weights of epoch {training.best.epoch}, which had the lowest validation loss")
+        print(f"went back to the weights of epoch {training.best.epoch}, which had {training.best.reason}")
     if test is None:  # the last test was of other weights
         test = evaluate(model, shown(test_loader, "validation", unit="batch"), recipe.device, recipe.dtype)
-    save_weights(model, folder.weights, description(training, classes))
+    save_weights(model, folder.weights, training.description)
     figures.draw_curves(folder.records(), folder.curves)
     names = class_names(classes, model.fc.out_features)
     if len(names) <= figures.MOST_CLASSES:

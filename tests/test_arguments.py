@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from inception.commands.train import parse_arguments
+from inception.commands.train import main, parse_arguments
 from inception.config import as_toml
+from inception.ending import OptionError
 from inception.recipes import RECIPES, Recipe
 
 WRONG = {
@@ -33,11 +34,10 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_a_mistake_is_one_line_and_status_2(name: str, capsys: Any) -> None:
     arguments, message = WRONG[name]
-    with pytest.raises(SystemExit) as end:
-        parse_arguments(arguments.split())
-    assert end.value.code == 2
+    assert main(arguments.split()) == 2
     shown = capsys.readouterr().err
-    assert shown.startswith(f"error: {message}") or message in shown
+    assert shown.startswith("error: ")
+    assert message in shown
     assert shown.count("\n") == 1
 
 
@@ -92,17 +92,13 @@ def test_the_recipe_that_a_run_leaves_is_a_file_with_settings(tmp_path: Path) ->
         ("{", "is not JSON"),
     ],
 )
-def test_a_mistake_in_a_file_names_the_file_and_the_setting(
-    content: str, message: str, tmp_path: Path, capsys: Any
-) -> None:
+def test_a_mistake_in_a_file_names_the_file_and_the_setting(content: str, message: str, tmp_path: Path) -> None:
     file = tmp_path / "mine.json"
     file.write_text(content, encoding="utf-8")
-    with pytest.raises(SystemExit) as end:
+    with pytest.raises(OptionError) as error:
         parse_arguments(["--config", str(file)])
-    shown = capsys.readouterr().err
-    assert end.value.code == 2
-    assert str(file) in shown
-    assert message in shown
+    assert str(file) in str(error.value)
+    assert message in str(error.value)
 
 
 def test_help_has_groups_examples_and_a_short_usage(capsys: Any) -> None:

@@ -196,7 +196,7 @@ def test_mixup_mixes_images_and_classes_alike() -> None:
     minigrad.manual_seed(3)
     images = minigrad.arange(4, dtype=minigrad.float32).reshape(4, 1, 1, 1) * minigrad.ones(4, 3, 2, 2)
     labels = minigrad.tensor([0, 1, 2, 3])
-    mixed, _, targets = mix(Batch(images, labels, labels), 4, alpha=1.0)
+    mixed, _, targets = mix(Batch(images, labels, labels), 4, mixup=1.0, cutmix=0.0)
     assert np.allclose(targets.sum(1).numpy(), 1)
     assert np.allclose(mixed[:, 0, 0, 0].numpy(), targets.numpy() @ np.arange(4))
 
@@ -386,8 +386,9 @@ def test_metrics_cut_short_by_a_kill_are_continued(tmp_path: Path) -> None:
         file.write('{"kind": "st')
     folder.forget_after(3, 0)
     assert [r["global_step"] for r in folder.records()] == [1, 2, 3]
+    folder.release()
     (tmp_path / ".checkpoint.safetensors.1.partial").write_bytes(b"half")
-    assert not list(RunFolder(tmp_path).path.glob(".*partial"))
+    assert not list(RunFolder(tmp_path, resuming=True).path.glob(".*partial"))
 
 
 def test_a_weights_file_with_another_class_count_gets_a_new_head(tmp_path: Path) -> None:
