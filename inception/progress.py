@@ -13,6 +13,7 @@ import logging
 import os
 import shutil
 import sys
+import threading
 import time
 import warnings
 from collections import deque
@@ -60,6 +61,7 @@ class Progress:
         self.what, self.total, self.unit, self.done = what, total, unit, done
         self._seen: deque[tuple[float, int]] = deque([(time.perf_counter(), done)], maxlen=_RECENT)
         self._at_start = True
+        self._lock = threading.RLock()  # images are read by several threads
         self._last_line = time.perf_counter()
         self._bar: tqdm.tqdm[None] | None = None
         if at_terminal() and not _disabled():
@@ -81,7 +83,10 @@ class Progress:
         Args:
             parts: returns what to show; by default the share that is done, the speed and the time left.
         """
-        parts = parts or self._parts
+        with self._lock:
+            self._update(count, parts or self._parts)
+
+    def _update(self, count: int, parts: Callable[[], Sequence[Part]]) -> None:
         self.done += count
         now = time.perf_counter()
         self._seen.append((now, self.done))
