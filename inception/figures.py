@@ -35,9 +35,9 @@ def _save(figure: Figure, path: Path) -> None:
 
 
 def draw_curves(records: Sequence[Record], path: Path) -> None:
-    """Draw loss and accuracy over the steps (training) and after every epoch (test).
+    """Draw loss and accuracy over the steps (training) and after every epoch (validation).
 
-    The test loss is the plain cross entropy, so with label smoothing it is below the training loss.
+    The validation loss is the plain cross entropy, so with label smoothing it is below the training loss.
     """
     steps = [r for r in records if r["kind"] == "step"]
     epochs = [r for r in records if r["kind"] == "epoch"]
@@ -51,9 +51,9 @@ def draw_curves(records: Sequence[Record], path: Path) -> None:
             smooth = np.convolve(y, np.ones(window) / window, "valid")
             axes.plot(x[window - 1 :], smooth, color=TRAINING, linewidth=1.8, label=f"training, mean of {window}")
         at = [r["global_step"] for r in epochs]
-        axes.plot(at, [r[f"test_{name}"] for r in epochs], "o-", color=TEST, label="test, after each epoch")
+        axes.plot(at, [r[f"validation_{name}"] for r in epochs], "o-", color=TEST, label="validation, after each epoch")
         for record in epochs:
-            value = record[f"test_{name}"]
+            value = record[f"validation_{name}"]
             text = f"{value:.1%}" if name == "accuracy" else f"{value:.2f}"
             axes.annotate(text, (record["global_step"], value), (0, 7), textcoords="offset points", ha="center")
         axes.set(xlabel="step", ylabel=name, title=name.capitalize())

@@ -12,6 +12,7 @@ import numpy as np
 
 from inception.data_source import DataSource
 from inception.image_folders import find_splits
+from inception.progress import Progress
 from minigrad.data import Subset, transforms
 from minigrad.data.datasets import (
     CIFAR10,
@@ -22,6 +23,7 @@ from minigrad.data.datasets import (
     SyntheticImages,
     TinyImageNet,
     embedded_clothing,
+    open_image,
 )
 from minigrad.data.datasets.folder import LeftOutWarning
 from minigrad.data.datasets.images import Labelled, Transform
@@ -86,9 +88,21 @@ def openers(source: DataSource) -> dict[str, Opener]:
 
 
 def _open_folder(path: Path, skip_corrupt: bool, transform: transforms.Compose) -> ImageFolder:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LeftOutWarning)  # the user is told by ``notes_of``
-        return ImageFolder(path, transform, allow_empty=True, skip_corrupt=skip_corrupt)
+    progress = Progress(f"reading {path}")
+
+    def read(file: str) -> Image:
+        image = open_image(file)
+        progress.update()
+        return image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", LeftOutWarning)  # the user is told by ``notes_of``
+            folder = ImageFolder(path, transform, loader=read, allow_empty=True, skip_corrupt=skip_corrupt)
+    finally:
+        progress.close()
+    folder.loader = open_image
+    return folder
 
 
 def whole_set(images: Images) -> LabelledImages:

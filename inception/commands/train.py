@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -13,13 +12,15 @@ from typing import NamedTuple
 import minigrad
 from inception import ending, figures, output, resume
 from inception.advice import how_to_continue, started_as
+from inception.arguments import parse
 from inception.balance import class_weights, training_loader
 from inception.board import Board
 from inception.data import Data, load_data, summary
 from inception.lr_finder import find_learning_rate, suggestion
-from inception.options import add_options, check, option
+from inception.options import check, option
 from inception.plan import Plan, how_it_has_finished, planned
-from inception.recipes import FIELDS, RECIPES, Recipe
+from inception.progress import messages_in_own_words
+from inception.recipes import FIELDS, Recipe
 from inception.report import Report
 from inception.results import write_results
 from inception.run import train
@@ -51,15 +52,7 @@ class RunOptions:
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Parse a command line. Options of the recipe that are not given are None."""
-    parser = argparse.ArgumentParser(
-        prog=started_as(),
-        description="Train Inception V3. The recipe gives every option its default.",
-        epilog="Ctrl-C stops after the current step, saves a checkpoint and prints the command to continue.",
-    )
-    parser.add_argument("--recipe", choices=sorted(RECIPES), help="source of the defaults (quick)")
-    add_options(parser.add_argument_group("the recipe (decides the result of the run)"), Recipe, "quick")
-    add_options(parser.add_argument_group("the run (does not change its result)"), RunOptions)
-    return parser.parse_args(arguments)
+    return parse(arguments, RunOptions, started_as(), resume.MAY_CHANGE)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -71,12 +64,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str] | None) -> int:
     given = vars(parse_arguments(arguments))
+    settings = {name: given[name] for name in FIELDS if given[name] is not None}
     with ending.checking_options():
         options = RunOptions(**{field.name: given[field.name] for field in fields(RunOptions)})
-    settings = {name: given[name] for name in FIELDS if given[name] is not None}
     board = ["tensorboardX"] if options.tensorboard else []
     require(started_as(), "PIL", "safetensors", "tqdm", "matplotlib", *board)  # before training, not hours later
-    return run(given["recipe"], settings, options)
+    with messages_in_own_words():
+        return run(given["recipe"], settings, options)
 
 
 def run(recipe_name: str | None, settings: dict[str, object], options: RunOptions) -> int:
@@ -194,14 +188,14 @@ def steps_of(loader: DataLoader, recipe: Recipe) -> int:
     steps = len(loader) // recipe.accumulate
     if steps == 0:
         what = f"one batch of {recipe.batch_size}" if len(loader) == 0 else f"{recipe.accumulate} batches"
-        raise ValueError(f"{len(loader.dataset)} training images do not fill {what}")
+        raise ValueError(
+            f"{len(loader.dataset)} training images do not fill {what}: lower --batch-size or --accumulate"
+        )
     return steps
 
 
 def introduce(training: Training, folder: RunFolder) -> None:
     """Print what is about to be trained."""
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("minigrad").setLevel(logging.INFO)  # shows a line while kernels are compiled, in the first run
     recipe = training.recipe
     parameters, trained = parameter_count(training), parameter_count(training, trained=True)
     print(f"Inception V3, {parameters:,} parameters, {recipe.dtype} on {recipe.device}, into {folder.path}")
