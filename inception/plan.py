@@ -64,7 +64,7 @@ def planned(recipe_name: str | None, settings: dict[str, object], resumed: Path 
         return Plan(recipe, RunFolder(output or new_folder()))
     path = checkpoint_of(resumed)
     if recipe_name is not None:
-        settings = {**defaults, **settings}
+        settings = {**{name: value for name, value in defaults.items() if name not in resume.OWN}, **settings}
     recipe, changes = resume.continued(read_outline(path), settings, path, recipe_name)
     own = own_folder(path)
     target = output or own or new_folder()

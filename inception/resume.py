@@ -29,6 +29,8 @@ MAY_CHANGE = {
     "sgd_lr": "from now on, as the schedule has it for this rate",
     "epochs": "in all",
 }
+#: What no recipe sets.
+OWN = (*PLACES, "data", "device")
 MOST_NAMES = 10  # in a message
 
 
@@ -58,18 +60,17 @@ def continued(
     recipe = Recipe.from_dict({name: saved[name] for name in FIELDS if name in saved})
     new = {name: _absolute(name, value) for name, value in settings.items()}
     differ = {name: value for name, value in new.items() if value != getattr(recipe, name)}
-    refused = [f"{name}: {getattr(recipe, name)} there, {value} here" for name, value in differ.items()]
     if recipe_name is not None and differ:
         raise OptionError(
-            f"{path} is of a run with other settings than --recipe {recipe_name} ({'; '.join(refused)}). A run is "
-            "continued with its own: leave out --recipe"
+            f"{path} is of a run with other settings than --recipe {recipe_name} ({_differences(recipe, differ)}). A "
+            "run is continued with its own: leave out --recipe"
         )
-    refused = [text for name, text in zip(differ, refused, strict=True) if name not in MAY_CHANGE]
+    refused = {name: value for name, value in differ.items() if name not in MAY_CHANGE}
     if refused:
         flags = ", ".join("--" + name.replace("_", "-") for name in MAY_CHANGE)
         raise OptionError(
-            f"{path} was made with other options ({'; '.join(refused)}). Leave them out to continue it, or begin a new "
-            f"run from its weights (--weights {path}). In a continued run only {flags} may change"
+            f"{path} was made with other options ({_differences(recipe, refused)}). Leave them out to continue it, "
+            f"or begin a new run from its weights (--weights {path}). In a continued run only {flags} may change"
         )
     position = tree["position"]
     begun = position["epoch"] + (position["step"] > 0)
@@ -82,6 +83,11 @@ def continued(
     ]
     with checking_options():
         return Recipe.from_dict({**recipe.as_dict(), **differ}), changes
+
+
+def _differences(recipe: Recipe, settings: Mapping[str, object]) -> str:
+    found = [f"{name}: {getattr(recipe, name)} there, {value} here" for name, value in settings.items()]
+    return "; ".join(found[:MOST_NAMES]) + ("; …" if len(found) > MOST_NAMES else "")
 
 
 def refuse_other_classes(saved: Sequence[str], now: Sequence[str], path: Path) -> None:
