@@ -7,10 +7,11 @@ or device), and what a user must be able to change half-way: a lower learning ra
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from inception.data import DataSummary
 from inception.ending import OptionError, checking_options
 from inception.recipes import FIELDS, Recipe
 from inception.state import Change, Checkpoint, Training
@@ -116,30 +117,22 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
 
 
-def what_changed(saved: Mapping[str, object], now: Mapping[str, object]) -> str | None:
+def what_changed(saved: DataSummary, now: DataSummary) -> str | None:
     """Return in one line how the data differ from those of the checkpoint, by their summaries; None if they do not."""
-    before, after = dict(_leaves(saved)), dict(_leaves(now))
-    counts, other = [], False
-    for name in sorted(before.keys() | after.keys()):
-        old, new = before.get(name, 0), after.get(name, 0)
-        if old != new:
-            if isinstance(old, int) and isinstance(new, int):
-                counts.append(f"{name} {old:,} → {new:,}")
-            else:
-                other = True
-    if not counts and not other:
-        return None
-    shown = ", ".join(counts[:MOST_NAMES]) + (", …" if len(counts) > MOST_NAMES else "")
-    return f"the data have changed since the checkpoint: {shown or 'the same number of images, but other files'}"
-
-
-def _leaves(node: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    for name, value in node.items():
-        path = f"{prefix} {name}".strip()
-        if isinstance(value, Mapping):
-            yield from _leaves(value, path)
-        else:
-            yield path, list(value) if isinstance(value, tuple) else value
+    parts = []
+    for split, before, after in (
+        ("training", saved["train"], now["train"]),
+        ("validation", saved["validation"], now["validation"]),
+    ):
+        pairs = zip(now["classes"], before["per_class"], after["per_class"], strict=True)
+        classes = [f"{name} {old:,} → {new:,}" for name, old, new in pairs if old != new]
+        if classes:
+            shown = ", ".join(classes[:MOST_NAMES]) + (", …" if len(classes) > MOST_NAMES else "")
+            parts.append(f"{before['images']:,} → {after['images']:,} {split} images ({shown})")
+        elif before["digest"] != after["digest"]:
+            size = f" ({before['bytes']:,} → {after['bytes']:,} bytes)" if before["bytes"] != after["bytes"] else ""
+            parts.append(f"as many {split} images as before, but not the same ones{size}")
+    return f"the data have changed since the checkpoint: {'; '.join(parts)}" if parts else None
 
 
 def in_words(changes: Sequence[Change]) -> list[str]:

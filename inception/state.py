@@ -11,6 +11,7 @@ from typing import Any, TypedDict, cast
 import minigrad
 from inception.best import Best
 from inception.build import build_average, build_model, build_optimizer, build_schedule
+from inception.data import DataSummary
 from inception.model import InceptionV3
 from inception.recipes import Recipe
 from inception.step_result import StepResult
@@ -69,7 +70,7 @@ class Training:
     ema: AveragedModel | None = None
     scaler: GradScaler = field(default_factory=lambda: GradScaler(enabled=False))  # for mixed precision
     classes: Sequence[str] = ()  # the names of the classes of the data
-    data: dict[str, object] = field(default_factory=dict)  # the summary of the data (data.py)
+    data: DataSummary | None = None
     epoch: int = 0  # epochs finished
     validated: int = 0  # epochs after which the model has been validated
     step: int = 0  # steps finished in the current epoch
@@ -86,7 +87,7 @@ class Training:
         num_classes: int,
         steps_per_epoch: int,
         classes: Sequence[str] = (),
-        data: dict[str, object] | None = None,
+        data: DataSummary | None = None,
         resuming: bool = False,
     ) -> Training:
         """Return a run before its first step, with everything that is random drawn from the recipe's seed.
@@ -104,9 +105,7 @@ class Training:
         ema = build_average(recipe, model)
         optimizer, scheduler = build_optimizer(recipe, model, steps_per_epoch)
         scaler, best = GradScaler(enabled=recipe.amp), Best(by=recipe.best_by)
-        return Training(
-            recipe, model, optimizer, scheduler, steps_per_epoch, ema, scaler, classes, data or {}, best=best
-        )
+        return Training(recipe, model, optimizer, scheduler, steps_per_epoch, ema, scaler, classes, data, best=best)
 
     @property
     def global_step(self) -> int:
@@ -277,7 +276,7 @@ class Checkpoint(TypedDict):
 
     recipe: dict[str, object]
     description: dict[str, Any]  # the classes and the preprocessing, as with the weights
-    data: dict[str, object]  # the summary of the data
+    data: DataSummary | None
     model: dict[str, Tensor]
     optimizer: dict[str, object]
     scheduler: dict[str, object] | None

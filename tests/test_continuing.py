@@ -15,6 +15,7 @@ from inception import loop
 from inception import run as whole_run
 from inception.best import Best
 from inception.commands import train as train_command
+from inception.data import DataSummary
 from inception.evaluation import Evaluation
 from inception.resume import refuse_other_classes, what_changed
 from inception.state import Training, load_checkpoint, read_outline
@@ -121,7 +122,7 @@ def test_a_renamed_class_is_refused_by_name_and_other_changes_of_the_data_are_sa
         (data / "train" / "cat" / f"{i}.png").rename(data / "val" / "cat" / f"new{i}.png") if i else None
     assert train("--resume", "run") == 0  # 9 images: two steps in an epoch, where there were three
     shown = capsys.readouterr().out
-    assert "the data have changed since the checkpoint" in shown
+    assert "the data have changed since the checkpoint: 12 → 9 training images (cat 4 → 1); 3 → 6 validation" in shown
     position = read_outline(begun / "checkpoint.safetensors")["position"]
     assert (position["steps_before"], position["steps_per_epoch"]) == (5, 2)
 
@@ -222,13 +223,18 @@ def test_classes_are_compared_by_name_and_order() -> None:
         refuse_other_classes(many, many[::-1], Path("c"))
 
 
+def summary(cat: int, dog: int, digest: str = "a") -> DataSummary:
+    images: Any = {"images": cat + dog, "bytes": 100, "per_class": [cat, dog], "digest": digest}
+    return {"classes": ["cat", "dog"], "train": images, "validation": images, "left_out": []}
+
+
 def test_changes_of_the_data_are_one_line() -> None:
-    before = {"train": {"images": {"cat": 4, "dog": 3}, "digest": "a"}, "bytes": 10}
-    assert what_changed(before, before) is None
-    other = {"train": {"images": {"cat": 5, "cow": 1}, "digest": "b"}, "bytes": 10}
-    assert "train images cat 4 → 5, train images cow 0 → 1, train images dog 3 → 0" in str(what_changed(before, other))
-    other = {"train": {"images": {"cat": 4, "dog": 3}, "digest": "b"}, "bytes": 10}
-    assert "the same number of images, but other files" in str(what_changed(before, other))
+    assert what_changed(summary(4, 3), summary(4, 3)) is None
+    said = str(what_changed(summary(4, 3), summary(4, 1, "b")))
+    assert "7 → 5 training images (dog 3 → 1); 7 → 5 validation images (dog 3 → 1)" in said
+    assert "as many training images as before, but not the same ones" in str(
+        what_changed(summary(4, 3), summary(4, 3, "b"))
+    )
 
 
 def test_the_best_epoch_by_accuracy_has_the_highest_and_of_equal_ones_the_lower_loss() -> None:

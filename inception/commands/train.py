@@ -100,7 +100,7 @@ def carry_out(plan: Plan, options: RunOptions) -> int:
         return 0
     training, loader, test_loader, data = prepared(plan, options)
     introduce(training, folder)
-    print(f"{len(data.train):,} training and {len(data.test):,} test images of {len(data.classes)} classes")
+    print(f"{len(data.train):,} training and {len(data.validation):,} validation images of {len(data.classes)} classes")
     if options.find_lr:
         look_for_rate(training, loader, folder)
         return 0
@@ -113,7 +113,7 @@ def carry_out(plan: Plan, options: RunOptions) -> int:
         print(f"\nstopped; saved {folder.checkpoint}\ncontinue with: {how_to_continue(folder)}")
         return 130
     try:
-        write_results(training, test_loader, data.test, folder, report)
+        write_results(training, test_loader, data.validation, folder, report)
     except BaseException as error:
         error.add_note(f"The trained model is saved; write the results again with: {how_to_continue(folder)}")
         raise
@@ -159,7 +159,7 @@ def prepared(plan: Plan, options: RunOptions) -> Prepared:
         num_workers=options.workers,
         pin_memory=recipe.device != "cpu",
     )
-    test_loader = DataLoader(data.test, recipe.batch_size, seed=recipe.seed, num_workers=options.workers)
+    test_loader = DataLoader(data.validation, recipe.batch_size, seed=recipe.seed, num_workers=options.workers)
     count = recipe.classes or len(data.classes)
     if tree is not None and plan.checkpoint is not None:
         resume.refuse_other_classes(tree["description"]["classes"], class_names(data.classes, count), plan.checkpoint)
@@ -173,6 +173,7 @@ def prepared(plan: Plan, options: RunOptions) -> Prepared:
         folder.forget_after(training.global_step, training.validated)
         if not folder.best.exists() and training.best.epoch == training.epoch > 0 and training.step == 0:
             save_weights(training.tested_model, folder.best, training.description)
+    print("".join(f"{note}\n" for note in data.notes), end="", file=sys.stderr)
     return Prepared(training, loader, test_loader, data)
 
 
@@ -185,7 +186,8 @@ def restore(training: Training, path: Path, tree: Checkpoint, changes: Sequence[
         place = f"epoch {training.epoch}" + (", before its validation" if training.validation_due else "")
     print(f"resumed {path} after {place}")
     lines = [*resume.in_words(changes), resume.how_the_schedule_goes_on(training, tree)]
-    lines.append(resume.what_changed(tree["data"], training.data))
+    if tree["data"] is not None and training.data is not None:
+        lines.append(resume.what_changed(tree["data"], training.data))
     print("".join(f"  {line}\n" for line in lines if line is not None), end="")
 
 
