@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from inception.data import DataSummary
 from inception.ending import OptionError, checking_options
@@ -145,7 +145,7 @@ def in_words(changes: Sequence[Change]) -> list[str]:
 
 def how_the_schedule_goes_on(training: Training, tree: Checkpoint) -> str | None:
     """Return a line if the learning rate of the next step is not that of the checkpoint."""
-    groups: Any = tree["optimizer"]["param_groups"]
+    groups = cast(list[dict[str, float]], tree["optimizer"]["param_groups"])
     recipe, lr, before = training.recipe, training.lr, groups[0]["lr"]
     if lr == before:
         return None

@@ -23,7 +23,7 @@ from inception.report import Report
 from inception.results import write_results
 from inception.run import train
 from inception.run_folder import RunFolder
-from inception.state import Change, Checkpoint, Training
+from inception.state import Change, Training, load_checkpoint
 from inception.weights import class_names, save_weights
 from minigrad import system
 from minigrad.data import DataLoader
@@ -127,7 +127,6 @@ def all_settings(training: Training, options: RunOptions) -> dict[str, object]:
         "recipe": training.recipe.as_dict(),
         "run": vars(options),
         "changes": training.changes,
-        "classes": list(training.classes),
         "data": training.data,
     }
 
@@ -167,7 +166,7 @@ def prepared(plan: Plan, options: RunOptions) -> Prepared:
         recipe, count, steps_of(loader, recipe), data.classes, summary(data), resuming=tree is not None
     )
     if tree is not None and plan.checkpoint is not None:
-        restore(training, plan.checkpoint, tree, plan.changes)
+        restore(training, plan.checkpoint, plan.changes)
         if plan.source is not None:
             folder.continue_from(plan.source, with_best=plan.best_is_in_source)
         folder.forget_after(training.global_step, training.validated)
@@ -177,8 +176,9 @@ def prepared(plan: Plan, options: RunOptions) -> Prepared:
     return Prepared(training, loader, test_loader, data)
 
 
-def restore(training: Training, path: Path, tree: Checkpoint, changes: Sequence[Change]) -> None:
+def restore(training: Training, path: Path, changes: Sequence[Change]) -> None:
     """Restore a checkpoint, and say where the run goes on and what has changed."""
+    tree = load_checkpoint(path)
     training.restore(path, tree)
     training.changes += changes
     place = f"step {training.step} of epoch {training.epoch + 1}"
@@ -199,8 +199,10 @@ def steps_of(loader: DataLoader, recipe: Recipe) -> int:
     """
     steps = len(loader) // recipe.accumulate
     if steps == 0:
-        what = f"one batch of {recipe.batch_size}" if len(loader) == 0 else f"{recipe.accumulate} batches"
-        raise ValueError(f"{len(loader.dataset)} training images do not fill {what}")
+        none = len(loader) == 0
+        what = f"one batch of {recipe.batch_size}" if none else f"{recipe.accumulate} batches"
+        lower = "--batch-size" if none else "--accumulate or --batch-size"
+        raise ValueError(f"{len(loader.dataset)} training images do not fill {what}: lower {lower}")
     return steps
 
 
