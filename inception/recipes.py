@@ -87,6 +87,12 @@ class Recipe(DataSource):
     mixup: float = option(
         0.0, "mix images in pairs, with shares drawn from Beta(this, this); 0 turns it off", at_least=0
     )
+    cutmix: float = option(
+        0.0,
+        "paste a part of another image into each one, with shares drawn from Beta(this, this); 0 turns it off; with "
+        "--mixup too, each batch gets one of them",
+        at_least=0,
+    )
     clip: float | None = option(None, "scale gradients down to this norm if theirs is larger", above=0)
     ema: float | None = option(
         None,

@@ -91,13 +91,14 @@ def _differences(recipe: Recipe, settings: Mapping[str, object]) -> str:
     return "; ".join(found[:MOST_NAMES]) + ("; …" if len(found) > MOST_NAMES else "")
 
 
-def refuse_other_classes(saved: Sequence[str], now: Sequence[str], path: Path) -> None:
-    """Compare the names of the classes in a checkpoint with those of the data.
+def refuse_other_classes(description: Mapping[str, object], now: Sequence[str], path: Path) -> None:
+    """Compare the names of the classes in a checkpoint's description with those of the data.
 
     Raises:
         ValueError: if they differ in any way: a label is the number of a class, so the classifier's outputs would mean
             other classes than those for which they were trained.
     """
+    saved = cast(Sequence[str], description["classes"])
     if tuple(saved) == tuple(now):
         return
     gone, new = [n for n in saved if n not in now], [n for n in now if n not in saved]

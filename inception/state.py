@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import TypedDict, cast
 
 import minigrad
 from inception.best import Best
@@ -72,6 +72,7 @@ class Training:
     classes: Sequence[str] = ()  # the names of the classes of the data
     data: DataSummary | None = None
     epoch: int = 0  # epochs finished
+    class_weights: Tensor | None = None  # in the loss
     validated: int = 0  # epochs after which the model has been validated
     step: int = 0  # steps finished in the current epoch
     steps_before: int = 0  # steps finished in earlier epochs
@@ -275,7 +276,7 @@ class Checkpoint(TypedDict):
     """The content of a checkpoint file."""
 
     recipe: dict[str, object]
-    description: dict[str, Any]  # the classes and the preprocessing, as with the weights
+    description: dict[str, object]  # the classes and the preprocessing, as with the weights
     data: DataSummary | None
     model: dict[str, Tensor]
     optimizer: dict[str, object]

@@ -17,6 +17,7 @@ import numpy as np
 from minigrad.devices import to_host
 from minigrad.engine.tensor_base import wrap
 from minigrad.extras import Later
+from minigrad.file_kinds import kind_of_file
 from minigrad.files import write_atomically
 from minigrad.tensor import Tensor
 from minigrad.typing import Array
@@ -64,6 +65,8 @@ def load(path: str | os.PathLike[str], with_tensors: bool = True) -> Any:  # the
             tensors = {name: file.get_tensor(name) if with_tensors else None for name in file.keys()}  # noqa: SIM118
             metadata = file.metadata() or {}
     except safetensors.SafetensorError as error:
+        if kind := kind_of_file(path):
+            raise CheckpointError(f"{path}: not a safetensors file, but {kind}") from None
         size = path.stat().st_size
         raise CheckpointError(
             f"{path}: not a whole safetensors file ({size} bytes): {error}. It may have been cut short while it "

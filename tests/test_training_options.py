@@ -197,7 +197,7 @@ def test_mixup_mixes_images_and_classes_alike() -> None:
     minigrad.manual_seed(3)
     images = minigrad.arange(4, dtype=minigrad.float32).reshape(4, 1, 1, 1) * minigrad.ones(4, 3, 2, 2)
     labels = minigrad.tensor([0, 1, 2, 3])
-    mixed, _, targets = mix(Batch(images, labels, labels), 4, alpha=1.0)
+    mixed, _, targets = mix(Batch(images, labels, labels), 4, mixup=1.0, cutmix=0.0)
     assert np.allclose(targets.sum(1).numpy(), 1)
     assert np.allclose(mixed[:, 0, 0, 0].numpy(), targets.numpy() @ np.arange(4))
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import minigrad
 from inception import ending, figures, output, resume
 from inception.advice import how_to_continue, started_as
+from inception.balance import class_weights, training_loader
 from inception.board import Board
 from inception.data import Data, load_data, summary
 from inception.lr_finder import find_learning_rate, suggestion
@@ -149,22 +150,16 @@ def prepared(plan: Plan, options: RunOptions) -> Prepared:
         if tree is not None:
             error.add_note(f"If the data have moved: {how_to_continue(folder)} --root FOLDER")
         raise
-    loader = DataLoader(
-        data.train,
-        recipe.batch_size,
-        shuffle=True,
-        seed=recipe.seed,
-        drop_last=True,
-        num_workers=options.workers,
-        pin_memory=recipe.device != "cpu",
-    )
+    loader = training_loader(data.train, recipe, recipe.batch_size, options.workers, recipe.device != "cpu")
     test_loader = DataLoader(data.validation, recipe.batch_size, seed=recipe.seed, num_workers=options.workers)
     count = recipe.classes or len(data.classes)
     if tree is not None and plan.checkpoint is not None:
-        resume.refuse_other_classes(tree["description"]["classes"], class_names(data.classes, count), plan.checkpoint)
+        resume.refuse_other_classes(tree["description"], class_names(data.classes, count), plan.checkpoint)
     training = Training.from_recipe(
         recipe, count, steps_of(loader, recipe), data.classes, summary(data), resuming=tree is not None
     )
+    if recipe.class_weights is not None:
+        training.class_weights = class_weights(data.train, count).to(recipe.device, dtype=recipe.dtype)
     if tree is not None and plan.checkpoint is not None:
         restore(training, plan.checkpoint, plan.changes)
         if plan.source is not None:
