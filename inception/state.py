@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import TypedDict, cast
 
 import minigrad
 from inception.best import Best
 from inception.build import build_average, build_model, build_optimizer, build_schedule
+from inception.data import DataSummary
 from inception.model import InceptionV3
 from inception.recipes import Recipe
 from inception.step_result import StepResult
@@ -69,7 +70,7 @@ class Training:
     ema: AveragedModel | None = None
     scaler: GradScaler = field(default_factory=lambda: GradScaler(enabled=False))  # for mixed precision
     classes: Sequence[str] = ()  # the names of the classes of the data
-    data: dict[str, object] = field(default_factory=dict)  # the summary of the data (data.py)
+    data: DataSummary | None = None
     epoch: int = 0  # epochs finished
     class_weights: Tensor | None = None  # in the loss
     validated: int = 0  # epochs after which the model has been validated
@@ -87,7 +88,7 @@ class Training:
         num_classes: int,
         steps_per_epoch: int,
         classes: Sequence[str] = (),
-        data: dict[str, object] | None = None,
+        data: DataSummary | None = None,
         resuming: bool = False,
     ) -> Training:
         """Return a run before its first step, with everything that is random drawn from the recipe's seed.
@@ -105,9 +106,7 @@ class Training:
         ema = build_average(recipe, model)
         optimizer, scheduler = build_optimizer(recipe, model, steps_per_epoch)
         scaler, best = GradScaler(enabled=recipe.amp), Best(by=recipe.best_by)
-        return Training(
-            recipe, model, optimizer, scheduler, steps_per_epoch, ema, scaler, classes, data or {}, best=best
-        )
+        return Training(recipe, model, optimizer, scheduler, steps_per_epoch, ema, scaler, classes, data, best=best)
 
     @property
     def global_step(self) -> int:
@@ -277,8 +276,8 @@ class Checkpoint(TypedDict):
     """The content of a checkpoint file."""
 
     recipe: dict[str, object]
-    description: dict[str, Any]  # the classes and the preprocessing, as with the weights
-    data: dict[str, object]  # the summary of the data
+    description: dict[str, object]  # the classes and the preprocessing, as with the weights
+    data: DataSummary | None
     model: dict[str, Tensor]
     optimizer: dict[str, object]
     scheduler: dict[str, object] | None

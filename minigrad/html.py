@@ -33,6 +33,7 @@ class Node(Protocol):
 
 def tensor_html(tensor: TensorBase) -> str:
     """Return a table of the values, under a line with shape, dtype and what else there is to know."""
+    tensor._catch_up()
     array = tensor.array
     said = [f"shape {tuple(array.shape)}", array.dtype.name]
     if (where := device_of(array)).type != "cpu":
