@@ -10,12 +10,15 @@ from pathlib import Path
 from inception import figures
 from inception.classes import listed, places
 from inception.commands.trained import Trained, add_model_options, load_model
-from inception.data import DATA, DataSource, Images, load_data, originals
+from inception.data import SPLITS, load_split
+from inception.data_source import DATA, DataSource
 from inception.evaluation import Evaluation, evaluate
 from inception.evaluation_report import Mistake, as_json, table, worst_images
+from inception.image_sets import Images, originals, paths_of
 from inception.progress import result, say, shown
 from minigrad import files
-from minigrad.data import DataLoader, Subset
+from minigrad.data import DataLoader
+from minigrad.data.datasets.images import CorruptImageError
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,6 +33,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add = parser.add_argument_group("the data").add_argument
     add("--data", choices=DATA, help="as for train (folder, if there is a --root; otherwise embedded)")
     add("--root", metavar="FOLDER", help="of the data")
+    add("--split", choices=SPLITS, help="which images (val, or test if there is no val; of a plain folder all)")
+    add("--val-split", type=float, metavar="X", help="the images that training with this --val-split held back")
+    add("--seed", type=int, default=0, metavar="N", help="of that training (0)")
     add("--limit", type=int, metavar="N", help="use at most N images")
     add("--skip-corrupt", action="store_true", help="leave out images that cannot be read, instead of stopping")
     add("--batch-size", type=int, default=32, metavar="N", help="images per batch (32)")
@@ -56,22 +62,29 @@ def run(options: argparse.Namespace) -> None:
         if getattr(options, name) < least:
             raise ValueError(f"--{name.replace('_', '-')} must be at least {least}, got {getattr(options, name)}")
     trained = load_model(options, "evaluate", "PIL", "matplotlib", "tqdm")
-    data = load_data(_source(options, trained))
-    outputs, names = _matched(trained, data.classes, options)
+    images, classes, split, notes = load_split(_source(options, trained), options.split)
+    for note in notes:
+        say(note)
+    say(f"{len(images):,} images of the split {split} of {options.root or options.data}")
+    outputs, names = _matched(trained, classes, options)
     folder = Folder(options.output)
     try:
-        loader = DataLoader(data.test, options.batch_size, num_workers=options.workers, seed=0)
+        loader = DataLoader(images, options.batch_size, num_workers=options.workers, seed=0)
         batches = shown(loader, "evaluate", unit="batch")
         found = evaluate(trained.model, batches, outputs=outputs)
+    except CorruptImageError as error:
+        folder.discard_if_empty()
+        raise CorruptImageError(f"{error}. --skip-corrupt leaves such images out") from None
     except BaseException:
         folder.discard_if_empty()
         raise
     chosen = found.worst(options.worst)
-    worst = worst_images(found, names, {i: image_name(data.test, i) for i in chosen})
+    paths = paths_of(images)
+    worst = worst_images(found, names, {i: f"image {i}" if paths is None else paths[i] for i in chosen})
     _show(found, names, worst)
-    about = {"weights": str(options.weights), "data": options.data, "root": options.root}
+    about = {"weights": str(options.weights), "data": options.data, "root": options.root, "split": split}
     files.write_atomically(folder.results, as_json(found, names, worst, about))
-    _draw(found, names, data.test, chosen, folder)
+    _draw(found, names, images, chosen, folder)
     for path in (folder.results, folder.confusion, folder.worst):
         if path.exists():
             result(f"  {path}")
@@ -106,14 +119,6 @@ class Folder:
             self.path.rmdir()
 
 
-def image_name(images: Images, index: int) -> str:
-    """Return the path of an image of a set, or its number if it has no file of its own."""
-    if isinstance(images, Subset):
-        return image_name(images.dataset, images.indices[index])
-    samples = getattr(images, "samples", None)
-    return f"image {index}" if samples is None else str(samples[index][0])
-
-
 def _source(options: argparse.Namespace, trained: Trained) -> DataSource:
     """Return the data that the options name; what they leave open is decided here, and recorded in them."""
     described = trained.description
@@ -130,6 +135,8 @@ def _source(options: argparse.Namespace, trained: Trained) -> DataSource:
         limit=options.limit,
         classes=len(described.classes) if options.data == "synthetic" else None,
         skip_corrupt=options.skip_corrupt,
+        val_split=options.val_split,
+        seed=options.seed,
     )
 
 
@@ -171,14 +178,7 @@ def _draw(found: Evaluation, names: tuple[str, ...], images: Images, worst: list
         matrix = found.confusion[occurring][:, occurring]
         figures.draw_confusion(matrix, [names[i] for i in occurring], folder.confusion)
     if worst:
-        drawn = [image for image, _ in originals(_some(images, worst), len(worst))]
+        drawn = [image for image, _ in originals(images, worst)]
         figures.draw_predictions(
             drawn, found.labels[worst].tolist(), found.predictions[worst].tolist(), names, folder.worst
         )
-
-
-def _some(images: Images, chosen: list[int]) -> Images:
-    """Return some images of a set."""
-    if isinstance(images, Subset):
-        return Subset(images.dataset, [images.indices[i] for i in chosen])
-    return Subset(images, chosen)

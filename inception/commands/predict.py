@@ -13,7 +13,7 @@ from inception.commands.trained import add_model_options, load_model
 from inception.prediction import Prediction, as_csv, as_json, predict
 from inception.progress import result, say, shown
 from minigrad import files
-from minigrad.data.datasets.folder import images_in
+from minigrad.data.datasets.image_files import LeftOut, images_in
 from minigrad.data.datasets.images import open_image
 
 LONGEST_NAME = 255  # bytes, on most file systems
@@ -83,10 +83,16 @@ def find_images(names: Iterable[str]) -> tuple[list[Path], list[str]]:
         if not matches:
             problems.append(f"no file matches {name}")
         for path in map(Path, matches):
-            found = list(images_in(path)) if path.is_dir() else [path]
+            if not path.is_dir():
+                paths.append(path)
+                continue
+            left_out = LeftOut(str(path))
+            found = images_in([str(path)], left_out)
+            for line in left_out.lines():
+                say(line)
             if not found:
                 problems.append(f"no images in {path}")
-            paths += found
+            paths += map(Path, found)
     return paths, problems
 
 
