@@ -9,9 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
 
 #: How worker processes start by default: as a copy of this process where that is safe, else as a fresh Python. macOS
 #: can copy a process too, but its system libraries, among them the BLAS that NumPy uses, may crash in the copy.
@@ -110,46 +108,10 @@ def started_as(package: str) -> str:
 
 
 def never_fail_to_print() -> None:
-    """Make printing safe for command lines: no work is lost because of the terminal.
+    """Print a character that the terminal's encoding lacks as ``\\u2026``, rather than raise an error.
 
-    A character that the encoding of the terminal lacks appears as ``\\u2026`` (on Windows, the encoding of a file or a
-    pipe may have only a few hundred characters). When the reader of a pipe has gone, the terminal was closed or the
-    disk is full, the program goes on without printing there.
+    For command lines. On Windows, the encoding of a file or a pipe may have only a few hundred characters.
     """
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
+    for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-        if stream is not None and not isinstance(stream, _SafeStream):
-            setattr(sys, name, _SafeStream(stream))
-
-
-class _SafeStream:
-    """A text stream that becomes silent when it can no longer be written to."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        try:
-            return self._stream.write(text)
-        except OSError as error:
-            self._become_silent(error)
-            return len(text)
-
-    def flush(self) -> None:
-        try:
-            self._stream.flush()
-        except OSError as error:
-            self._become_silent(error)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    def _become_silent(self, error: OSError) -> None:
-        """Write to nowhere from now on, also what the stream still holds and would write when the program ends."""
-        broken, self._stream = self._stream, open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 open to the end
-        with suppress(OSError, ValueError):
-            os.dup2(self._stream.fileno(), broken.fileno())
-        if self is sys.stdout and not isinstance(error, BrokenPipeError):
-            print(f"cannot print any more: {error.strerror or error}", file=sys.stderr)

@@ -57,30 +57,3 @@ def test_after_compile_a_training_step_of_inception_compiles_nothing_more(tmp_pa
     assert done.returncode == 0, done.stderr
     step = run("-c", COUNT_COMPILATIONS, **environment)
     assert step.stdout.strip() == "[]", step.stdout + step.stderr
-
-
-PRINTS = """
-import sys
-from minigrad.system import never_fail_to_print
-never_fail_to_print()
-never_fail_to_print()
-for number in range(3):
-    print(number, "…", flush=True)
-print("done", file=sys.stderr)
-"""
-
-
-def test_a_program_goes_on_without_the_reader_of_its_output_and_in_any_encoding() -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    done = subprocess.run([sys.executable, "-c", PRINTS], stdout=writer, stderr=subprocess.PIPE, text=True)
-    os.close(writer)
-    assert (done.returncode, done.stderr) == (0, "done\n")
-    assert run("-c", PRINTS, PYTHONIOENCODING="ascii").stdout == "0 \\u2026\n1 \\u2026\n2 \\u2026\n"
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full disk to write to")
-def test_a_program_says_that_its_output_is_lost() -> None:
-    with open("/dev/full", "w") as full:
-        done = subprocess.run([sys.executable, "-c", PRINTS], stdout=full, stderr=subprocess.PIPE, text=True)
-    assert (done.returncode, done.stderr) == (0, "cannot print any more: No space left on device\ndone\n")
