@@ -153,7 +153,8 @@ def _read_torchs(path: Path) -> Mapping[str, Any]:
         # Only tensors and plain data are read. Training scripts put their options, a Namespace, beside the weights.
         with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = torch.load(path, map_location="cpu", weights_only=True)
+            with open(path, "rb") as file:  # given the path, torch would go by its ending
+                found = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged archives and pickles raise all kinds
         raise CheckpointError(f"{path}{_why_not(str(error) or type(error).__name__)}") from None
     if not isinstance(found, Mapping):
