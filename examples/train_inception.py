@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     recipe = Recipe(epochs=options.epochs, limit=options.limit)
     data = load_data(recipe)
     loader = DataLoader(data.train, recipe.batch_size, shuffle=True, seed=recipe.seed, drop_last=True)
-    test_loader = DataLoader(data.test, recipe.batch_size)
+    test_loader = DataLoader(data.validation, recipe.batch_size)
     if len(loader) == 0:
         parser.error(f"--limit {recipe.limit} does not fill a batch of {recipe.batch_size} images")
 
@@ -84,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"\nstopped; continue with: python -m inception train --resume {folder.path}")
         return 130
 
-    write_results(training, test_loader, data.test, folder, report)
+    write_results(training, test_loader, data.validation, folder, report)
     return 0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from inception.data import DataSource
+from inception.data_source import DataSource
 from inception.model import SMALLEST_AUX_SIZE
 from inception.options import option
 from inception.schedules import SCHEDULES

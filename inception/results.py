@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from inception import figures
 from inception.batch import to_device
-from inception.data import Images, originals
 from inception.evaluation import evaluate
+from inception.image_sets import Images, originals
 from inception.report import Report
 from inception.run_folder import RunFolder
 from inception.state import Training
@@ -48,7 +48,7 @@ def write_results(
         images = to_device(next(iter(test_loader)), "cpu", recipe.dtype).images
         report.board.images(images.numpy()[:16], training.global_step)
         report.board.end(recipe.as_dict(), {"test_accuracy": test.accuracy, "test_loss": test.loss})
-    shown = originals(test_set, SHOWN)
+    shown = originals(test_set, range(min(SHOWN, len(test_set))))
     figures.draw_predictions(
         [image for image, _ in shown],
         [label for _, label in shown],

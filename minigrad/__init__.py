@@ -14,6 +14,7 @@ from minigrad import memory_order as memory_order
 from minigrad import nn as nn
 from minigrad import ops as ops
 from minigrad import optim as optim
+from minigrad import printing as printing
 from minigrad import profiler as profiler
 from minigrad import recompute as recompute
 from minigrad.autocast import autocast as autocast
@@ -48,6 +49,7 @@ from minigrad.functions.unary import *
 from minigrad.kernels.threads import get_num_threads as get_num_threads
 from minigrad.kernels.threads import set_num_threads as set_num_threads
 from minigrad.memory_order import *
+from minigrad.printing import *
 from minigrad.random import Generator as Generator
 from minigrad.random import get_rng_state as get_rng_state
 from minigrad.random import initial_seed as initial_seed
@@ -59,6 +61,7 @@ __all__ = (
     creation.__all__
     + dtypes.__all__
     + memory_order.__all__
+    + printing.__all__
     + functions.activation.__all__
     + functions.arrangement.__all__
     + functions.arithmetic.__all__
@@ -101,6 +104,7 @@ __all__ = (
         "no_grad",
         "ops",
         "optim",
+        "printing",
         "profiler",
         "recompute",
         "set_default_device",

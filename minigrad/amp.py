@@ -105,6 +105,7 @@ class GradScaler:
             return optimizer.step(*closure)
         if id(optimizer) not in self._found:
             self.unscale_(optimizer)
+        optimizer.has_stepped = True
         return None if self._found[id(optimizer)] else optimizer.step(*closure)
 
     def update(self, new_scale: float | None = None) -> None:

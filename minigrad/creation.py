@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad import dtypes
+from minigrad.caller import warn
 from minigrad.devices import DeviceLike, device_of, get_default_device, to_device, to_host
 from minigrad.engine.tensor_base import wrap
 from minigrad.functions.promotion import number
@@ -88,7 +89,10 @@ def tensor(
     >>> tensor([[1, 2], [3, 4]]).sum()
     tensor(10)
     """
-    where = data.device if device is None and isinstance(data, Tensor) else device
+    where = device
+    if isinstance(data, Tensor):
+        warn("To copy a tensor, write x.detach().clone() rather than minigrad.tensor(x)")
+        where = data.device if device is None else device
     return _finish(as_array(data, dtype), where, requires_grad)
 
 

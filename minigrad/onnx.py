@@ -195,16 +195,14 @@ def _conv(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
     return graph.emit("Conv", inputs, dilations=list(node.window.dilation), group=node.groups, **_window(node))
 
 
-def _scale_channels(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
-    x, centre, factor, offset = arrays
-    offset = offset - centre * factor
-    shape = (-1, *(1,) * (x.ndim - 2))
-    product = graph.emit("Mul", [graph.name(x), graph.name(np.reshape(factor, shape), x)])
-    return graph.emit("Add", [product, graph.name(np.reshape(offset, shape), x)])
+def _batch_norm(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
+    x, weight, bias, mean, var = arrays
+    weight, bias = np.ones_like(mean) if weight is None else weight, np.zeros_like(mean) if bias is None else bias
+    return graph.emit("BatchNormalization", [graph.name(a, x) for a in (x, weight, bias, mean, var)], epsilon=node.eps)
 
 
-def _scale_channels_relu(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
-    return graph.emit("Relu", [_scale_channels(graph, node, arrays)])
+def _batch_norm_relu(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
+    return graph.emit("Relu", [_batch_norm(graph, node, arrays)])
 
 
 def _max_pool(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
@@ -300,8 +298,8 @@ TRANSLATIONS: dict[str, _Translation] = {
     "Softmax": _along("Softmax"),
     "LogSoftmax": _along("LogSoftmax"),
     "Conv2d": _conv,
-    "ScaleChannels": _scale_channels,
-    "ScaleChannelsRelu": _scale_channels_relu,
+    "BatchNormEval": _batch_norm,
+    "BatchNormEvalRelu": _batch_norm_relu,
     "MaxPool2d": _max_pool,
     "AvgPool2d": _avg_pool,
     "Sum": _sum,

@@ -15,16 +15,19 @@ from numpy.typing import DTypeLike
 
 from minigrad import dtypes
 from minigrad import functions as F
+from minigrad.caller import warn
 from minigrad.devices import DeviceLike, device, device_of, get_default_device, is_on, to_device, to_host
 from minigrad.engine import api
 from minigrad.engine.grad_mode import is_grad_enabled
 from minigrad.engine.inplace import history_changed, is_view, refuse_outdated
 from minigrad.engine.tensor_base import TensorBase, tensor_class, wrap
 from minigrad.functions.arguments import normalize_dim
+from minigrad.functions.promotion import refuse_array
 from minigrad.gpu import pinned
 from minigrad.kernels.precision import rounded
 from minigrad.memory_order import check, contiguous_format, lies_in, memory_format, order_of, preserve_format
 from minigrad.ops.identity import ToDevice
+from minigrad.printing import format_tensor, tensor_text
 from minigrad.random import Generator, default_generator
 from minigrad.typing import Array
 
@@ -84,12 +87,25 @@ def _reflected(function: Callable[[Other, Tensor], Tensor]) -> Callable[[Tensor,
     """Return the method of ``other + self``, where ``other`` is no Tensor."""
 
     def method(self: Tensor, other: Other) -> Tensor:
+        refuse_array(other)
         try:
             return function(other, self)
         except TypeError:
-            if isinstance(other, np.ndarray | Number):
-                raise  # it says how to make a Tensor of the array
+            if isinstance(other, Number):
+                raise
             return NotImplemented
+
+    method.__doc__ = function.__doc__
+    return method
+
+
+def _compared(function: Callable[[Tensor, Other], Tensor]) -> Callable[[Tensor, Other], Tensor]:
+    """Return the method of ``self < other``, which Python also calls for ``other > self``."""
+    compare = _operator(function)
+
+    def method(self: Tensor, other: Other) -> Tensor:
+        refuse_array(other)
+        return compare(self, other)
 
     method.__doc__ = function.__doc__
     return method
@@ -136,6 +152,9 @@ class Tensor(TensorBase):
 
     @property
     def T(self) -> Tensor:  # noqa: N802
+        """The tensor with its dimensions in reverse order; write ``mT`` for a batch of matrices."""
+        if self.ndim not in (0, 2):
+            warn(f"x.T of {self.ndim} dimensions is deprecated: write x.mT for matrices, or x.permute(...)")
         return self.permute(*reversed(range(self.ndim)))
 
     @property
@@ -184,25 +203,11 @@ class Tensor(TensorBase):
         return self.shape[0]
 
     def __repr__(self) -> str:
-        refuse_outdated(self)
-        values = to_host(self.array)
-        text = np.array2string(values, separator=", ", prefix="tensor(", precision=4, threshold=1000)
-        suffix = ""
-        if self.dtype not in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool):
-            suffix += f", dtype=minigrad.{self.dtype.name}"
-        if self.device.type != "cpu":
-            suffix += f", device='{self.device}'"
-        if self.grad_fn is not None:
-            suffix += f", grad_fn={self.grad_fn!r}"
-        elif self.requires_grad:
-            suffix += ", requires_grad=True"
-        return f"tensor({text}{suffix})"
+        return tensor_text(self)
 
     def __format__(self, spec: str) -> str:
-        """``f"{loss:.3f}"``: a 0-d tensor is formatted as its number."""
-        if self.ndim == 0 and type(self) is Tensor:
-            return format(self.item(), spec)
-        return object.__format__(self, spec)
+        """Format the number of a tensor of one element, as in ``f"{loss:.3f}"``."""
+        return format_tensor(self, spec)
 
     __hash__ = object.__hash__  # by identity, although == compares elements
 
@@ -237,7 +242,10 @@ class Tensor(TensorBase):
         """
         refuse_outdated(self)
         if self.requires_grad:
-            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead. (A function of "
+                "NumPy's records nothing for backward: write minigrad.exp(x) for np.exp(x), and so on.)"
+            )
         if self.device.type != "cpu":
             raise TypeError(f"can't convert {self.device} device type tensor to numpy. Use tensor.cpu() first.")
         return self.array
@@ -266,7 +274,10 @@ class Tensor(TensorBase):
 
     def _number(self) -> builtins.int | builtins.float:
         if self.array.size != 1:
-            raise ValueError(f"only one element tensors can be converted to Python scalars, got {self.array.size}")
+            raise ValueError(
+                f"only one element tensors can be converted to Python scalars, got {self.array.size} elements in shape "
+                f"{list(self.shape)}; reduce them first (x.mean(), x.sum()), pick one (x[0]), or use x.tolist()"
+            )
         return self.item()
 
     def __float__(self) -> float:
@@ -277,12 +288,18 @@ class Tensor(TensorBase):
 
     def __index__(self) -> int:
         if self.dtype.kind not in "iub" or self.array.size != 1:
-            raise TypeError("only integer tensors of a single element can be converted to an index")
+            raise TypeError(
+                "only integer tensors of a single element can be converted to an index, got "
+                f"{self.dtype} of shape {list(self.shape)}"
+            )
         return int(self.item())
 
     def __bool__(self) -> bool:
         if self.array.size != 1:
-            raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
+            values = "more than one value" if self.array.size else "no values"
+            raise RuntimeError(
+                f"Boolean value of Tensor with {values} is ambiguous; write x.any(), x.all() or x.numel() > 0"
+            )
         return bool(self.item())
 
     # --- Autograd ---
@@ -523,10 +540,10 @@ class Tensor(TensorBase):
     __xor__, __rxor__ = _operator(F.bitwise_xor), _reflected(F.bitwise_xor)
     __lshift__, __rlshift__ = _operator(F.bitwise_left_shift), _reflected(F.bitwise_left_shift)
     __rshift__, __rrshift__ = _operator(F.bitwise_right_shift), _reflected(F.bitwise_right_shift)
-    __lt__ = _operator(F.lt)
-    __le__ = _operator(F.le)
-    __gt__ = _operator(F.gt)
-    __ge__ = _operator(F.ge)
+    __lt__ = _compared(F.lt)
+    __le__ = _compared(F.le)
+    __gt__ = _compared(F.gt)
+    __ge__ = _compared(F.ge)
 
     def __neg__(self) -> Tensor:
         return F.neg(self)
@@ -538,6 +555,9 @@ class Tensor(TensorBase):
 
     def __abs__(self) -> Tensor:
         return F.abs(self)
+
+    def __round__(self, ndigits: builtins.int = 0) -> Tensor:
+        return F.round(self, decimals=ndigits)
 
     def __invert__(self) -> Tensor:
         return wrap(~self.array)

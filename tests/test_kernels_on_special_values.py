@@ -227,6 +227,13 @@ def _scale_channels(d: Drawing) -> Any:
     return lambda k: k.scale_channels(x, factor, offset, relu)
 
 
+def _normalize_channels(d: Drawing) -> Any:
+    shape, weight, bias = _channels(d)
+    x, mean, var = d.special(*shape), d.special(shape[1]), np.abs(d.special(shape[1]))
+    relu = d.choice(True, False)
+    return lambda k: k.normalize_channels(x, weight, bias, mean, var, 1e-3, relu)
+
+
 def _blend(d: Drawing) -> Any:
     running, batch, keep = d.special(3), d.special(3), d.choice(0.9, 0.0, 1.0)
 
@@ -278,6 +285,7 @@ CALLS: dict[str, tuple[Callable[[Drawing], Any], bool]] = {
     "avg_pool2d_backward": (_avg_pool_backward, False),
     "batch_norm": (_batch_norm, False),
     "batch_norm_backward": (_batch_norm_backward, False),
+    "normalize_channels": (_normalize_channels, False),
     "scale_channels": (_scale_channels, False),
     "blend": (_blend, False),
     "softmax_cross_entropy": (_cross_entropy, False),

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from inception import figures
 from inception.commands.trained import add_model_options, load_model, reader
-from inception.data import DATA, DataSource, load_data
+from inception.data import load_data
+from inception.data_source import DATA, DataSource
 from inception.evaluation import evaluate
 from minigrad.data import DataLoader
 from minigrad.extras import require
@@ -50,7 +51,7 @@ def run(options: argparse.Namespace) -> None:
             f"labels are out of range: the data have {len(data.classes)} classes, {options.weights} has {count}"
         )
     names = data.classes + described.classes[len(data.classes) :]
-    found = evaluate(model, DataLoader(data.test, options.batch_size, num_workers=options.workers, seed=0))
+    found = evaluate(model, DataLoader(data.validation, options.batch_size, num_workers=options.workers, seed=0))
     width = max(len(name) for name in data.classes)
     for name, share, seen in zip(names, found.per_class, found.confusion.sum(1), strict=True):
         if share is not None:

@@ -84,6 +84,7 @@ def run(recipe_name: str, settings: dict[str, object], options: RunOptions) -> i
     recipe, folder, tree, path = plan(recipe_name, settings, options)
     try:
         data = load_data(recipe)
+        print(*data.notes, sep="\n", end="\n" if data.notes else "", file=sys.stderr)
         loader = DataLoader(
             data.train,
             recipe.batch_size,
@@ -93,7 +94,7 @@ def run(recipe_name: str, settings: dict[str, object], options: RunOptions) -> i
             num_workers=options.workers,
             pin_memory=recipe.device != "cpu",
         )
-        test_loader = DataLoader(data.test, recipe.batch_size, seed=recipe.seed, num_workers=options.workers)
+        test_loader = DataLoader(data.validation, recipe.batch_size, seed=recipe.seed, num_workers=options.workers)
         training = Training.from_recipe(recipe, recipe.classes or len(data.classes), steps_of(loader, recipe))
     except Exception:
         folder.discard_if_empty()
@@ -104,7 +105,7 @@ def run(recipe_name: str, settings: dict[str, object], options: RunOptions) -> i
         folder.forget_after(training.global_step, training.epoch)
         print(f"resumed {path} after step {training.step} of epoch {training.epoch + 1}")
     introduce(training, folder)
-    print(f"{len(data.train):,} training and {len(data.test):,} test images of {len(data.classes)} classes")
+    print(f"{len(data.train):,} training and {len(data.validation):,} validation images of {len(data.classes)} classes")
     if options.find_lr:
         look_for_rate(training, loader, folder)
         return 0
@@ -116,7 +117,7 @@ def run(recipe_name: str, settings: dict[str, object], options: RunOptions) -> i
     if not train(training, loader, test_loader, folder, report, options.save_every, options.keep):
         print(f"\nstopped; saved {folder.checkpoint}\ncontinue with: {how_to_continue(folder)}")
         return 130
-    write_results(training, test_loader, data.test, folder, report)
+    write_results(training, test_loader, data.validation, folder, report)
     return 0
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from numpy import asarray, generic, ndarray
 
 from minigrad import dtypes
+from minigrad.caller import warn
 from minigrad.devices import device_of
 from minigrad.engine.handles import RemovableHandle
 from minigrad.engine.inplace import Original, Version, Views, is_stale
@@ -72,6 +73,11 @@ class TensorBase:
     @property
     def grad(self) -> Tensor | None:
         """The gradient that backward has added up so far, or ``None``."""
+        if self._grad is None and self.grad_fn is not None and self._requires_grad and not self.retains_grad:
+            warn(
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed: backward() does not fill "
+                "it. Call .retain_grad() on it before backward(), or read .grad of the leaf that it was computed from"
+            )
         return self._grad
 
     @grad.setter

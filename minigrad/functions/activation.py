@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
+from minigrad.caller import warn
 from minigrad.engine.function import Function
 from minigrad.functions.arguments import as_tensor_operand, normalize_dim, numpy_names
 from minigrad.functions.promotion import raised, to_floating
@@ -73,7 +72,7 @@ def _over_dim(name: str, function: type[Function], input: Tensor, dim: int | Non
         raise NotImplementedError(f"{name} is not implemented for {x.array.dtype}; pass dtype=minigrad.float32")
     if dim is None:
         dim = 0 if x.array.ndim in (0, 1, 3) else 1
-        warnings.warn(f"{name}: implicit dimension choice is deprecated; pass dim={dim}", stacklevel=3)
+        warn(f"{name}: implicit dimension choice is deprecated; pass dim={dim}")
     dim = normalize_dim(dim, x.array.ndim)
     if x.array.ndim == 0:
         return function.apply(x.reshape(1), dim=0).reshape(())

@@ -19,20 +19,36 @@ R = TypeVar("R")
 def numpy_names(function: Callable[P, R]) -> Callable[P, R]:
     """Let a function take NumPy's ``axis`` and ``keepdims`` for ``dim`` and ``keepdim``, as torch's do.
 
+    ``np.sum(x)`` of a tensor calls ``x.sum(axis=None, dtype=None, out=None)``, and so becomes ``x.sum()``.
+
     Raises:
         TypeError: if both names of one argument are given.
+        NotImplementedError: for an ``out`` to write the result into.
     """
 
     @wraps(function)
     def call(*arguments: P.args, **options: P.kwargs) -> R:
+        by_numpy = "out" in options and "axis" in options
+        if "out" in options and options.pop("out") is not None:
+            raise NotImplementedError(f"{function.__name__}: out= is not supported; use y.copy_(result)")
         for theirs, ours in (("axis", "dim"), ("keepdims", "keepdim")):
             if theirs in options:
                 if ours in options:
                     raise TypeError(f"{function.__name__}() got both {ours} and {theirs}, which mean the same")
                 options[ours] = options.pop(theirs)
-        return function(*arguments, **options)
+        return _for_numpy(function, *arguments, **options) if by_numpy else function(*arguments, **options)
 
     return call
+
+
+def _for_numpy(function: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> R:
+    """Return what NumPy's function of the same name means."""
+    if options.get("dtype") is None:
+        options.pop("dtype", None)
+    if "ddof" in options:  # what is subtracted from the number of elements in var and std: 0, unlike ours
+        options["correction"] = options.pop("ddof")
+    result = function(*arguments, **options)
+    return getattr(result, "values", result)  # max and min over one dimension return indices beside them
 
 
 def as_tensor_operand(function: str, x: object, argument: str = "input") -> Tensor:

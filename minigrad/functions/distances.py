@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.functions.loss import reduced, refuse_legacy_reduction
+from minigrad.functions.loss import reduced, reduction_of
 from minigrad.functions.reduce import norm
 from minigrad.functions.selection import where
 from minigrad.typing import Reduction, Tensor
@@ -30,12 +30,12 @@ def cosine_embedding_loss(
     input2: Tensor,
     target: Tensor,
     margin: float = 0,
-    size_average: None = None,
-    reduce: None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: Reduction = "mean",
 ) -> Tensor:
     """Return 1 − cos where the target is 1, max(0, cos − margin) where it is −1, reduced."""
-    refuse_legacy_reduction(size_average, reduce)
+    reduction = reduction_of(size_average, reduce, reduction)
     tiny = float(np.float32(1e-12))  # torch's, inside the root
     dim = 1 if input1.ndim > 1 else 0
     squares = [(x * x).sum(dim) + tiny for x in (input1, input2)]
@@ -52,8 +52,8 @@ def triplet_margin_loss(
     p: float = 2,
     eps: float = 1e-6,
     swap: bool = False,
-    size_average: None = None,
-    reduce: None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: Reduction = "mean",
 ) -> Tensor:
     """Return max(0, ‖a − p‖ − ‖a − n‖ + margin), reduced; ``swap`` takes ‖p − n‖ where it is smaller than ‖a − n‖.
@@ -61,7 +61,7 @@ def triplet_margin_loss(
     Raises:
         ValueError: if the margin is not above 0.
     """
-    refuse_legacy_reduction(size_average, reduce)
+    reduction = reduction_of(size_average, reduce, reduction)
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")
 

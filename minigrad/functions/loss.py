@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
+from minigrad.caller import warn
 from minigrad.devices import to_host
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.promotion import promote, raised
@@ -31,6 +32,10 @@ __all__ = [
 ]
 
 
+#: A reduction; some losses have one more than the usual three.
+R = TypeVar("R", bound=str)
+
+
 def reduced(loss: Tensor, reduction: Reduction) -> Tensor:
     """Return the loss elements as they are (``none``), their ``mean``, or their ``sum``.
 
@@ -48,17 +53,31 @@ def _check_reduction(reduction: str) -> None:
         raise ValueError(f"{reduction} is not a valid value for reduction; expected 'none', 'mean' or 'sum'")
 
 
-def refuse_legacy_reduction(size_average: object, reduce: object) -> None:
-    """Refuse two deprecated arguments, which torch keeps in its argument order, and name their replacement."""
-    if size_average is not None or reduce is not None:
-        raise NotImplementedError("size_average and reduce are deprecated and not supported; use reduction")
+def reduction_of(size_average: bool | None, reduce: bool | None, reduction: R) -> R | Reduction:
+    """Return ``reduction``, or what torch's deprecated ``size_average`` and ``reduce`` mean, with a warning."""
+    if size_average is None and reduce is None:
+        return reduction
+    meant: Reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
+    warn(f"size_average and reduce are deprecated; write reduction='{meant}' instead")
+    return meant
+
+
+def _warn_of_broadcast(function: str, input: Tensor, target: Tensor) -> None:
+    """Warn if the target has another shape, so that predictions are compared with the targets of others."""
+    x, y = input.array, target.array
+    if x.shape != y.shape:
+        warn(
+            f"Using a target size ({list(y.shape)}) that is different to the input size ({list(x.shape)}): {function} "
+            "broadcasts them, which compares predictions with targets of other samples. Give both the same size, for "
+            "example by target.reshape(input.shape)"
+        )
 
 
 def mse_loss(
     input: Tensor,
     target: Tensor,
-    size_average: None = None,
-    reduce: None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: Reduction = "mean",
     weight: Tensor | None = None,
 ) -> Tensor:
@@ -67,10 +86,11 @@ def mse_loss(
     Raises:
         RuntimeError: if the shapes cannot be broadcast.
     """
-    refuse_legacy_reduction(size_average, reduce)
+    reduction = reduction_of(size_average, reduce, reduction)
     x, y = as_tensor_operand("mse_loss", input), as_tensor_operand("mse_loss", target, "target")
     if weight is not None:
         raise NotImplementedError("mse_loss: weight is not supported; multiply the loss of reduction='none' by it")
+    _warn_of_broadcast("mse_loss", x, y)
     return reduced(_squared_error(x, y), reduction)
 
 
@@ -84,9 +104,9 @@ def nll_loss(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
-    size_average: None = None,
+    size_average: bool | None = None,
     ignore_index: int = -100,
-    reduce: None = None,
+    reduce: bool | None = None,
     reduction: Reduction = "mean",
 ) -> Tensor:
     """Return the negative log likelihood, −w[t] · x[t] for the class t of each target.
@@ -100,7 +120,7 @@ def nll_loss(
         IndexError: for a target outside 0 … C−1, naming it.
         RuntimeError, ValueError: if the shapes or dtypes do not fit.
     """
-    refuse_legacy_reduction(size_average, reduce)
+    reduction = reduction_of(size_average, reduce, reduction)
     x, t = as_tensor_operand("nll_loss", input), as_tensor_operand("nll_loss", target, "target")
     _check_classes(x, t, weight)
     _check_range(t, _class_count(x), ignore_index)
@@ -113,14 +133,20 @@ def _check_classes(x: Tensor, t: Tensor, weight: Tensor | None) -> None:
         raise ValueError("Expected input with at least 1 dimension, got a 0-d tensor")
     expected = x.array.shape[:1] + x.array.shape[2:] if x.array.ndim > 1 else ()
     if t.array.shape[:1] != expected[:1]:
+        batch = x.array.shape[0] if x.array.ndim > 1 else "none"
+        theirs = t.array.shape[0] if t.array.ndim else "none, it is a single number"
         raise ValueError(
-            f"Expected input batch_size ({x.array.shape[0]}) to match target batch_size "
-            f"({t.array.shape[0] if t.array.ndim else 1})."
+            f"Expected input batch_size ({batch}) to match target batch_size ({theirs}); an input of shape "
+            f"{list(x.array.shape)} takes targets of shape {list(expected)}, got {list(t.array.shape)}"
         )
     if t.array.shape != expected:
-        raise RuntimeError(f"Expected target size {list(expected)}, got {list(t.array.shape)}")
+        removable = tuple(n for n in t.array.shape if n != 1) == tuple(n for n in expected if n != 1)
+        hint = f"; remove the dimensions of size 1 with target.reshape({list(expected)})" if removable else ""
+        raise RuntimeError(f"Expected target size {list(expected)}, got {list(t.array.shape)}{hint}")
     if t.array.dtype.kind not in "iu":
-        raise RuntimeError(f"expected scalar type Long but found {t.array.dtype} for the target")
+        raise RuntimeError(
+            f"expected scalar type Long (int64) but found {t.array.dtype} for the target; use target.long()"
+        )
     if weight is not None and weight.array.dtype != x.array.dtype:
         raise RuntimeError(f"expected scalar type {x.array.dtype} but found {weight.array.dtype} for the weight")
     if weight is not None and weight.array.shape != (_class_count(x),):
@@ -146,9 +172,9 @@ def cross_entropy(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
-    size_average: None = None,
+    size_average: bool | None = None,
     ignore_index: int = -100,
-    reduce: None = None,
+    reduce: bool | None = None,
     reduction: Reduction = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
@@ -165,7 +191,7 @@ def cross_entropy(
         IndexError: for a target outside 0 … C−1.
         RuntimeError, ValueError: if shapes, dtypes or ε do not fit.
     """
-    refuse_legacy_reduction(size_average, reduce)
+    reduction = reduction_of(size_average, reduce, reduction)
     x = raised(as_tensor_operand("cross_entropy", input))
     t = as_tensor_operand("cross_entropy", target, "target")
     if not 0.0 <= label_smoothing <= 1.0:
@@ -190,18 +216,24 @@ def _soft_cross_entropy(x: Tensor, q: Tensor, weight: Tensor | None, reduction: 
 
 
 def l1_loss(
-    input: Tensor, target: Tensor, size_average: None = None, reduce: None = None, reduction: Reduction = "mean"
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: Reduction = "mean",
 ) -> Tensor:
     """Return |x − y|, reduced."""
-    refuse_legacy_reduction(size_average, reduce)
-    return reduced((input - target).abs(), reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
+    x, y = as_tensor_operand("l1_loss", input), as_tensor_operand("l1_loss", target, "target")
+    _warn_of_broadcast("l1_loss", x, y)
+    return reduced((x - y).abs(), reduction)
 
 
 def smooth_l1_loss(
     input: Tensor,
     target: Tensor,
-    size_average: None = None,
-    reduce: None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: Reduction = "mean",
     beta: float = 1.0,
 ) -> Tensor:
@@ -210,12 +242,14 @@ def smooth_l1_loss(
     Raises:
         RuntimeError: if β is negative.
     """
-    refuse_legacy_reduction(size_average, reduce)
+    reduction = reduction_of(size_average, reduce, reduction)
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     if beta == 0:
         return l1_loss(input, target, reduction=reduction)
-    return reduced(_smooth_l1(input, target, beta), reduction)
+    x, y = as_tensor_operand("smooth_l1_loss", input), as_tensor_operand("smooth_l1_loss", target, "target")
+    _warn_of_broadcast("smooth_l1_loss", x, y)
+    return reduced(_smooth_l1(x, y, beta), reduction)
 
 
 @rounded_once
@@ -235,7 +269,9 @@ def huber_loss(input: Tensor, target: Tensor, reduction: Reduction = "mean", del
     """
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
-    return reduced(_huber(input, target, delta), reduction)
+    x, y = as_tensor_operand("huber_loss", input), as_tensor_operand("huber_loss", target, "target")
+    _warn_of_broadcast("huber_loss", x, y)
+    return reduced(_huber(x, y, delta), reduction)
 
 
 @rounded_once
@@ -251,8 +287,8 @@ def binary_cross_entropy(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
-    size_average: None = None,
-    reduce: None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: Reduction = "mean",
 ) -> Tensor:
     """Return −(t · ln p + (1 − t) · ln(1 − p)) of probabilities p, weighted and reduced; a logarithm is at least −100.
@@ -261,7 +297,7 @@ def binary_cross_entropy(
         ValueError: if the shapes differ.
         RuntimeError: if a probability or a target is not in [0, 1], as a NaN is not.
     """
-    refuse_legacy_reduction(size_average, reduce)
+    reduction = reduction_of(size_average, reduce, reduction)
     _same_shape(input, target)
     for name, values in (("input", input.array), ("target", target.array)):
         if not to_host(np.all((values >= 0) & (values <= 1))):  # nor is a NaN
@@ -274,8 +310,8 @@ def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
-    size_average: None = None,
-    reduce: None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: Reduction = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
@@ -286,7 +322,7 @@ def binary_cross_entropy_with_logits(
     Raises:
         ValueError: if the shapes differ.
     """
-    refuse_legacy_reduction(size_average, reduce)
+    reduction = reduction_of(size_average, reduce, reduction)
     _same_shape(input, target)
     x, t = promote(input, target)
     loss = apply_rounded_once(
@@ -305,8 +341,8 @@ def _same_shape(input: Tensor, target: Tensor) -> None:
 def kl_div(
     input: Tensor,
     target: Tensor,
-    size_average: None = None,
-    reduce: None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: Reduction | Literal["batchmean"] = "mean",
     log_target: bool = False,
 ) -> Tensor:
@@ -314,11 +350,13 @@ def kl_div(
 
     ``batchmean`` divides the sum by the number of rows, which is the divergence itself.
     """
-    refuse_legacy_reduction(size_average, reduce)
+    reduction = reduction_of(size_average, reduce, reduction)
     if log_target:
         loss = target.exp() * (target - input)
     else:
         loss = NegativeEntropy.apply(target) - target * input
+    if reduction == "mean":
+        warn("kl_div: reduction='mean' divides by the number of elements; 'batchmean' gives the divergence itself")
     if reduction == "batchmean":
         return sum(loss) / (input.array.shape[0] if input.array.ndim else 1)
     return reduced(loss, reduction)
@@ -328,12 +366,12 @@ def hinge_embedding_loss(
     input: Tensor,
     target: Tensor,
     margin: float = 1.0,
-    size_average: None = None,
-    reduce: None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: Reduction = "mean",
 ) -> Tensor:
     """Return x where the target is 1, max(0, margin − x) where it is −1, reduced."""
-    refuse_legacy_reduction(size_average, reduce)
+    reduction = reduction_of(size_average, reduce, reduction)
     loss = where(target != 1, (margin - input).clamp(min=0), 0.0) + where(target != -1, input, 0.0)
     return reduced(loss, reduction)
 
@@ -343,10 +381,10 @@ def margin_ranking_loss(
     input2: Tensor,
     target: Tensor,
     margin: float = 0,
-    size_average: None = None,
-    reduce: None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: Reduction = "mean",
 ) -> Tensor:
     """Return max(0, −t · (x₁ − x₂) + margin), reduced: where t = 1, x₁ should be the larger."""
-    refuse_legacy_reduction(size_average, reduce)
+    reduction = reduction_of(size_average, reduce, reduction)
     return reduced((-target * (input1 - input2) + margin).clamp(min=0), reduction)

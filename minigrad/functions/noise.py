@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad import kernels
+from minigrad.caller import warn
 from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arithmetic import mul
 from minigrad.random import default_generator
@@ -53,6 +54,8 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     if not training or p == 0.0:
         return input
+    if input.ndim == 3:
+        warn("dropout2d: an input of 3 dimensions is taken for one sample of shape (C, H, W); make it (N, C, H, W)")
     channels = input.shape[:1] if input.ndim == 3 else input.shape[:2]
     ones = wrap(np.ones_like(input.array, shape=(*channels, *(1,) * (input.ndim - len(channels)))))
     mask = dropout(ones, p)

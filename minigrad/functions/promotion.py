@@ -49,8 +49,20 @@ def number(value: object) -> Number:
         return cast(Number, value.item())
     if isinstance(value, complex):
         raise NotImplementedError("complex numbers are not supported")
-    hint = "; make a tensor of it with minigrad.from_numpy(array)" if isinstance(value, np.ndarray) else ""
-    raise TypeError(f"expected a Tensor or a number, got {type(value).__name__}{hint}")
+    refuse_array(value)
+    raise TypeError(f"expected a Tensor or a number, got {type(value).__name__}")
+
+
+def refuse_array(value: object) -> None:
+    """Refuse a NumPy array where an operation needs a tensor.
+
+    Raises:
+        TypeError: saying how to make a tensor of it.
+    """
+    if isinstance(value, np.ndarray):
+        raise TypeError(
+            "expected a Tensor or a number, got ndarray; make a tensor of it with minigrad.from_numpy(array)"
+        )
 
 
 def scalar_beside(like: Array, value: Number) -> Array:

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple, overload
 
 import numpy as np
 
+from minigrad.caller import warn
 from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arguments import as_tensor_operand, normalize_dim, normalize_dims, numpy_names
 from minigrad.functions.promotion import raised, to_floating
@@ -172,6 +173,11 @@ def _wide_var_mean(
     x = cast(x, np.dtype(np.float32 if x.array.dtype == np.float16 else np.float64))
     dims = normalize_dims(dim, x.array.ndim)
     freedom = builtins.max(_count(x, dims) - (1 if correction is None else correction), 0)
+    if freedom == 0:
+        warn(
+            "var and std: degrees of freedom is <= 0, so the result is NaN or infinite: the correction must be less "
+            "than the number of elements (correction=0 divides by that number)"
+        )
     return Variance.apply(x, dims=dims, keepdim=keepdim, freedom=freedom), mean(x, dims, keepdim)
 
 

@@ -20,7 +20,7 @@ from minigrad.kernels import philox, sums
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.labels import known_labels, target_distribution
 from minigrad.kernels.masking import keep_where, lowest
-from minigrad.kernels.precision import in_float32, rounded, widened
+from minigrad.kernels.precision import in_float32, rounded, wide, widened
 from minigrad.kernels.rules import Move
 from minigrad.typing import Array, Shape
 
@@ -210,6 +210,16 @@ class Reference:
         dx = centred * _by_channel(rstd if weight is None else rstd * weight, x)
         kept = x.dtype if weight is None else weight.dtype
         return rounded(dx, x.dtype), rounded(grad_weight, kept), rounded(grad_bias, kept)
+
+    def normalize_channels(
+        self, x: Array, weight: Array | None, bias: Array | None, mean: Array, var: Array, eps: float,
+        relu: bool = False,
+    ) -> Array:  # fmt: skip
+        """Return (x − mean) / √(var + eps) · weight + bias, by channel; with ``relu``, the ReLU of that."""
+        mean, var = (rounded(statistic, wide(x.dtype)) for statistic in (mean, var))
+        factor = 1 / np.sqrt(var + eps) * (1 if weight is None else weight)
+        offset = (0 if bias is None else bias) - mean * factor
+        return self.scale_channels(x, factor, offset, relu)
 
     def scale_channels(self, x: Array, factor: Array, offset: Array, relu: bool = False) -> Array:
         """Return x · factor + offset, by channel; with ``relu``, the ReLU of that."""

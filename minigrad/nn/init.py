@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from minigrad import dtypes
+from minigrad.caller import warn
 from minigrad.devices import to_device
 from minigrad.random import Generator, default_generator
 from minigrad.tensor import Tensor
@@ -20,6 +21,8 @@ from minigrad.typing import Array, DType
 def _fill(tensor: Tensor, values: Array) -> Tensor:
     if tensor.dtype.kind != "f":
         raise NotImplementedError(f"random initial values are not implemented for {tensor.dtype}")
+    if tensor.array.size == 0:
+        warn("Initializing zero-element tensors is a no-op")
     tensor.array[...] = to_device(values.astype(tensor.dtype, copy=False), tensor.device)
     tensor._written_in_place()
     return tensor

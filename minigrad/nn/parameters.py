@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterable, Iterator
 
+from minigrad.caller import warn
 from minigrad.engine.grad_mode import no_grad
 from minigrad.functions.pieces import cat, stack
 from minigrad.functions.reduce import norm
@@ -19,7 +19,7 @@ def _each(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
         return [parameters]
     each = list(parameters)
     if not each and isinstance(parameters, Iterator):
-        warnings.warn("`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=3)
+        warn("`parameters` is an empty generator, no gradient clipping will occur.")
     return each
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias, TypedDict, TypeVar, cast, overload
 
+from minigrad.caller import warn
 from minigrad.devices import compute_beside, in_use
 from minigrad.engine.grad_mode import enable_grad, no_grad
 from minigrad.kernels import of as kernels_of
@@ -64,6 +64,7 @@ class Optimizer:
     """
 
     rule_type: type[Rule] = Rule
+    has_stepped = False  #: True from the first call of ``step`` on, also if a ``GradScaler`` skipped it
 
     def __init__(
         self,
@@ -102,6 +103,7 @@ class Optimizer:
     def step(self, closure: Callable[[], Loss]) -> Loss: ...
     def step(self, closure: Callable[[], Loss] | None = None) -> Loss | None:
         """Move every parameter that has a gradient, and return the loss that ``closure`` computes first, if given."""
+        self.has_stepped = True
         loss = None
         if closure is not None:
             with enable_grad():
@@ -175,7 +177,7 @@ class Optimizer:
             group["lr"] = group["lr"].item()
         known = {id(p) for group in self.param_groups for p in group["params"]}
         if len({id(p) for p in params}) < len(params):
-            warnings.warn("optimizer contains a parameter group with duplicate parameters", stacklevel=4)
+            warn("optimizer contains a parameter group with duplicate parameters")
         for p in params:
             if not isinstance(p, Tensor):
                 raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}")

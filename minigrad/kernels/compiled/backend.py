@@ -211,13 +211,16 @@ class Compiled(Blocked):
         run_on(x.dtype, load("norm").batch_norm_backward, *pixels, *given, eps, dx, grad_weight, grad_bias)
         return dx, grad_weight, grad_bias
 
-    def scale_channels(self, x: Array, factor: Array, offset: Array, relu: bool = False) -> Array:
-        if not _worth_a_loop(x) or factor.dtype != x.dtype or offset.dtype != x.dtype:
-            return super().scale_channels(x, factor, offset, relu)
+    def normalize_channels(
+        self, x: Array, weight: Array | None, bias: Array | None, mean: Array, var: Array, eps: float,
+        relu: bool = False,
+    ) -> Array:  # fmt: skip
+        if not _worth_a_loop(x):
+            return super().normalize_channels(x, weight, bias, mean, var, eps, relu)
         x, step = channels_last(x)
         y, channels = empty_maps(x.shape, x.dtype), x.shape[1]
-        numbers = np.zeros(channels, x.dtype), np.ascontiguousarray(factor), np.ascontiguousarray(offset)
-        run_on(x.dtype, load("norm").scale, x, step, x.size // channels, channels, *numbers, relu, y)
+        given = [_numbers_of_channels(a, default, x) for a, default in ((weight, 1), (bias, 0), (mean, 0), (var, 0))]
+        run_on(x.dtype, load("norm").normalize, x, step, x.size // channels, channels, *given, eps, relu, y)
         return y
 
 

@@ -168,14 +168,23 @@ def _scale_part(
 
 
 @compiled
-def scale(
-    team: Team, x: int, step: int, rows: int, channels: int,
-    centre: int, factor: int, offset: int, relu: bool, y: int, like: Array,
+def normalize(
+    team: Team, x: int, step: int, rows: int, channels: int, weight: int, bias: int, mean: int, var: int, eps: float,
+    relu: bool, y: int, like: Array,
 ) -> None:  # fmt: skip
-    """Compute y = (x − centre) · factor + offset, or its ReLU; x is ``rows`` pixels, ``step`` elements apart."""
+    """Compute y of ``Reference.normalize_channels``; x is ``rows`` pixels, ``step`` elements apart."""
+    weights, offsets = stretch(weight, 0, channels, like), stretch(bias, 0, channels, like)
+    means, variances = stretch(mean, 0, channels, like), stretch(var, 0, channels, like)
+    numbers = np.empty((3, channels), like.dtype)  # centre, factor and offset
+    for c in range(channels):
+        factor = weights[c] / np.sqrt(np.float64(variances[c]) + eps)
+        numbers[0, c], numbers[1, c], numbers[2, c] = 0, factor, offsets[c] - means[c] * factor
+    centre = place(numbers)
+    factor_at, offset_at = centre + channels * like.itemsize, centre + 2 * channels * like.itemsize
     _, blocks, _, bands, _ = _cut(rows, channels, step == channels)
-    arguments = x, step, rows, channels, like, centre, factor, offset, relu, y
+    arguments = x, step, rows, channels, like, centre, factor_at, offset_at, relu, y
     share_out(team, bands * blocks, as_job(_scale_part, arguments))
+    keep(numbers)
 
 
 @compiled

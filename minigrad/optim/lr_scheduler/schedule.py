@@ -9,10 +9,10 @@ Source: torch documentation, ``torch.optim.lr_scheduler``.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any, TypeAlias, TypeVar, cast
 
+from minigrad.caller import warn
 from minigrad.optim.optimizer import Optimizer
 
 Value = TypeVar("Value")
@@ -64,8 +64,13 @@ class LRScheduler:
 
     def step(self, epoch: float | None = None) -> None:
         """Go on to the next step and set every group's learning rate; with ``epoch``, go there by the formula."""
+        if self.last_epoch == 0 and not self._is_initial and not self.optimizer.has_stepped:
+            warn(
+                "lr_scheduler.step() is called before optimizer.step(), so the first learning rate is never used; "
+                "in each step of training call optimizer.step() first, then lr_scheduler.step()"
+            )
         if epoch is not None:
-            warnings.warn("step(epoch) is deprecated: write step(), which goes on from the present rates", stacklevel=2)
+            warn("step(epoch) is deprecated: write step(), which goes on from the present rates")
             self._go_to(epoch)
         else:
             self.last_epoch += 1

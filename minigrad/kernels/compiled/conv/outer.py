@@ -52,7 +52,7 @@ def _outer(width: int) -> Callable[..., Intrinsic]:
                     row = emit.row(emit.at(x, builder.mul(k, number(width * emit.lanes))), width)
                     return emit.outer([emit.at(outputs, m) for m in height], row, sums)
 
-                emit.join(emit.loop(length, emit.zeros(ROWS, width), position), totals)
+                emit.join(emit.repeat(length, emit.zeros(ROWS, width), position), totals)
                 return []
 
             chains = builder.udiv(builder.add(count, number(CHAIN - 1)), number(CHAIN))

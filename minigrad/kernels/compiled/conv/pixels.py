@@ -62,6 +62,34 @@ def seen_by(window: Window, x: Array, groups: int) -> tuple[Pixels, Window]:
     return pixels(x), window
 
 
+class Patches(NamedTuple):
+    """What all taps together see at a position: ``runs`` of ``length`` elements, ``step`` elements apart."""
+
+    pixels: Pixels  #: one of them begins each patch
+    window: Window  #: of one tap, which moves from the beginning of a patch to the next
+    runs: int
+    length: int
+    step: int
+
+    @property
+    def terms(self) -> int:
+        """Return how many elements a patch has."""
+        return self.runs * self.length
+
+
+def patches(window: Window, x: Array, groups: int) -> Patches | None:
+    """Return x as patches if its pixels have few channels, and what a row of taps sees lies side by side."""
+    n, channels, height, width = x.shape
+    (kh, kw), dilation = window.kernel, window.dilation
+    if groups > 1 or channels >= _FEW_CHANNELS or (kw > 1 and dilation[1] > 1):
+        return None
+    padded = _padded(x, window)
+    size = padded.shape[1], padded.shape[2]
+    positions = window._replace(kernel=(1, 1), padding=((0, dilation[0] * (1 - kh)), (0, 1 - kw)))  # as many as before
+    step = dilation[0] * size[1] * channels
+    return Patches(Pixels(padded, n, size, channels, channels), positions, kh, kw * channels, step)
+
+
 def sees_all(window: Window, size: Pair, groups: int) -> bool:
     """Return whether the window sees the whole image, all of its channels, at its only position."""
     return groups == 1 and window == Window(size, window.stride)
