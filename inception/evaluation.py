@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ import minigrad
 from inception.batch import to_device
 from inception.model import InceptionV3, logits_of
 from inception.step import forward_pass, loss_computation
-from minigrad.data import DataLoader
+from minigrad import Tensor
 
 
 @dataclass
@@ -58,17 +59,20 @@ class Evaluation:
         return [int(r) / int(n) if n else None for r, n in zip(right, counts, strict=True)]
 
 
-def evaluate(model: InceptionV3, loader: DataLoader, device: str = "cpu", dtype: str = "float32") -> Evaluation:
-    """Return the loss (without label smoothing), the predictions and the labels on the images of a loader.
+def evaluate(
+    model: InceptionV3, batches: Iterable[tuple[Tensor, Tensor]], device: str = "cpu", dtype: str = "float32"
+) -> Evaluation:
+    """Return the loss (without label smoothing), the predictions and the labels on the images of some batches.
 
     Args:
         model: is put into evaluation mode.
+        batches: such as a DataLoader, or :func:`inception.progress.shown` of one.
         device, dtype: those of the model.
     """
     model.eval()
     losses, predictions, truths, among_five, count = 0.0, [], [], 0, 0
     with minigrad.no_grad():
-        for loaded in loader:
+        for loaded in batches:
             images, labels, _ = to_device(loaded, device, dtype)
             scores = logits_of(forward_pass(model, images))
             losses += loss_computation(scores, labels).item() * len(labels)
