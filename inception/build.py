@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from inception.freezing import freeze_all_but_head, freeze_up_to
 from inception.model import InceptionV3
+from inception.progress import say
 from inception.recipes import OPTIMIZERS, Recipe
 from inception.schedules import SCHEDULES, Plan
 from inception.weights import load_pretrained
@@ -21,7 +22,7 @@ def build_model(recipe: Recipe, num_classes: int) -> InceptionV3:
     """
     model = InceptionV3(num_classes, recipe.aux, init_weights=recipe.init == "paper", dropout=recipe.dropout)
     if recipe.weights is not None:
-        load_pretrained(model, recipe.weights)
+        say(str(load_pretrained(model, recipe.weights)))
     if recipe.head_only:
         freeze_all_but_head(model)
     elif recipe.freeze is not None:

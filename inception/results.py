@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from inception import figures
 from inception.batch import to_device
+from inception.classes import class_names
 from inception.evaluation import evaluate
 from inception.image_sets import Images, originals
 from inception.progress import shown
 from inception.report import Report
 from inception.run_folder import RunFolder
 from inception.state import Training
-from inception.weights import Description, class_names, load_weights, save_weights
+from inception.weights import Description, load_weights, save_weights
 from minigrad.data import DataLoader
 
 SHOWN = 40  # test images in the grid
@@ -19,7 +20,8 @@ SHOWN = 40  # test images in the grid
 def description(training: Training, classes: tuple[str, ...]) -> Description:
     """Return what is stored with the weights, so that they can be used without knowing the recipe."""
     recipe, names = training.recipe, class_names(classes, training.model.fc.out_features)
-    return Description(names, recipe.image_size, recipe.resize, recipe.normalize)
+    averaged = training.ema is not None
+    return Description(names, recipe.image_size, recipe.resize, recipe.normalize, averaged)
 
 
 def write_results(

@@ -50,7 +50,7 @@ def random_images(count: int, size: int) -> np.ndarray:
 def test_a_published_file_gives_torchvisions_logits(published: tuple[Path, Any], aux: bool) -> None:
     path, theirs = published
     ours = inception_v3(aux_logits=aux, init_weights=False)
-    left_out = load_pretrained(ours, path)
+    left_out = load_pretrained(ours, path).left_out
     assert all(name.startswith("AuxLogits.") for name in left_out)
     assert bool(left_out) is not aux
     x = random_images(2, 299)
@@ -62,7 +62,9 @@ def test_a_published_file_gives_torchvisions_logits(published: tuple[Path, Any],
 def test_a_published_file_gets_a_new_head_for_other_classes(published: tuple[Path, Any]) -> None:
     ours = inception_v3(num_classes=7, init_weights=False)
     heads = ["fc.weight", "fc.bias", "AuxLogits.fc.weight", "AuxLogits.fc.bias"]
-    assert sorted(load_pretrained(ours, published[0])) == sorted(heads)
+    loaded = load_pretrained(ours, published[0])
+    assert sorted(loaded.left_out) == sorted(loaded.new) == sorted(heads)
+    assert str(loaded) == f"loaded {loaded.tensors} tensors of {published[0]}; new: AuxLogits, fc"
 
 
 def test_files_that_are_no_weights_are_refused(tmp_path: Path, published: tuple[Path, Any]) -> None:
