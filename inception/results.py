@@ -7,6 +7,7 @@ from inception.batch import to_device
 from inception.classes import class_names
 from inception.evaluation import evaluate
 from inception.image_sets import Images, originals
+from inception.progress import shown
 from inception.report import Report
 from inception.run_folder import RunFolder
 from inception.state import Training
@@ -40,7 +41,7 @@ def write_results(
         test = None
         print(f"went back to the weights of epoch {training.best.epoch}, which had the lowest validation loss")
     if test is None:  # the last test was of other weights
-        test = evaluate(model, test_loader, recipe.device, recipe.dtype)
+        test = evaluate(model, shown(test_loader, "validation", unit="batch"), recipe.device, recipe.dtype)
     save_weights(model, folder.weights, description(training, classes))
     figures.draw_curves(folder.records(), folder.curves)
     names = class_names(classes, model.fc.out_features)
@@ -49,16 +50,16 @@ def write_results(
     if report.board is not None:
         images = to_device(next(iter(test_loader)), "cpu", recipe.dtype).images
         report.board.images(images.numpy()[:16], training.global_step)
-        report.board.end(recipe.as_dict(), {"test_accuracy": test.accuracy, "test_loss": test.loss})
-    shown = originals(test_set, range(min(SHOWN, len(test_set))))
+        report.board.end(recipe.as_dict(), {"validation_accuracy": test.accuracy, "validation_loss": test.loss})
+    grid = originals(test_set, range(min(SHOWN, len(test_set))))
     figures.draw_predictions(
-        [image for image, _ in shown],
-        [label for _, label in shown],
-        test.predictions.tolist()[: len(shown)],
+        [image for image, _ in grid],
+        [label for _, label in grid],
+        test.predictions.tolist()[: len(grid)],
         names,
         folder.predictions,
     )
-    print(f"test {test.shares} ({test.correct} of {test.seen})")
+    print(f"validation {test.shares} ({test.correct} of {test.seen})")
     worst = sorted((share, name) for share, name in zip(test.per_class, names, strict=True) if share is not None)
     print("hardest classes: " + ", ".join(f"{name} {share:.0%}" for share, name in worst[:3]))
     files = (folder.weights, folder.best, folder.metrics, folder.curves, folder.predictions, folder.confusion)

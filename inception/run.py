@@ -9,6 +9,7 @@ from inception.evaluation import evaluate
 from inception.interrupt import StopAfterThisStep
 from inception.loop import train_epoch
 from inception.measurements import dead_channels
+from inception.progress import shown
 from inception.report import Report
 from inception.results import description
 from inception.run_folder import RunFolder
@@ -76,9 +77,9 @@ def _end_epoch(
     """Test the model, keep its weights if they are the best so far, and report the epoch."""
     model, recipe = training.tested_model, training.recipe
     with dead_channels(model) as dead:
-        test = evaluate(model, test_loader, recipe.device, recipe.dtype)
+        test = evaluate(model, shown(test_loader, "validation", unit="batch"), recipe.device, recipe.dtype)
     if not math.isfinite(test.loss):  # the last step may have broken the weights: they must not be saved
-        raise NonFiniteLossError(f"the test loss is {test.loss} after epoch {training.epoch}")
+        raise NonFiniteLossError(f"the validation loss is {test.loss} after epoch {training.epoch}")
     if training.best.update(training.epoch, test.loss):
         save_weights(model, folder.best, description(training, report.classes))
     report.end_epoch(training, test, clock, dead)

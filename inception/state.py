@@ -12,6 +12,7 @@ from inception.build import build_average, build_model, build_optimizer
 from inception.model import InceptionV3
 from inception.recipes import Recipe
 from inception.step_result import StepResult
+from inception.watch import Watch
 from inception.weights import load_into
 from minigrad import Tensor, checkpoint, optim
 from minigrad.amp import GradScaler
@@ -75,6 +76,7 @@ class Training:
     step: int = 0  # steps finished in the current epoch
     progress: Progress = field(default_factory=Progress)
     best: Best = field(default_factory=Best)
+    watch: Watch = field(default_factory=Watch)
 
     @staticmethod
     def from_recipe(recipe: Recipe, num_classes: int, steps_per_epoch: int) -> Training:
