@@ -15,6 +15,12 @@ def class_names(known: Sequence[str], count: int) -> tuple[str, ...]:
     return (*known, *(f"class {i}" for i in range(len(known), count)))
 
 
+def distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names, those that occur more than once with the number of their class: "crane (class 134)"."""
+    counts = Counter(names)
+    return tuple(name if counts[name] == 1 else f"{name} (class {i})" for i, name in enumerate(names))
+
+
 def read_names(path: Path) -> tuple[str, ...]:
     """Return the names of classes in a text file, one per line.
 

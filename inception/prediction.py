@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 import minigrad
+from inception.classes import distinct
 from inception.model import InceptionV3, logits_of
 from inception.preprocessing import evaluation_transform
 from inception.weights import Description
@@ -42,8 +44,9 @@ def predict(
 ) -> Iterator[Prediction]:
     """Yield a prediction for each path, in order. Only one batch of images is in memory at a time."""
     left = iter(paths)
+    described = replace(description, classes=distinct(description.classes))
     while batch := list(islice(left, batch_size)):
-        yield from _predict_batch(model, description, batch, top)
+        yield from _predict_batch(model, described, batch, top)
 
 
 def _predict_batch(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -205,13 +205,15 @@ def _described(tree: Mapping[str, Any], path: Path) -> tuple[Found, Description]
         described = Description.from_dict(tree["description"])
     elif "model" in tree and isinstance(recipe, Mapping):  # a checkpoint from before there were descriptions
         known = {name: recipe[name] for name in ("image_size", "resize", "normalize") if name in recipe}
-        described = Description.from_dict({**known, "averaged": recipe.get("ema") is not None})
+        described = Description.from_dict(known)
     else:
         text = read_metadata(path).get("inception")
         return find_weights(tree, path), Description() if text is None else Description.from_dict(json.loads(text))
-    if described.averaged and tree.get("ema") is not None:
-        average = {name: value for name, value in tree["ema"].items() if name.startswith("module.")}
-        return Found("its average", "module.", average), described
+    average = tree.get("ema")  # it is meant wherever there is one
+    described = replace(described, averaged=average is not None)
+    if average is not None:
+        state = {name: value for name, value in average.items() if name.startswith("module.")}
+        return Found("its average", "module.", state), described
     return Found("", "", tree["model"]), described
 
 

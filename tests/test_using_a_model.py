@@ -15,6 +15,7 @@ from PIL import Image
 from sklearn.metrics import precision_recall_fscore_support
 
 from inception import __main__ as command
+from inception.build import build_model
 from inception.classes import places
 from inception.commands.predict import find_images
 from inception.evaluation import Evaluation
@@ -272,6 +273,14 @@ def test_an_answer_that_is_not_a_number_is_an_error(zebra: Path, pets: Path, tmp
     assert "its weights are broken" in capsys.readouterr().err
 
 
+def test_classes_of_one_name_are_told_apart_by_their_numbers(pets: Path, tmp_path: Path, capsys: Any) -> None:
+    weights = always(2, tmp_path / "w", ("crane", "owl", "crane"))
+    run("predict", "--weights", weights, pets / "val" / "cat" / "0.png")
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "  100.0%  crane (class 2)", "    0.0%  crane (class 0)", "    0.0%  owl",
+    ]  # fmt: skip
+
+
 @pytest.mark.skipif(os.name == "nt" or os.uname().sysname == "Darwin", reason="names of files are Unicode there")
 def test_names_that_are_not_utf_8_are_kept(zebra: Path, tmp_path: Path) -> None:
     image = save_image(tmp_path / os.fsdecode(b"caf\xe9.png"))
@@ -309,6 +318,11 @@ def test_a_checkpoint_predicts_evaluates_and_exports_as_the_weights_of_its_run(
     assert exported[0] == exported[1] == (tmp_path / "weights.safetensors").read_bytes()
     older = read_weights(tmp_path / "c").description
     assert (older.image_size, older.resize, older.normalize, older.averaged) == (80, 90, "imagenet", True)
+
+
+def test_training_says_what_it_starts_from(zebra: Path, capsys: Any) -> None:
+    build_model(Recipe(data="synthetic", weights=str(zebra)), 5)
+    assert capsys.readouterr().err == f"loaded 564 tensors of {zebra}; new: fc\n"
 
 
 # --- export ---

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from inception import figures
-from inception.classes import listed, places
+from inception.classes import distinct, listed, places
 from inception.commands.trained import Trained, add_model_options, load_model
 from inception.data import SPLITS, load_split
 from inception.data_source import DATA, DataSource
@@ -151,7 +151,7 @@ def _matched(
     names = trained.description.classes
     if trained.knows_names or options.data == "synthetic":
         data = f"--data {options.data}{'' if options.given else ' (as none is given)'}"
-        return places(classes, names, f"{data} has the classes", f"{options.weights} knows"), names
+        return places(classes, names, f"{data} has the classes", f"{options.weights} knows"), distinct(names)
     if len(classes) != len(names):
         raise ValueError(
             f"{options.weights} has {len(names)} classes without names, the data have {len(classes)} "

@@ -16,6 +16,7 @@ from minigrad import files
 from minigrad.data.datasets.image_files import LeftOut, images_in
 from minigrad.data.datasets.images import open_image
 
+USUAL_TOP = 5  # classes printed for an image
 LONGEST_NAME = 255  # bytes, on most file systems
 SHOWN_SIDE = 1000  # pixels of an image in a figure
 
@@ -35,7 +36,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     add_model_options(parser)
     group = parser.add_argument_group("the output")
-    group.add_argument("--top", type=int, default=5, metavar="N", help="number of classes for each image (5)")
+    group.add_argument("--top", type=int, metavar="N", help="number of classes for each image (5)")
     group.add_argument("--save", type=Path, metavar="FOLDER", help="draw each image with its classes as a PNG")
     group.add_argument("--csv", type=Path, metavar="FILE.csv", help="also write a table: a row for each answer")
     group.add_argument("--json", type=Path, metavar="FILE.json", help="also write a list: an object for each image")
@@ -54,13 +55,12 @@ def run(options: argparse.Namespace) -> None:
     paths, problems = find_images(options.images)
     for problem in problems:
         say(problem)
-    if options.top > len(described.classes):
-        say(f"--top {options.top}: the model has only {len(described.classes)} classes")
+    top, count = options.top or USUAL_TOP, len(described.classes)
+    if top > count and options.top is not None:
+        say(f"--top {top}: the model has only {count} classes")
     done: list[Prediction] = []
     try:
-        for prediction in shown(
-            predict(model, described, paths, options.top, options.batch_size), "predict", len(paths)
-        ):
+        for prediction in shown(predict(model, described, paths, top, options.batch_size), "predict", len(paths)):
             done.append(prediction)
             _show(prediction, options.save)
     finally:  # after Ctrl-C, too
@@ -100,7 +100,7 @@ def _check(options: argparse.Namespace) -> None:
     """Refuse before the work begins what would fail at its end."""
     for name in ("top", "batch_size"):
         value = getattr(options, name)
-        if value < 1:
+        if value is not None and value < 1:
             raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
     for file, ending in ((options.csv, ".csv"), (options.json, ".json")):
         if file is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -11,10 +10,12 @@ from typing import NamedTuple
 from inception.classes import class_names, read_names
 from inception.model import SMALLEST_SIZE, InceptionV3
 from inception.normalization import NORMALIZATIONS
+from inception.progress import say
 from inception.weight_files import packages_for
 from inception.weights import Description, load_exactly, read_weights
 from minigrad.checkpoint import CheckpointError
 from minigrad.extras import require
+from minigrad.printable import printable
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +70,7 @@ def load_model(options: argparse.Namespace, what: str, *packages: str) -> Traine
     if names and len(names) != count:
         raise ValueError(f"{len(names)} names of classes, but {path} has {count} classes")
     described = _preprocessing(replace(weights.description, classes=class_names(names, count)), options)
-    print(f"{loaded} ({described})", file=sys.stderr)
+    say(printable(f"{loaded} ({described})"))
     return Trained(model.eval(), described, bool(names))
 
 
