@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 else:
     safetensors = Later("safetensors", "a file of weights")
 
-#: How files begin that people give as weights by mistake, and what to do.
+#: How files begin that people give as weights by mistake (regular expressions), and what to do.
 NO_WEIGHTS = {
+    b"\x08.\x12": "is an ONNX file: give the weights that it was exported from",
     b"\x89HDF": "is an HDF5 file, as Keras writes: its layers have other names, and it cannot be read",
     b"\x1f\x8b": "is compressed with gzip: unpack it first",
     b"version https://git-lfs": "is only a pointer of git-lfs to the real file: run git lfs pull",
@@ -63,7 +64,7 @@ def read_tree(path: Path) -> Mapping[str, Any]:
     if _is_torchs(start):
         return _read_torchs(path)
     if start[8:9] != b"{" and len(start) > 8:  # after eight bytes for the length, safetensors begin with JSON
-        known = (text for beginning, text in NO_WEIGHTS.items() if start.startswith(beginning))
+        known = (text for beginning, text in NO_WEIGHTS.items() if re.match(beginning, start, re.DOTALL))
         what = next(known, "is not a file of weights: neither safetensors nor what torch.save writes")
         raise CheckpointError(f"{path} {what}")
     others = _types_in(path) - NUMPYS

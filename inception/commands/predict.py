@@ -32,7 +32,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "images",
         nargs="+",
         metavar="IMAGE",
-        help="files of images (JPEG, PNG, PPM, BMP, TIFF, WebP), and folders, in which images are found at any depth",
+        help="files of images, and folders, in which images are found at any depth",
     )
     add_model_options(parser)
     group = parser.add_argument_group("the output")
