@@ -61,6 +61,11 @@ def places(names: Sequence[str], among: Sequence[str], names_are: str, among_are
     return [place[form] for form in wanted]
 
 
+def same(names: Sequence[str], others: Sequence[str]) -> bool:
+    """Return whether these are the same names in the same order."""
+    return _composed(names) == _composed(others)
+
+
 def listed(names: Sequence[str]) -> str:
     """Return the first names, and how many follow."""
     rest = len(names) - SHOWN

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from inception.classes import listed
+from inception.classes import listed, same
 from inception.model import SMALLEST_SIZE
 from inception.normalization import NORMALIZATIONS
 from inception.weight_files import Found, find_weights, read_metadata, read_tree, to_minigrad
@@ -158,19 +158,29 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
     return Weights(tensors, description, place if where or prefix else "")
 
 
-def load_pretrained(model: nn.Module, path: str | os.PathLike[str]) -> Loaded:
+def load_pretrained(model: nn.Module, path: str | os.PathLike[str], classes: Sequence[str] = ()) -> Loaded:
     """Load weights for a model that is then trained: published ones, or those of another run.
 
-    A head for another number of classes is left out, and the model keeps its own ``fc`` (and ``AuxLogits``), as it does
-    if the file has none. Return what was loaded, what is new and what was left out; as a text it is one line.
+    A head for other classes is left out, and the model keeps its own ``fc`` (and ``AuxLogits.fc``), as it does if the
+    file has none. Return what was loaded, what is new and what was left out; as a text it is one line.
+
+    Args:
+        classes: the names of the model's classes, if they are known. If the file names others, its head is for others,
+            even if there are as many.
 
     Raises:
         FileNotFoundError, CheckpointError: if the file is missing, cannot be read, or is of another architecture.
         ImportError: for a file of torch without torch.
     """
-    state, _, place = read_weights(path)
+    state, described, place = read_weights(path)
     own = model.state_dict()
-    fits = {name: value for name, value in state.items() if name in own and _may_load(name, value, own[name])}
+    others = bool(classes and described.classes) and not same(classes, described.classes)
+    other_heads = [
+        name
+        for name in state
+        if _is_of_head(name) and (others or name not in own or state[name].shape != own[name].shape)
+    ]
+    fits = {name: value for name, value in state.items() if name in own and name not in other_heads}
     new = [name for name in own if name not in fits and name.partition(".")[0] in HEADS]
     if not any(name.startswith("Mixed_") for name in fits):
         fits = state  # of another architecture, which the error describes
@@ -217,9 +227,9 @@ def _described(tree: Mapping[str, Any], path: Path) -> tuple[Found, Description]
     return Found("", "", tree["model"]), described
 
 
-def _may_load(name: str, value: Tensor, own: Tensor) -> bool:
-    """Return whether a tensor of a file is loaded; one of another shape is left out in a head, elsewhere an error."""
-    return tuple(value.shape) == tuple(own.shape) or name.partition(".")[0] not in HEADS
+def _is_of_head(name: str) -> bool:
+    """Return whether a tensor has a value for each class."""
+    return name.startswith(("fc.", "AuxLogits.fc."))
 
 
 def _with_counters(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:

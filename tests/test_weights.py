@@ -115,6 +115,14 @@ def test_one_line_says_what_was_loaded_what_is_new_and_what_was_left_out(tmp_pat
     assert str(load_pretrained(Tiny(3, aux=True), path)) == f"loaded 14 tensors of {path}; new: AuxLogits"
 
 
+def test_a_head_for_as_many_other_classes_is_not_loaded(tmp_path: Path) -> None:
+    save_weights(Tiny(3), tmp_path / "w", Description(("cat", "dog", "zebra"), 96))
+    assert load_pretrained(Tiny(3), tmp_path / "w", ("cat", "dog", "zebra")).new == []
+    assert load_pretrained(Tiny(3), tmp_path / "w").new == []
+    for others in (("ant", "bee", "cow"), ("dog", "cat", "zebra")):
+        assert load_pretrained(Tiny(3), tmp_path / "w", others).new == ["fc.weight", "fc.bias"]
+
+
 def test_weights_from_before_batch_norms_counted_their_batches_are_loaded(tmp_path: Path) -> None:
     old = {name: value for name, value in arrays(Tiny()).items() if not name.endswith("num_batches_tracked")}
     model = Tiny()
