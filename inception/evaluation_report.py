@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from inception.evaluation import Evaluation
 from inception.scores import Scores, class_scores, macro
+from minigrad.printable import columns, padded, printable
 
 
 class Mistake(NamedTuple):
@@ -21,7 +22,7 @@ class Mistake(NamedTuple):
 
     def __str__(self) -> str:
         verdict = "found" if self.truth == self.answer else f"taken for {self.answer}"
-        return f"  {self.loss:7.3f}  {self.image}: {self.truth}, {verdict}"
+        return printable(f"  {self.loss:7.3f}  {self.image}: {self.truth}, {verdict}")
 
 
 def worst_images(found: Evaluation, names: Sequence[str], images: Mapping[int, str]) -> list[Mistake]:
@@ -37,13 +38,14 @@ def table(found: Evaluation, names: Sequence[str]) -> list[str]:
     scores = class_scores(found.confusion)
     seen = [(name, each) for name, each in zip(names, scores, strict=True) if each.images]
     mean = f"mean of {len(seen)} classes"
-    width = max(len(name) for name in [mean, *(name for name, _ in seen)])
+    width = max(columns(printable(name)) for name in [mean, *(name for name, _ in seen)])
     head = f"  {'':<{width}}  precision  recall      F1  images"
     return [head, *(_row(name, each, width) for name, each in [*seen, (mean, macro(scores))])]
 
 
 def _row(name: str, scores: Scores, width: int) -> str:
-    return f"  {name:<{width}}  {scores.precision:9.1%}  {scores.recall:6.1%}  {scores.f1:6.1%}  {scores.images:6,}"
+    shares = f"{scores.precision:9.1%}  {scores.recall:6.1%}  {scores.f1:6.1%}"
+    return f"  {padded(printable(name), width)}  {shares}  {scores.images:6,}"
 
 
 def as_json(found: Evaluation, names: Sequence[str], worst: Sequence[Mistake], about: Mapping[str, object]) -> bytes:

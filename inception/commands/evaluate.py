@@ -14,7 +14,7 @@ from inception.data import SPLITS, load_split
 from inception.data_source import DATA, DataSource
 from inception.evaluation import Evaluation, evaluate
 from inception.evaluation_report import Mistake, as_json, table, worst_images
-from inception.image_sets import Images, originals, paths_of
+from inception.image_sets import Images, Originals, paths_of
 from inception.progress import result, say, shown
 from minigrad import files
 from minigrad.data import DataLoader
@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> None:
     _show(found, names, worst)
     about = {"weights": str(options.weights), "data": options.data, "root": options.root, "split": split}
     files.write_atomically(folder.results, as_json(found, names, worst, about))
-    _draw(found, names, images, chosen, folder)
+    _draw(found, names, images, paths, options.worst, folder)
     for path in (folder.results, folder.confusion, folder.worst):
         if path.exists():
             result(f"  {path}")
@@ -171,14 +171,15 @@ def _show(found: Evaluation, names: tuple[str, ...], worst: list[Mistake]) -> No
     result(f"{found.shares} of {found.seen:,} images, loss {found.loss:.3f}")
 
 
-def _draw(found: Evaluation, names: tuple[str, ...], images: Images, worst: list[int], folder: Folder) -> None:
+def _draw(
+    found: Evaluation, names: tuple[str, ...], images: Images, files: list[str] | None, worst: int, folder: Folder
+) -> None:
     """Draw the confusion matrix of the classes that occur, and the worst images."""
     occurring = sorted({*found.labels.tolist(), *found.predictions.tolist()})
-    if len(occurring) <= figures.MOST_CLASSES:
-        matrix = found.confusion[occurring][:, occurring]
-        figures.draw_confusion(matrix, [names[i] for i in occurring], folder.confusion)
+    matrix = found.confusion[occurring][:, occurring]
+    figures.draw_confusion(matrix, [names[i] for i in occurring], folder.confusion)
     if worst:
-        drawn = [image for image, _ in originals(images, worst)]
-        figures.draw_predictions(
-            drawn, found.labels[worst].tolist(), found.predictions[worst].tolist(), names, folder.worst
+        originals = Originals(images, figures.IMAGE_SIDE)
+        figures.draw_worst(
+            originals, found.labels, found.predictions, found.losses, names, folder.worst, files or (), worst
         )

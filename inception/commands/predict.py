@@ -15,10 +15,10 @@ from inception.progress import result, say, shown
 from minigrad import files
 from minigrad.data.datasets.image_files import LeftOut, images_in
 from minigrad.data.datasets.images import open_image
+from minigrad.printable import printable
 
 USUAL_TOP = 5  # classes printed for an image
 LONGEST_NAME = 255  # bytes, on most file systems
-SHOWN_SIDE = 1000  # pixels of an image in a figure
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -120,15 +120,13 @@ def _show(prediction: Prediction, folder: Path | None) -> None:
     """Print a prediction, and draw it into a folder."""
     path, answers, error = prediction
     if error is not None:
-        say(error)
+        say(printable(error))
         return
-    result("\n".join([str(path), *(f"  {probability:6.1%}  {name}" for name, probability in answers)]))
+    result("\n".join([printable(path), *(f"  {probability:6.1%}  {printable(name)}" for name, probability in answers)]))
     if folder is not None:
         target = _free_name(folder, path.stem, ".prediction.png")
-        image = open_image(path)
-        image.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
-        figures.draw_answer(image, answers, target)
-        result(f"  {target}")
+        figures.draw_answer(open_image(path, figures.IMAGE_SIDE), answers, target)
+        result(f"  {printable(target)}")
 
 
 def _free_name(folder: Path, stem: str, ending: str) -> Path:

@@ -9,11 +9,12 @@ from inception.figures.bars import draw_classes
 from inception.figures.choice import evenly_chosen
 from inception.figures.confusion import draw_confusion
 from inception.figures.curves import draw_curves
-from inception.figures.grid import draw_predictions, draw_worst
+from inception.figures.grid import IMAGE_SIDE, draw_predictions, draw_worst
 from inception.figures.page import new_figure
 from inception.figures.rates import draw_rates
 
 __all__ = [
+    "IMAGE_SIDE",
     "draw_answer",
     "draw_classes",
     "draw_confusion",

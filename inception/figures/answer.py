@@ -19,26 +19,23 @@ MOST_CLASSES = 40  # bars
 NAME, POINTS = 2.6, 9  # inches of the longest label, and its font size
 
 
-def draw_answer(
-    image: np.ndarray | Image.Image, probabilities: np.ndarray, classes: Sequence[str], path: Path, top: int = 5
-) -> None:
-    """Draw an image beside its ``top`` most probable classes.
+def draw_answer(image: np.ndarray | Image.Image, answers: Sequence[tuple[str, float]], path: Path) -> None:
+    """Draw an image beside its most probable classes; of more than 40 the first 40.
 
     Args:
-        probabilities: of all classes.
-        classes: the names of all classes.
+        answers: names and probabilities, the highest first.
     """
-    best = np.argsort(-probabilities, kind="stable")[: min(top, MOST_CLASSES)]
-    labels = Labels(classes)
-    names = labels.fitting(NAME, POINTS)
-    with page(path, (9.5, max(3.6, 0.8 + 0.26 * len(best))), "constrained", labels.fonts) as figure:
+    shown = answers[:MOST_CLASSES]
+    places, shares = range(len(shown)), [share for _, share in shown]
+    labels = Labels([name for name, _ in shown], "answer", first=1)
+    with page(path, (9.5, max(3.6, 0.8 + 0.26 * len(shown))), "constrained", labels.fonts) as figure:
         left, right = figure.subplots(1, 2, width_ratios=(1, 1.5))
         left.imshow(np.asarray(thumbnail(image, 440)))
         left.axis("off")
         left.set_anchor("N")
-        bars = right.barh(range(len(best)), probabilities[best], color=BLUE)
-        right.bar_label(bars, [f"{share:.1%}" for share in probabilities[best]], padding=3, fontsize=POINTS)
-        right.set_yticks(range(len(best)), [names[number] for number in best], fontsize=POINTS)
-        right.set(xlim=(0, 1.15), ylim=(max(len(best), 5) - 0.5, -0.5), xlabel="probability")
+        bars = right.barh(places, shares, color=BLUE)
+        right.bar_label(bars, [f"{share:.1%}" for share in shares], padding=3, fontsize=POINTS)
+        right.set_yticks(places, labels.fitting(NAME, POINTS), fontsize=POINTS)
+        right.set(xlim=(0, 1.15), ylim=(max(len(shown), 5) - 0.5, -0.5), xlabel="probability")
         right.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25%", "50%", "75%", "100%"])
         right.spines[["top", "right"]].set_visible(False)

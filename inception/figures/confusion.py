@@ -22,7 +22,7 @@ else:
     colors = Later("matplotlib.colors", "a figure")
 
 #: By the largest number of classes: the side of a cell in inches.
-CELLS = {4: 0.8, 20: 0.45, 60: 0.24, 120: 0.16}
+CELLS = {1: 1.6, 4: 0.8, 20: 0.45, 60: 0.24, 120: 0.16}
 MOST_WITH_NUMBERS, MOST_NAMED = 20, 120  # classes: numbers are written into the cells; every class is named
 LARGE = 9.0  # inches of a matrix of more classes, at least a pixel each
 NAME, POINTS, ROW = 1.8, 8, 0.16  # of a label: most inches, font size, inches from one to the next
@@ -43,12 +43,12 @@ def draw_confusion(matrix: np.ndarray, classes: Sequence[str], path: Path) -> No
     side = len(shown) * _cell(len(shown))
     margin = 0.55 + max((labels.width(names[i], POINTS) for i in shown), default=0.0)
     listed = _most_confused(matrix, labels.fitting(NAME / 1.2, POINTS)) if len(shown) > MOST_WITH_NUMBERS else []
-    size = max(margin + side + (5.3 if listed else 1.2), 5.5), margin + side + 0.8
+    size = max(margin + side + (5.3 if listed else 1.3), 5.5), margin + side + 0.8
     with page(path, size, fonts=labels.fonts) as figure:
         axes = figure.add_axes(_part((margin, margin, side, side), size))
         title = f"{int(matrix.trace()):,} of {int(matrix.sum()):,} are right"
         if len(shown) < count:
-            title += f"\n{count - len(shown)} of {count} classes, without images and never predicted, are left out"
+            title += f"\n{count - len(shown):,} of {count:,} classes do not occur and are left out"
         elif not matrix.sum(1).all():
             title += "\nclasses without images are grey"
         axes.set_title(title, fontsize=10, loc="left")
@@ -91,8 +91,7 @@ def _draw_shares(axes: Axes, matrix: np.ndarray) -> AxesImage:
     colours = matplotlib.colormaps["Blues"].with_extremes(bad=LIGHT_GREY)
     # Of many classes even a single mistake must be visible.
     norm = colors.PowerNorm(1.0 if len(matrix) <= MOST_WITH_NUMBERS else 0.4, 0, 1)
-    drawn = axes.imshow(np.ma.masked_invalid(shares), cmap=colours, norm=norm, interpolation="nearest")
-    return drawn
+    return axes.imshow(np.ma.masked_invalid(shares), cmap=colours, norm=norm, interpolation="nearest")
 
 
 def _write_numbers(axes: Axes, matrix: np.ndarray) -> None:

@@ -21,7 +21,7 @@ else:
 
 MOST_POINTS = 4000  # of a line; more are thinned out
 #: By the title of a chart: the names of its values in the records of steps and of epochs.
-CHARTS = {"Loss": ("cross_entropy", "test_loss"), "Accuracy": ("accuracy", "test_accuracy")}
+CHARTS = {"Loss": ("cross_entropy", "validation_loss"), "Accuracy": ("accuracy", "validation_accuracy")}
 
 
 def draw_curves(records: Sequence[Record], path: Path, note: str = "") -> None:

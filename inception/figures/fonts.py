@@ -51,13 +51,13 @@ def can_draw(character: str, fonts: tuple[str, ...]) -> bool:
 def width_in_inches(text: str, points: float, fonts: tuple[str, ...]) -> float:
     """Return how wide a text is in a font size."""
     properties = font_manager.FontProperties(family=list(fonts), size=points)
-    width, _, _ = _renderer().get_text_width_height_descent(text, properties, False)
+    width, _, _ = _renderer().get_text_width_height_descent(text, properties, False)  # type: ignore[no-untyped-call]
     return float(width) / DPI
 
 
 @cache
 def _renderer() -> backend_agg.RendererAgg:
-    return backend_agg.RendererAgg(1, 1, DPI)
+    return backend_agg.RendererAgg(1, 1, DPI)  # type: ignore[no-untyped-call]
 
 
 def _installed() -> list[str]:

@@ -23,16 +23,11 @@ else:
     patches = Later("matplotlib.patches", "a figure")
 
 SHOWN = 40  # images in a grid
-NARROWEST = 7.5  # inches: width of a page with few images
-PAGE, GAP, LINE, TITLE = (
-    12.8,
-    0.12,
-    0.14,
-    0.55,
-)  # inches: width, between cells, height of a line of text and of the title
+PAGE, NARROWEST, GAP = 12.8, 7.5, 0.12  # inches: width of a full page, of one with few images, and between cells
+TITLE, LINE = 0.55, 0.14  # inches: height of the title, and of a line of text
 POINTS = 8  # of the texts below the images
 LOWEST, HIGHEST = 0.35, 2.2  # of a cell: inches; times its width
-LARGEST = 400  # pixels of the longer side that are kept of an image while others are read
+IMAGE_SIDE = 400  # pixels of the longer side that are kept of an image while others are read
 
 
 class ImageSource(Protocol):
@@ -61,6 +56,7 @@ def draw_predictions(
     predictions: Sequence[int] | np.ndarray,
     classes: Sequence[str],
     path: Path,
+    seed: int = 0,
 ) -> None:
     """Draw 40 images of a set, of all classes alike, right and wrong ones, with their predicted classes.
 
@@ -68,9 +64,10 @@ def draw_predictions(
         images: the whole set; only what is drawn is read, one at a time.
         labels, predictions: the true and the predicted class of every image of the set.
         classes: their names.
+        seed: decides which images.
     """
     truth, answers = np.asarray(labels), np.asarray(predictions)
-    chosen = evenly_chosen(truth, answers, SHOWN)
+    chosen = evenly_chosen(truth, answers, SHOWN, seed)
     right, right_here = int((truth == answers).sum()), int((truth[chosen] == answers[chosen]).sum())
     kinds, all_kinds = len(np.unique(truth[chosen])), len(np.unique(truth))
     alike = "of all classes alike" if kinds == all_kinds else f"of {kinds} of the {all_kinds} classes"
@@ -89,24 +86,25 @@ def draw_worst(
     losses: Sequence[float] | np.ndarray,
     classes: Sequence[str],
     path: Path,
-    names: Sequence[str] = (),
+    files: Sequence[str] = (),
+    count: int = SHOWN,
 ) -> None:
-    """Draw the 40 images of a set with the highest losses, the worst one first; among them are wrongly labelled ones.
+    """Draw the ``count`` images with the highest losses, the worst one first; among them are wrongly labelled ones.
 
     Args:
         images: the whole set; only what is drawn is read, one at a time.
         labels, predictions, losses: of every image of the set.
         classes: the names of the classes.
-        names: those of the images' files; may be empty.
+        files: the path of every image, whose end is written below it; empty for images without files.
     """
     truth, answers, loss = np.asarray(labels), np.asarray(predictions), np.asarray(losses, float)
-    order = np.argsort(-np.where(np.isnan(loss), np.inf, loss), kind="stable")[:SHOWN].tolist()
+    order = np.argsort(-np.where(np.isnan(loss), np.inf, loss), kind="stable")[:count].tolist()
     wrong = int((truth[order] != answers[order]).sum())
     title = (
         f"the {len(order)} of {len(truth):,} images with the highest loss (median of all: {_median(loss):#.3g})\n"
         f"{wrong} of them are wrong (orange, with the true class); look for wrong labels"
     )
-    notes = {i: [f"loss {loss[i]:#.3g}", *([printable(names[i])] if names else [])] for i in order}
+    notes = {i: [f"loss {loss[i]:#.3g}", *([printable(files[i])] if files else [])] for i in order}
     _draw(images, order, truth, answers, Labels(classes), title, notes, path)
 
 
@@ -120,7 +118,7 @@ def _draw(
     notes: dict[int, list[str]],
     path: Path,
 ) -> None:
-    small = [thumbnail(images[index], LARGEST) for index in chosen]
+    small = [thumbnail(images[index], IMAGE_SIDE) for index in chosen]
     columns = _columns([image.width / image.height for image in small])
     width = (PAGE - GAP) / columns - GAP
     predicted = labels.fitting(width, POINTS)

@@ -14,22 +14,27 @@ from minigrad.printable import ELLIPSIS, printable, shortened
 class Labels:
     """The labels of classes. A number is added where two would look the same: "crane (class 134)".
 
+    Args:
+        names: of the classes, any text.
+        kind, first: what is numbered, and the number of the first one.
+
     Attributes: ``fonts``, the names of the fonts that draw them.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], kind: str = "class", first: int = 0) -> None:
         visible = [printable(name) for name in names]
         self.fonts = fonts_for("".join(visible))
-        self._texts = [drawable(name, self.fonts) or f"class {number}" for number, name in enumerate(visible)]
+        self._numbers = [f"{kind} {number}" for number in range(first, first + len(names))]
+        self._texts = [drawable(name, self.fonts) or self._numbers[place] for place, name in enumerate(visible)]
 
     def fitting(self, width: float, points: float) -> list[str]:
         """Return one label for each class, all different, and no wider than ``width`` inches in a font size."""
         labels = [self.fit(text, width, points) for text in self._texts]
         times = Counter(labels)
-        for number, label in enumerate(labels):
+        for place, label in enumerate(labels):
             if times[label] > 1:
-                suffix = f" (class {number})"
-                labels[number] = self.fit(self._texts[number], width - self.width(suffix, points), points) + suffix
+                suffix = f" ({self._numbers[place]})"
+                labels[place] = self.fit(self._texts[place], width - self.width(suffix, points), points) + suffix
         return labels
 
     def fit(self, text: str, width: float, points: float) -> str:

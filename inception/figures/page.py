@@ -48,6 +48,7 @@ def page(
         matplotlib.rcdefaults()
         matplotlib.rcParams.update({"text.parse_math": False, "font.family": list(fonts)})
         figure = new_figure(size, layout)
+        figure.set_dpi(DPI)
         try:
             yield figure
             with writing(path) as file:
