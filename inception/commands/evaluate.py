@@ -81,9 +81,9 @@ def run(options: argparse.Namespace) -> None:
     chosen = found.worst(options.worst)
     paths = paths_of(images)
     worst = worst_images(found, names, {i: f"image {i}" if paths is None else paths[i] for i in chosen})
-    _show(found, names, worst)
     about = {"weights": str(options.weights), "data": options.data, "root": options.root, "split": split}
-    files.write_atomically(folder.results, as_json(found, names, worst, about))
+    files.write_atomically(folder.results, as_json(found, names, worst, about))  # before what can fail
+    _show(found, names, worst)
     _draw(found, names, images, paths, options.worst, folder)
     for path in (folder.results, folder.confusion, folder.worst):
         if path.exists():
