@@ -54,7 +54,10 @@ def main(arguments: list[str] | None = None) -> float:
         sets = [SyntheticImages(length, 32, 10, seed, transform) for length, seed in ((10_000, 0), (500, 1))]
         classes: tuple[str, ...] = sets[0].classes
     else:
-        sets = [CIFAR10(options.root, train, transform) for train in (True, False)]
+        try:
+            sets = [CIFAR10(options.root, train, transform) for train in (True, False)]
+        except (OSError, ValueError) as error:  # files that are missing or damaged
+            raise SystemExit(f"error: {error}") from None
         classes = CIFAR10.classes
     train, test = (Subset(s, range(min(len(s), options.limit or len(s)))) for s in sets)
     model = network()

@@ -64,10 +64,14 @@ def main(arguments: list[str] | None = None) -> float:
     minigrad.manual_seed(options.seed)
     normalize = [transforms.ToTensor(), transforms.Normalize([0.286], [0.353])]
     moved = transforms.Compose([transforms.RandomHorizontalFlip(), transforms.RandomCrop(28, padding=2), *normalize])
-    sets = [
-        embedded_clothing(train, transform) if options.root is None else FashionMNIST(options.root, train, transform)
-        for train, transform in ((True, moved), (False, transforms.Compose(normalize)))
-    ]
+    still = transforms.Compose(normalize)
+    try:
+        sets = [
+            embedded_clothing(train, how) if options.root is None else FashionMNIST(options.root, train, how)
+            for train, how in ((True, moved), (False, still))
+        ]
+    except (OSError, ValueError) as error:  # files that are missing or damaged
+        raise SystemExit(f"error: {error}") from None
     train, test = (Subset(s, range(min(len(s), options.limit or len(s)))) for s in sets)
     loader, test_loader = DataLoader(train, 128, shuffle=True, seed=options.seed), DataLoader(test, 500)
     model = network()

@@ -7,7 +7,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,6 +33,7 @@ from minigrad.data.datasets.images import ImageArrays
 
 SPLITS = ("train", "val", "test")
 _NAMED = 5  # classes or files named in a line; the others are counted
+_MOST_CHECKED = 100_000  # files that are asked for their size; among more, an empty one is an error when it is read
 _UNEVEN = 10  # times as many images in the largest class as in the smallest: worth a line
 
 
@@ -63,7 +64,9 @@ def load_data(source: DataSource) -> Data:
             the model would have too few classes.
     """
     found = openers(source)
-    for_training = training_transform(source.image_size, source.resize, source.augment, source.normalize)
+    for_training = training_transform(
+        source.image_size, source.resize, source.augment, source.normalize, source.auto_augment, source.random_erasing
+    )
     for_validation = evaluation_transform(source.image_size, source.resize, source.normalize)
     if source.val_split is None:
         held_out = found.get("val") or found.get("test")
@@ -158,7 +161,7 @@ def _chosen(images: Images, source: DataSource, notes: list[str]) -> Images:
     """Return at most ``limit`` images, of every class evenly, without empty files."""
     if source.limit is not None and source.limit < len(images):
         images = some_of(images, some_of_every_class(targets_of(images), source.limit, source.seed))
-    sizes = file_sizes(images)
+    sizes = file_sizes(images) if len(images) <= _MOST_CHECKED else None
     if sizes is None or all(sizes):
         return images
     paths = paths_of(images) or []
@@ -205,35 +208,29 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + more
 
 
-class SetSummary(TypedDict):
-    """The images of a set in few words, by which a later change is noticed."""
+def summary(data: Data) -> dict[str, object]:
+    """Return the images of a run in few words, for a checkpoint, by which a later change is noticed.
 
-    images: int
-    bytes: int
-    per_class: list[int]
-    digest: str  # of names, sizes and classes of the files; of the pixels, where a file holds many images
-
-
-class DataSummary(TypedDict):
-    """The images of a run in few words."""
-
-    classes: list[str]
-    train: SetSummary
-    validation: SetSummary
-    left_out: list[str]
-
-
-def summary(data: Data) -> DataSummary:
-    """Return counts, bytes and digests of the images, for a checkpoint; they do not depend on where the files lie."""
+    ``classes`` (names), ``left_out`` (notes), and of ``train`` and ``validation`` each ``images``, ``bytes``,
+    ``per_class`` (counts) and ``digest``: of names, sizes and classes of the files, or of the pixels where one file has
+    many images. Where the files lie makes no difference.
+    """
     return {
         "classes": list(data.classes),
         "train": _set_summary(data.train, len(data.classes)),
         "validation": _set_summary(data.validation, len(data.classes)),
-        "left_out": list(data.notes),
+        "left_out": [_without_root(note, data) for note in data.notes],
     }
 
 
-def _set_summary(images: Images, num_classes: int) -> SetSummary:
+def _without_root(note: str, data: Data) -> str:
+    for base in (whole_set(data.train), whole_set(data.validation)):
+        if isinstance(base, ImageFolder | TinyImageNet):
+            note = note.replace(os.path.join(os.path.dirname(base.root), ""), "")
+    return note
+
+
+def _set_summary(images: Images, num_classes: int) -> dict[str, object]:
     base, sizes = whole_set(images), file_sizes(images)
     size = 0 if sizes is None else sum(sizes)
     if isinstance(base, ImageArrays):

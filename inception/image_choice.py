@@ -1,4 +1,4 @@
-"""Which images of a set are used: some of every class, or two parts with the same shares of every class."""
+"""The choice of images from a set: some of every class, or two parts with the same shares of every class."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def find_learning_rate(
         for group in optimizer.param_groups:
             group["lr"] = rate
         images, labels, _ = to_device(loaded, recipe.device, recipe.dtype)
-        loss = loss_computation(forward_pass(model, images), labels, recipe.label_smoothing)
+        loss = loss_computation(forward_pass(model, images), labels, recipe.label_smoothing, training.class_weights)
         value = loss.item()
         if not math.isfinite(value):
             break

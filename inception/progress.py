@@ -16,7 +16,7 @@ import sys
 import time
 import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 
@@ -28,7 +28,8 @@ else:
     tqdm = Later("tqdm", "progress at a terminal")
 
 T = TypeVar("T")
-A_LINE_EVERY = 60.0  # seconds, where there is no terminal
+REDRAWN_EVERY = 0.1  # seconds, at a terminal
+A_LINE_EVERY = 60.0  # seconds, elsewhere
 _RECENT = 20  # updates over which the speed is measured
 
 
@@ -68,17 +69,19 @@ class Progress:
                 file=sys.stderr,
                 leave=False,
                 miniters=1,
+                mininterval=REDRAWN_EVERY,
                 ncols=0,  # do not cut: what is shown is fitted already
                 nrows=20,  # otherwise nothing is shown in a terminal that does not tell its height
             )
             Progress.drawn += 1
 
-    def update(self, count: int = 1, parts: Sequence[Part] | None = None) -> None:
+    def update(self, count: int = 1, parts: Callable[[], Sequence[Part]] | None = None) -> None:
         """Count what has been done, and show it from time to time.
 
         Args:
-            parts: what to show; by default the share that is done, the speed and the time left.
+            parts: returns what to show; by default the share that is done, the speed and the time left.
         """
+        parts = parts or self._parts
         self.done += count
         now = time.perf_counter()
         self._seen.append((now, self.done))
@@ -86,11 +89,11 @@ class Progress:
             self._seen.popleft()
             self._at_start = False
         if self._bar is not None:
-            self._bar.set_description_str(fitted(parts or self._parts(), terminal_width()), refresh=False)
+            self._bar.set_description_str(fitted(parts(), terminal_width()), refresh=False)
             self._bar.update(count)
         elif now - self._last_line >= A_LINE_EVERY and not _disabled():
             self._last_line = now
-            say(fitted(parts or self._parts()))
+            say(fitted(parts()))
 
     def close(self) -> None:
         """Take the line away."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from textwrap import fill
 
 from inception.board import Board
 from inception.clock import PhaseClock
@@ -42,8 +43,8 @@ class Report:
 
     def step(self, training: Training, result: StepResult) -> None:
         """Show and record a step."""
+        self.progress.update(1, lambda: self._parts(training, result))
         speed = self.progress.speed * sum(result.counts)
-        self.progress.update(1, self._parts(training, result))
         record: Record = {"kind": "step", "epoch": training.epoch + 1, "step": training.step}
         record |= {"global_step": training.global_step, "loss": result.loss, "accuracy": result.accuracy}
         record |= {"cross_entropy": result.cross_entropy}
@@ -104,14 +105,15 @@ class Report:
         progress, recipe = training.progress, training.recipe
         self.after_steps = time.perf_counter() - self.ended
         seconds = time.perf_counter() - self.began
+        memory = memory_megabytes()
         result(
-            f"epoch {training.epoch}/{recipe.epochs} in {clock_time(seconds)}: "
-            f"train loss {progress.loss:.3f}, accuracy {progress.accuracy:.1%} · "
-            f"validation loss {found.loss:.3f}, {found.shares}"
+            f"epoch {training.epoch}/{recipe.epochs}: {clock_time(seconds)}"
+            + ("" if memory is None else f", memory {memory:,.0f} MB")
         )
+        result(f"  training    loss {progress.loss:.3f}, accuracy {progress.accuracy:.1%}")
+        result(f"  validation  loss {found.loss:.3f}, {found.shares}")
         if clock is not None:
-            memory = memory_megabytes()
-            result(f"  time: {clock}" + ("" if memory is None else f" · memory {memory:,.0f} MB"))
+            result(fill(str(clock), 79, initial_indent="  time        ", subsequent_indent=" " * 14))
         record: Record = {"kind": "epoch", "epoch": training.epoch, "global_step": training.global_step}
         record |= {"train_loss": progress.loss, "train_accuracy": progress.accuracy}
         record |= {"validation_loss": found.loss, "validation_accuracy": found.accuracy}

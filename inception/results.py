@@ -14,18 +14,11 @@ from inception.progress import shown
 from inception.report import Report
 from inception.run_folder import RunFolder
 from inception.state import Training
-from inception.weights import Description, load_weights, save_weights
+from inception.weights import load_weights, save_weights
 from minigrad.data import DataLoader
 from minigrad.printable import printable
 
 ON_BOARD = 16  # validation images for TensorBoard
-
-
-def description(training: Training, classes: tuple[str, ...]) -> Description:
-    """Return what is stored with the weights, so that they can be used without knowing the recipe."""
-    recipe, names = training.recipe, class_names(classes, training.model.fc.out_features)
-    averaged = training.ema is not None
-    return Description(names, recipe.image_size, recipe.resize, recipe.normalize, averaged)
 
 
 def write_results(
@@ -43,10 +36,10 @@ def write_results(
     if recipe.patience is not None and training.best.epoch < training.epoch and folder.best.exists():
         load_weights(model, folder.best)
         test = None
-        print(f"went back to the weights of epoch {training.best.epoch}, which had the lowest validation loss")
+        print(f"went back to the weights of epoch {training.best.epoch}, which had {training.best.reason}")
     if test is None:  # the last test was of other weights
         test = evaluate(model, shown(test_loader, "validation", unit="batch"), recipe.device, recipe.dtype)
-    save_weights(model, folder.weights, description(training, classes))
+    save_weights(model, folder.weights, training.description)
     names = class_names(classes, model.fc.out_features)
     _draw(training, test, test_set, names, folder)
     if report.board is not None:

@@ -15,22 +15,13 @@ import numpy as np
 from minigrad import Tensor, checkpoint, from_numpy
 from minigrad.checkpoint import CheckpointError
 from minigrad.extras import Later, require
+from minigrad.file_kinds import kind_of_file
 
 if TYPE_CHECKING:
     import safetensors
 else:
     safetensors = Later("safetensors", "a file of weights")
 
-#: How files begin that people give as weights by mistake (regular expressions), and what to do.
-NO_WEIGHTS = {
-    b"\x08.\x12": "is an ONNX file: give the weights that it was exported from",
-    b"\x89HDF": "is an HDF5 file, as Keras writes: its layers have other names, and it cannot be read",
-    b"\x1f\x8b": "is compressed with gzip: unpack it first",
-    b"version https://git-lfs": "is only a pointer of git-lfs to the real file: run git lfs pull",
-    b"<": "is a web page, not the file that the page is about: download it again",
-    b"\x89PNG": "is an image; the images follow after the weights",
-    b"\xff\xd8\xff": "is an image; the images follow after the weights",
-}
 FIRST = "Conv2d_1a_3x3.conv.weight"  # the name by which weights of Inception V3 are found among others
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"  # torch writes zip archives with a pickle inside; before version 1.6 pickles
 #: The types of safetensors that NumPy has too.
@@ -64,9 +55,8 @@ def read_tree(path: Path) -> Mapping[str, Any]:
     if _is_torchs(start):
         return _read_torchs(path)
     if start[8:9] != b"{" and len(start) > 8:  # after eight bytes for the length, safetensors begin with JSON
-        known = (text for beginning, text in NO_WEIGHTS.items() if re.match(beginning, start, re.DOTALL))
-        what = next(known, "is not a file of weights: neither safetensors nor what torch.save writes")
-        raise CheckpointError(f"{path} {what}")
+        kind = kind_of_file(path) or "not a file of weights: neither safetensors nor what torch.save writes"
+        raise CheckpointError(f"{path} is {kind}")
     others = _types_in(path) - NUMPYS
     if others - {"BF16"}:
         raise CheckpointError(f"{path} has tensors of type {', '.join(sorted(others))}: convert them to float32 first")

@@ -1,9 +1,9 @@
 """minigrad: a small, readable tensor and autograd engine with torch's names and semantics."""
 
 import warnings as _warnings
-from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
+from minigrad import absent as _absent
 from minigrad import amp as amp
 from minigrad import autograd as autograd
 from minigrad import creation as creation
@@ -120,19 +120,20 @@ __version__ = "0.1.0"
 _warnings.filterwarnings("ignore", ".* encountered in", RuntimeWarning, r"minigrad\.")
 
 # Imported when first used, because each takes a while or needs what the rest does not.
-_LATER = ("checkpoint", "data", "onnx", "testing")
+_LATER = {name: f"minigrad.{name}" for name in ("checkpoint", "data", "onnx", "saving", "testing")}
+_LATER |= {"load": "minigrad.saving:load", "save": "minigrad.saving:save"}
 
 if TYPE_CHECKING:
     from minigrad import checkpoint as checkpoint
     from minigrad import data as data
     from minigrad import onnx as onnx
+    from minigrad import saving as saving
     from minigrad import testing as testing
+    from minigrad.saving import load as load
+    from minigrad.saving import save as save
 else:
-
-    def __getattr__(name):
-        if name in _LATER:
-            return _import_module(f"minigrad.{name}")
-        raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
+    _absent.answer_for_modules()
+    __getattr__ = _absent.module_getattr(__name__, _LATER)
 
     def __dir__():
         return sorted({*globals(), *_LATER})

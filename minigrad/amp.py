@@ -12,10 +12,11 @@ scaler.update()
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 
+from minigrad.absent import module_getattr as _module_getattr
 from minigrad.autocast import autocast, is_autocast_enabled
 from minigrad.devices import compute_beside, in_use, to_host
 from minigrad.optim import Optimizer
@@ -156,3 +157,7 @@ class GradScaler:
             )
         self._scale, self._growth, self._backoff = state["scale"], state["growth_factor"], state["backoff_factor"]
         self._interval, self._steps_without_overflow = state["growth_interval"], state["_growth_tracker"]
+
+
+if not TYPE_CHECKING:
+    __getattr__ = _module_getattr(__name__)

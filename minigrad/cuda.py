@@ -5,10 +5,11 @@ Everything but :func:`is_available` and :func:`device_count` needs CuPy and a GP
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minigrad.absent import module_getattr as _module_getattr
 from minigrad.devices import in_use
 from minigrad.gpu import cupy, precision
 
@@ -106,3 +107,7 @@ def set_tf32(allowed: bool) -> None:
     products = core._routines_linalg
     precision.tf32 = allowed
     core.set_compute_type(np.float32, products.COMPUTE_TYPE_TF32 if allowed else products.COMPUTE_TYPE_DEFAULT)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = _module_getattr(__name__)

@@ -22,7 +22,6 @@ import numpy as np
 
 from minigrad import dtypes
 from minigrad.devices import device_of, to_host
-from minigrad.engine.inplace import refuse_outdated
 from minigrad.engine.tensor_base import TensorBase
 from minigrad.typing import Array
 
@@ -109,7 +108,7 @@ def printoptions(**options: Any) -> Iterator[None]:
 
 def tensor_text(tensor: TensorBase) -> str:
     """Return the ``repr`` of a tensor: its values, and in words what the values do not show."""
-    refuse_outdated(tensor)
+    tensor._catch_up()
     kind = type(tensor).__name__
     prefix = "tensor(" if kind in ("Tensor", "Parameter") else f"{kind}("
     text = prefix + array_text(to_host(tensor.array), len(prefix))
@@ -125,12 +124,12 @@ def format_tensor(tensor: TensorBase, spec: str) -> str:
     if not spec and (tensor.array.ndim or type(tensor).__name__ != "Tensor"):
         return repr(tensor)
     if tensor.array.size == 1:
-        refuse_outdated(tensor)
+        tensor._catch_up()
         return format(to_host(tensor.array).item(), spec)
     raise TypeError(
-        f"unsupported format string passed to {type(tensor).__name__}.__format__: {spec!r} is for a single number, and the "
-        f"tensor has shape {list(tensor.array.shape)}; format x.mean() or x[0], or set how tensors are printed with "
-        f"minigrad.set_printoptions(precision=...)"
+        f"unsupported format string passed to {type(tensor).__name__}.__format__: {spec!r} is for a single number, "
+        f"and the tensor has shape {list(tensor.array.shape)}; format x.mean() or x[0], or set how tensors are printed "
+        "with minigrad.set_printoptions(precision=...)"
     )
 
 

@@ -19,8 +19,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from minigrad.absent import module_getattr as _module_getattr
 from minigrad.engine.watchers import watchers
 from minigrad.files import write_atomically
+from minigrad.html import table_html
 
 if TYPE_CHECKING:
     from minigrad.engine.function import Function
@@ -50,6 +52,10 @@ class Average:
     seconds: float = 0.0
     bytes: int = 0
 
+    def shapes_text(self) -> str:
+        """Return the shapes as text, ``2x3 3x4``."""
+        return " ".join("x".join(map(str, shape)) or "()" for shape in self.shapes)
+
 
 class Averages(list[Average]):
     """The rows that ``key_averages`` returns."""
@@ -60,20 +66,43 @@ class Averages(list[Average]):
         Raises:
             ValueError: for another ``sort_by``.
         """
-        if sort_by not in ("seconds", "count", "bytes"):
-            raise ValueError(f"sort_by must be 'seconds', 'count' or 'bytes', got {sort_by!r}")
-        total = sum(row.seconds for row in self) or 1.0
-        rows = sorted(self, key=lambda row: -getattr(row, sort_by))
+        rows, total = self._sorted(sort_by)
         lines = [f"{'operation':<22} {'phase':<9} {'calls':>6} {'seconds':>9} {'share':>6} {'MB':>9}  shapes"]
         for row in rows[:row_limit]:
-            shapes = " ".join("x".join(map(str, shape)) or "()" for shape in row.shapes)
             lines.append(
                 f"{row.name:<22} {row.phase:<9} {row.count:>6} {row.seconds:>9.4f} {row.seconds / total:>6.1%} "
-                f"{row.bytes / 1e6:>9.1f}  {shapes}"
+                f"{row.bytes / 1e6:>9.1f}  {row.shapes_text()}"
             )
         if len(rows) > row_limit:
             lines.append(f"… and {len(rows) - row_limit} more")
-        return "\n".join([*lines, f"{total:.4f} s in {sum(row.count for row in self)} operations"])
+        return "\n".join([*lines, self._sums(total)])
+
+    def _repr_html_(self) -> str:
+        """Return the table that a notebook shows."""
+        rows, total = self._sorted("seconds")
+        cells = [
+            {
+                "operation": row.name,
+                "phase": row.phase,
+                "calls": f"{row.count:,}",
+                "seconds": f"{row.seconds:.4f}",
+                "share": f"{row.seconds / total:.1%}",
+                "MB": f"{row.bytes / 1e6:,.1f}",
+                "shapes": row.shapes_text(),
+            }
+            for row in rows[:30]
+        ]
+        more = f"… and {len(rows) - 30} more; " if len(rows) > 30 else ""
+        return table_html(cells, more + self._sums(total))
+
+    def _sorted(self, sort_by: str) -> tuple[list[Average], float]:
+        """Return the rows, the largest first, and the seconds of all."""
+        if sort_by not in ("seconds", "count", "bytes"):
+            raise ValueError(f"sort_by must be 'seconds', 'count' or 'bytes', got {sort_by!r}")
+        return sorted(self, key=lambda row: -getattr(row, sort_by)), sum(row.seconds for row in self) or 1.0
+
+    def _sums(self, total: float) -> str:
+        return f"{total:.4f} s in {sum(row.count for row in self)} operations"
 
 
 class profile:  # noqa: N801  (torch's name for it)
@@ -104,6 +133,10 @@ class profile:  # noqa: N801  (torch's name for it)
         global _recording
         _recording = None
         watchers.remove(self._watch)
+
+    def _repr_html_(self) -> str:
+        """Return the table that a notebook shows."""
+        return self.key_averages()._repr_html_()
 
     def _watch(self, node: Function, stage: str, inputs: Sequence[object], compute: Callable[[], object]) -> object:
         """Record what the engine computes (see ``minigrad.engine.watchers``)."""
@@ -178,3 +211,7 @@ def record_function(name: str) -> Iterator[None]:
     yield
     if profile_now is not None:
         profile_now.record(name, (), (), start)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = _module_getattr(__name__)

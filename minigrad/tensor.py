@@ -15,15 +15,16 @@ from numpy.typing import DTypeLike
 
 from minigrad import dtypes
 from minigrad import functions as F
+from minigrad.absent import ListsWhatIsThere, answer_for_absent_methods, present
 from minigrad.caller import warn
 from minigrad.devices import DeviceLike, device, device_of, get_default_device, is_on, to_device, to_host
-from minigrad.engine import api
+from minigrad.engine import api, inplace
 from minigrad.engine.grad_mode import is_grad_enabled
-from minigrad.engine.inplace import history_changed, is_view, refuse_outdated
 from minigrad.engine.tensor_base import TensorBase, tensor_class, wrap
 from minigrad.functions.arguments import normalize_dim
 from minigrad.functions.promotion import refuse_array
 from minigrad.gpu import pinned
+from minigrad.html import tensor_html
 from minigrad.kernels.precision import rounded
 from minigrad.memory_order import check, contiguous_format, lies_in, memory_format, order_of, preserve_format
 from minigrad.ops.identity import ToDevice
@@ -112,7 +113,8 @@ def _compared(function: Callable[[Tensor, Other], Tensor]) -> Callable[[Tensor, 
 
 
 @tensor_class
-class Tensor(TensorBase):
+@answer_for_absent_methods
+class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     """A multi-dimensional array that remembers how it was made, so that gradients can flow back.
 
     Make one with ``minigrad.tensor``, ``zeros``, ``randn``, … The values are in ``array`` (NumPy's, or the
@@ -163,12 +165,12 @@ class Tensor(TensorBase):
 
     @property
     def data(self) -> Tensor:
-        return wrap(self.array)
+        return wrap(self.array.view())
 
     @data.setter
     def data(self, value: Tensor) -> None:
         self.array = value.array
-        self._version_cell = self._views = None  # they were the other memory's
+        self._version_cell = self._base = self._stand_in = None  # they were the other memory's
 
     @overload
     def size(self) -> tuple[int, ...]: ...
@@ -203,11 +205,19 @@ class Tensor(TensorBase):
         return self.shape[0]
 
     def __repr__(self) -> str:
+        self._catch_up()
         return tensor_text(self)
+
+    def _repr_html_(self) -> str:
+        """Return the table that a notebook shows."""
+        return tensor_html(self)
 
     def __format__(self, spec: str) -> str:
         """Format the number of a tensor of one element, as in ``f"{loss:.3f}"``."""
         return format_tensor(self, spec)
+
+    def __dir__(self) -> list[str]:
+        return present(super().__dir__(), type(self))
 
     __hash__ = object.__hash__  # by identity, although == compares elements
 
@@ -240,7 +250,7 @@ class Tensor(TensorBase):
             RuntimeError: if it requires a gradient, which NumPy would not see.
             TypeError: if it is not on the CPU.
         """
-        refuse_outdated(self)
+        self._catch_up()
         if self.requires_grad:
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead. (A function of "
@@ -265,11 +275,11 @@ class Tensor(TensorBase):
         """
         if self.array.size != 1:
             raise RuntimeError(f"a Tensor with {self.array.size} elements cannot be converted to Scalar")
-        refuse_outdated(self)
+        self._catch_up()
         return to_host(self.array).item()
 
     def tolist(self) -> Any:  # a number, or numbers in nested lists
-        refuse_outdated(self)
+        self._catch_up()
         return to_host(self.array).tolist()
 
     def _number(self) -> builtins.int | builtins.float:
@@ -314,9 +324,12 @@ class Tensor(TensorBase):
         """Add to every leaf's ``grad`` the gradient of this tensor; see ``minigrad.autograd.backward``."""
         api.backward(self, gradient, retain_graph, create_graph, inputs)
 
+    def _catch_up(self) -> None:
+        inplace.catch_up(self)
+
     def detach(self) -> Tensor:
         """Return a tensor of the same values and memory, outside the graph."""
-        alias = wrap(self.array)
+        alias = wrap(self.array.view())  # not the same object: a node tells its inputs apart by their arrays
         alias._version_cell = self._storage_version
         return alias
 
@@ -326,10 +339,9 @@ class Tensor(TensorBase):
         Raises:
             RuntimeError: if it is a view, whose base would stay inside.
         """
-        if is_view(self):
+        if self._base is not None:
             raise RuntimeError("Can't detach views in-place. Use detach() instead.")
-        history_changed(self)
-        self.grad_fn, self._output_index, self._requires_grad = None, 0, False
+        self._grad_fn, self._output_index, self._requires_grad = None, 0, False
         return self
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
@@ -462,7 +474,8 @@ class Tensor(TensorBase):
     # --- In place. Each write is recorded, or refused: never a wrong gradient. ---
 
     def copy_(self, source: Operand) -> Tensor:
-        F.indexing.setitem(self, ..., source)
+        if source is not self:
+            F.indexing.setitem(self, ..., source)
         return self
 
     def relu_(self) -> Tensor:

@@ -29,7 +29,7 @@ def outcome(call: Callable[[Any], Any], library: Any) -> Any:
     try:
         return call(library)
     except Exception as error:
-        return type(error)
+        return AttributeError if isinstance(error, AttributeError) else type(error)
 
 
 def layout(module: Any) -> dict[str, Any]:

@@ -196,7 +196,7 @@ def test_mixup_mixes_images_and_classes_alike() -> None:
     minigrad.manual_seed(3)
     images = minigrad.arange(4, dtype=minigrad.float32).reshape(4, 1, 1, 1) * minigrad.ones(4, 3, 2, 2)
     labels = minigrad.tensor([0, 1, 2, 3])
-    mixed, _, targets = mix(Batch(images, labels, labels), 4, alpha=1.0)
+    mixed, _, targets = mix(Batch(images, labels, labels), 4, mixup=1.0, cutmix=0.0)
     assert np.allclose(targets.sum(1).numpy(), 1)
     assert np.allclose(mixed[:, 0, 0, 0].numpy(), targets.numpy() @ np.arange(4))
 
@@ -288,13 +288,13 @@ def test_the_published_recipes_are_those_of_their_sources() -> None:
 
 
 BAD = {
-    "accumulate": ({"accumulate": 0}, "accumulate must be at least 1, got 0"),
-    "sgd too late": ({"sgd_after": 2}, "leaves no epoch for it"),
-    "two kinds of freezing": ({"head_only": True, "freeze": "fc"}, "either head only or freeze"),
-    "crop larger than the image": ({"image_size": 100, "resize": 90}, "resize 90 is below the image size 100"),
-    "mixup": ({"mixup": -1.0}, "mixup must be at least 0"),
-    "clip": ({"clip": 0.0}, "clip must be above 0"),
-    "average": ({"ema": 2.0}, "ema must be between 0 and 1"),
+    "accumulate": ({"accumulate": 0}, "--accumulate must be at least 1, got 0"),
+    "sgd too late": ({"sgd_after": 2}, "--sgd-after 2 leaves no epoch for SGD"),
+    "two kinds of freezing": ({"head_only": True, "freeze": "fc"}, "either --head-only or --freeze"),
+    "crop larger than the image": ({"image_size": 100, "resize": 90}, "--resize 90 is below the image size 100"),
+    "mixup": ({"mixup": -1.0}, "--mixup must be at least 0"),
+    "clip": ({"clip": 0.0}, "--clip must be above 0"),
+    "average": ({"ema": 2.0}, "--ema must be at least 0 and below 1"),
 }
 
 
@@ -386,8 +386,9 @@ def test_metrics_cut_short_by_a_kill_are_continued(tmp_path: Path) -> None:
         file.write('{"kind": "st')
     folder.forget_after(3, 0)
     assert [r["global_step"] for r in folder.records()] == [1, 2, 3]
+    folder.release()
     (tmp_path / ".checkpoint.safetensors.1.partial").write_bytes(b"half")
-    assert not list(RunFolder(tmp_path).path.glob(".*partial"))
+    assert not list(RunFolder(tmp_path, resuming=True).path.glob(".*partial"))
 
 
 def test_a_weights_file_with_another_class_count_gets_a_new_head(tmp_path: Path) -> None:

@@ -170,9 +170,8 @@ NO_WEIGHTS = {
     b"version https://git-lfs.github.com/spec/v1\n": "git lfs pull",
     b"\x89HDF\r\n\x1a\n" + bytes(20): "is an HDF5 file",
     b"\x1f\x8b\x08" + bytes(20): "is compressed",
-    b"\xff\xd8\xff\xe0" + bytes(20): "is an image",
-    b"\x08\x0a\x12\x07pytorch" + bytes(20): "is an ONNX file",
-    b"weights of a model": "is not a file of weights",
+    b"\xff\xd8\xff\xe0" + bytes(20): "is not a file of weights",
+    b"\x08\x0a\x12\x07pytorch" + bytes(20): "is an ONNX or protobuf file",
     (99).to_bytes(8, "little") + b'{"a": 1}' + bytes(20): "not a whole safetensors file",
 }
 

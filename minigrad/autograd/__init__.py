@@ -1,5 +1,8 @@
 """Gradients, under torch's name: ``torch.autograd``."""
 
+from typing import TYPE_CHECKING
+
+from minigrad.absent import module_getattr as _module_getattr
 from minigrad.autograd import functional
 from minigrad.engine.anomaly import detect_anomaly
 from minigrad.engine.api import backward, grad
@@ -18,3 +21,6 @@ __all__ = [
     "no_grad",
     "set_grad_enabled",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = _module_getattr(__name__)

@@ -1,5 +1,8 @@
 """Data: datasets, samplers and the loader. ``data.transforms`` and ``data.datasets`` are imported by name."""
 
+from typing import TYPE_CHECKING
+
+from minigrad.absent import module_getattr as _module_getattr
 from minigrad.data.dataset import ConcatDataset, Dataset, Subset, TensorDataset, random_split
 from minigrad.data.loader import DataLoader, default_collate
 from minigrad.data.sampler import (
@@ -31,3 +34,6 @@ __all__ = [
     "get_worker_info",
     "random_split",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = _module_getattr(__name__)

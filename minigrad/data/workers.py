@@ -80,7 +80,8 @@ class Workers:
 
         Raises:
             WorkerError: if a worker dies, or takes longer than ``timeout``.
-            Exception: of the type that ``load`` raised, with the worker's traceback in its message.
+            Exception: the one that ``load`` raised, with the worker's traceback in a note, which Python prints below
+                the traceback of an error that nobody catches.
         """
         count = len(self.processes)
         waiting = enumerate(tasks)
@@ -97,7 +98,8 @@ class Workers:
                     self._send(number, task, count)
                     sent += 1
                 if isinstance(batch, Failure):
-                    raise batch.kind(batch.text)
+                    batch.error.add_note(batch.note)
+                    raise batch.error
                 yield batch
             finished = True
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad.functions.arguments import numpy_names
 from minigrad.functions.loss import reduced, reduction_of
 from minigrad.functions.reduce import norm
 from minigrad.functions.selection import where
@@ -16,6 +17,7 @@ __all__ = [
 ]
 
 
+@numpy_names
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """Return Σ x₁·x₂ / (‖x₁‖ · ‖x₂‖) along ``dim``, each norm at least ε."""
     shape = np.broadcast_shapes(x1.shape, x2.shape)

@@ -1,5 +1,8 @@
 """Neural networks: modules, layers, their functions, and initial values."""
 
+from typing import TYPE_CHECKING
+
+from minigrad.absent import module_getattr as _module_getattr
 from minigrad.nn import functional, init, utils
 from minigrad.nn.activations import (
     ELU,
@@ -144,3 +147,6 @@ __all__ = [
     "init",
     "utils",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = _module_getattr(__name__)

@@ -1,5 +1,8 @@
 """The functions behind the layers, under torch's names (``torch.nn.functional``). They hold no state."""
 
+from typing import TYPE_CHECKING
+
+from minigrad.absent import module_getattr as _module_getattr
 from minigrad.functions import (
     activation,
     adaptive_pool,
@@ -52,3 +55,6 @@ __all__ = (
     + resample.__all__
     + ["bilinear"]
 )
+
+if not TYPE_CHECKING:
+    __getattr__ = _module_getattr(__name__)

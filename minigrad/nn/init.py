@@ -7,10 +7,12 @@ and Kaiming rules choose the scale that keeps the variance (Glorot & Bengio 2010
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minigrad import dtypes
+from minigrad.absent import module_getattr as _module_getattr
 from minigrad.caller import warn
 from minigrad.devices import to_device
 from minigrad.random import Generator, default_generator
@@ -199,3 +201,7 @@ def uniform_by_fan_in(fan_in: int, *parameters: Tensor | None) -> None:
     for parameter in parameters:
         if parameter is not None:
             uniform_(parameter, -bound, bound)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = _module_getattr(__name__)

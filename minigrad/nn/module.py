@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 from numpy.typing import DTypeLike
 
 from minigrad import dtypes
+from minigrad.absent import answer
 from minigrad.devices import DeviceLike
 from minigrad.engine.handles import RemovableHandle
+from minigrad.html import module_html
 from minigrad.memory_order import channels_last, check, memory_format, preserve_format
 from minigrad.nn import state
 from minigrad.nn.hooks import Hook, Hooks
@@ -167,7 +169,7 @@ class Module:
             found = self.__dict__.get(registry, {})
             if name in found:
                 return found[name]
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        raise answer("nn.Module", name, lambda: dir(self), f"'{type(self).__name__}' object")
 
     def __delattr__(self, name: str) -> None:
         for registry in (self._parameters, self._buffers, self._modules):
@@ -241,7 +243,9 @@ class Module:
             raise KeyError(f'{kind} name can\'t contain ".", got: {name}')
         if name == "":
             raise KeyError(f'{kind} name can\'t be empty string ""')
-        if name not in self.__dict__[registry] and hasattr(self, name):
+        taken = [self.__dict__, self._parameters, self._buffers, self._modules]
+        taken.remove(self.__dict__[registry])
+        if any(name in names for names in taken) or hasattr(type(self), name):
             raise KeyError(f"attribute '{name}' already exists")
 
     # --- Walking the tree ---
@@ -479,6 +483,10 @@ class Module:
     def extra_repr(self) -> str:
         """Return the text that ``repr`` shows between the parentheses; a subclass gives its options."""
         return ""
+
+    def _repr_html_(self) -> str:
+        """Return the tree that a notebook shows."""
+        return module_html(self)
 
     def __repr__(self) -> str:
         extra = self.extra_repr().split("\n")

@@ -1,5 +1,8 @@
 """Optimisers: how gradients move parameters. One algorithm a file."""
 
+from typing import TYPE_CHECKING
+
+from minigrad.absent import module_getattr as _module_getattr
 from minigrad.optim import loops, lr_scheduler
 from minigrad.optim.adagrad import Adagrad
 from minigrad.optim.adam import Adam, AdamW
@@ -25,3 +28,6 @@ __all__ = [
     "loops",
     "lr_scheduler",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = _module_getattr(__name__)

@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -67,7 +68,7 @@ class ImageFolder(Dataset[_Item]):
         self.class_to_idx = {name: i for i, name in enumerate(self.classes)}
         self.samples: list[_Sample] = []
         for number, paths in enumerate(folders.values()):
-            self.samples += [(path, number) for path in images_in(paths, self.left_out)]
+            self.samples += zip(images_in(paths, self.left_out), repeat(number))
         if skip_corrupt:
             self.samples = _readable(self.samples, loader, self.left_out)
         self.targets = [target for _, target in self.samples]

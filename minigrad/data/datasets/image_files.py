@@ -45,8 +45,9 @@ class LeftOut:
             (len(self.special), "thing{} that is no plain file", _some(self.special)),
             (len(self.corrupt), "image{} that cannot be read", "; ".join(self.corrupt)),
         ]
+        name = os.path.basename(os.path.abspath(self.root))
         return [
-            f"{self.root}: left out {n:,} {what.replace('{}', '' if n == 1 else 's')}: {which}"
+            f"{name}: left out {n:,} {what.replace('{}', '' if n == 1 else 's')}: {which}"
             for n, what, which in found
             if n
         ]
@@ -108,27 +109,36 @@ def images_in(folders: Iterable[str], left_out: LeftOut) -> list[str]:
 def _entries(folder: str, left_out: LeftOut) -> tuple[list[str], list[str]]:
     """Return the names of the images in a folder, sorted, and the paths of the folders in it.
 
-    A million files pass through here, so the usual one costs a look at its name and none at the disk.
+    A million images pass through here, so each costs a look at its name and none at the disk.
     """
-    images, folders = [], []
-    with os.scandir(folder) as entries:
+    with os.scandir(folder) as listed:
+        entries = list(listed)
+    images = [
+        name
+        for entry in entries
+        if (name := entry.name)[name.rfind(".") :].lower() in _EXTENSIONS and name[0] != "." and entry.is_file()
+    ]
+    folders: list[str] = []
+    if len(images) < len(entries):
+        taken = set(images)
         for entry in entries:
-            name = entry.name
-            if entry.is_file():
-                if name[name.rfind(".") :].lower() in _EXTENSIONS and name[0] != ".":
-                    images.append(name)
-                elif name[0] == ".":
-                    if name not in _SYSTEM_FILES:
-                        left_out.add(left_out.hidden, entry.path)
-                elif name not in _SYSTEM_FILES:
-                    left_out.formats[_extension(name)] += 1
-            elif _is_hidden(name):
-                left_out.add(left_out.hidden, entry.path)
-            elif entry.is_dir():
-                folders.append(entry.path)
-            else:
-                left_out.add(left_out.dangling if entry.is_symlink() else left_out.special, entry.path)
+            if entry.name not in taken:
+                _sort_out(entry, folders, left_out)
     return sorted(images), folders
+
+
+def _sort_out(entry: os.DirEntry[str], folders: list[str], left_out: LeftOut) -> None:
+    """Add a folder to those that are still to be read, and anything else to what is left out."""
+    if entry.name in _SYSTEM_FILES:
+        return
+    if _is_hidden(entry.name):
+        left_out.add(left_out.hidden, entry.path)
+    elif entry.is_dir():
+        folders.append(entry.path)
+    elif entry.is_file():
+        left_out.formats[_extension(entry.name)] += 1
+    else:
+        left_out.add(left_out.dangling if entry.is_symlink() else left_out.special, entry.path)
 
 
 def _is_hidden(name: str) -> bool:

@@ -1,5 +1,8 @@
 """Learning-rate schedules: call ``scheduler.step()`` after ``optimizer.step()``."""
 
+from typing import TYPE_CHECKING
+
+from minigrad.absent import module_getattr as _module_getattr
 from minigrad.optim.lr_scheduler.combined import ChainedScheduler, SequentialLR
 from minigrad.optim.lr_scheduler.cosine import CosineAnnealingLR, CosineAnnealingWarmRestarts
 from minigrad.optim.lr_scheduler.decay import ExponentialLR, MultiStepLR, StepLR
@@ -26,3 +29,6 @@ __all__ = [
     "SequentialLR",
     "StepLR",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = _module_getattr(__name__)

@@ -83,13 +83,11 @@ def weight_gradient(x: Array, g: Array, weight_shape: Shape, window: Window, gro
         least = _lanes(g.dtype)
         dw = _sum_channels(filled_up(repeated(x, out), least), filled_up(g, least), window)
         return np.ascontiguousarray(dw[:, :out].T).reshape(weight_shape)  # T O -> O 1 kh kw
-    if sees_all(window, (x.shape[2], x.shape[3]), groups):
-        source, window = seen_by(window, x, groups)
-        dw = _sum(pixels(g), source, window, groups)
-    elif joined := patches(window, x, groups):
+    if not sees_all(window, (x.shape[2], x.shape[3]), groups) and (joined := patches(window, x, out, groups)):
         dw = np.ascontiguousarray(_sum_patches(joined, pixels(g)).T)  # T·C O -> O T·C
     else:
-        dw = _sum(pixels(g), pixels(x), window, groups)
+        source, window = seen_by(window, x, groups)
+        dw = _sum(pixels(g), source, window, groups)
     return _logical(dw.reshape(out, kh, kw, channels))
 
 

@@ -166,8 +166,11 @@ class Emitter:
 
     def loop(self, count: Value, start: Block, body: Body) -> Block:
         """Emit ``sums = body(i, sums)`` for i in 0 … count − 1, and return the last sums; ``count`` may be 0."""
-        some = self.builder.icmp_signed(">", count, number(0))
-        return self.when(some, start, lambda sums: self.repeat(count, sums, body))
+        return self.when(self.some(count), start, lambda sums: self.repeat(count, sums, body))
+
+    def some(self, count: Value) -> Value:
+        """Return whether a count is more than 0."""
+        return self.builder.icmp_signed(">", count, number(0))
 
     def repeat(self, count: Value, start: Block, body: Body) -> Block:
         """Emit the same for a ``count`` of at least 1, which saves the test whether it is 0."""

@@ -13,6 +13,7 @@ from minigrad.kernels.layout import address
 from minigrad.typing import Array
 
 _FEW_CHANNELS = 8  # with fewer, the taps of a row are read as one
+_MANY_OUTPUTS = 16  # with at least as many, it pays to copy patches for the gradient of w
 _POINT = Window((1, 1))
 
 
@@ -77,11 +78,14 @@ class Patches(NamedTuple):
         return self.runs * self.length
 
 
-def patches(window: Window, x: Array, groups: int) -> Patches | None:
-    """Return x as patches if its pixels have few channels, and what a row of taps sees lies side by side."""
-    n, channels, height, width = x.shape
+def patches(window: Window, x: Array, outputs: int, groups: int) -> Patches | None:
+    """Return x as patches if its pixels have few channels, and what a row of taps sees lies side by side.
+
+    With few outputs, which would then be those that do not fill vectors, nothing is won.
+    """
+    n, channels, _, _ = x.shape
     (kh, kw), dilation = window.kernel, window.dilation
-    if groups > 1 or channels >= _FEW_CHANNELS or (kw > 1 and dilation[1] > 1):
+    if groups > 1 or channels >= _FEW_CHANNELS or outputs < _MANY_OUTPUTS or (kw > 1 and dilation[1] > 1):
         return None
     padded = _padded(x, window)
     size = padded.shape[1], padded.shape[2]

@@ -60,8 +60,7 @@ def _tile(width: int) -> Callable[..., Intrinsic]:
                 emit.prefetch(row)
             totals = emit.totals(ROWS, width)
             panel = number(width * emit.lanes)
-
-            taken = cgutils.alloca_once_value(builder, number(0))  # taps of this chain
+            taken = cgutils.alloca_once_value(builder, number(0))  # taps of the chain so far
 
             def piece(i: Value, sums: Block) -> Block:
                 """Add what some of the channels contribute at all taps."""
@@ -94,8 +93,8 @@ def _tile(width: int) -> Callable[..., Intrinsic]:
 
                 return emit.repeat(entries, sums, entry)
 
-            some = builder.icmp_signed(">", entries, number(0))
-            sums = emit.when(some, emit.zeros(ROWS, width), lambda sums: emit.repeat(chains, sums, piece))
+            nothing_yet = emit.zeros(ROWS, width)
+            sums = emit.when(emit.some(entries), nothing_yet, lambda sums: emit.repeat(chains, sums, piece))
             emit.add_or_set(emit.plus(sums, emit.read(totals)), rows, add)
             return context.get_dummy_value()
 

@@ -71,7 +71,7 @@ def _pack(part: int, first_block: int, pieces: int, lists: Lists, left: Left, su
     kind, pixel, position = lists.blocks[first_block + number]
     start = position - lists.blocks[first_block, 2]
     tiles = -(-left.rows // ROWS)
-    apart = (tiles + 1) * ROWS + _BYTES // packed.itemsize  # of patches: room for whole tiles and vectors
+    apart = (tiles + 1) * ROWS + VECTORS * (_BYTES // packed.itemsize)  # of patches: room for whole tiles and vectors
     patches = np.zeros(_AT_ONCE * apart if left.runs > 0 else 1, packed.dtype)
     for first in range(piece * _AT_ONCE, lists.sizes[kind], pieces * _AT_ONCE):
         count = min(_AT_ONCE, lists.sizes[kind] - first)
@@ -101,18 +101,19 @@ def _join(left: Left, pixel: int, at: Array, count: int, apart: int, patches: Ar
     Whole vectors are copied, and what is beyond the end of a run is overwritten by the next one. But beyond the end of
     the very last one there may be no memory.
     """
-    lanes = _BYTES // patches.itemsize
-    x, vectors_of_run = pointer(left.start, patches), -(-left.length // lanes)
+    wide = VECTORS * (_BYTES // patches.itemsize)
+    x, panels = pointer(left.start, patches), -(-left.length // wide)
+    last = (left.runs - 1) * left.step + panels * wide
     for p in range(count):
+        first, target = (pixel + at[p]) * left.pixel, element(patches, p * apart)
         for run in range(left.runs):
-            first = (pixel + at[p]) * left.pixel + run * left.step
-            target = element(patches, p * apart + run * left.length)
-            if first + vectors_of_run * lanes <= left.size:
-                for v in range(vectors_of_run):
-                    copy_narrow(moved(x, first + v * lanes), moved(target, v * lanes))
+            source, to = moved(x, first + run * left.step), moved(target, run * left.length)
+            if first + last <= left.size:
+                for panel in range(panels):
+                    copy_wide(moved(source, panel * wide), moved(to, panel * wide))
             else:
                 for i in range(left.length):
-                    target[i] = x[first + i]
+                    to[i] = source[i]
 
 
 @compiled
@@ -162,7 +163,12 @@ def _sum(part: int, first_block: int, lists: Lists, left: Left, sums: Sums, pack
         places, at = element(lists.places, entry), element(lists.at, entry)
         if left.runs > 0:  # the table is that of the patches; g is read in order
             at, pixel = places, position
-        _see(sums, at, length, pixel * sums.right_pixel + first_column, count, width, seen)
+        first = pixel * sums.right_pixel + first_column
+        columns, apart = element(seen, 0), width
+        if left.runs > 0 and count == width:  # and where it lies, unless there may be no memory after its last columns
+            columns, apart = moved(pointer(sums.right, packed), first), sums.right_pixel
+        else:
+            _see(sums, at, length, first, count, width, seen)
         start = position - lists.blocks[first_block, 2]
         for t in range(tiles * part_of_rows // sums.ranges, tiles * (part_of_rows + 1) // sums.ranges):
             tile = element(packed, ((group * tiles + t) * sums.most + start) * ROWS)
@@ -173,9 +179,9 @@ def _sum(part: int, first_block: int, lists: Lists, left: Left, sums: Sums, pack
             if not whole:
                 target, target_row = element(corner, 0), wide
             if width == wide:
-                outer(tile, places, element(seen, 0), length, target, target_row, add and whole)
+                outer(tile, places, columns, apart, length, target, target_row, add and whole)
             else:
-                narrow_outer(tile, places, element(seen, 0), length, target, target_row, add and whole)
+                narrow_outer(tile, places, columns, apart, length, target, target_row, add and whole)
             if not whole:
                 put_corner(corner, wide, rows, count, to, row_length, element(IN_ORDER, 0), add)
 
