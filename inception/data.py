@@ -184,7 +184,7 @@ def _check(train: Images, validation: Images, source: DataSource, notes: list[st
             f"give --classes {len(classes)} or more"
         )
     if len(validation) == 0:
-        raise ValueError(f"there are no images for validation in {source.root or source.data}")
+        raise ValueError("; ".join([f"no images for validation in {source.root or source.data}", *notes]))
     for name, images in (("training", train), ("validation", validation)):
         counts = np.bincount(targets_of(images), minlength=len(classes))
         empty = [each for each, count in zip(classes, counts, strict=True) if count == 0]

@@ -54,9 +54,10 @@ def write_results(
 
 
 def _draw(training: Training, test: Evaluation, test_set: Images, names: Sequence[str], folder: RunFolder) -> None:
-    mixup = training.recipe.mixup
-    note = f"training images were mixed (mixup {mixup:g}): loss and accuracy are worse than of whole images"
-    figures.draw_curves(folder.records(), folder.curves, note if mixup > 0 else "")
+    """Draw the curves, the confusion matrix and images with predictions."""
+    mixed = [f"{name} {share:g}" for name in ("mixup", "cutmix") if (share := getattr(training.recipe, name)) > 0]
+    note = f"training images were mixed ({', '.join(mixed)}): loss and accuracy are worse than of whole images"
+    figures.draw_curves(folder.records(), folder.curves, note if mixed else "")
     figures.draw_confusion(test.confusion, names, folder.confusion)
     images = Originals(test_set, figures.IMAGE_SIDE)
     figures.draw_predictions(images, test.labels, test.predictions, names, folder.predictions, training.recipe.seed)

@@ -194,7 +194,7 @@ def _window(node: _Operation) -> dict[str, list[int]]:
 
 
 def _conv(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
-    inputs = [graph.name(arrays[0]), graph.name(arrays[1])]
+    inputs = [graph.name(a) for a in arrays if a is not None]
     return graph.emit("Conv", inputs, dilations=list(node.window.dilation), group=node.groups, **_window(node))
 
 

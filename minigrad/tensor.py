@@ -210,6 +210,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
 
     def _repr_html_(self) -> str:
         """Return the table that a notebook shows."""
+        self._catch_up()
         return tensor_html(self)
 
     def __format__(self, spec: str) -> str:

@@ -101,11 +101,11 @@ def test_each_worker_knows_its_number_and_is_initialised() -> None:
     assert get_worker_info() is None
 
 
-def test_an_exception_comes_back_as_it_was_with_the_workers_traceback_in_a_note() -> None:
+def test_an_exception_comes_back_as_it_was_with_the_workers_traceback_as_its_cause() -> None:
     with pytest.raises(KeyError) as caught:
         list(DataLoader(Mixed(), 4, num_workers=3))
     assert caught.value.args == ("number seventeen",)
-    (note,) = caught.value.__notes__
+    note = str(caught.value.__cause__)
     assert note.startswith("Caught KeyError in DataLoader worker process 1.\nOriginal Traceback")
     assert "__getitem__" in note
 

@@ -42,7 +42,7 @@ class Failure(NamedTuple):
     """An exception on its way to the parent."""
 
     error: Exception  # without its traceback, which cannot be sent
-    note: str  # the worker, and that traceback, as text
+    traceback: str  # and in which worker, as text
 
 
 def work(
@@ -89,11 +89,11 @@ def work(
 
 
 def _failure(error: Exception, worker: int) -> Failure:
-    note = f"Caught {type(error).__name__} in DataLoader worker process {worker}.\nOriginal {traceback.format_exc()}"
+    text = f"Caught {type(error).__name__} in DataLoader worker process {worker}.\nOriginal {traceback.format_exc()}"
     try:
         copied = pickle.loads(pickle.dumps(error))
         if type(copied) is type(error) and str(copied) == str(error):
-            return Failure(copied, note)
+            return Failure(copied, text)
     except Exception:  # a class that cannot be pickled, or made again
         pass
-    return Failure(RuntimeError(f"{type(error).__name__}: {error}"), note)
+    return Failure(RuntimeError(f"{type(error).__name__}: {error}"), text)
