@@ -11,12 +11,13 @@ from typing import TypedDict, cast
 import minigrad
 from inception.best import Best
 from inception.build import build_average, build_model, build_optimizer, build_schedule
+from inception.classes import class_names
 from inception.data import DataSummary
 from inception.model import InceptionV3
 from inception.recipes import Recipe
 from inception.step_result import StepResult
 from inception.watch import Watch
-from inception.weights import Description, class_names, load_into
+from inception.weights import Description, load_into
 from minigrad import Tensor, checkpoint, optim
 from minigrad.amp import GradScaler
 from minigrad.nn.averaging import AveragedModel
@@ -102,7 +103,7 @@ class Training:
             ValueError: for a layer to freeze that the model does not have.
         """
         minigrad.manual_seed(recipe.seed)
-        model = build_model(recipe, num_classes, draw_only=resuming)
+        model = build_model(recipe, num_classes, class_names(classes, num_classes) if classes else (), resuming)
         ema = build_average(recipe, model)
         optimizer, scheduler = build_optimizer(recipe, model, steps_per_epoch)
         scaler, best = GradScaler(enabled=recipe.amp), Best(by=recipe.best_by)
@@ -162,7 +163,7 @@ class Training:
     def description(self) -> Description:
         """The names of the classes and the preprocessing, which are stored with the weights."""
         recipe, names = self.recipe, class_names(self.classes, self.model.fc.out_features)
-        return Description(names, recipe.image_size, recipe.resize, recipe.normalize)
+        return Description(names, recipe.image_size, recipe.resize, recipe.normalize, self.ema is not None)
 
     def _switch_to_sgd(self) -> None:
         self.optimizer, self.scheduler = build_optimizer(self.recipe, self.model, self.steps_per_epoch, switched=True)
@@ -176,7 +177,7 @@ class Training:
         best = self.best
         tree: Checkpoint = {
             "recipe": self.recipe.as_dict(),
-            "description": asdict(self.description),
+            "description": self.description.as_dict(),
             "data": self.data,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),

@@ -15,6 +15,7 @@ from inception.advice import how_to_continue, started_as
 from inception.arguments import parse
 from inception.balance import class_weights, training_loader
 from inception.board import Board
+from inception.classes import class_names
 from inception.data import Data, load_data, summary
 from inception.lr_finder import find_learning_rate, suggestion
 from inception.options import check, option
@@ -26,7 +27,7 @@ from inception.results import write_results
 from inception.run import train
 from inception.run_folder import RunFolder
 from inception.state import Change, Training, load_checkpoint
-from inception.weights import class_names, save_weights
+from inception.weights import save_weights
 from minigrad import system
 from minigrad.data import DataLoader
 from minigrad.extras import require
