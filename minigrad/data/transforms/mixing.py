@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import math
 
-import minigrad
 from minigrad.data.loader import item_generator
-from minigrad.nn import functional as F
+from minigrad.functions import lookup
 from minigrad.tensor import Tensor
 
 
@@ -89,7 +88,7 @@ def _shares(images: Tensor, labels: Tensor, num_classes: int | None) -> Tensor:
             f"and {tuple(labels.shape)}"
         )
     if labels.ndim == 2:
-        return labels if labels.is_floating_point() else labels.to(minigrad.float32)
+        return labels if labels.is_floating_point() else labels.float()
     if num_classes is None:
         raise ValueError("num_classes must be passed if the labels are index-based (1D)")
-    return F.one_hot(labels, num_classes).to(minigrad.float32)
+    return lookup.one_hot(labels, num_classes).float()
