@@ -7,6 +7,15 @@ import sys
 
 from inception import ending
 
+EXAMPLES = """examples:
+  {program} train --data folder --root MY_IMAGES
+  {program} train --resume runs/NAME
+  {program} evaluate --weights runs/NAME/weights.safetensors --data folder --root MY_IMAGES
+  {program} predict --weights runs/NAME/weights.safetensors cat.jpg dog.jpg
+  {program} export --weights runs/NAME/weights.safetensors model.onnx
+
+{program} COMMAND --help lists the options of a command."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return the exit status."""
@@ -23,9 +32,14 @@ def _run(arguments: list[str]) -> int | None:
         return train.main(arguments[1:])
     never_fail_to_print()
     program = started_as("inception")
-    parser = argparse.ArgumentParser(prog=program, description="Inception V3: training and image classification.")
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description="Inception V3: training and image classification.",
+        epilog=EXAMPLES.format(program=program),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("train", help=f"train, or continue a run ({program} train --help)")
+    commands.add_parser("train", help="train, continue a run, or look for a learning rate")
     for command in (evaluate, predict, export):
         command.add_parser(commands)
     for added in commands.choices.values():

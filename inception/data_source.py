@@ -57,7 +57,7 @@ class DataSource:
         "hold back this share of the training images of every class for validation, such as 0.2; by default the "
         "images of val are for validation, or those of test if there is no val",
         above=0,
-        meaning="val split",
+        below=1,
     )
     limit: int | None = option(
         None, "use at most this many images for training and for validation, of every class evenly", at_least=1
@@ -70,17 +70,17 @@ class DataSource:
     class_weights: str | None = option(
         None, "balanced: in the loss, images of rare classes count for more", choices=("balanced",)
     )
-    seed: int = option(0, "seed of initial weights, image order and every random change")
+    seed: int = option(0, "seed of initial weights, image order and every random change", at_least=0)
 
     def __post_init__(self) -> None:
         check(self)
         if self.data not in WITHOUT_ROOT and self.root is None:
-            raise ValueError(f"data {self.data!r} needs --root, the folder with its files")
-        if self.val_split is not None and not self.val_split < 1:
-            raise ValueError(f"val split must be below 1, a share of the training images, got {self.val_split}")
+            raise ValueError(f"--data {self.data} needs --root, the folder with its files")
         if self.balanced and self.class_weights is not None:
-            raise ValueError("give either balanced or class weights: together they would favour rare classes twice")
+            raise ValueError("give either --balanced or --class-weights: together they would favour rare classes twice")
         if self.image_size < SMALLEST_SIZE:
-            raise ValueError(f"image size {self.image_size} is too small: Inception V3 needs at least {SMALLEST_SIZE}")
+            raise ValueError(
+                f"--image-size {self.image_size} is too small: Inception V3 needs at least {SMALLEST_SIZE}"
+            )
         if self.resize is not None and self.resize < self.image_size:
-            raise ValueError(f"resize {self.resize} is below the image size {self.image_size} that is cut out of it")
+            raise ValueError(f"--resize {self.resize} is below the image size {self.image_size} that is cut out of it")

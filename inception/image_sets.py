@@ -12,6 +12,7 @@ import numpy as np
 
 from inception.data_source import DataSource
 from inception.image_folders import find_splits
+from inception.progress import Progress
 from minigrad.data import Subset, transforms
 from minigrad.data.datasets import (
     CIFAR10,
@@ -24,7 +25,7 @@ from minigrad.data.datasets import (
     embedded_clothing,
 )
 from minigrad.data.datasets.folder import LeftOutWarning
-from minigrad.data.datasets.images import Labelled, Transform
+from minigrad.data.datasets.images import Labelled, Transform, open_image
 from minigrad.typing import Array
 
 if TYPE_CHECKING:
@@ -86,9 +87,21 @@ def openers(source: DataSource) -> dict[str, Opener]:
 
 
 def _open_folder(path: Path, skip_corrupt: bool, transform: transforms.Compose) -> ImageFolder:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LeftOutWarning)  # the user is told by ``notes_of``
-        return ImageFolder(path, transform, allow_empty=True, skip_corrupt=skip_corrupt)
+    progress = Progress(f"reading {path}")
+
+    def read(file: str) -> Image:
+        image = open_image(file)
+        progress.update()
+        return image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", LeftOutWarning)  # the user is told by ``notes_of``
+            folder = ImageFolder(path, transform, loader=read, allow_empty=True, skip_corrupt=skip_corrupt)
+    finally:
+        progress.close()
+    folder.loader = open_image
+    return folder
 
 
 def whole_set(images: Images) -> LabelledImages:
@@ -128,11 +141,23 @@ def notes_of(images: Images) -> list[str]:
     return base.left_out.lines() if isinstance(base, ImageFolder | TinyImageNet) else []
 
 
-def originals(images: Images, places: Sequence[int]) -> list[tuple[Image, int]]:
-    """Return images as they are in the files, not as the model sees them, with their labels."""
-    base = whole_set(images)
-    transform, base.transform = base.transform, None
-    try:
-        return [images[i] for i in places]
-    finally:
-        base.transform = transform
+class Originals:
+    """The images of a set as they are in the files, not as the model sees them; each is read when it is indexed.
+
+    Args:
+        at_least: how many pixels their sides need, as for :func:`minigrad.data.datasets.images.open_image`.
+    """
+
+    def __init__(self, images: Images, at_least: int | None = None) -> None:
+        self.images, self.at_least = images, at_least
+
+    def __getitem__(self, place: int) -> Image:
+        base, index = whole_set(self.images), indices_of(self.images)[place]
+        if isinstance(base, ImageFolder | TinyImageNet):
+            return open_image(base.samples[index][0], self.at_least)
+        transform, base.transform = base.transform, None
+        try:
+            image: Image = base[index][0]
+            return image
+        finally:
+            base.transform = transform

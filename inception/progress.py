@@ -13,10 +13,11 @@ import logging
 import os
 import shutil
 import sys
+import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 
@@ -28,7 +29,8 @@ else:
     tqdm = Later("tqdm", "progress at a terminal")
 
 T = TypeVar("T")
-A_LINE_EVERY = 60.0  # seconds, where there is no terminal
+REDRAWN_EVERY = 0.1  # seconds, at a terminal
+A_LINE_EVERY = 60.0  # seconds, elsewhere
 _RECENT = 20  # updates over which the speed is measured
 
 
@@ -59,6 +61,7 @@ class Progress:
         self.what, self.total, self.unit, self.done = what, total, unit, done
         self._seen: deque[tuple[float, int]] = deque([(time.perf_counter(), done)], maxlen=_RECENT)
         self._at_start = True
+        self._lock = threading.RLock()  # images are read by several threads
         self._last_line = time.perf_counter()
         self._bar: tqdm.tqdm[None] | None = None
         if at_terminal() and not _disabled():
@@ -68,17 +71,22 @@ class Progress:
                 file=sys.stderr,
                 leave=False,
                 miniters=1,
+                mininterval=REDRAWN_EVERY,
                 ncols=0,  # do not cut: what is shown is fitted already
                 nrows=20,  # otherwise nothing is shown in a terminal that does not tell its height
             )
             Progress.drawn += 1
 
-    def update(self, count: int = 1, parts: Sequence[Part] | None = None) -> None:
+    def update(self, count: int = 1, parts: Callable[[], Sequence[Part]] | None = None) -> None:
         """Count what has been done, and show it from time to time.
 
         Args:
-            parts: what to show; by default the share that is done, the speed and the time left.
+            parts: returns what to show; by default the share that is done, the speed and the time left.
         """
+        with self._lock:
+            self._update(count, parts or self._parts)
+
+    def _update(self, count: int, parts: Callable[[], Sequence[Part]]) -> None:
         self.done += count
         now = time.perf_counter()
         self._seen.append((now, self.done))
@@ -86,11 +94,11 @@ class Progress:
             self._seen.popleft()
             self._at_start = False
         if self._bar is not None:
-            self._bar.set_description_str(fitted(parts or self._parts(), terminal_width()), refresh=False)
+            self._bar.set_description_str(fitted(parts(), terminal_width()), refresh=False)
             self._bar.update(count)
         elif now - self._last_line >= A_LINE_EVERY and not _disabled():
             self._last_line = now
-            say(fitted(parts or self._parts()))
+            say(fitted(parts()))
 
     def close(self) -> None:
         """Take the line away."""

@@ -15,6 +15,7 @@ from inception.evaluation import evaluate
 from inception.interrupt import StopAfterThisStep, not_interrupted
 from inception.loop import train_epoch
 from inception.measurements import dead_channels, is_finite
+from inception.progress import shown
 from inception.report import Report
 from inception.run_folder import RunFolder
 from inception.state import Training
@@ -123,7 +124,7 @@ def _validate(
     """
     model, recipe = training.tested_model, training.recipe
     with dead_channels(model) as dead:
-        test = evaluate(model, test_loader, recipe.device, recipe.dtype)
+        test = evaluate(model, shown(test_loader, "validation", unit="batch"), recipe.device, recipe.dtype)
     if not math.isfinite(test.loss):
         raise NonFiniteLossError(f"the validation loss is {test.loss} after epoch {training.epoch}")
     if training.best.is_beaten_by(test.loss, test.accuracy):

@@ -9,12 +9,18 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from inception import progress
 from inception.progress import Part, Progress, clock_time, fitted, messages_in_own_words, result, say, shown, warn
+from inception.report import Report
+from inception.run_folder import RunFolder
+from inception.state import Progress as Sums
+from inception.step_result import StepResult
 
 pytest.importorskip("tqdm", reason="draws the line")
 
@@ -84,7 +90,7 @@ def test_what_does_not_fit_is_left_out_whole_and_the_least_important_first(width
 def test_a_terminal_shows_a_line_that_fits_without_escape_codes_and_text_in_between(
     columns: int, slow: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TQDM_MININTERVAL", "0")
+    monkeypatch.setattr(progress, "REDRAWN_EVERY", 0)
     with terminal(columns, monkeypatch) as drawn:
         for number in shown(range(4), "validation", unit="batch"):
             if number == 2:
@@ -149,3 +155,31 @@ def test_a_program_without_a_console_prints_nothing(monkeypatch: pytest.MonkeyPa
 )
 def test_durations_are_clock_times(seconds: float, text: str) -> None:
     assert clock_time(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        (80, "epoch 2/3 50%  loss 1.234  acc 56.2%  3.2 images/s  0:20 left  run 1:00"),
+        (50, "epoch 2/3 50%  loss 1.234  acc 56.2%  0:20 left"),
+        (30, "epoch 2/3 50%  loss 1.234"),
+    ],
+)
+def test_a_run_shows_its_loss_accuracy_speed_and_time_left(
+    columns: int, line: str, slow: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "REDRAWN_EVERY", 0)
+    report = Report(RunFolder(tmp_path), ("cat", "dog"), log_gradients=99)
+    training = cast(Any, SimpleNamespace(
+        epoch=1, step=0, steps_per_epoch=4, global_step=5, lr=0.1, progress=Sums(), recipe=SimpleNamespace(epochs=3)
+    ))  # fmt: skip
+    with terminal(columns, monkeypatch) as drawn:
+        report.begin_epoch(training)
+        for _ in range(2):
+            training.step += 1
+            step = StepResult([1.234], [18], [32])
+            training.progress.add(step)
+            report.step(training, step)
+        report.end_steps()
+    assert line in [text.rstrip() for text in drawn]
+    assert max(map(len, drawn)) < columns

@@ -75,14 +75,23 @@ class Relu6(Function):
         return (kernels.of(grad).pass_where_between(grad, x, 0, 6),)
 
 
-class Relu6InPlace(InPlace, Relu6):
-    """x ← min(max(x, 0), 6), in x's own memory; what x was is copied for ``backward``"""
+class Relu6InPlace(InPlace):
+    """x ← min(max(x, 0), 6), in x's own memory        ∂L/∂x = ∂L/∂y where 0 < x < 6 (or NaN), which is kept, else 0"""
 
     def forward(self, x: Array) -> Array:
         refuse_overlapping_write(x)
-        if self.needs_input_grad[0]:
-            self.save_for_backward(np.copy(x, order="K"))
-        return kernels.of(x).clamp(x, 0, 6, out=x)
+        if not self.needs_input_grad[0]:
+            return kernels.of(x).clamp(x, 0, 6, out=x)
+        self.save_for_backward(kernels.of(x).clamp_in_place(x, 0, 6))
+        return x
+
+    def backward(self, grad: Tensor) -> Tensor:
+        (between,) = self.saved_tensors
+        return Where.apply(between, grad, 0.0)
+
+    def fused_backward(self, grad: Array) -> tuple[Array]:
+        (between,) = self.saved_arrays
+        return (kernels.of(grad).pass_where(grad, between),)
 
 
 class Sigmoid(Function):

@@ -64,7 +64,7 @@ def seen_by(window: Window, x: Array, groups: int) -> tuple[Pixels, Window]:
 
 
 class Patches(NamedTuple):
-    """What all taps together see at a position: ``runs`` of ``length`` elements, ``step`` elements apart."""
+    """Images whose taps are joined: a position sees ``runs`` of ``length`` elements, ``step`` elements apart."""
 
     pixels: Pixels  #: one of them begins each patch
     window: Window  #: of one tap, which moves from the beginning of a patch to the next
