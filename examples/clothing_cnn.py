@@ -64,10 +64,14 @@ def main(arguments: list[str] | None = None) -> float:
     minigrad.manual_seed(options.seed)
     normalize = [transforms.ToTensor(), transforms.Normalize([0.286], [0.353])]
     moved = transforms.Compose([transforms.RandomHorizontalFlip(), transforms.RandomCrop(28, padding=2), *normalize])
-    sets = [
-        embedded_clothing(train, transform) if options.root is None else FashionMNIST(options.root, train, transform)
-        for train, transform in ((True, moved), (False, transforms.Compose(normalize)))
-    ]
+    still = transforms.Compose(normalize)
+    try:
+        sets = [
+            embedded_clothing(train, how) if options.root is None else FashionMNIST(options.root, train, how)
+            for train, how in ((True, moved), (False, still))
+        ]
+    except (OSError, ValueError) as error:  # files that are missing or damaged
+        raise SystemExit(f"error: {error}") from None
     train, test = (Subset(s, range(min(len(s), options.limit or len(s)))) for s in sets)
     loader, test_loader = DataLoader(train, 128, shuffle=True, seed=options.seed), DataLoader(test, 500)
     model = network()
@@ -92,8 +96,8 @@ def main(arguments: list[str] | None = None) -> float:
     options.output.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(record) + "\n" for record in records)
     write_atomically(options.output / "metrics.jsonl", lines.encode())
-    images = list(sets[1].data[:40])
-    draw_predictions(images, truth[:40], predictions[:40], FashionMNIST.classes, options.output / "predictions.png")
+    images = sets[1].data  # of which the first ones were tested
+    draw_predictions(images, truth, predictions, FashionMNIST.classes, options.output / "predictions.png")
     print(f"  {options.output / 'predictions.png'}")
     return share
 

@@ -64,10 +64,13 @@ def main(arguments: list[str] | None = None) -> float:
 
     minigrad.manual_seed(options.seed)
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize([0.3], [0.35])])
-    if options.root is None:
-        train, test = (Digits(train, transform) for train in (True, False))
-    else:
-        train, test = (MNIST(options.root, train, transform) for train in (True, False))
+    try:
+        train, test = (
+            Digits(train, transform) if options.root is None else MNIST(options.root, train, transform)
+            for train in (True, False)
+        )
+    except (OSError, ValueError) as error:  # files that are missing or damaged
+        raise SystemExit(f"error: {error}") from None
     loader = DataLoader(train, 64, shuffle=True, seed=options.seed)
     test_loader = DataLoader(test, 256)
     model = network(train[0][0].numel())

@@ -69,7 +69,10 @@ def main(arguments: list[str] | None = None) -> float:
     if options.root is None:
         train, test = synthetic(4000, 0), synthetic(1000, 1)
     else:
-        train, test = ([(t, c) for t, c in iter_items(TextFolder(options.root, s))] for s in ("train", "test"))
+        try:
+            train, test = ([(t, c) for t, c in iter_items(TextFolder(options.root, s))] for s in ("train", "test"))
+        except (OSError, ValueError) as error:  # files that are missing or damaged
+            raise SystemExit(f"error: {error}") from None
     vocabulary = Vocabulary((text for text, _ in train), 10_000)
 
     def collate(items: list[tuple[str, int]]) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 import minigrad
-from inception.data import load_data
+from inception.data import load_data, summary
 from inception.evaluation import evaluate
 from inception.interrupt import StopAfterThisStep
 from inception.model import InceptionV3
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     recipe = Recipe(epochs=options.epochs, limit=options.limit)
     data = load_data(recipe)
     loader = DataLoader(data.train, recipe.batch_size, shuffle=True, seed=recipe.seed, drop_last=True)
-    test_loader = DataLoader(data.test, recipe.batch_size)
+    test_loader = DataLoader(data.validation, recipe.batch_size)
     if len(loader) == 0:
         parser.error(f"--limit {recipe.limit} does not fill a batch of {recipe.batch_size} images")
 
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     scheduler = optim.lr_scheduler.OneCycleLR(optimizer, recipe.lr, steps, pct_start=0.2, cycle_momentum=False)
 
     # The state of the run, which a checkpoint saves, and the report at the terminal and in the folder of the run.
-    training = Training(recipe, model, optimizer, scheduler, steps_per_epoch=len(loader))
+    training = Training(recipe, model, optimizer, scheduler, len(loader), classes=data.classes, data=summary(data))
     folder = RunFolder(options.output or new_folder())
     report = Report(folder, data.classes)
 
@@ -78,13 +78,16 @@ def main(arguments: list[str] | None = None) -> int:
             report.end_steps()
             if training.step == training.steps_per_epoch:
                 training.finish_epoch()
-                report.end_epoch(training, evaluate(model, test_loader))
+                training.save(folder.checkpoint)  # before anything that may fail
+                test = evaluate(model, test_loader)
+                training.finish_validation(test.loss, test.accuracy)
+                report.end_epoch(training, test)
             training.save(folder.checkpoint)
     if not training.ended:
         print(f"\nstopped; continue with: python -m inception train --resume {folder.path}")
         return 130
 
-    write_results(training, test_loader, data.test, folder, report)
+    write_results(training, test_loader, data.validation, folder, report)
     return 0
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import minigrad
-from minigrad import Tensor, nn
+from minigrad import Tensor
+from minigrad.data import transforms
 
 
 class Batch(NamedTuple):
@@ -13,7 +14,7 @@ class Batch(NamedTuple):
 
     images: Tensor  # N x 3 x H x W
     labels: Tensor  # N: the number of each image's class
-    targets: Tensor  # the labels; after mixup N x classes: the share of each class
+    targets: Tensor  # the labels; after mixing N x classes: the share of each class
 
 
 def to_device(loaded: tuple[Tensor, Tensor], device: str, dtype: str) -> Batch:
@@ -23,14 +24,18 @@ def to_device(loaded: tuple[Tensor, Tensor], device: str, dtype: str) -> Batch:
     return Batch(images.to(device=device, dtype=dtype, non_blocking=True), labels, labels)
 
 
-def mix(batch: Batch, classes: int, alpha: float) -> Batch:
-    """Mix each image with another one, λ : 1 − λ, and their classes alike; λ ~ Beta(α, α).
+def mix(batch: Batch, classes: int, mixup: float, cutmix: float) -> Batch:
+    """Mix images in pairs, and their classes alike: by MixUp or CutMix with these α, where 0 turns one off.
 
-    Source: Zhang et al. 2017, "mixup: Beyond Empirical Risk Minimization".
+    If both are on, one of them is drawn for the batch.
     """
-    images, labels, _ = batch
-    random = minigrad.random.default_generator.numpy
-    share = float(random.beta(alpha, alpha))
-    other = minigrad.tensor(random.permutation(len(labels)), device=images.device)
-    targets = nn.functional.one_hot(labels, classes).to(images.dtype)
-    return Batch(share * images + (1 - share) * images[other], labels, share * targets + (1 - share) * targets[other])
+    choices = [
+        kind(alpha=alpha, num_classes=classes)
+        for kind, alpha in ((transforms.MixUp, mixup), (transforms.CutMix, cutmix))
+        if alpha > 0
+    ]
+    if not choices:
+        return batch
+    chosen = choices[minigrad.random.default_generator.numpy.integers(len(choices)) if len(choices) > 1 else 0]
+    images, targets = chosen(batch.images, batch.labels)
+    return Batch(images, batch.labels, targets.to(images.dtype))

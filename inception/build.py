@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
+
 from inception.freezing import freeze_all_but_head, freeze_up_to
 from inception.model import InceptionV3
+from inception.progress import say
 from inception.recipes import OPTIMIZERS, Recipe
 from inception.schedules import SCHEDULES, Plan
 from inception.weights import load_pretrained
@@ -12,16 +16,20 @@ from minigrad.nn.averaging import AveragedModel, AverageFunction, get_ema_avg_fn
 from minigrad.optim.lr_scheduler import LRScheduler
 
 
-def build_model(recipe: Recipe, num_classes: int) -> InceptionV3:
+def build_model(recipe: Recipe, num_classes: int, classes: Sequence[str] = (), draw_only: bool = False) -> InceptionV3:
     """Return the model, with its weights drawn or loaded, its frozen layers, its type and device.
+
+    Args:
+        classes: the names of the classes, if they are known.
+        draw_only: do not load the recipe's weights, since those of a checkpoint will replace them.
 
     Raises:
         FileNotFoundError, CheckpointError: for initial weights that cannot be read, or are of another architecture.
         ValueError: for a layer to freeze that the model does not have.
     """
     model = InceptionV3(num_classes, recipe.aux, init_weights=recipe.init == "paper", dropout=recipe.dropout)
-    if recipe.weights is not None:
-        load_pretrained(model, recipe.weights)
+    if recipe.weights is not None and not draw_only:
+        say(str(load_pretrained(model, recipe.weights, classes)))
     if recipe.head_only:
         freeze_all_but_head(model)
     elif recipe.freeze is not None:
@@ -64,10 +72,31 @@ def build_optimizer(
     if recipe.eps is not None and name not in ("sgd", "lion"):
         options["eps"] = recipe.eps
     optimizer = OPTIMIZERS[name](parameter_groups(model, recipe.decay_norms), **options)
+    return optimizer, build_schedule(recipe, optimizer, steps_per_epoch, switched)
+
+
+def build_schedule(
+    recipe: Recipe, optimizer: optim.Optimizer, steps_per_epoch: int, switched: bool = False, steps: int = 0
+) -> LRScheduler | None:
+    """Return the schedule of an optimizer's learning rate, and set the rate.
+
+    Args:
+        switched: for the second stage, as in :func:`build_optimizer`.
+        steps: how many steps of the stage are over.
+    """
+    lr = recipe.sgd_lr if switched else recipe.lr
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+        group.pop("initial_lr", None)  # of an earlier schedule
     first_stage = recipe.sgd_after or recipe.epochs
     epochs = recipe.epochs - first_stage if switched else first_stage
     plan = Plan(lr, epochs * steps_per_epoch, steps_per_epoch, recipe.warmup)
-    return optimizer, SCHEDULES[recipe.schedule](optimizer, plan)
+    schedule = SCHEDULES[recipe.schedule](optimizer, plan)
+    if schedule is not None and steps > 0:
+        with warnings.catch_warnings():  # torch has deprecated the argument, but it is what is wanted here
+            warnings.simplefilter("ignore")
+            schedule.step(steps)
+    return schedule
 
 
 def parameter_groups(model: nn.Module, decay_norms: bool) -> list[dict[str, object]]:

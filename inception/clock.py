@@ -32,4 +32,4 @@ class PhaseClock:
         return {phase: seconds / total for phase, seconds in self.seconds.items()}
 
     def __str__(self) -> str:
-        return " · ".join(f"{phase} {share:.0%}" for phase, share in self.shares().items())
+        return ", ".join(f"{phase} {share:.0%}" for phase, share in self.shares().items())

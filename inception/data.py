@@ -1,193 +1,283 @@
-"""Data: the training and test images that a data source names."""
+"""Data: the images that a run trains on and is validated with, or those of one split."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import copy
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, TypedDict
 
-from inception.model import SMALLEST_SIZE
-from inception.normalization import NORMALIZATIONS
-from inception.options import check, option
-from inception.preprocessing import AUGMENTATIONS, evaluation_transform, training_transform
-from minigrad.data import Subset, transforms
-from minigrad.data.datasets import (
-    CIFAR10,
-    CIFAR100,
-    MNIST,
-    FashionMNIST,
-    ImageFolder,
-    SyntheticImages,
-    TinyImageNet,
-    embedded_clothing,
+import numpy as np
+
+from inception.data_source import DataSource
+from inception.image_choice import some_of_every_class, split_every_class
+from inception.image_folders import ALL, explain_missing, find_splits
+from inception.image_sets import (
+    Images,
+    LabelledImages,
+    Opener,
+    indices_of,
+    notes_of,
+    openers,
+    paths_of,
+    some_of,
+    targets_of,
+    whole_set,
 )
-from minigrad.data.datasets.images import Labelled, Transform
+from inception.preprocessing import evaluation_transform, training_transform
+from minigrad.data import Subset, transforms
+from minigrad.data.datasets import ImageFolder, SyntheticImages, TinyImageNet
+from minigrad.data.datasets.images import ImageArrays
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-DATA = ("cifar10", "cifar100", "embedded", "fashion-mnist", "folder", "mnist", "synthetic", "tiny-imagenet")
-WITHOUT_ROOT = ("embedded", "synthetic")
-SYNTHETIC_TRAIN, SYNTHETIC_TEST = 512, 128  # images
-VALIDATION_FOLDERS = ("val", "validation", "test")
-
-
-@dataclass(frozen=True)
-class DataSource:
-    """A choice of images and of their preprocessing.
-
-    Raises:
-        ValueError: for a value outside its limits, or values that contradict each other.
-    """
-
-    data: str = option(
-        "embedded",
-        "embedded: the clothing that ships with minigrad; folder: train/CLASS/* and val/CLASS/* (JPEG, PNG, …); "
-        "synthetic: generated images, for trying things out; the others in their published formats",
-        choices=DATA,
-    )
-    root: str | None = option(
-        None, "folder of the files; needed for all data except embedded and synthetic", metavar="FOLDER"
-    )
-    image_size: int = option(75, "height and width of the model's input: at least 75, with --aux at least 299")
-    resize: int | None = option(
-        None,
-        "resize the shorter side of test images to this, then crop the middle; by default the whole image is squeezed "
-        "into a square",
-    )
-    augment: str = option(
-        "none",
-        "random changes of training images: flip; crop (a part of random size and shape); colour",
-        choices=AUGMENTATIONS,
-    )
-    normalize: str = option(
-        "half",
-        "half: (x - 0.5) / 0.5, as for the published weights; imagenet: ImageNet's mean and standard deviation",
-        choices=NORMALIZATIONS,
-    )
-    limit: int | None = option(None, "use at most this many training and this many test images", at_least=1)
-    classes: int | None = option(
-        None, "outputs of the classifier; by default as many as the data has classes", at_least=1
-    )
-    skip_corrupt: bool = option(False, "leave out images that cannot be read, instead of stopping (--data folder)")
-    seed: int = option(0, "seed of initial weights, image order and every random change")
-
-    def __post_init__(self) -> None:
-        check(self)
-        if self.data not in WITHOUT_ROOT and self.root is None:
-            raise ValueError(f"data {self.data!r} needs --root, the folder with its files")
-        if self.image_size < SMALLEST_SIZE:
-            raise ValueError(f"image size {self.image_size} is too small: Inception V3 needs at least {SMALLEST_SIZE}")
-        if self.resize is not None and self.resize < self.image_size:
-            raise ValueError(f"resize {self.resize} is below the image size {self.image_size} that is cut out of it")
-
-
-class LabelledImages(Protocol):
-    """A dataset of labelled images."""
-
-    transform: Transform | None
-
-    @property
-    def classes(self) -> Sequence[str]: ...
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> Labelled: ...
-
-
-#: All images of a set, or some of them.
-Images: TypeAlias = LabelledImages | Subset[Labelled]
+SPLITS = ("train", "val", "test")
+_NAMED = 5  # classes or files named in a line; the others are counted
+_MOST_CHECKED = 100_000  # files that are asked for their size; among more, an empty one is an error when it is read
+_UNEVEN = 10  # times as many images in the largest class as in the smallest: worth a line
 
 
 class Data(NamedTuple):
-    """Training set, test set, and the names of the classes."""
+    """The images that a run trains on, those that it is validated with, and the names of the classes."""
 
     train: Images
-    test: Images
+    validation: Images
     classes: tuple[str, ...]
+    notes: tuple[str, ...] = ()  # lines for the user: files left out, classes with few images
+
+
+class Split(NamedTuple):
+    """The images of one split, and the names of its own classes, to which their labels refer."""
+
+    images: Images
+    classes: tuple[str, ...]
+    name: str  # "train", "val" or "test"; "all" for a folder without splits
+    notes: tuple[str, ...] = ()  # lines for the user: files left out
 
 
 def load_data(source: DataSource) -> Data:
-    """Return the training and test set of a source.
+    """Return the training and validation images of a source.
 
     Raises:
         FileNotFoundError: if files are missing, saying which.
-        ValueError: if training and validation images have different classes, or the model would have too few.
+        ValueError: if there is only one class, if validation images are of other classes than training images, or if
+            the model would have too few classes.
     """
-    train, test = _datasets(
-        source,
-        training_transform(source.image_size, source.resize, source.augment, source.normalize),
-        evaluation_transform(source.image_size, source.resize, source.normalize),
+    found = openers(source)
+    for_training = training_transform(
+        source.image_size, source.resize, source.augment, source.normalize, source.auto_augment, source.random_erasing
     )
-    classes = tuple(train.classes)
+    for_validation = evaluation_transform(source.image_size, source.resize, source.normalize)
+    if source.val_split is None:
+        held_out = found.get("val") or found.get("test")
+        if "train" not in found or held_out is None:
+            raise _missing(source)
+        whole = found["train"](for_training)
+        validation: Images = _as_numbered(held_out(for_validation), whole, source)
+        train: Images = whole
+        notes = [*notes_of(train), *notes_of(validation)]
+    else:
+        whole = _to_split(source, found)(for_training)
+        train, validation = _split(whole, source, for_validation)
+        notes = notes_of(whole)
+        if "val" in found:
+            notes.append(f"val of {source.root} is not used: --val-split takes images of train for validation")
+    train, validation = _chosen(train, source, notes), _chosen(validation, source, notes)
+    _check(train, validation, source, notes)
+    return Data(train, validation, tuple(whole.classes), tuple(notes))
+
+
+def load_split(source: DataSource, name: str | None = None) -> Split:
+    """Return the images of one split, preprocessed as for validation; no other split need exist.
+
+    Labels number the classes of the split itself: for a model of other classes they must be mapped by name.
+
+    Args:
+        name: "train", "val" or "test"; by default what ``load_data`` validates with, or else all that there is.
+
+    Raises:
+        FileNotFoundError: if files are missing, or there is no such split, saying which there are.
+    """
+    found = openers(source)
+    transform = evaluation_transform(source.image_size, source.resize, source.normalize)
+    if source.val_split is not None and name != "test":
+        whole = _to_split(source, found)(transform)
+        name = name or "val"
+        images = _split(whole, source, transform)[0 if name == "train" else 1]
+    else:
+        name = name or next((each for each in ("val", "test", ALL, "train") if each in found), "val")
+        if name not in found:
+            where = source.data if source.root is None else f"{source.data} in {source.root}"
+            raise FileNotFoundError(f"no split {name} of {where}; there is {' and '.join(found) or 'none at all'}")
+        whole = images = found[name](transform)
+    notes = notes_of(whole)
+    images = _chosen(images, source, notes)
+    if len(images) == 0:
+        raise FileNotFoundError(f"no images in the split {name} of {source.root}" + "".join(f"; {n}" for n in notes))
+    return Split(images, tuple(whole.classes), name, tuple(notes))
+
+
+def _missing(source: DataSource) -> FileNotFoundError:
+    root = Path(str(source.root))
+    return FileNotFoundError(explain_missing(root, find_splits(root)))
+
+
+def _to_split(source: DataSource, found: dict[str, Opener]) -> Opener:
+    """Return the opener of the images of which ``val_split`` holds some back."""
+    opener = found.get("train") or found.get(ALL)
+    if opener is None:
+        raise _missing(source)
+    return opener
+
+
+def _split(whole: LabelledImages, source: DataSource, transform: transforms.Compose) -> tuple[Images, Images]:
+    """Return the images for training, and those that ``val_split`` holds back, with a transform of their own."""
+    first, second = split_every_class(targets_of(whole), source.val_split or 0.0, source.seed)
+    held_back = copy.copy(whole)
+    held_back.transform = transform
+    return Subset(whole, first), Subset(held_back, second)
+
+
+def _as_numbered(validation: LabelledImages, train: LabelledImages, source: DataSource) -> LabelledImages:
+    """Return validation images whose labels number the classes as in training.
+
+    Raises:
+        ValueError: for a class that is not in training.
+    """
+    if tuple(validation.classes) == tuple(train.classes):
+        return validation
+    only_validation = [name for name in validation.classes if name not in set(train.classes)]
+    if only_validation or not isinstance(validation, ImageFolder):
+        only_train = [name for name in train.classes if name not in set(validation.classes)]
+        name = validation.root.name if isinstance(validation, ImageFolder) else "validation"
+        differ = [f"only in {name}: {_some(only_validation)}"]
+        differ += [f"only in train: {_some(only_train)}"] if only_train else []
+        raise ValueError(f"{source.root}: train and {name} have different classes ({'; '.join(differ)})")
+    validation.number_as(train.classes)
+    return validation
+
+
+def _chosen(images: Images, source: DataSource, notes: list[str]) -> Images:
+    """Return at most ``limit`` images, of every class evenly, without empty files."""
+    if source.limit is not None and source.limit < len(images):
+        images = some_of(images, some_of_every_class(targets_of(images), source.limit, source.seed))
+    sizes = file_sizes(images) if len(images) <= _MOST_CHECKED else None
+    if sizes is None or all(sizes):
+        return images
+    paths = paths_of(images) or []
+    empty = [path for path, size in zip(paths, sizes, strict=True) if not size]
+    notes.append(f"left out {len(empty):,} empty file{'s' if len(empty) > 1 else ''} (0 bytes): {_some(empty)}")
+    return some_of(images, [i for i, size in enumerate(sizes) if size])
+
+
+def _check(train: Images, validation: Images, source: DataSource, notes: list[str]) -> None:
+    """Raise ValueError for images that no classifier can be trained with; note what is odd about others."""
+    classes = whole_set(train).classes
+    if len(classes) == 1:
+        raise ValueError(
+            f"there is only one class, {classes[0]}: a classifier needs at least two. Each folder in "
+            f"{source.root or 'the data'} should be named after a class"
+        )
     if source.classes is not None and source.classes < len(classes):
         raise ValueError(
             f"labels are out of range: the data have {len(classes)} classes, the model would have {source.classes}; "
             f"give --classes {len(classes)} or more"
         )
-    if source.limit is None:
-        return Data(train, test, classes)
-    return Data(_limited(train, source, source.limit), _limited(test, source, source.limit), classes)
+    if len(validation) == 0:
+        raise ValueError("; ".join([f"no images for validation in {source.root or source.data}", *notes]))
+    for name, images in (("training", train), ("validation", validation)):
+        counts = np.bincount(targets_of(images), minlength=len(classes))
+        empty = [each for each, count in zip(classes, counts, strict=True) if count == 0]
+        if empty and name == "training" and source.limit is None:
+            raise FileNotFoundError(
+                f"no training images of the class{'es' if len(empty) > 1 else ''} {_some(empty)} in {source.root}: "
+                "add some, or remove the folder" + "".join(f"; {note}" for note in notes)
+            )
+        if empty:
+            notes.append(f"no {name} images of {len(empty):,} of {len(classes):,} classes: {_some(empty)}")
+        elif name == "training" and counts.max() >= _UNEVEN * counts.min():
+            most, least = classes[int(counts.argmax())], classes[int(counts.argmin())]
+            notes.append(
+                f"classes are uneven: {counts.max():,} training images of {most}, {counts.min():,} of {least}; "
+                "--balanced or --class-weights balanced makes up for it"
+            )
 
 
-def _datasets(
-    source: DataSource, for_training: transforms.Compose, for_test: transforms.Compose
-) -> tuple[LabelledImages, LabelledImages]:
-    root = str(source.root)
-    if source.data == "embedded":
-        return embedded_clothing(True, for_training), embedded_clothing(False, for_test)
-    if source.data == "synthetic":
-        size, classes, seed = source.image_size, source.classes or 10, source.seed
-        return (
-            SyntheticImages(SYNTHETIC_TRAIN, size, classes, seed, for_training),
-            SyntheticImages(SYNTHETIC_TEST, size, classes, seed + 1, for_test),
-        )
-    if source.data == "folder":
-        return _folders(Path(root), for_training, for_test, source.skip_corrupt)
-    if source.data == "tiny-imagenet":
-        return TinyImageNet(root, "train", for_training), TinyImageNet(root, "val", for_test)
-    kinds: dict[str, type[CIFAR10] | type[MNIST]] = {
-        "cifar10": CIFAR10,
-        "cifar100": CIFAR100,
-        "mnist": MNIST,
-        "fashion-mnist": FashionMNIST,
+def _some(names: Sequence[str]) -> str:
+    more = f", and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+class SetSummary(TypedDict):
+    """The images of one set in few words."""
+
+    images: int
+    bytes: int
+    per_class: list[int]
+    digest: str
+
+
+class DataSummary(TypedDict):
+    """The images of a run in few words."""
+
+    classes: list[str]
+    train: SetSummary
+    validation: SetSummary
+    left_out: list[str]
+
+
+def summary(data: Data) -> DataSummary:
+    """Return the images of a run in few words, for a checkpoint, by which a later change is noticed.
+
+    ``classes`` (names), ``left_out`` (notes), and of ``train`` and ``validation`` each ``images``, ``bytes``,
+    ``per_class`` (counts) and ``digest``: of names, sizes and classes of the files, or of the pixels where one file has
+    many images. Where the files lie makes no difference.
+    """
+    return {
+        "classes": list(data.classes),
+        "train": _set_summary(data.train, len(data.classes)),
+        "validation": _set_summary(data.validation, len(data.classes)),
+        "left_out": [_without_root(note, data) for note in data.notes],
     }
-    kind = kinds[source.data]
-    return kind(root, True, for_training), kind(root, False, for_test)
 
 
-def _folders(
-    root: Path, for_training: transforms.Compose, for_test: transforms.Compose, skip_corrupt: bool
-) -> tuple[ImageFolder, ImageFolder]:
-    if not (root / "train").is_dir():
-        raise FileNotFoundError(
-            f"no folder {root / 'train'}: expected train and val, each with a folder for each class"
-        )
-    validation = next((root / name for name in VALIDATION_FOLDERS if (root / name).is_dir()), root / "val")
-    train = ImageFolder(root / "train", for_training, skip_corrupt=skip_corrupt)
-    test = ImageFolder(validation, for_test, skip_corrupt=skip_corrupt)
-    only_train, only_test = set(train.classes) - set(test.classes), set(test.classes) - set(train.classes)
-    if only_train or only_test:
-        found = [f"only in {validation.name}: {', '.join(sorted(only_test)[:5])}"] if only_test else []
-        found += [f"only in train: {', '.join(sorted(only_train)[:5])}"] if only_train else []
-        raise ValueError(f"{root}: train and {validation.name} have different classes ({'; '.join(found)})")
-    return train, test
+def _without_root(note: str, data: Data) -> str:
+    for base in (whole_set(data.train), whole_set(data.validation)):
+        if isinstance(base, ImageFolder | TinyImageNet):
+            note = note.replace(os.path.join(os.path.dirname(base.root), ""), "")
+    return note
 
 
-def _limited(images: LabelledImages, source: DataSource, limit: int) -> Subset[Labelled]:
-    """Return the first ``limit`` images; of folders, whose classes follow one another, images spread over the set."""
-    count = min(limit, len(images))
-    if source.data not in ("folder", "tiny-imagenet"):
-        return Subset(images, range(count))
-    return Subset(images, range(0, len(images), max(1, len(images) // count))[:count])
+def _set_summary(images: Images, num_classes: int) -> SetSummary:
+    base, sizes = whole_set(images), file_sizes(images)
+    size = 0 if sizes is None else sum(sizes)
+    if isinstance(base, ImageArrays):
+        size = len(images) * base.data[0].nbytes
+    digest = hashlib.blake2b(digest_size=16)
+    for part in _contents(images, sizes):
+        digest.update(part)
+    counts = np.bincount(targets_of(images), minlength=num_classes).tolist()
+    return {"images": len(images), "bytes": size, "per_class": counts, "digest": digest.hexdigest()}
 
 
-def originals(images: Images, count: int) -> list[tuple[Image, int]]:
-    """Return the first ``count`` images as they are in the files, not as the model sees them, with their labels."""
-    base: LabelledImages = images.dataset if isinstance(images, Subset) else images
-    transform, base.transform = base.transform, None
-    try:
-        return [images[i] for i in range(min(count, len(images)))]
-    finally:
-        base.transform = transform
+def _contents(images: Images, sizes: list[int] | None) -> Iterator[bytes]:
+    """Yield what tells these images from others: of files their names below the root, their sizes and classes."""
+    base, targets, paths = whole_set(images), targets_of(images), paths_of(images)
+    if paths is not None and sizes is not None:
+        root = os.fspath(base.root) if isinstance(base, ImageFolder | TinyImageNet) else ""
+        names = (path[len(root) :].replace(os.sep, "/").strip("/") for path in paths)
+        for name, size, target in sorted(zip(names, sizes, targets.tolist(), strict=True)):
+            yield f"{name}\0{size}\0{base.classes[target]}\n".encode("utf-8", "surrogateescape")
+        return
+    yield targets.tobytes()
+    if isinstance(base, ImageArrays):
+        for index in indices_of(images):
+            yield base.data[index].tobytes()
+    elif isinstance(base, SyntheticImages):
+        yield f"{base.size} {base.seed} {list(indices_of(images))}".encode()
+
+
+def file_sizes(images: Images) -> list[int] | None:
+    """Return the number of bytes of every image's file; None for a set that has no file for each."""
+    paths = paths_of(images)
+    return None if paths is None else [os.stat(path).st_size for path in paths]

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 
 class StopAfterThisStep:
-    """Inside ``with``, a first Ctrl-C (or SIGTERM) only sets ``requested``; a second Ctrl-C interrupts at once."""
+    """Inside ``with``, a first Ctrl-C (or SIGTERM) only sets ``requested``; a second Ctrl-C interrupts at once.
+
+    A terminal that is closed (SIGHUP) is a request too, unless ``nohup`` has set the signal to be ignored. Python
+    receives signals in its main thread only; in any other thread nothing is requested.
+    """
 
     signals = tuple(  # the last is Ctrl-Break, which only Windows has
-        getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)
+        getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
     )
 
     def __init__(self) -> None:
         self.requested = False
 
     def __enter__(self) -> StopAfterThisStep:
-        self._previous = {number: signal.signal(number, self._request) for number in self.signals}
+        self._previous = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in self.signals:
+                if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGINT:
+                    self._previous[number] = signal.signal(number, self._request)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -27,3 +39,22 @@ class StopAfterThisStep:
     def _request(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        if number == signal.SIGINT:
+            with suppress(OSError):  # print may be running just now, and cannot be called within itself
+                os.write(2, b"\nstopping after this step, with everything saved; a second Ctrl-C stops at once\n")
+
+
+@contextmanager
+def not_interrupted() -> Iterator[None]:
+    """Let Ctrl-C wait until the end of the ``with`` block."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed and callable(before):
+        before(signal.SIGINT, None)

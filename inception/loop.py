@@ -38,6 +38,7 @@ def train_epoch(
     while training.step < training.steps_per_epoch:
         with clock(WAITING):
             together = [next(loaded) for _ in range(recipe.accumulate)]
+        training.within_step = True
         result = _step(training, together, clock)
         training.finish_step(result)
         if after_step(training, result):
@@ -52,8 +53,7 @@ def _step(training: Training, loaded: Sequence[tuple[Tensor, Tensor]], clock: Ph
     """Take a training step with all that the recipe wants around it: mixup, clipping, mixed precision, averaging."""
     recipe, model = training.recipe, training.model
     batches = [to_device(each, recipe.device, recipe.dtype) for each in loaded]
-    if recipe.mixup > 0:
-        batches = [mix(batch, model.fc.out_features, recipe.mixup) for batch in batches]
+    batches = [mix(batch, model.fc.out_features, recipe.mixup, recipe.cutmix) for batch in batches]
     try:
         result = training_step(
             model,
@@ -62,6 +62,7 @@ def _step(training: Training, loaded: Sequence[tuple[Tensor, Tensor]], clock: Ph
             training.scheduler,
             clock,
             label_smoothing=recipe.label_smoothing,
+            class_weights=training.class_weights,
             clip=recipe.clip,
             scaler=training.scaler,
         )

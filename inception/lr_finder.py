@@ -12,6 +12,7 @@ import numpy as np
 
 from inception.batch import to_device
 from inception.freezing import set_training_mode
+from inception.progress import shown
 from inception.state import Training
 from inception.step import backward_pass, forward_pass, loss_computation, optimization_pass
 from minigrad.data import DataLoader
@@ -33,12 +34,13 @@ def find_learning_rate(
     losses: list[float] = []
     average = 0.0
     batches = itertools.chain.from_iterable(iter(loader) for _ in itertools.count())
-    for number, loaded in enumerate(itertools.islice(batches, steps)):
+    tried = shown(itertools.islice(batches, steps), "trying learning rates", steps, "step")
+    for number, loaded in enumerate(tried):
         rate = lowest * (highest / lowest) ** (number / max(steps - 1, 1))
         for group in optimizer.param_groups:
             group["lr"] = rate
         images, labels, _ = to_device(loaded, recipe.device, recipe.dtype)
-        loss = loss_computation(forward_pass(model, images), labels, recipe.label_smoothing)
+        loss = loss_computation(forward_pass(model, images), labels, recipe.label_smoothing, training.class_weights)
         value = loss.item()
         if not math.isfinite(value):
             break

@@ -29,6 +29,11 @@ def weight_norm(model: nn.Module) -> float:
     return math.sqrt(sum(_square(p) for p in model.parameters()))
 
 
+def is_finite(model: nn.Module) -> bool:
+    """Return whether no weight, and no running statistic, is NaN or infinite."""
+    return all(bool(to_host(np.isfinite(t.array).all())) for t in model.state_dict().values())
+
+
 def _square(x: Tensor) -> float:
     flat = x.array.ravel(order="K")
     return float(to_host(np.dot(flat, flat)))

@@ -14,6 +14,7 @@ and a table for the documentation (:func:`table`).
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -33,37 +34,62 @@ class Option:
     """The description of an option and the limits of its value."""
 
     text: str
-    choices: tuple[str, ...]
-    above: float | None
-    at_least: float | None
-    between: tuple[float, float] | None
-    meaning: str | None
-    metavar: str | None
+    choices: tuple[str, ...] = ()
+    above: float | None = None
+    at_least: float | None = None
+    between: tuple[float, float] | None = None
+    below: float | None = None
+    metavar: str | None = None
+    group: str | None = None
 
-    def check(self, name: str, value: object) -> None:
-        """Raise ValueError for a value outside the limits."""
+    def check(self, flag: str, kind: type, value: object) -> None:
+        """Raise ValueError for a value outside the limits, or of another type."""
         if self.choices and value not in self.choices:
-            raise ValueError(f"{name} {value!r} is unknown; choose from: {', '.join(self.choices)}")
-        if not isinstance(value, int | float):
+            raise ValueError(f"{flag} {value!r} is unknown; choose from: {', '.join(self.choices)}")
+        name, types = _KINDS[kind]
+        if not isinstance(value, types) or (isinstance(value, bool) and kind is not bool):
+            raise ValueError(f"{flag} must be {name}, got {value!r}")
+        if kind not in (int, float) or not isinstance(value, int | float):
             return
-        name = self.meaning or name.replace("_", " ")
-        if self.above is not None and not value > self.above:
-            raise ValueError(f"{name} must be above {self.above}, got {value}")
-        if self.at_least is not None and not value >= self.at_least:
-            raise ValueError(f"{name} must be at least {self.at_least}, got {value}")
-        if self.between is not None and not self.between[0] <= value <= self.between[1]:
-            raise ValueError(f"{name} must be between {self.between[0]} and {self.between[1]}, got {value}")
+        outside = (
+            not math.isfinite(value)
+            or (self.above is not None and not value > self.above)
+            or (self.at_least is not None and not value >= self.at_least)
+            or (self.below is not None and not value < self.below)
+            or (self.between is not None and not self.between[0] <= value <= self.between[1])
+        )
+        if outside:
+            limits = self.limits or "a number"
+            raise ValueError(f"{flag} must be {limits}{'' if math.isfinite(value) else ' and finite'}, got {value}")
+
+    @property
+    def limits(self) -> str:
+        """The limits of a number in words; empty if there are none."""
+        if self.between is not None:
+            return f"between {self.between[0]:g} and {self.between[1]:g}"
+        words = []
+        if self.above is not None:
+            words.append(f"above {self.above:g}")
+        if self.at_least is not None:
+            words.append(f"at least {self.at_least:g}")
+        if self.below is not None:
+            words.append(f"below {self.below:g}")
+        return " and ".join(words)
 
     @property
     def values(self) -> str:
         """The allowed values in words; empty if every value is allowed."""
-        if self.choices:
-            return ", ".join(f"`{choice}`" for choice in self.choices)
-        if self.between is not None:
-            return f"{self.between[0]} to {self.between[1]}"
-        if self.above is not None:
-            return f"above {self.above}"
-        return "" if self.at_least is None else f"at least {self.at_least}"
+        return ", ".join(f"`{choice}`" for choice in self.choices) or self.limits
+
+
+#: By the type of an option: its name in messages, and the types of values that it may have.
+_KINDS: dict[type, tuple[str, tuple[type, ...]]] = {
+    int: ("a whole number", (int,)),
+    float: ("a number", (int, float)),
+    bool: ("true or false", (bool,)),
+    str: ("a text", (str,)),
+    Path: ("a path", (str, Path)),
+}
 
 
 def option(
@@ -74,8 +100,9 @@ def option(
     above: float | None = None,
     at_least: float | None = None,
     between: tuple[float, float] | None = None,
-    meaning: str | None = None,
+    below: float | None = None,
     metavar: str | None = None,
+    group: str | None = None,
 ) -> T:
     """Return a dataclass field that is also an option.
 
@@ -83,11 +110,11 @@ def option(
         default: the value of the field unless given.
         text: one sentence for ``--help`` and the documentation.
         choices: the only values allowed.
-        above, at_least, between: limits of a number; None, for "not set", passes.
-        meaning: the name of the option in error messages; by default the field's name.
+        above, at_least, between, below: limits of a number; None, for "not set", passes. Every number must be finite.
         metavar: the name of the value in ``--help``; by default one that follows from the type.
+        group: the title under which ``--help`` lists it.
     """
-    described = Option(text, tuple(choices), above, at_least, between, meaning, metavar)
+    described = Option(text, tuple(choices), above, at_least, between, below, metavar, group)
     return field(default=default, metadata={"option": described})
 
 
@@ -101,7 +128,18 @@ class Field(NamedTuple):
 
     @property
     def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
+        """The option as it is typed."""
+        return flag(self.name)
+
+    def check(self, value: object) -> None:
+        """Raise ValueError for a value outside the limits, or of another type; None, for "not set", passes."""
+        if value is not None:
+            self.option.check(self.flag, self.kind, value)
+
+
+def flag(name: str) -> str:
+    """Return a field's option as it is typed."""
+    return "--" + name.replace("_", "-")
 
 
 @cache
@@ -123,35 +161,46 @@ def check(values: DataclassInstance) -> None:
     Raises:
         ValueError: for the first one outside them.
     """
-    for name, _, _, described in options_of(type(values)):
-        value = getattr(values, name)
-        if value is not None:
-            described.check(name, value)
+    for each in options_of(type(values)):
+        each.check(getattr(values, each.name))
 
 
 def add_options(
-    parser: argparse._ActionsContainer, cls: type[DataclassInstance], defaults_from: str | None = None
+    parser: argparse.ArgumentParser, cls: type[DataclassInstance], group: str, defaults_from: str | None = None
 ) -> None:
-    """Add the options of a dataclass to a parser.
+    """Add the options of a dataclass to a parser, each under the title of its group.
 
     With ``defaults_from``, the name of what decides the defaults, an option that is not given becomes None, so that
     the caller can tell; yes-or-no options then have a ``--no-`` form too.
+
+    Args:
+        group: the title of those that have none.
     """
-    for name, kind, default, described in options_of(cls):
-        flag, text = "--" + name.replace("_", "-"), described.text
-        if kind is bool:
-            if defaults_from is None:
-                parser.add_argument(flag, help=text, action="store_true")
-            else:
-                parser.add_argument(flag, help=text, action=argparse.BooleanOptionalAction, default=None)
-            continue
-        if default is not None:
-            text += f" ({default})" if defaults_from is None else f" ({defaults_from}: {default})"
-        value = None if defaults_from is not None else default
-        if described.choices:
-            parser.add_argument(flag, help=text, type=kind, default=value, choices=described.choices)
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for each in options_of(cls):
+        title = each.option.group or group
+        if title not in groups:
+            groups[title] = parser.add_argument_group(title)
+        _add(groups[title], each, defaults_from)
+
+
+def _add(parser: argparse._ActionsContainer, added: Field, defaults_from: str | None) -> None:
+    described, text = added.option, added.option.text.replace("%", "%%")
+    if added.kind is bool:
+        if defaults_from is None:
+            parser.add_argument(added.flag, help=text, action="store_true")
         else:
-            parser.add_argument(flag, help=text, type=kind, default=value, metavar=described.metavar or METAVARS[kind])
+            text += " (on)" if added.default else ""
+            parser.add_argument(added.flag, help=text, action=argparse.BooleanOptionalAction, default=None)
+        return
+    if added.default is not None:
+        text += f" ({added.default})" if defaults_from is None else f" ({defaults_from}: {added.default})"
+    value = None if defaults_from is not None else added.default
+    if described.choices:
+        parser.add_argument(added.flag, help=text, type=added.kind, default=value, choices=described.choices)
+    else:
+        metavar = described.metavar or METAVARS[added.kind]
+        parser.add_argument(added.flag, help=text, type=added.kind, default=value, metavar=metavar)
 
 
 def table(cls: type[DataclassInstance]) -> str:

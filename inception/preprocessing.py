@@ -9,10 +9,21 @@ from minigrad.data import transforms
 from minigrad.data.datasets.images import as_rgb
 
 AUGMENTATIONS = ("none", "flip", "crop", "crop-flip", "crop-flip-colour")
+AUTO_AUGMENTS: dict[str, Callable[[], Callable[..., object]]] = {
+    "randaugment": transforms.RandAugment,
+    "trivialaugment": transforms.TrivialAugmentWide,
+}
 
 
-def training_transform(image_size: int, resize: int | None, augment: str, normalize: str) -> transforms.Compose:
-    """Return the transform of training images, with the random changes that ``augment`` names."""
+def training_transform(
+    image_size: int,
+    resize: int | None,
+    augment: str,
+    normalize: str,
+    auto_augment: str | None = None,
+    random_erasing: float = 0.0,
+) -> transforms.Compose:
+    """Return the transform of training images, with the random changes that are named."""
     if augment.startswith("crop"):
         steps: list[Callable[..., object]] = [transforms.RandomResizedCrop(image_size)]
     else:
@@ -21,7 +32,12 @@ def training_transform(image_size: int, resize: int | None, augment: str, normal
         steps.append(transforms.RandomHorizontalFlip())
     if "colour" in augment:
         steps.append(transforms.ColorJitter(0.3, 0.3, 0.3, 0.05))
-    return _compose(steps, normalize)
+    if auto_augment is not None:
+        steps.append(AUTO_AUGMENTS[auto_augment]())
+    composed = _compose(steps, normalize)
+    if random_erasing > 0:
+        composed.transforms.append(transforms.RandomErasing(random_erasing))
+    return composed
 
 
 def evaluation_transform(image_size: int, resize: int | None, normalize: str) -> transforms.Compose:

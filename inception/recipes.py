@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from inception.data import DataSource
+from inception.best import BEST_BY
+from inception.data_source import DataSource
 from inception.model import SMALLEST_AUX_SIZE
 from inception.options import option
 from inception.schedules import SCHEDULES
 from minigrad import optim
 
+MODEL, STEPS, OPTIMIZER, DEVICE = "the model", "the steps", "the optimizer", "the device"  # groups of options
 INITS = ("layers", "paper")
 OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
     "adam": optim.Adam,
@@ -36,81 +38,120 @@ class Recipe(DataSource):
         None,
         "start from these: torchvision's .pth, or a .safetensors file; a classifier for other classes is replaced",
         metavar="FILE",
+        group=MODEL,
     )
-    freeze: str | None = option(None, "do not train the layers up to this one, such as Mixed_6e")
-    head_only: bool = option(False, "train only the classifier")
-    aux: bool = option(False, "train the aux head too")
-    dropout: float = option(0.2, "probability of dropout before the classifier", between=(0, 1))
+    freeze: str | None = option(None, "do not train the layers up to this one, such as Mixed_6e", group=MODEL)
+    head_only: bool = option(False, "train only the classifier", group=MODEL)
+    aux: bool = option(False, "train the aux head too", group=MODEL)
+    dropout: float = option(0.2, "probability of dropout before the classifier", between=(0, 1), group=MODEL)
     init: str = option(
         "layers",
         "initial weights: the defaults of the layers, or those of the paper's authors (std 0.1)",
         choices=INITS,
+        group=MODEL,
     )
     # the steps
-    batch_size: int = option(32, "images per batch", at_least=1)
-    accumulate: int = option(1, "batches per step; their gradients are averaged", at_least=1)
-    epochs: int = option(3, "passes over the training images", at_least=1)
+    batch_size: int = option(32, "images per batch", at_least=1, group=STEPS)
+    accumulate: int = option(1, "batches per step; their gradients are averaged", at_least=1, group=STEPS)
+    epochs: int = option(3, "passes over the training images", at_least=1, group=STEPS)
     patience: int | None = option(
         None,
-        "stop after this many epochs without a lower validation loss, and return to the best weights",
+        "stop after this many epochs without a better one, and return to the weights of the best",
         at_least=1,
+        group=STEPS,
     )
-    optimizer: str = option("adam", "rule by which gradients change the weights", choices=OPTIMIZERS)
+    best_by: str = option(
+        "loss",
+        "the best epoch has the lowest validation loss, or the highest validation accuracy",
+        choices=BEST_BY,
+        group=STEPS,
+    )
+    optimizer: str = option("adam", "rule by which gradients change the weights", choices=OPTIMIZERS, group=OPTIMIZER)
     lr: float = option(
-        0.001, "learning rate; with --schedule onecycle the highest one", above=0, meaning="learning rate"
+        0.001,
+        "learning rate; with --schedule onecycle the highest one",
+        above=0,
+        group=OPTIMIZER,
     )
-    momentum: float = option(0.9, "for sgd and rmsprop")
-    alpha: float = option(0.99, "for rmsprop: decay of its average of squared gradients", between=(0, 1))
+    momentum: float = option(0.9, "for sgd and rmsprop", at_least=0, below=1, group=OPTIMIZER)
+    alpha: float = option(
+        0.99, "for rmsprop: decay of its average of squared gradients", at_least=0, below=1, group=OPTIMIZER
+    )
     eps: float | None = option(
         None,
         "added to the divisor, for all optimizers except sgd and lion; by default the optimizer's own",
         above=0,
+        group=OPTIMIZER,
     )
-    weight_decay: float = option(0.0, "pull weights towards 0; decoupled from the gradient in adamw and lion")
-    decay_norms: bool = option(True, "apply weight decay to biases and batch norms too")
+    weight_decay: float = option(
+        0.0, "pull weights towards 0; decoupled from the gradient in adamw and lion", at_least=0, group=OPTIMIZER
+    )
+    decay_norms: bool = option(True, "apply weight decay to biases and batch norms too", group=OPTIMIZER)
     schedule: str = option(
         "onecycle",
         "of the learning rate: constant; cosine to 0; exponential, times 0.94 every 2 epochs; onecycle, up and down "
         "once; step, divided by 10 every 30 epochs",
         choices=SCHEDULES,
+        group=OPTIMIZER,
     )
-    warmup: float = option(0.2, "for onecycle: share of the steps in which the rate rises", between=(0, 1))
-    sgd_after: int | None = option(None, "switch to SGD with momentum after this many epochs", at_least=1)
-    sgd_lr: float = option(0.01, "learning rate of that SGD", above=0)
+    warmup: float = option(
+        0.2, "for onecycle: share of the steps in which the rate rises", between=(0, 1), group=OPTIMIZER
+    )
+    sgd_after: int | None = option(
+        None, "switch to SGD with momentum after this many epochs", at_least=1, group=OPTIMIZER
+    )
+    sgd_lr: float = option(0.01, "learning rate of that SGD", above=0, group=OPTIMIZER)
     label_smoothing: float = option(
-        0.1, "share of the target that is spread over all classes; 0 asks for certainty", between=(0, 1)
+        0.1,
+        "share of the target that is spread over all classes; 0 asks for certainty",
+        between=(0, 1),
+        group=STEPS,
     )
     mixup: float = option(
-        0.0, "mix images in pairs, with shares drawn from Beta(this, this); 0 turns it off", at_least=0
+        0.0,
+        "mix images in pairs, with shares drawn from Beta(this, this); 0 turns it off",
+        at_least=0,
+        group=STEPS,
     )
-    clip: float | None = option(None, "scale gradients down to this norm if theirs is larger", above=0)
+    cutmix: float = option(
+        0.0,
+        "paste a part of another image into each one, with shares drawn from Beta(this, this); 0 turns it off; with "
+        "--mixup too, each batch gets one of them",
+        at_least=0,
+        group=STEPS,
+    )
+    clip: float | None = option(None, "scale gradients down to this norm if theirs is larger", above=0, group=OPTIMIZER)
     ema: float | None = option(
         None,
-        "test and keep an exponential moving average of the weights, with this decay",
-        between=(0, 1),
+        "validate and keep an exponential moving average of the weights, with this decay",
+        at_least=0,
+        below=1,
+        group=STEPS,
     )
-    dtype: str = option("float32", "type of weights and images", choices=("float32", "float64"))
-    amp: bool = option(False, "mixed precision for GPUs: products in float16")
-    device: str = option("cpu", "where to compute: cpu, gpu or gpu:1")
+    dtype: str = option("float32", "type of weights and images", choices=("float32", "float64"), group=MODEL)
+    amp: bool = option(False, "mixed precision for GPUs: products in float16", group=DEVICE)
+    device: str = option("cpu", "where to compute: cpu, gpu or gpu:1", group=DEVICE)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.aux and self.image_size < SMALLEST_AUX_SIZE:
             raise ValueError(
                 f"the aux head needs images of at least {SMALLEST_AUX_SIZE} x {SMALLEST_AUX_SIZE} (a feature map of "
-                f"17 x 17 at its input), got image size {self.image_size}: turn it off, or raise the image size"
+                f"17 x 17 at its input), got --image-size {self.image_size}: leave out --aux, or raise --image-size"
             )
         if self.batch_size == 1 and self.image_size < 107:
             raise ValueError(
-                "batch size 1 at this image size leaves one value per channel in the last blocks, which batch norm "
+                "--batch-size 1 at this image size leaves one value per channel in the last blocks, which batch norm "
                 "cannot normalise: use at least 2"
             )
         if self.sgd_after is not None and self.sgd_after >= self.epochs:
-            raise ValueError(f"sgd after {self.sgd_after} leaves no epoch for it, with epochs {self.epochs}")
+            raise ValueError(f"--sgd-after {self.sgd_after} leaves no epoch for SGD, with --epochs {self.epochs}")
         if self.head_only and self.freeze is not None:
-            raise ValueError("give either head only or freeze: head only already freezes everything before the head")
+            raise ValueError(
+                "give either --head-only or --freeze: --head-only already freezes everything before the head"
+            )
         if self.amp and self.dtype != "float32":
-            raise ValueError("mixed precision (amp) mixes float16 with float32: give no other dtype")
+            raise ValueError("--amp mixes float16 with float32: leave out --dtype")
 
     def as_dict(self) -> dict[str, object]:
         """Return the settings by name, for a checkpoint."""

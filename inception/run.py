@@ -1,21 +1,60 @@
-"""A run: epochs, a test after each, checkpoints, and stopping between two steps."""
+"""A run: epochs, a validation after each, checkpoints, and stopping between two steps.
+
+Work is saved before anything that may fail: after the last step of an epoch before its validation, and after an error
+if the state is whole.
+"""
 
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 
+from inception.advice import how_to_go_on
 from inception.clock import PhaseClock
 from inception.evaluation import evaluate
-from inception.interrupt import StopAfterThisStep
+from inception.interrupt import StopAfterThisStep, not_interrupted
 from inception.loop import train_epoch
-from inception.measurements import dead_channels
+from inception.measurements import dead_channels, is_finite
+from inception.progress import shown
 from inception.report import Report
-from inception.results import description
 from inception.run_folder import RunFolder
 from inception.state import Training
 from inception.step_result import NonFiniteLossError, StepResult
 from inception.weights import save_weights
 from minigrad.data import DataLoader
+
+
+class Saving:
+    """Writes the checkpoints of a run, and knows where the last one was written."""
+
+    def __init__(self, training: Training, folder: RunFolder) -> None:
+        self.training, self.path = training, folder.checkpoint
+        self.saved_at = self._place() if self.path.exists() else None
+
+    def save(self) -> None:
+        """Write a checkpoint. Ctrl-C waits for it.
+
+        Raises:
+            NonFiniteLossError: if weights are NaN or infinite, since the last good checkpoint must stay.
+            OSError: if it cannot be written; the last one stays.
+        """
+        training = self.training
+        if not is_finite(training.model):
+            raise NonFiniteLossError(
+                f"weights are nan or infinite after step {training.global_step} (learning rate {training.lr:.3g})"
+            )
+        with not_interrupted():
+            training.save(self.path)
+            self.saved_at = self._place()
+
+    def save_what_is_whole(self) -> None:
+        """After an error: write a checkpoint, unless the state is in the middle of a step, or already saved."""
+        if not self.training.within_step and self.saved_at != self._place():
+            with suppress(OSError, NonFiniteLossError):
+                self.save()
+
+    def _place(self) -> tuple[int, int]:
+        return self.training.global_step, self.training.validated
 
 
 def train(
@@ -34,51 +73,61 @@ def train(
         keep: keep the checkpoints of the last ``keep`` epochs.
 
     Raises:
-        NonFiniteLossError: if the loss becomes NaN or infinite, naming the last good checkpoint.
+        NonFiniteLossError: if the loss becomes NaN or infinite.
+        Exception: any other that ended the run. Its notes say what is saved, and how to go on.
     """
-    if not folder.checkpoint.exists():
-        training.save(folder.checkpoint)
+    saving = Saving(training, folder)
     with StopAfterThisStep() as stop:
 
         def after_step(training: Training, result: StepResult) -> bool:
-            report.step(training, result)
             if training.global_step % save_every == 0 and training.step < training.steps_per_epoch:
-                training.save(folder.checkpoint)
+                saving.save()
+            report.step(training, result)
             return stop.requested
 
-        while not training.ended:
-            clock = PhaseClock()
-            report.begin_epoch(training)
-            try:
-                ended = train_epoch(training, loader, clock, after_step)
-                report.end_steps()
-                if ended:
-                    _end_epoch(training, test_loader, folder, report, clock)
-            except NonFiniteLossError as error:
-                raise NonFiniteLossError(f"{error}. The last good checkpoint is kept: {folder.checkpoint}") from None
-            finally:
-                report.end_steps()
-            training.save(folder.checkpoint)
-            if ended and keep > 1:
-                folder.keep(training.epoch, keep)
-            if stop.requested and not training.ended:
-                return False
-    return True
+        try:
+            if saving.saved_at is None:
+                saving.save()
+            while (training.validation_due or not training.ended) and not stop.requested:
+                clock = None
+                if not training.validation_due:
+                    clock = PhaseClock()
+                    report.begin_epoch(training)
+                    try:
+                        train_epoch(training, loader, clock, after_step)
+                    finally:
+                        report.end_steps()
+                    saving.save()
+                if training.validation_due and not stop.requested:
+                    _validate(training, test_loader, folder, report, clock)
+                    saving.save()
+                    if keep > 1:
+                        folder.keep(training.epoch, keep)
+        except BaseException as error:
+            saving.save_what_is_whole()
+            error.add_note(how_to_go_on(error, training, folder, saved=saving.saved_at is not None))
+            raise
+    return training.ended and not training.validation_due
 
 
-def _end_epoch(
+def _validate(
     training: Training,
     test_loader: DataLoader,
     folder: RunFolder,
     report: Report,
-    clock: PhaseClock,
+    clock: PhaseClock | None,
 ) -> None:
-    """Test the model, keep its weights if they are the best so far, and report the epoch."""
+    """Test the model after an epoch, keep its weights if they are the best so far, and report the epoch.
+
+    Args:
+        clock: of the epoch; None if its steps were taken by another process, which was stopped before the validation.
+    """
     model, recipe = training.tested_model, training.recipe
     with dead_channels(model) as dead:
-        test = evaluate(model, test_loader, recipe.device, recipe.dtype)
-    if not math.isfinite(test.loss):  # the last step may have broken the weights: they must not be saved
-        raise NonFiniteLossError(f"the test loss is {test.loss} after epoch {training.epoch}")
-    if training.best.update(training.epoch, test.loss):
-        save_weights(model, folder.best, description(training, report.classes))
+        test = evaluate(model, shown(test_loader, "validation", unit="batch"), recipe.device, recipe.dtype)
+    if not math.isfinite(test.loss):
+        raise NonFiniteLossError(f"the validation loss is {test.loss} after epoch {training.epoch}")
+    if training.best.is_beaten_by(test.loss, test.accuracy):
+        save_weights(model, folder.best, training.description)
+    training.finish_validation(test.loss, test.accuracy)
     report.end_epoch(training, test, clock, dead)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from inception.lock import FolderInUseError, FolderLock
 from minigrad import files
 
 #: A line of the metrics, a JSON object. ``kind`` is "step", "gradients", "warning" or "epoch" and decides the rest.
@@ -23,10 +26,13 @@ def new_folder() -> Path:
 class RunFolder:
     """``runs/NAME/``, created and checked for write access at once: a bad path fails before training, not after.
 
+    The run owns it: no other can use it until it is released, or the process ends.
+
     Raises:
         OSError: if the folder cannot be created or written to, or has a link where the run would write; the message
             names it.
-        FileExistsError: if it holds the checkpoint of another run, and this is not its continuation.
+        FolderInUseError: if another process runs in it.
+        FileExistsError: if it holds another run, and this is not its continuation.
     """
 
     def __init__(self, path: Path, resuming: bool = False) -> None:
@@ -34,16 +40,53 @@ class RunFolder:
         try:
             path.mkdir(parents=True, exist_ok=True)
             files.try_to_write(path)
+            self._lock = FolderLock(path)
             for partial in path.glob(files.PARTIAL):  # left by a run that was killed while writing
                 partial.unlink()
+        except FolderInUseError:
+            raise
         except OSError as error:
             raise OSError(f"cannot write to the output folder {path}: {error.strerror or error}") from None
         for inner in (self.metrics, self.checkpoints, self.board, *self.board.rglob("*")):
             files.refuse_link(inner)  # all other files are replaced, which follows no link
-        if not resuming and self.checkpoint.exists():
+        if not resuming:
+            self._refuse_another_run()
+
+    def _refuse_another_run(self) -> None:
+        if self.checkpoint.exists():
             raise FileExistsError(
-                f"{path} already holds a run. Choose another --output, or continue that run with --resume {path}"
+                f"{self.path} already holds a run. Choose another --output, or continue that run with --resume "
+                f"{shlex.quote(str(self.path))}"
             )
+        for file in (self.weights, self.best, self.metrics, self.checkpoints):
+            if file.exists():
+                raise FileExistsError(f"{self.path} already holds a run ({file.name}). Choose another --output")
+
+    def release(self) -> None:
+        """Let other runs have the folder; remove it if nothing has been written into it."""
+        self._lock.release()
+        with suppress(OSError):
+            self.path.rmdir()
+
+    def continue_from(self, source: Path, with_best: bool) -> None:
+        """Take over the metrics of the run in another folder, and its best weights."""
+        for name in (self.metrics.name, *([self.best.name] if with_best else [])):
+            if (source / name).is_file():
+                files.write_atomically(self.path / name, (source / name).read_bytes())
+
+    @property
+    def complete(self) -> bool:
+        """True if the results are all there, and newer than the checkpoint."""
+        results = (self.weights, self.curves, self.predictions)
+        if not self.checkpoint.is_file():
+            return False
+        made = self.checkpoint.stat().st_mtime_ns
+        return all(path.is_file() and path.stat().st_mtime_ns >= made for path in results)
+
+    @property
+    def recipe(self) -> Path:
+        """The settings of the run, to read."""
+        return self.path / "recipe.json"
 
     @property
     def checkpoint(self) -> Path:
@@ -57,7 +100,7 @@ class RunFolder:
 
     @property
     def best(self) -> Path:
-        """The weights of the epoch with the lowest validation loss."""
+        """The weights of the best epoch."""
         return self.path / "best.safetensors"
 
     @property
@@ -74,11 +117,6 @@ class RunFolder:
     def board(self) -> Path:
         """The folder of TensorBoard."""
         return self.path / "tensorboard"
-
-    def discard_if_empty(self) -> None:
-        """Remove the folder if nothing has been written into it."""
-        with suppress(OSError):
-            self.path.rmdir()
 
     def keep(self, epoch: int, count: int) -> None:
         """Keep the current checkpoint under the number of its epoch, and only the last ``count`` of these."""
@@ -111,6 +149,11 @@ class RunFolder:
     def predictions(self) -> Path:
         """Test images with predictions."""
         return self.path / "predictions.png"
+
+    def write_recipe(self, settings: Mapping[str, object]) -> None:
+        """Write the settings of the run, as JSON that a reader finds his way in."""
+        text = json.dumps(settings, indent=2, ensure_ascii=False, default=str) + "\n"
+        files.write_atomically(self.recipe, text.encode(errors="surrogateescape"))
 
     def log(self, record: Record) -> None:
         """Append a record to the metrics."""

@@ -38,9 +38,13 @@ def exponential(optimizer: optim.Optimizer, plan: Plan) -> LRScheduler:
 
 
 def onecycle(optimizer: optim.Optimizer, plan: Plan) -> LRScheduler:
-    """Return a schedule that rises to the highest rate and falls again, once (Smith 2018)."""
+    """Return a schedule that rises to the highest rate and falls again, once (Smith 2018).
+
+    Where ``warmup`` is less than a step, it only falls.
+    """
     total = plan.steps + 1  # one more than will be taken, because the schedule is stepped after the last one too
-    return lr_scheduler.OneCycleLR(optimizer, plan.lr, total_steps=total, pct_start=plan.warmup, cycle_momentum=False)
+    share = float(plan.warmup)
+    return lr_scheduler.OneCycleLR(optimizer, plan.lr, total_steps=total, pct_start=share, cycle_momentum=False)
 
 
 def step(optimizer: optim.Optimizer, plan: Plan) -> LRScheduler:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypedDict, cast
 
 import minigrad
-from inception.build import build_average, build_model, build_optimizer
+from inception.best import Best
+from inception.build import build_average, build_model, build_optimizer, build_schedule
+from inception.classes import class_names
+from inception.data import DataSummary
 from inception.model import InceptionV3
 from inception.recipes import Recipe
 from inception.step_result import StepResult
-from inception.weights import load_into
+from inception.watch import Watch
+from inception.weights import Description, load_into
 from minigrad import Tensor, checkpoint, optim
 from minigrad.amp import GradScaler
 from minigrad.nn.averaging import AveragedModel
@@ -45,19 +50,13 @@ class Progress:
         return self.correct / max(self.seen, 1)
 
 
-@dataclass
-class Best:
-    """The epoch with the lowest validation loss so far."""
+class Change(TypedDict):
+    """A setting of the recipe that had another value before this step."""
 
-    epoch: int = 0
-    loss: float = math.inf
-
-    def update(self, epoch: int, loss: float) -> bool:
-        """Record an epoch; return whether it is the best so far."""
-        if loss < self.loss:
-            self.epoch, self.loss = epoch, loss
-            return True
-        return False
+    global_step: int
+    setting: str
+    before: object
+    now: object
 
 
 @dataclass
@@ -71,29 +70,49 @@ class Training:
     steps_per_epoch: int
     ema: AveragedModel | None = None
     scaler: GradScaler = field(default_factory=lambda: GradScaler(enabled=False))  # for mixed precision
+    classes: Sequence[str] = ()  # the names of the classes of the data
+    data: DataSummary | None = None
     epoch: int = 0  # epochs finished
+    class_weights: Tensor | None = None  # in the loss
+    validated: int = 0  # epochs after which the model has been validated
     step: int = 0  # steps finished in the current epoch
+    steps_before: int = 0  # steps finished in earlier epochs
+    within_step: bool = False  # True while a step is being taken: then the state is that of no checkpoint
     progress: Progress = field(default_factory=Progress)
     best: Best = field(default_factory=Best)
+    watch: Watch = field(default_factory=Watch)
+    changes: list[Change] = field(default_factory=list)  # of the recipe, when the run was continued
 
     @staticmethod
-    def from_recipe(recipe: Recipe, num_classes: int, steps_per_epoch: int) -> Training:
+    def from_recipe(
+        recipe: Recipe,
+        num_classes: int,
+        steps_per_epoch: int,
+        classes: Sequence[str] = (),
+        data: DataSummary | None = None,
+        resuming: bool = False,
+    ) -> Training:
         """Return a run before its first step, with everything that is random drawn from the recipe's seed.
+
+        Args:
+            classes, data: the names of the classes of the data, and its summary.
+            resuming: a checkpoint will be restored, so the recipe's initial weights are not read.
 
         Raises:
             FileNotFoundError, CheckpointError: for initial weights that cannot be read, or are of another architecture.
             ValueError: for a layer to freeze that the model does not have.
         """
         minigrad.manual_seed(recipe.seed)
-        model = build_model(recipe, num_classes)
+        model = build_model(recipe, num_classes, class_names(classes, num_classes) if classes else (), resuming)
         ema = build_average(recipe, model)
         optimizer, scheduler = build_optimizer(recipe, model, steps_per_epoch)
-        return Training(recipe, model, optimizer, scheduler, steps_per_epoch, ema, GradScaler(enabled=recipe.amp))
+        scaler, best = GradScaler(enabled=recipe.amp), Best(by=recipe.best_by)
+        return Training(recipe, model, optimizer, scheduler, steps_per_epoch, ema, scaler, classes, data, best=best)
 
     @property
     def global_step(self) -> int:
         """Steps finished since the start of the run."""
-        return self.epoch * self.steps_per_epoch + self.step
+        return self.steps_before + self.step
 
     @property
     def lr(self) -> float:
@@ -109,7 +128,13 @@ class Training:
     def ended(self) -> bool:
         """True after all epochs, or after ``patience`` epochs without a better one."""
         patience = self.recipe.patience
-        return self.epoch >= self.recipe.epochs or (patience is not None and self.epoch - self.best.epoch >= patience)
+        without_better = self.validated - self.best.epoch
+        return self.epoch >= self.recipe.epochs or (patience is not None and without_better >= patience)
+
+    @property
+    def validation_due(self) -> bool:
+        """True between the last step of an epoch and the end of its validation."""
+        return self.validated < self.epoch
 
     def begin_epoch(self) -> None:
         """Start or continue an epoch; at its start, switch to SGD if the recipe says so."""
@@ -121,32 +146,54 @@ class Training:
     def finish_step(self, result: StepResult) -> None:
         """Count a step."""
         self.step += 1
+        self.within_step = False
         self.progress.add(result)
 
     def finish_epoch(self) -> None:
         """Count an epoch."""
+        self.steps_before += self.step
         self.epoch, self.step = self.epoch + 1, 0
+
+    def finish_validation(self, loss: float, accuracy: float) -> None:
+        """Record the validation of the last epoch."""
+        self.validated = self.epoch
+        self.best.update(self.epoch, loss, accuracy)
+
+    @property
+    def description(self) -> Description:
+        """The names of the classes and the preprocessing, which are stored with the weights."""
+        recipe, names = self.recipe, class_names(self.classes, self.model.fc.out_features)
+        return Description(names, recipe.image_size, recipe.resize, recipe.normalize, self.ema is not None)
 
     def _switch_to_sgd(self) -> None:
         self.optimizer, self.scheduler = build_optimizer(self.recipe, self.model, self.steps_per_epoch, switched=True)
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint.
+
+        Raises:
+            OSError: if it cannot be written; an old one is unchanged.
+        """
+        best = self.best
         tree: Checkpoint = {
             "recipe": self.recipe.as_dict(),
+            "description": self.description.as_dict(),
+            "data": self.data,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
             "ema": None if self.ema is None else self.ema.state_dict(),
             "scaler": self.scaler.state_dict(),
             "random": minigrad.get_rng_state(),
-            "position": {"epoch": self.epoch, "step": self.step, "steps_per_epoch": self.steps_per_epoch},
-            "progress": {
-                "seen": self.progress.seen,
-                "correct": self.progress.correct,
-                "loss_sum": self.progress.loss_sum,
+            "position": {name: getattr(self, name) for name in Position.__annotations__},  # type: ignore[typeddict-item]
+            "progress": asdict(self.progress),  # type: ignore[typeddict-item]
+            "best": {
+                "epoch": best.epoch,
+                "loss": None if math.isinf(best.loss) else best.loss,
+                "accuracy": best.accuracy,
             },
-            "best": {"epoch": self.best.epoch, "loss": None if math.isinf(self.best.loss) else self.best.loss},
+            "watch": self.watch.state_dict(),
+            "changes": self.changes,
             "minigrad": minigrad.__version__,
         }
         checkpoint.save(path, tree)
@@ -154,41 +201,59 @@ class Training:
     def restore(self, path: Path, tree: Checkpoint) -> None:
         """Continue from a checkpoint that was read from ``path``.
 
+        Where the recipe has another learning rate or number of epochs than the checkpoint, or the data give another
+        number of steps, the schedule goes on as if it had been the recipe's from the beginning.
+
         Raises:
-            CheckpointError: if it is of another architecture or other data, or does not fit the optimizer.
+            CheckpointError: if it is of another architecture, or does not fit the optimizer.
         """
-        position = tree["position"]
-        if position["steps_per_epoch"] != self.steps_per_epoch:
-            raise checkpoint.CheckpointError(
-                f"{path} was made with {position['steps_per_epoch']} steps per epoch, this data gives "
-                f"{self.steps_per_epoch}: the data have changed"
-            )
         load_into(self.model, tree["model"], path)
-        self.epoch, self.step = position["epoch"], position["step"]
+        position = tree["position"]
+        self.epoch, self.step, self.validated = position["epoch"], position["step"], position["validated"]
+        self.steps_before = position["steps_before"]
         switch = self.recipe.sgd_after
-        if switch is not None and (self.epoch > switch or (self.epoch == switch and self.step > 0)):
+        switched = switch is not None and (self.epoch > switch or (self.epoch == switch and self.step > 0))
+        if switched:
             self._switch_to_sgd()
         try:
             self.optimizer.load_state_dict(tree["optimizer"])
         except ValueError as error:
             raise checkpoint.CheckpointError(f"{path}: {error}") from None
-        if self.scheduler is not None and tree["scheduler"] is not None:
+        before = {**tree["recipe"], "steps_per_epoch": position["steps_per_epoch"]}
+        if any(before[name] != value for name, value in self._decides_the_schedule().items()):
+            steps = (self.epoch - (switch or 0) if switched else self.epoch) * self.steps_per_epoch + self.step
+            self.scheduler = build_schedule(self.recipe, self.optimizer, self.steps_per_epoch, switched, steps)
+        elif self.scheduler is not None and tree["scheduler"] is not None:
             self.scheduler.load_state_dict(tree["scheduler"])
         if self.ema is not None and tree["ema"] is not None:
             self.ema.load_state_dict(tree["ema"])
-        if self.scaler.is_enabled():
+        if self.scaler.is_enabled() and tree["scaler"]:
             self.scaler.load_state_dict(tree["scaler"])
         minigrad.set_rng_state(tree["random"])
         self.progress = Progress(**tree["progress"])
         best = tree["best"]
-        self.best = Best(best["epoch"], math.inf if best["loss"] is None else best["loss"])
+        self.best.epoch, self.best.accuracy = best["epoch"], best["accuracy"]
+        self.best.loss = math.inf if best["loss"] is None else best["loss"]
+        self.watch.load_state_dict(tree["watch"])
+        self.changes = list(tree["changes"])
+
+    def _decides_the_schedule(self) -> dict[str, object]:
+        recipe = self.recipe
+        return {
+            "lr": recipe.lr,
+            "sgd_lr": recipe.sgd_lr,
+            "epochs": recipe.epochs,
+            "steps_per_epoch": self.steps_per_epoch,
+        }
 
 
 class Position(TypedDict):
-    """The number of epochs finished, and of steps finished in the current one."""
+    """The place between two steps: the attributes of :class:`Training` with these names."""
 
     epoch: int
+    validated: int
     step: int
+    steps_before: int
     steps_per_epoch: int
 
 
@@ -201,16 +266,19 @@ class Sums(TypedDict):
 
 
 class BestEpoch(TypedDict):
-    """The epoch with the lowest validation loss, and that loss; None before the first test."""
+    """The number, loss (None before the first validation) and accuracy of :class:`Best`."""
 
     epoch: int
     loss: float | None
+    accuracy: float
 
 
 class Checkpoint(TypedDict):
     """The content of a checkpoint file."""
 
     recipe: dict[str, object]
+    description: dict[str, object]  # the classes and the preprocessing, as with the weights
+    data: DataSummary | None
     model: dict[str, Tensor]
     optimizer: dict[str, object]
     scheduler: dict[str, object] | None
@@ -220,6 +288,8 @@ class Checkpoint(TypedDict):
     position: Position
     progress: Sums
     best: BestEpoch
+    watch: dict[str, object]
+    changes: list[Change]
     minigrad: str
 
 
@@ -229,9 +299,27 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         FileNotFoundError, CheckpointError: if it is missing, cut short, or not a training checkpoint.
     """
-    tree = checkpoint.load(path)
+    return _checked(checkpoint.load(path), path)
+
+
+def read_outline(path: Path) -> Checkpoint:
+    """Read a checkpoint without its tensors, in an instant; each is None.
+
+    Raises:
+        FileNotFoundError, CheckpointError: as :func:`load_checkpoint`.
+    """
+    return _checked(checkpoint.load(path, with_tensors=False), path)
+
+
+def _checked(tree: object, path: Path) -> Checkpoint:
     if not isinstance(tree, dict) or "position" not in tree:
         raise checkpoint.CheckpointError(
-            f"{path} holds weights only and cannot be resumed; resume from checkpoint.safetensors"
+            f"{path} holds weights only and cannot be resumed; resume from checkpoint.safetensors, or begin a new run "
+            f"with --weights {path}"
+        )
+    if not Checkpoint.__annotations__.keys() <= tree.keys():
+        raise checkpoint.CheckpointError(
+            f"{path} was written by another version of minigrad ({tree.get('minigrad')}); begin a new run from its "
+            f"weights (--weights {path})"
         )
     return cast(Checkpoint, tree)

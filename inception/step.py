@@ -33,16 +33,21 @@ def forward_pass(model: nn.Module, images: Tensor) -> Outputs:
     return outputs
 
 
-def loss_computation(outputs: Outputs, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+def loss_computation(
+    outputs: Outputs, targets: Tensor, label_smoothing: float = 0.0, class_weights: Tensor | None = None
+) -> Tensor:
     """Phase 2: return the cross entropy of the scores with the true classes, a scalar.
 
     The loss of the aux head, if there is one, is added with weight 0.4. Label smoothing asks for a little less than
-    certainty, so that the score of the true class need not grow for ever.
+    certainty, so that the score of the true class need not grow for ever. Class weights, if there are any, let images
+    of rare classes count for more.
     """
     if not isinstance(outputs, InceptionOutputs):
-        return F.cross_entropy(outputs, targets, label_smoothing=label_smoothing)
-    loss = F.cross_entropy(outputs.logits, targets, label_smoothing=label_smoothing)
-    return loss + AUX_WEIGHT * F.cross_entropy(outputs.aux_logits, targets, label_smoothing=label_smoothing)
+        return F.cross_entropy(outputs, targets, class_weights, label_smoothing=label_smoothing)
+    loss = F.cross_entropy(outputs.logits, targets, class_weights, label_smoothing=label_smoothing)
+    return loss + AUX_WEIGHT * F.cross_entropy(
+        outputs.aux_logits, targets, class_weights, label_smoothing=label_smoothing
+    )
 
 
 def backward_pass(optimizer: optim.Optimizer, loss: Tensor, accumulate: bool = False) -> None:
@@ -86,6 +91,7 @@ def training_step(
     clock: PhaseClock,
     *,
     label_smoothing: float = 0.0,
+    class_weights: Tensor | None = None,
     clip: float | None = None,
     scaler: GradScaler = FULL_PRECISION,
 ) -> StepResult:
@@ -102,7 +108,7 @@ def training_step(
             with clock("forward pass"):
                 outputs = forward_pass(model, images)
             with clock("loss computation"):
-                loss = loss_computation(outputs, targets, label_smoothing)
+                loss = loss_computation(outputs, targets, label_smoothing, class_weights)
         if loss.device.type == "cpu":
             finite(loss)
         with clock("backward pass"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +47,11 @@ def save(path: str | os.PathLike[str], tree: object, **metadata: str) -> None:
     write_atomically(path, content)
 
 
-def load(path: str | os.PathLike[str]) -> Any:  # the tree that was saved
+def load(path: str | os.PathLike[str], with_tensors: bool = True) -> Any:  # the tree that was saved
     """Return the tree that :func:`save` wrote. A plain safetensors file gives a flat dict of tensors.
+
+    Args:
+        with_tensors: False reads no tensors, which takes no time; each is None in the tree.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -58,7 +62,7 @@ def load(path: str | os.PathLike[str]) -> Any:  # the tree that was saved
         raise FileNotFoundError(f"no checkpoint at {path}")
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) if with_tensors else None for name in file.keys()}  # noqa: SIM118
             metadata = file.metadata() or {}
     except safetensors.SafetensorError as error:
         if kind := kind_of_file(path):
@@ -69,7 +73,7 @@ def load(path: str | os.PathLike[str]) -> Any:  # the tree that was saved
             "was copied; take another copy or an earlier checkpoint"
         ) from None
     if "tree" not in metadata:
-        return {name: wrap(array) for name, array in tensors.items()}
+        return {name: _tensor(array) for name, array in tensors.items()}
     return _put_together(json.loads(metadata["tree"]), tensors)
 
 
@@ -91,13 +95,17 @@ def _take_apart(node: object, name: str, tensors: dict[str, Array]) -> object:
     raise TypeError(f"cannot save {name or 'the tree'}: {type(node).__name__} is neither data nor a tensor")
 
 
-def _put_together(node: object, tensors: dict[str, Array]) -> object:
+def _tensor(array: Array | None) -> Tensor | None:
+    return None if array is None else wrap(array)
+
+
+def _put_together(node: object, tensors: Mapping[str, Array | None]) -> object:
     """Return the tree that ``_take_apart`` turned into ``node`` and ``tensors``."""
     if not isinstance(node, dict):
         return node
     ((kind, content),) = node.items()
     if kind == "tensor":
-        return wrap(tensors[content])
+        return _tensor(tensors[content])
     if kind == "dict":
         return {key: _put_together(value, tensors) for key, value in content}
     values = [_put_together(value, tensors) for value in content]

@@ -78,14 +78,29 @@ def append(path: str | os.PathLike[str], content: bytes) -> None:
     Raises:
         OSError: if the file cannot be written, or is a link or not a plain file.
     """
+    with open(_plain_file(path, os.O_WRONLY | os.O_APPEND), "ab") as file:
+        file.write(content)
+
+
+def open_for_update(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a file for reading and writing without emptying it; create it if it does not exist.
+
+    Raises:
+        OSError: if the file cannot be opened, or is a link or not a plain file.
+    """
+    return open(_plain_file(path, os.O_RDWR), "r+b")
+
+
+def _plain_file(path: str | os.PathLike[str], flags: int) -> int:
     refuse_link(path)
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    flags |= os.O_CREAT
     for name in ("O_BINARY", "O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"):  # each only where the system has it
         flags |= getattr(os, name, 0)
-    with open(os.open(path, flags, 0o666), "ab") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(f"{path} is no plain file: refused to write to it. Remove it, or choose another folder")
-        file.write(content)
+    descriptor = os.open(path, flags, 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(f"{path} is no plain file: refused to write to it. Remove it, or choose another folder")
+    return descriptor
 
 
 def own_folder(path: Path) -> Path:

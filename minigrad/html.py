@@ -13,7 +13,6 @@ from typing import Protocol
 import numpy as np
 
 from minigrad.devices import device_of, to_host
-from minigrad.engine.inplace import refuse_outdated
 from minigrad.engine.tensor_base import TensorBase
 from minigrad.printing import notation
 from minigrad.typing import Array
@@ -34,7 +33,7 @@ class Node(Protocol):
 
 def tensor_html(tensor: TensorBase) -> str:
     """Return a table of the values, under a line with shape, dtype and what else there is to know."""
-    refuse_outdated(tensor)
+    tensor._catch_up()
     array = tensor.array
     said = [f"shape {tuple(array.shape)}", array.dtype.name]
     if (where := device_of(array)).type != "cpu":

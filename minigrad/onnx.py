@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -58,12 +58,14 @@ def export(
     path: str | os.PathLike[str],
     input_name: str = "input",
     output_name: str = "output",
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write the model, in evaluation mode, as an ONNX file that takes any number of images.
 
     Args:
         model: a module that takes one tensor and returns one.
         args: an example of its input, batch first.
+        metadata: texts to store with the model (``metadata_props``), such as the names of the classes.
 
     Raises:
         ImportError: without the package onnx.
@@ -102,6 +104,7 @@ def export(
     whole = onnx.helper.make_model(
         built, opset_imports=[onnx.helper.make_opsetid("", OPSET)], producer_name="minigrad", ir_version=8
     )
+    onnx.helper.set_model_props(whole, dict(metadata or {}))
     onnx.checker.check_model(whole)
     write_atomically(path, whole.SerializeToString())
 
@@ -191,20 +194,18 @@ def _window(node: _Operation) -> dict[str, list[int]]:
 
 
 def _conv(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
-    inputs = [graph.name(arrays[0]), graph.name(arrays[1])]
+    inputs = [graph.name(a) for a in arrays if a is not None]
     return graph.emit("Conv", inputs, dilations=list(node.window.dilation), group=node.groups, **_window(node))
 
 
-def _scale_channels(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
-    x, centre, factor, offset = arrays
-    offset = offset - centre * factor
-    shape = (-1, *(1,) * (x.ndim - 2))
-    product = graph.emit("Mul", [graph.name(x), graph.name(np.reshape(factor, shape), x)])
-    return graph.emit("Add", [product, graph.name(np.reshape(offset, shape), x)])
+def _batch_norm(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
+    x, weight, bias, mean, var = arrays
+    weight, bias = np.ones_like(mean) if weight is None else weight, np.zeros_like(mean) if bias is None else bias
+    return graph.emit("BatchNormalization", [graph.name(a, x) for a in (x, weight, bias, mean, var)], epsilon=node.eps)
 
 
-def _scale_channels_relu(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
-    return graph.emit("Relu", [_scale_channels(graph, node, arrays)])
+def _batch_norm_relu(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
+    return graph.emit("Relu", [_batch_norm(graph, node, arrays)])
 
 
 def _max_pool(graph: _Graph, node: _Operation, arrays: _Arrays) -> str:
@@ -300,8 +301,8 @@ TRANSLATIONS: dict[str, _Translation] = {
     "Softmax": _along("Softmax"),
     "LogSoftmax": _along("LogSoftmax"),
     "Conv2d": _conv,
-    "ScaleChannels": _scale_channels,
-    "ScaleChannelsRelu": _scale_channels_relu,
+    "BatchNormEval": _batch_norm,
+    "BatchNormEvalRelu": _batch_norm_relu,
     "MaxPool2d": _max_pool,
     "AvgPool2d": _avg_pool,
     "Sum": _sum,

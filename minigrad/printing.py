@@ -22,7 +22,6 @@ import numpy as np
 
 from minigrad import dtypes
 from minigrad.devices import device_of, to_host
-from minigrad.engine.inplace import refuse_outdated
 from minigrad.engine.tensor_base import TensorBase
 from minigrad.typing import Array
 
@@ -119,7 +118,7 @@ def printoptions(**options: Unpack[Options]) -> Iterator[None]:
 
 def tensor_text(tensor: TensorBase) -> str:
     """Return the ``repr`` of a tensor: its values, and in words what the values do not show."""
-    refuse_outdated(tensor)
+    tensor._catch_up()
     kind = type(tensor).__name__
     prefix = "tensor(" if kind in ("Tensor", "Parameter") else f"{kind}("
     text = prefix + array_text(to_host(tensor.array), len(prefix))
@@ -135,7 +134,7 @@ def format_tensor(tensor: TensorBase, spec: str) -> str:
     if not spec and (tensor.array.ndim or type(tensor).__name__ != "Tensor"):
         return repr(tensor)
     if tensor.array.size == 1:
-        refuse_outdated(tensor)
+        tensor._catch_up()
         return format(to_host(tensor.array).item(), spec)
     raise TypeError(
         f"unsupported format string passed to {type(tensor).__name__}.__format__: {spec!r} is for a single number, "

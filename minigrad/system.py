@@ -6,10 +6,24 @@ macOS reports the cores that a process may use, and only Linux has ``/proc``.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import BinaryIO
+
+
+def _if_there(module: str) -> ModuleType | None:
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        return None
+
+
+# The locks of files: of Linux and macOS, of Windows.
+fcntl, msvcrt = _if_there("fcntl"), _if_there("msvcrt")
 
 #: How worker processes start by default: as a copy of this process where that is safe, else as a fresh Python. macOS
 #: can copy a process too, but its system libraries, among them the BLAS that NumPy uses, may crash in the copy.
@@ -89,6 +103,26 @@ def after_fork_in_child(function: Callable[[], None]) -> None:
     """Call ``function`` in every process that starts as a copy of this one; does nothing where there is no fork."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=function)
+
+
+def lock(file: BinaryIO) -> bool:
+    """Lock an open file until it is closed; return False if another process, or this one, has locked it.
+
+    Also return True where the file system has no locks.
+    """
+    try:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        elif msvcrt is not None:
+            file.seek(1 << 30)  # a byte behind the content, which others may still read
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            file.seek(0)
+    except (BlockingIOError, PermissionError):  # of Linux and macOS, of Windows
+        file.seek(0)
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def memory_in_use() -> int | None:

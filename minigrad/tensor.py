@@ -18,9 +18,8 @@ from minigrad import functions as F
 from minigrad.absent import ListsWhatIsThere, answer_for_absent_methods, present
 from minigrad.caller import warn
 from minigrad.devices import DeviceLike, device, device_of, get_default_device, is_on, to_device, to_host
-from minigrad.engine import api
+from minigrad.engine import api, inplace
 from minigrad.engine.grad_mode import is_grad_enabled
-from minigrad.engine.inplace import history_changed, is_view, refuse_outdated
 from minigrad.engine.tensor_base import TensorBase, tensor_class, wrap
 from minigrad.functions.arguments import normalize_dim
 from minigrad.functions.promotion import refuse_array
@@ -172,12 +171,12 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     @property
     def data(self) -> Tensor:
         """The same memory as a tensor outside the graph; what is written to it has no gradient."""
-        return wrap(self.array)
+        return wrap(self.array[...])
 
     @data.setter
     def data(self, value: Tensor) -> None:
         self.array = value.array
-        self._version_cell = self._views = None  # they were the other memory's
+        self._version_cell = self._base = self._stand_in = None  # they were the other memory's
 
     @overload
     def size(self) -> tuple[int, ...]: ...
@@ -218,10 +217,12 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
         return self.shape[0]
 
     def __repr__(self) -> str:
+        self._catch_up()
         return tensor_text(self)
 
     def _repr_html_(self) -> str:
         """Return the table that a notebook shows."""
+        self._catch_up()
         return tensor_html(self)
 
     def __format__(self, spec: str) -> str:
@@ -262,7 +263,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
             RuntimeError: if it requires a gradient, which NumPy would not see.
             TypeError: if it is not on the CPU.
         """
-        refuse_outdated(self)
+        self._catch_up()
         if self.requires_grad:
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead. (A function of "
@@ -287,12 +288,12 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
         """
         if self.array.size != 1:
             raise RuntimeError(f"a Tensor with {self.array.size} elements cannot be converted to Scalar")
-        refuse_outdated(self)
+        self._catch_up()
         return to_host(self.array).item()
 
     def tolist(self) -> Any:  # a number, or numbers in nested lists
         """Return the values as Python numbers in nested lists; of a 0-d tensor, the number."""
-        refuse_outdated(self)
+        self._catch_up()
         return to_host(self.array).tolist()
 
     def _number(self) -> builtins.int | builtins.float:
@@ -337,9 +338,12 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
         """Add to every leaf's ``grad`` the gradient of this tensor; see ``minigrad.autograd.backward``."""
         api.backward(self, gradient, retain_graph, create_graph, inputs)
 
+    def _catch_up(self) -> None:
+        inplace.catch_up(self)
+
     def detach(self) -> Tensor:
         """Return a tensor of the same values and memory, outside the graph."""
-        alias = wrap(self.array)
+        alias = wrap(self.array[...])  # not the same object: a node tells its inputs apart by their arrays
         alias._version_cell = self._storage_version
         return alias
 
@@ -349,10 +353,9 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
         Raises:
             RuntimeError: if it is a view, whose base would stay inside.
         """
-        if is_view(self):
+        if self._base is not None:
             raise RuntimeError("Can't detach views in-place. Use detach() instead.")
-        history_changed(self)
-        self.grad_fn, self._output_index, self._requires_grad = None, 0, False
+        self._grad_fn, self._output_index, self._requires_grad = None, 0, False
         return self
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
@@ -496,11 +499,12 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     def __dlpack_device__(self) -> tuple[builtins.int, builtins.int]:
         return self.array.__dlpack_device__()
 
-    # --- In place. Each write is recorded, or refused: never a wrong gradient. ---
+    # --- In place. Each write is recorded (engine/inplace.py). ---
 
     def copy_(self, source: Operand) -> Tensor:
         """Copy the values of another tensor into this one's memory, broadcast to its shape."""
-        F.indexing.setitem(self, ..., source)
+        if source is not self:
+            F.indexing.setitem(self, ..., source)
         return self
 
     def relu_(self) -> Tensor:

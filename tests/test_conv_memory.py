@@ -143,6 +143,10 @@ def test_compiled_convolutions_equal_the_reference(case: tuple[Any, ...], dtype:
         ((2, 4, 30, 30), (8, 1, 3, 3), 1, 4),  # depthwise, fewer channels than a vector has elements
         ((1, 64, 1, 3000), (64, 64, 1, 9), 0, 1),
         ((512, 8, 2, 2), (8, 8, 3, 3), 1, 1),
+        ((3, 3, 41, 37), (32, 3, 3, 3), 0, 1),  # few channels: patches
+        ((2, 1, 30, 41), (17, 1, 7, 5), 1, 1),
+        ((1, 7, 1, 2000), (20, 7, 1, 9), 0, 1),
+        ((40, 3, 9, 9), (64, 3, 1, 1), 0, 1),
     ],
 )
 def test_compiled_convolutions_of_many_blocks_equal_the_reference(
@@ -154,7 +158,7 @@ def test_compiled_convolutions_of_many_blocks_equal_the_reference(
         test_compiled_convolutions_equal_the_reference.hypothesis.inner_test((*case, at_the_end, 2), dtype)
 
 
-@pytest.mark.parametrize("shape", [(4, 24, 14, 14), (1, 32, 8, 8), (40, 16, 3, 3)])
+@pytest.mark.parametrize("shape", [(4, 24, 14, 14), (1, 32, 8, 8), (40, 16, 3, 3), (4, 3, 30, 30)])
 def test_results_do_not_depend_on_the_number_of_threads(shape: tuple[int, ...]) -> None:
     random, window = np.random.default_rng(0), Window((3, 3), (1, 1), ((1, 1), (1, 1)))
     x, w, g = (

@@ -304,3 +304,32 @@ def test_normalize_refuses_a_zero_deviation_and_other_channel_counts() -> None:
         transforms.Normalize([0.5], [0.0])
     with pytest.raises(ValueError, match="2 means for an image of 3 channels"):
         transforms.Normalize([0.5, 0.5], [1.0, 1.0])(minigrad.zeros(3, 4, 4))
+
+
+def test_augmentations_follow_the_seed_whatever_the_number_of_workers() -> None:
+    steps = [transforms.RandAugment(), transforms.TrivialAugmentWide(), transforms.ToTensor()]
+    steps.append(transforms.RandomErasing(0.9, value="random"))
+    items = SyntheticImages(8, 24, transform=transforms.Compose(steps))
+    batches = [
+        [x.numpy().tobytes() for x, _ in DataLoader(items, 4, seed=2, num_workers=workers)] for workers in (0, 2)
+    ]
+    assert batches[0] == batches[1]
+    assert batches[0] != [x.numpy().tobytes() for x, _ in DataLoader(items, 4, seed=3)]
+
+
+def test_random_erasing_overwrites_one_rectangle() -> None:
+    image = minigrad.ones(3, 20, 30)
+    erased = transforms.RandomErasing(1.0, value=(2.0, 3.0, 4.0))(image)
+    hidden = erased.numpy() != 1
+    assert hidden.any()
+    assert hidden[0].sum() == hidden[0].any(0).sum() * hidden[0].any(1).sum()  # a rectangle
+    assert [np.unique(erased.numpy()[c][hidden[c]]).tolist() for c in range(3)] == [[2], [3], [4]]
+    assert (image.numpy() == 1).all()
+    assert transforms.RandomErasing(0.0)(image) is image
+    for bad in ({"p": 2}, {"scale": (0.5, 0.1)}, {"value": "white"}):
+        with pytest.raises(ValueError, match="should be"):
+            transforms.RandomErasing(**bad)
+    with pytest.raises(ValueError, match="magnitude should be between 0 and 30"):
+        transforms.RandAugment(magnitude=31)
+    with pytest.raises(ValueError, match="num_classes must be passed"):
+        transforms.CutMix()(minigrad.ones(2, 3, 4, 4), minigrad.tensor([0, 1]))

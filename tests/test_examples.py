@@ -102,6 +102,13 @@ def test_the_challenges_show_their_effects_and_their_cures(tmp_path: Path) -> No
     assert is_image(tmp_path / "challenges.png")
 
 
+@pytest.mark.parametrize("name", ["cifar10_cnn", "clothing_cnn", "digits_feedforward", "sentiment"])
+def test_a_wrong_folder_is_one_line(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"^error: .*nowhere") as end:
+        run(name, None, "--root", tmp_path / "nowhere")
+    assert "\n" not in str(end.value)
+
+
 def test_no_lesson_is_long() -> None:
     for path in (Path(__file__).parent.parent / "examples").glob("*.py"):
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 140, path.name

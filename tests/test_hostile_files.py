@@ -390,7 +390,7 @@ def test_postscript_under_an_images_name_starts_no_program(tmp_path: Path, progr
     if name != "kitten.eps":  # which is no image's name
         with pytest.raises(CorruptImageError, match=name):
             ImageFolder(tmp_path / "data")[0]
-        with pytest.warns(UserWarning, match=rf"left out 1 of 2 images: .*{name}"):
+        with pytest.warns(UserWarning, match=rf"left out 1 image that cannot be read: .*{name}"):
             assert len(ImageFolder(tmp_path / "data", skip_corrupt=True)) == 1
     assert not programs_started.exists()
 
@@ -407,8 +407,7 @@ def test_postscript_does_start_a_program_where_pillow_chooses_the_format(
     assert programs_started.exists()
 
 
-OTHER_FORMATS = ["AVIF", "BLP", "DDS", "DIB", "EPS", "GIF", "ICNS", "ICO", "JPEG2000", "MSP", "PCX", "PDF", "SGI",
-                 "TGA", "XBM"]  # fmt: skip
+OTHER_FORMATS = ["BLP", "DDS", "DIB", "EPS", "ICNS", "ICO", "MSP", "PCX", "PDF", "SGI", "TGA", "XBM"]
 
 
 @pytest.mark.parametrize("kind", OTHER_FORMATS)
@@ -418,7 +417,7 @@ def test_an_image_of_another_format_is_refused_whatever_its_name(tmp_path: Path,
         pytest.skip(f"this Pillow writes no {kind}")
     mode = {"MSP": "1", "XBM": "1", "BLP": "P"}.get(kind, "RGB")
     IMAGE.convert(mode).save(tmp_path / "kitten.jpg", kind)
-    with pytest.raises(CorruptImageError, match=r"kitten\.jpg: not an image in JPEG, PNG, PPM, BMP, TIFF or WebP"):
+    with pytest.raises(CorruptImageError, match=r"kitten\.jpg: not an image in JPEG, PNG, .* or AVIF"):
         open_image(tmp_path / "kitten.jpg")
 
 

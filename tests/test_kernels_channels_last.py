@@ -109,9 +109,13 @@ def test_batch_norm_of_any_memory_order(x: np.ndarray, data: Any, relu: bool, af
     passed = np.where(result[0] > 0, g, 0) if relu else g
     result = compiled.batch_norm_backward(ours[1], ours[0], numbers[0], *result[1:], 0.1, numbers[1], relu)
     assert_close(result, reference.batch_norm_backward(passed, x, weight, *expected[1:], 0.1), dtype)
-    if affine:
-        result = compiled.scale_channels(ours[0], *numbers, relu)
-        assert_close(result, reference.scale_channels(x, weight, bias, relu), dtype)
+    assert_close(compiled.channel_sums(ours[1]), reference.channel_sums(g), dtype)
+    added = result[0].copy(order="K")
+    compiled.add_to_channels(added, ours[0][0, :, 0, 0])
+    assert_close(added, result[0] + x[:1, :, :1, :1], dtype)
+    statistics = [a.astype(dtype) for a in expected[1:]]
+    result = compiled.normalize_channels(ours[0], *numbers, *statistics, 0.1, relu)
+    assert_close(result, reference.normalize_channels(x, weight, bias, *expected[1:], 0.1, relu), dtype)
 
 
 @dtypes

@@ -227,6 +227,45 @@ def _scale_channels(d: Drawing) -> Any:
     return lambda k: k.scale_channels(x, factor, offset, relu)
 
 
+def _normalize_channels(d: Drawing) -> Any:
+    shape, weight, bias = _channels(d)
+    x, mean, var = d.special(*shape), d.special(shape[1]), np.abs(d.special(shape[1]))
+    relu = d.choice(True, False)
+    return lambda k: k.normalize_channels(x, weight, bias, mean, var, 1e-3, relu)
+
+
+def _clamp_in_place(d: Drawing) -> Any:
+    x = d.special(d.integer(1, 3), d.integer(1, 6))
+
+    def call(k: Any) -> Any:
+        clamped = x.copy(order="K")
+        return k.clamp_in_place(clamped, 0, 6), clamped
+
+    return call
+
+
+def _pass_where(d: Drawing) -> Any:
+    g, x = (d.special(3, 4) for _ in range(2))
+    return lambda k: k.pass_where(g, x > 0)
+
+
+def _add_to_channels(d: Drawing) -> Any:
+    shape = _channels(d)[0]
+    y, bias = d.special(*shape), d.special(shape[1])
+
+    def call(k: Any) -> Any:
+        moved = y.copy(order="K")
+        k.add_to_channels(moved, bias)
+        return moved
+
+    return call
+
+
+def _channel_sums(d: Drawing) -> Any:
+    g = d.special(*_channels(d)[0])
+    return lambda k: k.channel_sums(g)
+
+
 def _blend(d: Drawing) -> Any:
     running, batch, keep = d.special(3), d.special(3), d.choice(0.9, 0.0, 1.0)
 
@@ -276,8 +315,13 @@ CALLS: dict[str, tuple[Callable[[Drawing], Any], bool]] = {
     "max_pool2d_gather": (_max_pool_gather, False),
     "avg_pool2d": (_avg_pool, False),
     "avg_pool2d_backward": (_avg_pool_backward, False),
+    "clamp_in_place": (_clamp_in_place, False),
+    "pass_where": (_pass_where, False),
+    "add_to_channels": (_add_to_channels, True),
+    "channel_sums": (_channel_sums, False),
     "batch_norm": (_batch_norm, False),
     "batch_norm_backward": (_batch_norm_backward, False),
+    "normalize_channels": (_normalize_channels, False),
     "scale_channels": (_scale_channels, False),
     "blend": (_blend, False),
     "softmax_cross_entropy": (_cross_entropy, False),

@@ -19,7 +19,7 @@ from minigrad.typing import Array
 METHODS = (
     "add", "concatenate", "relu", "pass_where_positive", "conv2d", "conv2d_input", "conv2d_weight", "conv2d_backward",
     "max_pool2d", "max_pool2d_scatter", "avg_pool2d", "avg_pool2d_backward", "batch_norm", "batch_norm_backward",
-    "scale_channels",
+    "normalize_channels",
 )  # fmt: skip
 
 Copies = Counter[tuple[str, tuple[int, ...]]]

@@ -39,7 +39,7 @@ def test_importing_minigrad_needs_numpy_and_nothing_else() -> None:
 def test_state_dict_shares_memory_and_loads_back() -> None:
     one, two = Net(), Net()
     state = one.state_dict()
-    assert state["conv.weight"].array is one.conv.weight.array
+    assert np.may_share_memory(state["conv.weight"].array, one.conv.weight.array)
     result = two.load_state_dict(state)
     assert repr(result) == "<All keys matched successfully>"
     assert two.fc.weight.tolist() == one.fc.weight.tolist()

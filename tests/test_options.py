@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inception.options import add_options, check, option, table
+from inception.options import Field, add_options, check, option, options_of, table
 from inception.recipes import Recipe
 
 TRAINING = Path(__file__).parent.parent / "docs" / "training.md"
@@ -18,7 +18,7 @@ TRAINING = Path(__file__).parent.parent / "docs" / "training.md"
 class Settings:
     """One option of each kind."""
 
-    rate: float = option(0.5, "how fast", above=0, meaning="learning rate")
+    rate: float = option(0.5, "how fast", above=0)
     count: int | None = option(None, "how many", at_least=1)
     share: float = option(0.0, "how much", between=(0, 1))
     mode: str = option("slow", "which way", choices=("slow", "fast"))
@@ -31,18 +31,23 @@ class Settings:
 
 def parse(*arguments: str, defaults_from: str | None = None) -> dict[str, object]:
     parser = argparse.ArgumentParser()
-    add_options(parser, Settings, defaults_from)
+    add_options(parser, Settings, "settings", defaults_from)
     return vars(parser.parse_args(arguments))
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"rate": 0.0}, "learning rate must be above 0, got 0.0"),
-        ({"rate": float("nan")}, "learning rate must be above 0, got nan"),
-        ({"count": 0}, "count must be at least 1, got 0"),
-        ({"share": 1.5}, "share must be between 0 and 1, got 1.5"),
-        ({"mode": "quick"}, "mode 'quick' is unknown; choose from: slow, fast"),
+        ({"rate": 0.0}, "--rate must be above 0, got 0.0"),
+        ({"rate": float("nan")}, "--rate must be above 0 and finite, got nan"),
+        ({"rate": float("inf")}, "--rate must be above 0 and finite, got inf"),
+        ({"rate": "fast"}, "--rate must be a number, got 'fast'"),
+        ({"rate": True}, "--rate must be a number, got True"),
+        ({"count": 0}, "--count must be at least 1, got 0"),
+        ({"count": 1.5}, "--count must be a whole number, got 1.5"),
+        ({"share": 1.5}, "--share must be between 0 and 1, got 1.5"),
+        ({"mode": "quick"}, "--mode 'quick' is unknown; choose from: slow, fast"),
+        ({"careful": 1}, "--careful must be true or false, got 1"),
     ],
 )
 def test_a_value_outside_the_limits_of_its_field_is_refused(settings: dict[str, object], message: str) -> None:
@@ -64,6 +69,16 @@ def test_with_defaults_from_elsewhere_options_that_are_not_given_are_none() -> N
     given = parse("--no-careful", defaults_from="quick")
     assert given.pop("careful") is False
     assert set(given.values()) == {None}
+
+
+@pytest.mark.parametrize(
+    "each", [each for each in options_of(Recipe) if each.kind is float], ids=lambda each: each.name
+)
+def test_no_number_of_a_recipe_may_be_infinite_nan_or_negative(each: Field) -> None:
+    for value in (float("nan"), float("inf"), -1.0):
+        with pytest.raises(ValueError, match=f"{each.flag} must be .*, got {value}"):
+            each.check(value)
+    each.check(each.default)
 
 
 def test_the_table_of_options_in_the_documentation_is_that_of_the_fields() -> None:

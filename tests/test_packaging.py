@@ -125,7 +125,7 @@ def test_an_installed_minigrad_checks_gradients_trains_and_predicts(wheel: Path,
 
 
 def test_the_command_that_continues_a_run_is_the_one_that_started_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from inception.commands.train import how_to_continue
+    from inception.advice import how_to_continue
     from inception.run_folder import RunFolder
 
     folder = RunFolder.__new__(RunFolder)

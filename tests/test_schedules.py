@@ -7,6 +7,7 @@ import math
 import pytest
 
 import minigrad
+from inception.schedules import SCHEDULES, Plan
 from minigrad import optim
 from minigrad.optim import lr_scheduler
 
@@ -86,3 +87,22 @@ def test_a_schedule_of_the_users_own_gives_the_rates() -> None:
     schedule.step()
     schedule.step()
     assert schedule.get_last_lr() == [0.025]
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_the_schedules_of_recipes_give_every_number_of_steps_a_rate(name: str) -> None:
+    for steps in (1, 2, 3, 4, 5, 9, 10, 30):
+        for warmup in (0.0, 0.1, 0.2, 0.25, 0.5, 1.0):
+            optimizer = _optimizer()
+            schedule = SCHEDULES[name](optimizer, Plan(0.1, steps, max(1, steps // 3), warmup))
+            rates = []
+            for _ in range(steps):
+                rates.append(optimizer.param_groups[0]["lr"])
+                if schedule is not None:
+                    schedule.step()
+            assert all(0 < rate <= 0.1 for rate in rates), (steps, warmup)
+            highest = rates.index(max(rates))
+            assert rates[: highest + 1] == sorted(rates[: highest + 1]), (steps, warmup)  # up once
+            assert rates[highest:] == sorted(rates[highest:], reverse=True), (steps, warmup)  # and down once
+            if warmup == 0.2:
+                assert max(rates) > 0.06, steps

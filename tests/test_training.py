@@ -122,16 +122,13 @@ def test_a_nan_loss_stops_at_its_step_and_keeps_the_weights() -> None:
     assert training.model.Mixed_7a.branch3x3_1.conv.weight.tolist() == before
 
 
-def test_a_checkpoint_of_other_data_or_another_model_is_refused(tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
     training, _ = begin()
     path = tmp_path / "checkpoint.safetensors"
     training.save(path)
     other = Training.from_recipe(Recipe(data="synthetic", batch_size=4, epochs=2, classes=5), 5, 3)
     with pytest.raises(CheckpointError, match=r"(?s)another architecture.*size mismatch for fc\.weight"):
         other.restore(path, load_checkpoint(path))
-    longer = Training.from_recipe(TINY, 3, 7)
-    with pytest.raises(CheckpointError, match="3 steps per epoch, this data gives 7"):
-        longer.restore(path, load_checkpoint(path))
 
 
 # --- One step on the stand-in device ---
@@ -174,9 +171,11 @@ def test_the_command_leaves_weights_metrics_and_images_and_reports_phases(tmp_pa
     for name in ("weights.safetensors", "checkpoint.safetensors", "metrics.jsonl", "curves.png", "predictions.png"):
         assert (out / name).stat().st_size > 0, name
     for phase in PHASES:
-        assert phase in done.stdout
-    for shown in ("loss=", "acc=", "img_s=", "lr=", "epoch 1/1"):
-        assert shown in done.stderr
+        assert phase in " ".join(done.stdout.split())
+    for shown in ("epoch 1/1: 0:", "  training    loss", "  validation  loss"):
+        assert shown in done.stdout
+    assert all(len(line) < 80 for line in done.stdout.splitlines() if str(out) not in line)
+    assert "\r" not in done.stderr
     records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert [r["kind"] for r in records if r["kind"] != "warning"] == ["step", "gradients", "step", "epoch"]
     again = command("--data", "synthetic", "--limit", 8, "--output", out)
@@ -204,8 +203,9 @@ def test_ctrl_c_saves_a_checkpoint_and_prints_how_to_continue(tmp_path: Path) ->
     assert f"--resume {out}" in stdout
     position = load_checkpoint(out / "checkpoint.safetensors")["position"]
     assert 1 <= position["step"] < 6
-    refused = command("--resume", out, "--lr", 0.5)
-    assert "lr: 0.001 there, 0.5 here" in refused.stderr
+    refused = command("--resume", out, "--batch-size", 2)
+    assert refused.returncode == 2
+    assert "batch_size: 4 there, 2 here" in refused.stderr
     done = command("--resume", out)
     assert done.returncode == 0, done.stderr
     assert f"after step {position['step']} of epoch 1" in done.stdout
@@ -230,34 +230,34 @@ def test_the_last_good_checkpoint_survives_a_nan(broken_by: str, tmp_path: Path,
     arguments = ["--data", "synthetic", "--limit", "8", "--batch-size", "4", "--epochs", "1", "--classes", "3"]
     assert train_command.main([*arguments, "--output", str(out)]) == 1
     shown = capsys.readouterr().err
-    assert "nan at step 2 of epoch 1" in shown or "test loss is nan after epoch 1" in shown
+    assert "nan at step 2 of epoch 1" in shown or "weights are nan or infinite after step 2 " in shown
     assert f"The last good checkpoint is kept: {out / 'checkpoint.safetensors'}" in shown
     kept = load_checkpoint(out / "checkpoint.safetensors")["model"]
     assert all(np.isfinite(value.numpy()).all() for value in kept.values())
 
 
 BAD = {
-    "small images": (["--image-size", 74], "needs at least 75"),
-    "aux with a small map": (["--aux"], "aux head needs images of at least 299 x 299"),
-    "no root": (["--data", "fashion-mnist"], "needs --root"),
-    "missing files": (["--data", "fashion-mnist", "--root", "/nowhere"], "no train-images-idx3-ubyte"),
-    "too few classes": (["--classes", 3], "the data have 10 classes, the model would have 3"),
-    "batch too large": (["--limit", 8], "do not fill one batch of 32"),
-    "batch of one": (["--batch-size", 1], "one value per channel"),
-    "negative rate": (["--lr", -1], "learning rate must be above 0"),
-    "unwritable output": (["--output", "/proc/nothing"], "cannot write to the output folder /proc/nothing"),
-    "gpu": (["--device", "gpu", "--limit", 32], "device 'gpu' is not available"),
-    "no checkpoint": (["--resume", "/nowhere"], "no checkpoint at /nowhere"),
+    "small images": (2, ["--image-size", 74], "needs at least 75"),
+    "aux with a small map": (2, ["--aux"], "aux head needs images of at least 299 x 299"),
+    "no root": (2, ["--data", "fashion-mnist"], "needs --root"),
+    "missing files": (1, ["--data", "fashion-mnist", "--root", "/nowhere"], "no train-images-idx3-ubyte"),
+    "too few classes": (1, ["--classes", 3], "the data have 10 classes, the model would have 3"),
+    "batch too large": (1, ["--limit", 20], "do not fill one batch of 32: lower --batch-size"),
+    "batch of one": (2, ["--batch-size", 1], "one value per channel"),
+    "negative rate": (2, ["--lr", -1], "--lr must be above 0"),
+    "unwritable output": (1, ["--output", "/proc/nothing"], "cannot write to the output folder /proc/nothing"),
+    "gpu": (1, ["--device", "gpu", "--limit", 32], "device 'gpu' is not available"),
+    "no checkpoint": (1, ["--resume", "/nowhere"], "no checkpoint at /nowhere"),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_bad_options_end_with_one_clear_line(name: str, tmp_path: Path, capsys: Any) -> None:
-    arguments, message = BAD[name]
+    status, arguments, message = BAD[name]
     output = [] if "--output" in arguments or "--resume" in arguments else ["--output", tmp_path / "run"]
-    assert train_command.main([str(a) for a in (*arguments, *output)]) == 1
+    assert train_command.main([str(a) for a in (*arguments, *output)]) == status
     shown = capsys.readouterr().err
-    assert shown.startswith("error: ")
+    assert shown.splitlines()[-1].startswith("error: ")
     assert message in shown
     assert not (tmp_path / "run").exists()
 
@@ -308,7 +308,7 @@ def test_help_explains_every_option(capsys: Any) -> None:
 
 
 def test_recipes_refuse_unknown_choices() -> None:
-    with pytest.raises(ValueError, match="optimizer 'adagrad' is unknown; choose from: adam"):
+    with pytest.raises(ValueError, match="--optimizer 'adagrad' is unknown; choose from: adam"):
         Recipe(optimizer="adagrad")
     assert RECIPES["torchvision"].aux
 

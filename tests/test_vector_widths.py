@@ -71,8 +71,8 @@ def test_on_arm_the_inner_loops_are_neon_instructions(element: str) -> None:
     def loops(x: Any, w: Any, taps: Any, y: Any, n: int) -> None:
         tile.tile(x, 100, w, taps, taps, n, n, 1, n, 2, w, 10, y, 16, taps, True)
         tile.narrow_tile(x, 100, w, taps, taps, n, n, 1, n, 2, w, 10, y, 16, taps, True)
-        outer.outer(x, taps, w, n, y, 100, True)
-        outer.narrow_outer(x, taps, w, n, y, 100, True)
+        outer.outer(x, taps, w, 16, n, y, 100, True)
+        outer.narrow_outer(x, taps, w, 16, n, y, 100, True)
 
     numbers, places = types.CPointer(getattr(types, element)), types.CPointer(types.int32)
     loops.compile((numbers, numbers, places, numbers, types.int64))

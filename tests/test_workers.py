@@ -101,9 +101,27 @@ def test_each_worker_knows_its_number_and_is_initialised() -> None:
     assert get_worker_info() is None
 
 
-def test_an_exception_comes_back_with_its_type_and_the_workers_traceback() -> None:
-    with pytest.raises(KeyError, match=r"(?s)Caught KeyError in DataLoader worker process 1.*__getitem__.*seventeen"):
+def test_an_exception_comes_back_as_it_was_with_the_workers_traceback_as_its_cause() -> None:
+    with pytest.raises(KeyError) as caught:
         list(DataLoader(Mixed(), 4, num_workers=3))
+    assert caught.value.args == ("number seventeen",)
+    note = str(caught.value.__cause__)
+    assert note.startswith("Caught KeyError in DataLoader worker process 1.\nOriginal Traceback")
+    assert "__getitem__" in note
+
+    class NeedsTwoError(Exception):
+        def __init__(self, first: str, second: str) -> None:
+            super().__init__(f"{first} and {second}")
+
+    class Fails(Dataset):
+        def __len__(self) -> int:
+            return 1
+
+        def __getitem__(self, index: int) -> int:
+            raise NeedsTwoError("one", "two")
+
+    with pytest.raises(RuntimeError, match=r"^NeedsTwoError: one and two"):
+        list(DataLoader(Fails(), 1, num_workers=1))
 
     def broken(worker: int) -> None:
         raise ValueError("cannot begin")

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import NamedTuple
 
 import minigrad
-from inception import figures
+from inception import ending, figures, output, resume
+from inception.advice import how_to_continue, started_as
+from inception.arguments import parse
+from inception.balance import class_weights, training_loader
 from inception.board import Board
-from inception.data import load_data
+from inception.classes import class_names
+from inception.data import Data, load_data, summary
 from inception.lr_finder import find_learning_rate, suggestion
-from inception.options import add_options, check, option
-from inception.recipes import FIELDS, RECIPE_DATA, RECIPES, Recipe
+from inception.options import check, option
+from inception.plan import Plan, how_it_has_finished, planned
+from inception.progress import messages_in_own_words
+from inception.recipes import FIELDS, Recipe
 from inception.report import Report
 from inception.results import write_results
 from inception.run import train
-from inception.run_folder import RunFolder, new_folder
-from inception.state import Checkpoint, Training, load_checkpoint
+from inception.run_folder import RunFolder
+from inception.state import Change, Training, load_checkpoint
+from inception.weights import save_weights
 from minigrad import system
 from minigrad.data import DataLoader
 from minigrad.extras import require
@@ -37,78 +45,62 @@ class RunOptions:
     log_gradients: int = option(50, "record norms of gradients every N steps", at_least=1)
     tensorboard: bool = option(False, "also write for TensorBoard, into the run's folder")
     find_lr: bool = option(False, "do not train: try learning rates, and draw the losses")
+    debug: bool = option(False, "show the traceback of an error")
 
     def __post_init__(self) -> None:
         check(self)
 
 
-def started_as() -> str:
-    """Return what to type to train."""
-    return f"{system.started_as('inception')} train"
-
-
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Parse a command line. Options of the recipe that are not given are None."""
-    parser = argparse.ArgumentParser(
-        prog=started_as(),
-        description="Train Inception V3. The recipe gives every option its default.",
-        epilog="Ctrl-C stops after the current step, saves a checkpoint and prints the command to continue.",
-    )
-    parser.add_argument("--recipe", choices=sorted(RECIPES), default="quick", help="source of the defaults (quick)")
-    add_options(parser.add_argument_group("the recipe (decides the result of the run)"), Recipe, "quick")
-    add_options(parser.add_argument_group("the run (does not change its result)"), RunOptions)
-    return parser.parse_args(arguments)
+    return parse(arguments, RunOptions, started_as(), resume.MAY_CHANGE)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     system.never_fail_to_print()
+    with output.that_may_be_lost():  # a run of hours does not end because nobody reads what it prints
+        return ending.run(lambda: _run(arguments), "--debug" in (sys.argv if arguments is None else arguments))
+
+
+def _run(arguments: list[str] | None) -> int:
     given = vars(parse_arguments(arguments))
-    try:
+    settings = {name: given[name] for name in FIELDS if given[name] is not None}
+    with ending.checking_options():
         options = RunOptions(**{field.name: given[field.name] for field in fields(RunOptions)})
-        settings = {name: given[name] for name in FIELDS if given[name] is not None}
-        board = ["tensorboardX"] if options.tensorboard else []
-        require(started_as(), "PIL", "safetensors", "tqdm", "matplotlib", *board)  # before training, not hours later
+    board = ["tensorboardX"] if options.tensorboard else []
+    require(started_as(), "PIL", "safetensors", "tqdm", "matplotlib", *board)  # before training, not hours later
+    with messages_in_own_words():
         return run(given["recipe"], settings, options)
-    except (ValueError, OSError, ImportError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
 
 
-def run(recipe_name: str, settings: dict[str, object], options: RunOptions) -> int:
+def run(recipe_name: str | None, settings: dict[str, object], options: RunOptions) -> int:
     """Train, continue a run, or look for a learning rate.
 
     Args:
+        recipe_name: the recipe that was named; None for "quick".
         settings: those that replace the recipe's.
     """
-    recipe, folder, tree, path = plan(recipe_name, settings, options)
+    plan = planned(recipe_name, settings, options.resume, options.output)
     try:
-        data = load_data(recipe)
-        loader = DataLoader(
-            data.train,
-            recipe.batch_size,
-            shuffle=True,
-            seed=recipe.seed,
-            drop_last=True,
-            num_workers=options.workers,
-            pin_memory=recipe.device != "cpu",
-        )
-        test_loader = DataLoader(data.test, recipe.batch_size, seed=recipe.seed, num_workers=options.workers)
-        training = Training.from_recipe(recipe, recipe.classes or len(data.classes), steps_of(loader, recipe))
-    except Exception:
-        folder.discard_if_empty()
-        raise
-    if tree is not None:
-        training.restore(path, tree)
-        del tree  # a second copy of all weights
-        folder.forget_after(training.global_step, training.epoch)
-        print(f"resumed {path} after step {training.step} of epoch {training.epoch + 1}")
+        return carry_out(plan, options)
+    finally:
+        plan.folder.release()
+
+
+def carry_out(plan: Plan, options: RunOptions) -> int:
+    """Do what was planned; return the exit status."""
+    recipe, folder = plan.recipe, plan.folder
+    if plan.has_finished and folder.complete:
+        print(how_it_has_finished(plan))
+        return 0
+    training, loader, test_loader, data = prepared(plan, options)
     introduce(training, folder)
-    print(f"{len(data.train):,} training and {len(data.test):,} test images of {len(data.classes)} classes")
+    print(f"{len(data.train):,} training and {len(data.validation):,} validation images of {len(data.classes)} classes")
     if options.find_lr:
         look_for_rate(training, loader, folder)
         return 0
-
+    folder.write_recipe(all_settings(training, options))
     board = Board(folder.board, training.global_step) if options.tensorboard else None
     if board is not None and training.global_step == 0:
         board.begin(recipe.as_dict(), f"minigrad {minigrad.__version__}, {parameter_count(training):,} parameters")
@@ -116,43 +108,77 @@ def run(recipe_name: str, settings: dict[str, object], options: RunOptions) -> i
     if not train(training, loader, test_loader, folder, report, options.save_every, options.keep):
         print(f"\nstopped; saved {folder.checkpoint}\ncontinue with: {how_to_continue(folder)}")
         return 130
-    write_results(training, test_loader, data.test, folder, report)
+    try:
+        write_results(training, test_loader, data.validation, folder, report)
+    except BaseException as error:
+        error.add_note(f"The trained model is saved; write the results again with: {how_to_continue(folder)}")
+        raise
     return 0
 
 
-def plan(
-    recipe_name: str, settings: dict[str, object], options: RunOptions
-) -> tuple[Recipe, RunFolder, Checkpoint | None, Path]:
-    """Return the recipe and folder of the run; to continue one, also its checkpoint and where that was read from."""
-    if options.resume is not None:
-        path = options.resume / "checkpoint.safetensors" if options.resume.is_dir() else options.resume
-        tree = load_checkpoint(path)
-        recipe = resumed_recipe(tree["recipe"], settings, path)
-        return recipe, RunFolder(options.output or path.parent, resuming=True), tree, path
-    defaults = RECIPES[recipe_name].as_dict()
-    if recipe_name in RECIPE_DATA:
-        defaults["data"] = RECIPE_DATA[recipe_name]
-    recipe = Recipe.from_dict({**defaults, **settings})
-    folder = RunFolder(options.output or new_folder())
-    return recipe, folder, None, folder.checkpoint
+def all_settings(training: Training, options: RunOptions) -> dict[str, object]:
+    """Return everything that was decided about a run, for its recipe.json."""
+    return {
+        "minigrad": minigrad.__version__,
+        "recipe": training.recipe.as_dict(),
+        "run": vars(options),
+        "changes": training.changes,
+        "data": training.data,
+    }
 
 
-def resumed_recipe(saved: dict[str, object], settings: dict[str, object], path: Path) -> Recipe:
-    """Return the recipe of a checkpoint.
+class Prepared(NamedTuple):
+    """A run between two steps, and its data."""
 
-    Raises:
-        ValueError: for settings that contradict it, since the run would not be the same.
-    """
-    # A checkpoint of an older version may have fewer settings.
-    recipe = Recipe.from_dict({name: saved[name] for name in FIELDS if name in saved})
-    differ = [
-        f"{name}: {getattr(recipe, name)} there, {value} here"
-        for name, value in settings.items()
-        if getattr(recipe, name) != value
-    ]
-    if differ:
-        raise ValueError(f"{path} was made with other options ({'; '.join(differ)}); leave them out to continue it")
-    return recipe
+    training: Training
+    loader: DataLoader
+    test_loader: DataLoader
+    data: Data
+
+
+def prepared(plan: Plan, options: RunOptions) -> Prepared:
+    """Load the data, build the model, and restore the checkpoint of a run to continue."""
+    recipe, folder, tree = plan.recipe, plan.folder, plan.tree
+    try:
+        data = load_data(recipe)
+    except FileNotFoundError as error:
+        if tree is not None:
+            error.add_note(f"If the data have moved: {how_to_continue(folder)} --root FOLDER")
+        raise
+    loader = training_loader(data.train, recipe, recipe.batch_size, options.workers, recipe.device != "cpu")
+    test_loader = DataLoader(data.validation, recipe.batch_size, seed=recipe.seed, num_workers=options.workers)
+    count = recipe.classes or len(data.classes)
+    if tree is not None and plan.checkpoint is not None:
+        resume.refuse_other_classes(tree["description"], class_names(data.classes, count), plan.checkpoint)
+    training = Training.from_recipe(
+        recipe, count, steps_of(loader, recipe), data.classes, summary(data), resuming=tree is not None
+    )
+    if recipe.class_weights is not None:
+        training.class_weights = class_weights(data.train, count).to(recipe.device, dtype=recipe.dtype)
+    if tree is not None and plan.checkpoint is not None:
+        restore(training, plan.checkpoint, plan.changes)
+        if plan.source is not None:
+            folder.continue_from(plan.source, with_best=plan.best_is_in_source)
+        folder.forget_after(training.global_step, training.validated)
+        if not folder.best.exists() and training.best.epoch == training.epoch > 0 and training.step == 0:
+            save_weights(training.tested_model, folder.best, training.description)
+    print("".join(f"{note}\n" for note in data.notes), end="", file=sys.stderr)
+    return Prepared(training, loader, test_loader, data)
+
+
+def restore(training: Training, path: Path, changes: Sequence[Change]) -> None:
+    """Restore a checkpoint, and say where the run goes on and what has changed."""
+    tree = load_checkpoint(path)
+    training.restore(path, tree)
+    training.changes += changes
+    place = f"step {training.step} of epoch {training.epoch + 1}"
+    if training.step == 0 and training.epoch > 0:
+        place = f"epoch {training.epoch}" + (", before its validation" if training.validation_due else "")
+    print(f"resumed {path} after {place}")
+    lines = [*resume.in_words(changes), resume.how_the_schedule_goes_on(training, tree)]
+    if tree["data"] is not None and training.data is not None:
+        lines.append(resume.what_changed(tree["data"], training.data))
+    print("".join(f"  {line}\n" for line in lines if line is not None), end="")
 
 
 def steps_of(loader: DataLoader, recipe: Recipe) -> int:
@@ -163,15 +189,15 @@ def steps_of(loader: DataLoader, recipe: Recipe) -> int:
     """
     steps = len(loader) // recipe.accumulate
     if steps == 0:
-        what = f"one batch of {recipe.batch_size}" if len(loader) == 0 else f"{recipe.accumulate} batches"
-        raise ValueError(f"{len(loader.dataset)} training images do not fill {what}")
+        none = len(loader) == 0
+        what = f"one batch of {recipe.batch_size}" if none else f"{recipe.accumulate} batches"
+        lower = "--batch-size" if none else "--accumulate or --batch-size"
+        raise ValueError(f"{len(loader.dataset)} training images do not fill {what}: lower {lower}")
     return steps
 
 
 def introduce(training: Training, folder: RunFolder) -> None:
     """Print what is about to be trained."""
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("minigrad").setLevel(logging.INFO)  # shows a line while kernels are compiled, in the first run
     recipe = training.recipe
     parameters, trained = parameter_count(training), parameter_count(training, trained=True)
     print(f"Inception V3, {parameters:,} parameters, {recipe.dtype} on {recipe.device}, into {folder.path}")
@@ -182,11 +208,6 @@ def introduce(training: Training, folder: RunFolder) -> None:
 def parameter_count(training: Training, trained: bool = False) -> int:
     """Return the number of parameters of the model, or of those that are trained."""
     return sum(p.numel() for p in training.model.parameters() if p.requires_grad or not trained)
-
-
-def how_to_continue(folder: RunFolder) -> str:
-    """Return the command that continues a run."""
-    return f"{started_as()} --resume {folder.path}"
 
 
 def look_for_rate(training: Training, loader: DataLoader, folder: RunFolder) -> None:

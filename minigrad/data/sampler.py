@@ -146,8 +146,12 @@ class WeightedRandomSampler:
 
     def __iter__(self) -> Iterator[int]:
         shares, random = self.weights / self.weights.sum(), _own(self.generator)
-        for size in _chunks(self.num_samples) if self.replacement else [self.num_samples]:
-            yield from random.choice(len(shares), size, replace=self.replacement, p=shares).tolist()
+        if not self.replacement:
+            yield from random.choice(len(shares), self.num_samples, replace=False, p=shares).tolist()
+            return
+        ends = shares.cumsum()  # a uniform number falls into the share of one index
+        for size in _chunks(self.num_samples):
+            yield from ends.searchsorted(random.random(size) * ends[-1], side="right").tolist()
 
     def __len__(self) -> int:
         return self.num_samples

@@ -41,8 +41,8 @@ def get_worker_info() -> WorkerInfo | None:
 class Failure(NamedTuple):
     """An exception on its way to the parent."""
 
-    kind: type[BaseException]
-    text: str  # with its traceback
+    error: Exception  # without its traceback, which cannot be sent
+    traceback: str  # and in which worker, as text
 
 
 def work(
@@ -91,8 +91,9 @@ def work(
 def _failure(error: Exception, worker: int) -> Failure:
     text = f"Caught {type(error).__name__} in DataLoader worker process {worker}.\nOriginal {traceback.format_exc()}"
     try:
-        pickle.dumps(type(error))
-        type(error)(text)
-        return Failure(type(error), text)
-    except Exception:  # a class that needs other arguments, or cannot be pickled
-        return Failure(RuntimeError, text)
+        copied = pickle.loads(pickle.dumps(error))
+        if type(copied) is type(error) and str(copied) == str(error):
+            return Failure(copied, text)
+    except Exception:  # a class that cannot be pickled, or made again
+        pass
+    return Failure(RuntimeError(f"{type(error).__name__}: {error}"), text)

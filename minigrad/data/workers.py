@@ -32,6 +32,10 @@ class WorkerError(RuntimeError):
     """A worker process was killed, or crashed."""
 
 
+class RemoteTracebackError(Exception):
+    """The traceback of an exception in a worker, as text, since it cannot be sent itself."""
+
+
 class Workers:
     """Processes that call ``load(task)`` ahead of time.
 
@@ -80,7 +84,8 @@ class Workers:
 
         Raises:
             WorkerError: if a worker dies, or takes longer than ``timeout``.
-            Exception: of the type that ``load`` raised, with the worker's traceback in its message.
+            Exception: the one that ``load`` raised. Its cause has the worker's traceback, which Python prints with an
+                error that nobody catches.
         """
         count = len(self.processes)
         waiting = enumerate(tasks)
@@ -97,7 +102,7 @@ class Workers:
                     self._send(number, task, count)
                     sent += 1
                 if isinstance(batch, Failure):
-                    raise batch.kind(batch.text)
+                    raise batch.error from RemoteTracebackError(batch.traceback)
                 yield batch
             finished = True
         finally:

@@ -12,7 +12,7 @@ from minigrad.engine.backward import GradientSums, sweep
 from minigrad.engine.function import Edge, gradient_edge
 from minigrad.engine.grad_mode import set_grad_enabled
 from minigrad.engine.hooks import after_hooks
-from minigrad.engine.inplace import has_overlap, refuse_stale
+from minigrad.engine.memory import has_overlap
 from minigrad.engine.ownership import accumulate
 from minigrad.engine.selection import Selection
 from minigrad.engine.tensor_base import TensorBase, wrap
@@ -77,7 +77,7 @@ def grad(
     """
     roots, targets = _as_list(outputs), _as_list(inputs)
     for i, tensor in enumerate(targets):
-        if not tensor._requires_grad:
+        if not tensor.requires_grad:
             raise RuntimeError(f"One of the differentiated Tensors does not require grad: input {i}")
     found = _run(roots, _cotangents(roots, grad_outputs), targets, False, retain_graph, create_graph)
     results: list[Tensor | None] = []
@@ -106,7 +106,6 @@ def _run(
     create_graph: bool,
 ) -> dict[Edge, Tensor]:
     """Sweep from the roots; return the gradients of ``inputs``. With ``fill_grad``, add to the leaves' ``grad``."""
-    refuse_stale(*roots, *(inputs or ()))
     selection = None if inputs is None else Selection(roots, inputs)
     sums = GradientSums(fill_grad=selection is None and not create_graph)
     with set_grad_enabled(create_graph):
@@ -141,7 +140,7 @@ def _cotangent(i: int, root: Tensor, cotangent: Tensor | None) -> Tensor:
     Raises:
         RuntimeError: if the output has no gradient, or the cotangent is missing or does not fit.
     """
-    if not root._requires_grad:
+    if not root.requires_grad:
         raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
     if cotangent is None:
         if root.array.size != 1:

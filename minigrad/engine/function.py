@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from numpy import ndarray
 
 from minigrad.engine.grad_mode import grad_enabled
-from minigrad.engine.inplace import Original, note_write, refuse_stale, refuse_untrackable_write, share_memory
+from minigrad.engine.memory import share_memory
 from minigrad.engine.mistakes import explain_forward, refuse_result, refuse_static_methods
 from minigrad.engine.saved import packed, unpacked
 from minigrad.engine.tensor_base import TensorBase, wrap
@@ -77,7 +77,6 @@ class Function:
 
     broadcasts = False  #: inputs may be broadcast; the engine sums their gradients back to shape
     makes_view = False  #: the output may share the first input's memory
-    in_place = False  #: ``forward`` writes into its first input and returns it
 
     fused_backward: Callable[..., tuple[Array | None, ...]] | None = None
     next_functions: tuple[Edge | None, ...] = ()  #: the edges; ``None`` for an input without a gradient
@@ -122,16 +121,14 @@ class Function:
         for x in inputs:
             edge = None
             if isinstance(x, TensorBase):
-                if x._views is not None and (enabled or isinstance(x._views, Original)):
-                    refuse_stale(x)
+                if x._base is not None or x._stand_in is not None:
+                    x._catch_up()
                 if enabled and x._requires_grad:
                     edge, recording = gradient_edge(x), True
                 x = x.array
             arrays.append(x)
             edges.append(edge)
         node.next_functions = tuple(edges)
-        if cls.in_place:
-            refuse_untrackable_write(inputs[0], cls.__name__, enabled, recording)
 
         try:
             forward = watched(node, "forward") if watchers else node.forward
@@ -148,10 +145,8 @@ class Function:
             if not isinstance(result, ndarray):
                 refuse_result(node, result)
             outputs.append(wrap(result))
-        if cls.in_place:
-            outputs[0] = note_write(node, inputs[0])
-        elif cls.makes_view or (arrays and results[0] is arrays[0]):
-            share_memory(outputs[0], inputs[0])
+        if cls.makes_view or (arrays and results[0] is arrays[0]):
+            share_memory(outputs[0], inputs[0], (cls, inputs[1:], options), enabled)
         if recording:
             node._record(inputs, arrays, results, outputs)
         return tuple(outputs) if several else outputs[0]
@@ -168,7 +163,7 @@ class Function:
         for index, result in enumerate(results):
             if result.dtype.kind == "f" and id(result) not in self._non_differentiable:
                 output = outputs[index]
-                output.grad_fn, output._output_index, output._requires_grad = self, index, True
+                output._grad_fn, output._output_index, output._requires_grad = self, index, True
                 kinds.append((result.shape, result.dtype))
             else:
                 kinds.append(None)

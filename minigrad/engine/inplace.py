@@ -1,193 +1,140 @@
-"""Memory that several tensors share, and writes into it: they are counted, and refused where a gradient would be wrong.
+"""Writes in place: how ``x[:, 0] += v`` and ``y.view(-1).relu_()`` get their gradients.
 
-Two things can go wrong when memory is written in place, and each has its guard:
+A graph is made of values that never change, and a write changes one. The way out: a write makes *new* values, and every
+tensor in that memory moves on to the new one.
 
-- A value that was saved for backward is overwritten. A :class:`Version` counts the writes into one piece of memory; the
-  node that saved the value keeps the count, and backward compares (saved.py).
-- The *history* of the values changes: ``y.add_(w)`` makes y's elements depend on w. The graph then hangs on y, and a
-  view of y that was taken before still has the node it had then. :class:`Views` knows the tensors' last common
-  history, and a tensor that is older than that is refused where it would be differentiated: never a wrong gradient.
+- The operation is recorded as if its result were a new tensor; then the tensor that was written takes the result's
+  place in the graph. Nodes that used its old value still lead to the old node.
+- If that tensor is a view v of a base, the base has changed with it: it is now "the old base, with the new v in the
+  place of v" (:class:`WithRegion`).
+- Every other view u of the base is out of date. When it is next used, it is taken again from the base
+  (:func:`catch_up`), and so is connected to everything that was written.
 
-Source: torch documentation, "Autograd mechanics", on in-place operations.
+        base ──────────────────────> WithRegion ──> base'               x = base,  v = x[:2],  u = x[1:]
+          └──> [:2] ──> v ──> · w ──> v'┘   └──> [1:] ──> u'            v *= w
+
+How many writes the base has seen is its ``_history``; a view with another number is out of date. A value that a node
+saved, and that was overwritten since, is another matter: memory.py counts those writes, and backward refuses them.
+
+Source: torch documentation, "Autograd mechanics", on in-place operations; its CopySlices node does both halves at once.
 """
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-import numpy as np
-
+from minigrad.engine.function import Function, gradient_edge
+from minigrad.engine.grad_mode import grad_enabled, set_grad_enabled
+from minigrad.engine.memory import StandIn, Step
+from minigrad.engine.tensor_base import TensorBase
+from minigrad.memory_order import contiguous_format, order_of
 from minigrad.typing import Array, Tensor
 
-if TYPE_CHECKING:
-    from minigrad.engine.function import Function
-    from minigrad.engine.tensor_base import TensorBase
+
+class InPlace(Function):
+    """An operation whose ``forward`` writes into its first input and returns it."""
+
+    @classmethod
+    def apply(cls, target: Tensor, *inputs: object, **options: object) -> Tensor:
+        """Run the operation; return ``target``, which has the new values and their place in the graph."""
+        catch_up(target)
+        refuse_unrecordable_write(target, inputs)
+        if _root(target)._stand_in is None:
+            return cls._write(target, *inputs, **options)
+        with _written_back(target, inputs):
+            return cls._write(target, *inputs, **options)
+
+    @classmethod
+    def _write(cls, target: Tensor, *inputs: object, **options: object) -> Tensor:
+        target._written_in_place()
+        try:
+            result: Tensor = super().apply(target, *inputs, **options)
+        except Exception:
+            target._storage_version.count -= 1  # nothing was written
+            raise
+        if result._grad_fn is not None:
+            _move_on(target, result._grad_fn)
+        return target
 
 
-class Version:
-    """The number of writes in place to a piece of memory; all tensors in that memory share it."""
+class WithRegion(Function):
+    """y = x with the elements that a view shows replaced by v        ∂L/∂x = ∂L/∂y, 0 there,  ∂L/∂v = ∂L/∂y there
 
-    __slots__ = ("count",)
-
-    def __init__(self) -> None:
-        self.count = 0
-
-
-class Views:
-    """The record that a tensor and its views share: the tensor, and how often the history of the memory was changed."""
-
-    __slots__ = ("base", "history")
-
-    def __init__(self, base: TensorBase) -> None:
-        self.base = weakref.ref(base)
-        self.history: int = base._history
-
-
-class Original:
-    """In place of :class:`Views`, the record of a copy that stands for a view: a write to the original outdates it."""
-
-    __slots__ = ("base", "version")
-
-    def __init__(self, original: TensorBase) -> None:
-        self.base: Callable[[], TensorBase | None] = lambda: None
-        self.version = original._storage_version
-
-    @property
-    def history(self) -> int:
-        """The number of writes to the original: each changes what a view would show."""
-        return self.version.count
-
-
-def stand_for_view(copy: TensorBase, original: TensorBase) -> None:
-    """Make ``copy``, which holds what a view of ``original`` would show, read-only, and refuse it once that differs."""
-    copy.array.flags.writeable = False
-    copy._views = Original(original)
-    copy._history = copy._views.history
-
-
-def share_memory(view: TensorBase, base: TensorBase) -> None:
-    """Make ``view`` a view of ``base`` (or of the tensor that ``base`` is a view of), if their memory is one."""
-    array, owner = view.array, base.array
-    if not (array.base is owner or array is owner or (array.base is not None and array.base is owner.base)):
-        return  # the operation made a copy
-    view._version_cell = base._storage_version
-    if base._views is None:
-        base._views = Views(base)
-    elif base._views.base() is None:  # it is gone, so no tensor has its history any more
-        base._views.base = weakref.ref(base)
-    view._views = base._views
-    if base._history:
-        view._history = base._history
-    allow_writing(array, owner)
-
-
-def allow_writing(view: Array, base: Array) -> None:
-    """Make a view writable again where NumPy's broadcasting made it read-only and no two elements share memory."""
-    if not isinstance(view, np.ndarray) or view.flags.writeable:
-        return
-    if not has_overlap(view) and (base.flags.writeable or has_overlap(base)):
-        with suppress(ValueError):  # the memory itself may not be written
-            view.flags.writeable = True
-
-
-def is_view(tensor: TensorBase) -> bool:
-    """Return whether this tensor is a view of another tensor that still exists.
-
-    A view whose base is gone, such as the result of a function of several operations, is a tensor of its own.
+    It only records what a write in place has done, so it has no ``forward``.
     """
-    base = None if tensor._views is None else tensor._views.base()
-    return base is not None and base is not tensor
+
+    def __init__(self, steps: tuple[Step, ...], order: tuple[int, ...]) -> None:
+        self._steps, self._order = steps, order
+
+    def backward(self, grad: Tensor) -> tuple[Tensor, Tensor]:
+        rest = _copy_in_order(grad, self._order)
+        region = taken(rest, self._steps)
+        there = region.clone()
+        region.zero_()  # where the gradient's gradient is wanted, this is a recorded write into a view in its turn
+        return rest, there
 
 
-def note_write(node: Function, given: TensorBase) -> Tensor:
-    """Return the output of an operation that wrote into the tensor ``given``: this tensor, with its new history."""
-    given._written_in_place()
-    if any(node.needs_input_grad) and given.array.dtype.kind == "f":  # the written tensor gets a new node
-        history_changed(given)
-        _move_hooks(given, node)
-    return given  # type: ignore[return-value]  # the user's tensor
+def taken(base: Tensor, steps: Sequence[Step]) -> Tensor:
+    """Return the view of ``base`` to which the steps lead."""
+    view = base
+    for operation, others, options in steps:
+        view = operation.apply(view, *others, **options)
+    return view
 
 
-def _move_hooks(tensor: TensorBase, new: Function) -> None:
-    """Leave the hooks of a tensor that is overwritten with the node of its old value; ``retain_grad`` moves on."""
-    tensor._hooks = None
-    if tensor.retains_grad and (old := tensor.grad_fn) is not None:  # the gradient of the new value is wanted
-        index = tensor._output_index
-        new.retained = {0: old.retained[index]}
-        old.retained = {i: kept for i, kept in old.retained.items() if i != index}
+def _copy_in_order(x: Tensor, order: tuple[int, ...]) -> Tensor:
+    """Return a copy whose dimensions lie in memory in ``order``, so that the steps of a view give a view of it."""
+    if order == tuple(range(len(order))):
+        return x.clone(memory_format=contiguous_format)
+    inverse = [order.index(d) for d in range(len(order))]
+    return x.permute(order).clone(memory_format=contiguous_format).permute(inverse)
 
 
-def history_changed(tensor: TensorBase) -> None:
-    """Note that a write through ``tensor`` was recorded: from now on its node alone has the history of the memory."""
-    if isinstance(tensor._views, Views):
-        tensor._views.history += 1
-        tensor._history = tensor._views.history
-
-
-def is_stale(tensor: TensorBase) -> bool:
-    """Return whether the history of this tensor's memory was changed through another tensor."""
-    return tensor._views is not None and tensor._history != tensor._views.history
-
-
-def refuse_stale(*tensors: TensorBase) -> None:
-    """Refuse tensors whose gradient would be wrong.
+def catch_up(tensor: TensorBase) -> None:
+    """Take a view, or a copy that stands in for one, again, if what it shows was written through another tensor.
 
     Raises:
-        RuntimeError: if a recorded write through another tensor has changed the history of their memory.
+        RuntimeError: for a view that was taken without recording gradients: whether they are wanted is not known.
     """
-    for x in tensors:
-        if is_stale(x):
-            refuse_outdated(x)
+    base = _root(tensor)
+    if base._stand_in is not None and base._stand_in.is_outdated:
+        _copy_again(base, base._stand_in)
+    if tensor._history == base._history:
+        return
+    if not tensor._taken_with_grad:
+        if not grad_enabled.get():
+            return
+        raise RuntimeError(
+            f"a view of shape {list(tensor.array.shape)} was taken under no_grad, and its base or another view of it "
+            "was then changed by a recorded in-place operation. Take the view where gradients are recorded, or after "
+            "the change."
+        )
+    with set_grad_enabled(True):
+        again = taken(base, tensor._steps)
+    tensor._history = base._history
+    if again._grad_fn is not None:
+        _take_place(tensor, again._grad_fn, again._output_index)
+
+
+def refuse_unrecordable_write(target: TensorBase, inputs: Sequence[object]) -> None:
+    """Refuse a write whose gradient would be wrong or unknown.
+
+    Raises:
+        RuntimeError: for a leaf that requires a gradient, a view of one, or a view that was taken under no_grad.
+    """
+    if not grad_enabled.get():
+        return
+    base = _root(target)
+    for tensor, what in (target, "a"), (base, "a view of a"):
+        if tensor._requires_grad and tensor._grad_fn is None:
             raise RuntimeError(
-                f"a view of shape {list(x.array.shape)} is used after its base was changed by a recorded in-place "
-                "operation (or another view of the same memory was), so its gradient would be wrong. "
-                "Take the view again after the change."
+                f"{what} leaf Variable that requires grad is being used in an in-place operation. "
+                "Do it under minigrad.no_grad(), or on a clone()."
             )
-
-
-def refuse_outdated(copy: TensorBase) -> None:
-    """Refuse a copy that stands for a view, if the values of the original have changed.
-
-    Raises:
-        RuntimeError: if they have.
-    """
-    if isinstance(copy._views, Original) and is_stale(copy):
-        raise RuntimeError(
-            f"a view of shape {list(copy.array.shape)}, which had to be a copy because of the memory order "
-            "(docs/memory-layout.md), is used after its base was written. Take the view again after the write."
-        )
-
-
-def refuse_untrackable_write(target: TensorBase, op: str, grad_enabled: bool, recording: bool) -> None:
-    """Refuse writes whose gradient would be wrong.
-
-    Raises:
-        RuntimeError: for a leaf that requires a gradient, or a view of a tensor whose graph would lack the write.
-    """
-    if not grad_enabled:
+    if target._taken_with_grad:
         return
-    if target._requires_grad and target.grad_fn is None:
-        raise RuntimeError(
-            "a leaf Variable that requires grad is being used in an in-place operation. "
-            "Do it under minigrad.no_grad(), or on a clone()."
-        )
-    base = None if target._views is None else target._views.base()
-    if base is None or base is target:
-        return
-    if base._requires_grad and base.grad_fn is None:
-        raise RuntimeError(
-            "a view of a leaf Variable that requires grad is being used in an in-place operation. "
-            "Do it under minigrad.no_grad(), or on a clone()."
-        )
-    if recording:
-        raise RuntimeError(
-            f"an in-place operation ({op}) on a view of shape {list(target.array.shape)} cannot be recorded. "
-            "Write into the base by index instead (x[i] = x[i] + 1 in place of x[i] += 1), or change a clone of it."
-        )
-    if base._requires_grad:
+    if base._requires_grad or any(isinstance(x, TensorBase) and x._requires_grad for x in inputs):
         raise RuntimeError(
             "A view was created in no_grad mode and is being modified inplace with grad mode enabled, which its base, "
             f"of shape {list(base.array.shape)}, would not know of. Take the view where gradients are recorded, or "
@@ -195,21 +142,75 @@ def refuse_untrackable_write(target: TensorBase, op: str, grad_enabled: bool, re
         )
 
 
-def has_overlap(array: Array) -> bool:
-    """Return whether several elements are one element in memory, as in the result of ``expand``."""
-    if 0 not in array.strides or not array.size:
-        return False
-    return any(step == 0 and n > 1 for step, n in zip(array.strides, array.shape, strict=True))
+def _root(tensor: TensorBase) -> Tensor:
+    """Return the base of a view; of any other tensor, itself."""
+    return tensor if tensor._base is None else tensor._base  # type: ignore[return-value]  # every tensor is a Tensor
 
 
-def refuse_overlapping_write(array: Array) -> None:
-    """Refuse to write into an array in which several elements are one element in memory.
+def _move_on(target: TensorBase, node: Function) -> None:
+    """Put a written tensor into its new place in the graph, behind ``node``, and its base with it."""
+    base = _root(target)
+    base._history += 1
+    if base is not target:
+        whole = WithRegion(target._steps, order_of(base.array))
+        whole.next_functions = (gradient_edge(base) if base._requires_grad else None, (node, 0))
+        _take_place(base, whole, 0)
+        whole._record((), (), (base.array,), (base,))
+        target._history = base._history
+    _take_place(target, node, 0)
 
-    Raises:
-        RuntimeError: if that is so.
-    """
-    if has_overlap(array):
-        raise RuntimeError(
-            "unsupported operation: more than one element of the written-to tensor refers to a single memory "
-            f"location. Please clone() the tensor (of shape {list(array.shape)}) before performing the operation."
-        )
+
+def _take_place(tensor: TensorBase, node: Function, index: int) -> None:
+    """Make ``tensor`` output ``index`` of ``node``. Hooks stay with the old value; ``retain_grad`` moves on."""
+    old, old_index = tensor._grad_fn, tensor._output_index
+    tensor._hooks = None
+    if tensor.retains_grad and old is not None:
+        node.retained = {**node.retained, index: old.retained[old_index]}
+        old.retained = {i: kept for i, kept in old.retained.items() if i != old_index}
+    tensor._grad_fn, tensor._output_index, tensor._requires_grad = node, index, True
+
+
+def stand_in(copy: Tensor, original: Tensor, step: Step) -> None:
+    """Make ``copy``, which ``step`` took of ``original`` and which should have been a view, stand in for that view."""
+    copy._stand_in = StandIn(original, step)
+
+
+def _copy_again(copy: Tensor, kept: StandIn) -> None:
+    """Copy the values of the original again, and connect the copy to what was written."""
+    with set_grad_enabled(True):
+        again = taken(kept.original, (kept.step,))
+    with _writable(copy.array):
+        copy.array[...] = again.array
+    copy._written_in_place()
+    kept.version = kept.original._version
+    if again._grad_fn is not None:
+        copy._history += 1
+        _take_place(copy, again._grad_fn, again._output_index)
+
+
+@contextmanager
+def _written_back(target: TensorBase, inputs: Sequence[object]) -> Iterator[None]:
+    """Let ``target``, which is or shows a copy that stands in for a view, be written; then write the original."""
+    copy = _root(target)
+    kept = copy._stand_in
+    assert kept is not None
+    refuse_unrecordable_write(kept.original, inputs)
+    copy._stand_in = None  # for now it is what counts
+    try:
+        with _writable(copy.array), _writable(target.array):
+            yield
+        kept.original.copy_(copy.reshape(kept.original.shape))
+    finally:
+        kept.version = kept.original._version
+        copy._stand_in = kept
+
+
+@contextmanager
+def _writable(array: Array) -> Iterator[None]:
+    """Let a read-only array be written in the block."""
+    before = array.flags.writeable
+    array.flags.writeable = True
+    try:
+        yield
+    finally:
+        array.flags.writeable = before

@@ -18,7 +18,7 @@ import numpy as np
 
 from minigrad import kernels
 from minigrad.devices import compute_beside, in_use
-from minigrad.engine.inplace import has_overlap
+from minigrad.engine.memory import has_overlap
 from minigrad.engine.tensor_base import TensorBase, wrap
 from minigrad.typing import Tensor
 
@@ -60,6 +60,8 @@ def _is_sole_owner(gradient: TensorBase) -> bool:
     """Return whether no view and no reference but the callers' refers to the memory of this gradient."""
     if has_overlap(gradient.array):
         return False
+    if sys.getrefcount(gradient) <= _ALONE[0]:
+        gradient._base = None  # nobody has the gradient but the engine, so nobody can write through it
     return all(count <= alone for count, alone in zip(_reference_counts(gradient), _ALONE, strict=True))
 
 

@@ -16,11 +16,11 @@ from minigrad.typing import Array
 
 if TYPE_CHECKING:
     from minigrad.engine.function import Edge, Function
-    from minigrad.engine.inplace import Version
+    from minigrad.engine.memory import Version
 
 
 # A value kept for backward; what it is ("input", "output", or "constant": neither); which input or output; the version
-# of its memory (inplace.py), and how often that had been written when the value was kept.
+# of its memory (memory.py), and how often that had been written when the value was kept.
 Saved: TypeAlias = "tuple[Any, str, int, Version | None, int]"  # Any: options may be saved too, such as a shape
 
 
@@ -97,5 +97,5 @@ def _connected(node: Function, array: Array, kind: str, position: int) -> Tensor
     if isinstance(maker, TensorBase):
         return maker  # a leaf is its own place in the graph
     tensor = wrap(array)
-    tensor.grad_fn, tensor._output_index, tensor._requires_grad = maker, index, True
+    tensor._grad_fn, tensor._output_index, tensor._requires_grad = maker, index, True
     return tensor

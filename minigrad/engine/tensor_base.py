@@ -12,7 +12,7 @@ from minigrad import dtypes
 from minigrad.caller import warn
 from minigrad.devices import device_of
 from minigrad.engine.handles import RemovableHandle
-from minigrad.engine.inplace import Original, Version, Views, is_stale
+from minigrad.engine.memory import StandIn, Step, Version
 from minigrad.typing import Array, DType, Shape, Tensor
 
 if TYPE_CHECKING:
@@ -29,12 +29,15 @@ class TensorBase:
 
     array: Array  #: the NumPy (or CuPy) array that holds the values
     _grad: Tensor | None = None
-    grad_fn: Function | None = None  #: the node that made this tensor; ``None`` for a leaf
+    _grad_fn: Function | None = None
     _output_index = 0  # which of grad_fn's outputs this is
     _requires_grad = False
     _version_cell: Version | None = None  # made when it is first needed
-    _views: Views | Original | None = None  # made when the first view is taken, and shared with it
-    _history = 0  # which history of the memory ``grad_fn`` is: the latest, if it equals ``_views.history``
+    _base: Tensor | None = None  # of a view; see memory.py
+    _steps: tuple[Step, ...] = ()  # from the base to this view
+    _taken_with_grad = True
+    _history = 0  # how many recorded writes to this memory the place in the graph takes into account
+    _stand_in: StandIn | None = None  # of a copy that stands in for a view
     _hooks: dict[int, Hook] | None = None
     retains_grad = False
 
@@ -49,6 +52,13 @@ class TensorBase:
         return ((self.array.shape, self.array.dtype),)
 
     @property
+    def grad_fn(self) -> Function | None:
+        """The node that made this tensor; ``None`` for a leaf."""
+        if self._base is not None or self._stand_in is not None:
+            self._catch_up()
+        return self._grad_fn
+
+    @property
     def is_leaf(self) -> bool:
         """True if no recorded operation made this tensor."""
         return self.grad_fn is None
@@ -56,7 +66,7 @@ class TensorBase:
     @property
     def requires_grad(self) -> bool:
         """True if a gradient can flow to this tensor."""
-        return self._requires_grad or is_stale(self)  # a stale view's base has a gradient, the view has not
+        return self._requires_grad or self.grad_fn is not None  # a write to its base may give a view a gradient
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
@@ -100,6 +110,10 @@ class TensorBase:
     def _version(self) -> int:
         return self._storage_version.count
 
+    def _catch_up(self) -> None:
+        """Take a view again if its memory was written through another tensor; inplace.py does it."""
+        raise NotImplementedError
+
     def _written_in_place(self) -> None:
         """Note that the values have changed, for every node that saved this memory for backward."""
         self._storage_version.count += 1
@@ -110,12 +124,12 @@ class TensorBase:
         Raises:
             RuntimeError: if the tensor does not require a gradient.
         """
-        if not self._requires_grad:
+        if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if self._hooks is None:
             self._hooks = {}
-        if self.grad_fn is not None:  # the node must find the hooks without keeping the tensor alive
-            self.grad_fn.tensor_hooks = {**self.grad_fn.tensor_hooks, self._output_index: self._hooks}
+        if self._grad_fn is not None:  # the node must find the hooks without keeping the tensor alive
+            self._grad_fn.tensor_hooks = {**self._grad_fn.tensor_hooks, self._output_index: self._hooks}
         return RemovableHandle(self._hooks, hook)
 
     def retain_grad(self) -> None:
@@ -124,11 +138,11 @@ class TensorBase:
         Raises:
             RuntimeError: if the tensor does not require a gradient.
         """
-        if not self._requires_grad:
+        if not self.requires_grad:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-        if self.grad_fn is not None:
+        if self._grad_fn is not None:
             self.retains_grad = True
-            self.grad_fn.retained = {**self.grad_fn.retained, self._output_index: weakref.ref(self)}
+            self._grad_fn.retained = {**self._grad_fn.retained, self._output_index: weakref.ref(self)}
 
 
 Class = TypeVar("Class", bound=type[TensorBase])

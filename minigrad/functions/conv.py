@@ -71,7 +71,7 @@ def conv2d(
     _check_channels(batch.array, w.array, w.array.shape[1] * groups, groups)
     _check_bias_and_dtypes(batch.array, w.array, bias, w.array.shape[0])
     _check_size(batch.array, window)
-    y = _plus_bias(Conv2d.apply(batch, w, window=window, groups=groups), bias)  # -> N O H' W'
+    y = Conv2d.apply(batch, w, bias, window=window, groups=groups)  # -> N O H' W'
     return y if x.array.ndim == 4 else y.squeeze(0)
 
 

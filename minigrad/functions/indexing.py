@@ -8,12 +8,13 @@ import numpy as np
 
 from minigrad.devices import to_host
 from minigrad.dtypes import element_or_infinity
+from minigrad.engine.memory import has_overlap, refuse_overlapping_write
 from minigrad.engine.tensor_base import TensorBase
 from minigrad.functions.arguments import as_tensor_operand, normalize_dim, numpy_names
 from minigrad.functions.index_parts import IndexPart, TorchIndex, as_index
 from minigrad.functions.promotion import number
 from minigrad.ops.casting import cast
-from minigrad.ops.indexing import GetItem, ScatterAt, SetItem
+from minigrad.ops.indexing import GetItem, Index, ScatterAt, SetItem
 from minigrad.typing import Number, Tensor
 
 __all__ = ["index_put", "index_select"]
@@ -44,7 +45,13 @@ def setitem(input: Tensor, index: TorchIndex, value: Tensor | Number) -> None:
     dtype = input.array.dtype
     new = cast(value, dtype) if isinstance(value, TensorBase) else element_or_infinity(number(value), dtype)
     try:
-        SetItem.apply(input, new, index=as_index(index, input.array))
+        place = as_index(index, input.array)
+        if has_overlap(input.array):  # a part of it may have no overlap; all of it would change with the part
+            if index is not Ellipsis:
+                input = GetItem.apply(input, index=Index(place.basic, None))
+                refuse_overlapping_write(input.array)
+            place = Index((...,), place.advanced)
+        SetItem.apply(input, new, index=place)
     except ValueError as error:
         raise RuntimeError(f"cannot write a value of shape {list(getattr(new, 'shape', ()))}: {error}") from None
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from minigrad import kernels
 from minigrad.engine.grad_mode import no_grad
-from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.padding import pad
 from minigrad.functions.pool import avg_pool2d
 from minigrad.functions.reduce import Dim, norm
-from minigrad.kernels.precision import wide
 from minigrad.ops.casting import cast, rounded_once
-from minigrad.ops.norm import BatchNorm, BatchNormRelu, ScaleChannels, ScaleChannelsRelu, widened
+from minigrad.ops.norm import BatchNorm, BatchNormEval, BatchNormEvalRelu, BatchNormRelu, widened
 from minigrad.typing import Tensor
 
 __all__ = [
@@ -50,7 +46,7 @@ def batch_norm(
             positive; if only one of the running statistics is given.
         RuntimeError: if a statistic or parameter does not have C elements, or none are given in evaluation.
     """
-    operations = BatchNorm, ScaleChannels
+    operations = BatchNorm, BatchNormEval
     return _batch_norm(operations, input, running_mean, running_var, weight, bias, training, momentum, eps)
 
 
@@ -69,12 +65,12 @@ def batch_norm_relu(
     Raises:
         ValueError, RuntimeError: as :func:`batch_norm`.
     """
-    operations = BatchNormRelu, ScaleChannelsRelu
+    operations = BatchNormRelu, BatchNormEvalRelu
     return _batch_norm(operations, input, running_mean, running_var, weight, bias, training, momentum, eps)
 
 
 def _batch_norm(
-    operations: tuple[type[BatchNorm], type[ScaleChannels]],
+    operations: tuple[type[BatchNorm], type[BatchNormEval]],
     input: Tensor,
     running_mean: Tensor | None,
     running_var: Tensor | None,
@@ -106,7 +102,7 @@ def _batch_norm(
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
-        return by_running.apply(x, *_centre_factor_and_offset(x, running_mean, running_var, weight, bias, eps))
+        return by_running.apply(x, weight, bias, running_mean.detach(), running_var.detach(), eps=eps)
     if x.array.size == 0:  # no values to take statistics of, and none to normalise
         return _scaled_by_channel(x.clone(), weight, bias)
     if x.array.dtype.kind != "f":
@@ -132,17 +128,6 @@ def _move(running: Tensor, batch: Tensor, keep: float, share: float) -> None:
     """Set running ← keep · running + share · batch, in place and not recorded."""
     kernels.of(running.array).blend(running.array, batch.array, keep, share)
     running._written_in_place()
-
-
-def _centre_factor_and_offset(
-    x: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return c, a and b of each channel such that (x − mean) / √(var + eps) · weight + bias = (x − c) · a + b."""
-    mean, var = (cast(statistic.detach(), wide(x.dtype)) for statistic in (mean, var))
-    scale = 1 / (var + eps).sqrt()
-    scale = scale if weight is None else scale * weight
-    offset = wrap(np.zeros_like(mean.array)) if bias is None else bias
-    return mean, scale, cast(offset, scale.dtype)
 
 
 def layer_norm(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from minigrad.engine.inplace import stand_for_view
+from minigrad.engine.inplace import stand_in
 from minigrad.functions.arguments import as_tensor_operand, normalize_dim, normalize_dims, numpy_names
 from minigrad.memory_order import has_moved_channels
 from minigrad.ops.shape import Expand, Permute, Reshape
@@ -32,7 +32,18 @@ def reshape(input: Tensor, *sizes: int | Sequence[int], shape: Sequence[int] | N
         RuntimeError: if the number of elements differs.
     """
     x = as_tensor_operand("reshape", input)
-    return Reshape.apply(x, shape=resolve_sizes(as_ints(sizes if shape is None else (shape,)), x.array.size))
+    y: Tensor = Reshape.apply(x, shape=resolve_sizes(as_ints(sizes if shape is None else (shape,)), x.array.size))
+    if y._base is None and y is not x and _would_be_view_in_torch(x):
+        stand_in(y, x, (Reshape, (), {"shape": y.array.shape}))
+    return y
+
+
+def _would_be_view_in_torch(x: Tensor) -> bool:
+    """Return whether ``x`` is, or is a view of, a result in another than row-major order, which torch's rarely are."""
+    base = x if x._base is None else x._base
+    if not isinstance(base.array, np.ndarray) or not x.array.size or base.array.flags.c_contiguous:
+        return False
+    return base is x or has_moved_channels(x.array)
 
 
 def as_ints(arguments: Sequence[int | Sequence[int]]) -> tuple[int, ...]:
@@ -70,18 +81,17 @@ def resolve_sizes(shape: Shape, size: int) -> Shape:
 def view(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
     """Return ``reshape(input, *shape)``, which must need no copy.
 
-    Of a tensor whose channels lie last in memory it may be a copy, which is read-only, and is refused once the input is
-    written: torch makes such tensors only where they are asked for, so its programs expect a view
-    (docs/memory-layout.md).
+    Of a tensor whose channels lie last in memory it may be a copy that stands in for the view: torch makes such tensors
+    only where they are asked for, so its programs expect a view (docs/memory-layout.md). It shows what is written to
+    the input, and writes to it reach the input; only its NumPy array is read-only.
 
     Raises:
         RuntimeError: if any other memory order makes a copy necessary.
     """
     y = reshape(input, *shape)
-    if y.array.size and not np.may_share_memory(y.array, input.array):
-        if isinstance(input.array, np.ndarray) and has_moved_channels(input.array):
-            stand_for_view(y, input)
-            return y
+    if y._stand_in is not None:
+        y.array.flags.writeable = False  # what NumPy would write there, the input would not see
+    elif y.array.size and not np.may_share_memory(y.array, input.array):
         raise RuntimeError(
             f"view of shape {list(y.array.shape)} is not compatible with the memory order of the input of shape "
             f"{list(input.array.shape)}. Use .reshape(...) instead."

@@ -26,6 +26,8 @@ def pair(value: IntOrInts, name: str) -> tuple[int, int]:
     Raises:
         RuntimeError: if it is anything else, naming the argument.
     """
+    if type(value) is tuple and len(value) == 2 and type(value[0]) is type(value[1]) is int:
+        return value  # as layers keep it: their every call comes here
     values = tuple(value) if isinstance(value, tuple | list) else (value,)
     if len(values) not in (1, 2) or not all(isinstance(v, int) for v in values):
         raise RuntimeError(f"expected {name} to be a single integer value or a list of 2 values, but got {value}")

@@ -20,7 +20,7 @@ from minigrad.kernels import philox, sums
 from minigrad.kernels.geometry import Window
 from minigrad.kernels.labels import known_labels, target_distribution
 from minigrad.kernels.masking import keep_where, lowest
-from minigrad.kernels.precision import in_float32, rounded, widened
+from minigrad.kernels.precision import in_float32, rounded, wide, widened
 from minigrad.kernels.rules import Move
 from minigrad.typing import Array, Shape
 
@@ -57,6 +57,16 @@ class Reference:
     def pass_where_between(self, g: Array, x: Array, low: float, high: float) -> Array:
         """Return g where low < x < high (or x is NaN), else 0."""
         return keep_where(g, ~((x <= low) | (x >= high)))
+
+    def clamp_in_place(self, x: Array, low: float, high: float) -> Array:
+        """Compute x ← min(max(x, low), high), and return where x lay between them (or is NaN)."""
+        between = ~((x <= low) | (x >= high))
+        self.clamp(x, low, high, out=x)
+        return between
+
+    def pass_where(self, g: Array, where: Array) -> Array:
+        """Return g where ``where`` is true, else 0."""
+        return keep_where(g, where)
 
     # --- Convolution. x (N, C, H, W), w (O, C/groups, kh, kw), y and g (N, O, H', W') ---
 
@@ -104,15 +114,25 @@ class Reference:
         dw = self.conv2d_weight(x, g, w.shape, window, groups) if need_w else None
         return dx, dw
 
+    def add_to_channels(self, y: Array, bias: Array) -> None:
+        """Compute y ← y + bias, by channel, in place."""
+        y += _by_channel(bias, y)
+
+    def channel_sums(self, g: Array) -> Array:
+        """Return Σ g of each channel: the gradient of a bias."""
+        return sums.total(g, (0, *range(2, g.ndim)))
+
     # --- Fully connected layer. x (N, C), w (O, C), g (N, O) ---
 
     def linear(self, x: Array, w: Array) -> Array:
         """Return x wᵀ."""
         return np.matmul(x, np.transpose(w))
 
-    def linear_backward(self, x: Array, w: Array, g: Array) -> tuple[Array, Array]:
-        """Return (∂L/∂x, ∂L/∂w); a backend may share work between the two."""
-        return np.matmul(g, w), np.matmul(np.transpose(g), x)
+    def linear_backward(self, x: Array | None, w: Array | None, g: Array) -> tuple[Array | None, Array | None]:
+        """Return (∂L/∂x, ∂L/∂w). The first needs w, the second x: None stands for one that is not needed."""
+        dx = None if w is None else np.matmul(g, w)
+        dw = None if x is None else np.matmul(np.transpose(g), x)
+        return dx, dw
 
     # --- Pooling ---
 
@@ -210,6 +230,16 @@ class Reference:
         dx = centred * _by_channel(rstd if weight is None else rstd * weight, x)
         kept = x.dtype if weight is None else weight.dtype
         return rounded(dx, x.dtype), rounded(grad_weight, kept), rounded(grad_bias, kept)
+
+    def normalize_channels(
+        self, x: Array, weight: Array | None, bias: Array | None, mean: Array, var: Array, eps: float,
+        relu: bool = False,
+    ) -> Array:  # fmt: skip
+        """Return (x − mean) / √(var + eps) · weight + bias, by channel; with ``relu``, the ReLU of that."""
+        mean, var = (rounded(statistic, wide(x.dtype)) for statistic in (mean, var))
+        factor = 1 / np.sqrt(var + eps) * (1 if weight is None else weight)
+        offset = (0 if bias is None else bias) - mean * factor
+        return self.scale_channels(x, factor, offset, relu)
 
     def scale_channels(self, x: Array, factor: Array, offset: Array, relu: bool = False) -> Array:
         """Return x · factor + offset, by channel; with ``relu``, the ReLU of that."""

@@ -165,10 +165,11 @@ class Module:
         self._non_persistent_buffers.discard(name)
 
     def __getattr__(self, name: str) -> Any:  # a Tensor, a Module or None: only the subclass can declare which
-        for registry in ("_parameters", "_buffers", "_modules"):
-            found = self.__dict__.get(registry, {})
-            if name in found:
-                return found[name]
+        own = self.__dict__
+        if "_parameters" in own:  # False before Module.__init__() has run
+            for registry in (own["_parameters"], own["_buffers"], own["_modules"]):
+                if name in registry:
+                    return registry[name]
         raise answer("nn.Module", name, lambda: dir(self), f"'{type(self).__name__}' object")
 
     def __delattr__(self, name: str) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 
 from minigrad import kernels
 from minigrad.engine.function import Function
-from minigrad.engine.inplace import refuse_overlapping_write
+from minigrad.engine.inplace import InPlace
+from minigrad.engine.memory import refuse_overlapping_write
 from minigrad.kernels import sums
 from minigrad.kernels.precision import rounded, widened
 from minigrad.ops.casting import rounded_once
@@ -23,7 +24,7 @@ class Relu(Function):
     """y = max(x, 0)        ∂L/∂x = ∂L/∂y where y > 0 (or NaN), else 0 (also at the kink)"""
 
     def forward(self, x: Array) -> Array:
-        y = kernels.of(x).relu(x, out=x if self.in_place else None)
+        y = kernels.of(x).relu(x)
         self.save_for_backward(y)
         return y
 
@@ -36,14 +37,14 @@ class Relu(Function):
         return (kernels.of(grad).pass_where_positive(grad, y),)
 
 
-class ReluInPlace(Relu):
+class ReluInPlace(InPlace, Relu):
     """x ← max(x, 0), in x's own memory"""
-
-    in_place = True
 
     def forward(self, x: Array) -> Array:
         refuse_overlapping_write(x)
-        return super().forward(x)
+        y = kernels.of(x).relu(x, out=x)
+        self.save_for_backward(y)
+        return y
 
 
 class PassWherePositive(Function):
@@ -74,16 +75,23 @@ class Relu6(Function):
         return (kernels.of(grad).pass_where_between(grad, x, 0, 6),)
 
 
-class Relu6InPlace(Relu6):
-    """x ← min(max(x, 0), 6), in x's own memory; what x was is copied for ``backward``"""
-
-    in_place = True
+class Relu6InPlace(InPlace):
+    """x ← min(max(x, 0), 6), in x's own memory        ∂L/∂x = ∂L/∂y where 0 < x < 6 (or NaN), which is kept, else 0"""
 
     def forward(self, x: Array) -> Array:
         refuse_overlapping_write(x)
-        if self.needs_input_grad[0]:
-            self.save_for_backward(np.copy(x, order="K"))
-        return kernels.of(x).clamp(x, 0, 6, out=x)
+        if not self.needs_input_grad[0]:
+            return kernels.of(x).clamp(x, 0, 6, out=x)
+        self.save_for_backward(kernels.of(x).clamp_in_place(x, 0, 6))
+        return x
+
+    def backward(self, grad: Tensor) -> Tensor:
+        (between,) = self.saved_tensors
+        return Where.apply(between, grad, 0.0)
+
+    def fused_backward(self, grad: Array) -> tuple[Array]:
+        (between,) = self.saved_arrays
+        return (kernels.of(grad).pass_where(grad, between),)
 
 
 class Sigmoid(Function):

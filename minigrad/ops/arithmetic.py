@@ -18,7 +18,8 @@ from __future__ import annotations
 
 from minigrad import kernels
 from minigrad.engine.function import Function
-from minigrad.engine.inplace import refuse_overlapping_write
+from minigrad.engine.inplace import InPlace
+from minigrad.engine.memory import refuse_overlapping_write
 from minigrad.ops.powers import power
 from minigrad.typing import Array, Tensor
 
@@ -35,11 +36,10 @@ class Add(Function):
         return grad, grad
 
 
-class AddInPlace(Add):
+class AddInPlace(InPlace, Add):
     """x ← x + y, of one shape, in x's own memory"""
 
     broadcasts = False
-    in_place = True
 
     def forward(self, x: Array, y: Array) -> Array:
         refuse_overlapping_write(x)

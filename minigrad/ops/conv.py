@@ -48,25 +48,35 @@ from minigrad.typing import Array, Shape, Tensor
 
 
 class Conv2d(Function):
-    """y = x ⋆ w, by (1)        ∂L/∂x = Conv2dInput(∂L/∂y, w),  ∂L/∂w = Conv2dWeight(x, ∂L/∂y)"""
+    """y = x ⋆ w + b, by (1)        ∂L/∂x = Conv2dInput(∂L/∂y, w),  ∂L/∂w = Conv2dWeight(x, ∂L/∂y),  ∂L/∂b = Σ ∂L/∂y
 
-    def forward(self, x: Array, w: Array, *, window: Window, groups: int) -> Array:
+    The bias b has one element for each output channel; None stands for no bias.
+    """
+
+    def forward(self, x: Array, w: Array, b: Array | None, *, window: Window, groups: int) -> Array:
         self.x_shape, self.w_shape, self.window, self.groups = x.shape, w.shape, window, groups
         self.save_for_backward(x, w)
-        return kernels.of(x).conv2d(x, w, window, groups)  # N C H W, O C/groups kh kw -> N O H' W'
+        y = kernels.of(x).conv2d(x, w, window, groups)  # N C H W, O C/groups kh kw -> N O H' W'
+        if b is not None:
+            kernels.of(x).add_to_channels(y, b)
+        return y
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, w = self.saved_tensors
-        grad_x = grad_w = None
+        grad_x = grad_w = grad_b = None
         if self.needs_input_grad[0]:
             grad_x = Conv2dInput.apply(grad, w, x_shape=self.x_shape, window=self.window, groups=self.groups)
         if self.needs_input_grad[1]:
             grad_w = Conv2dWeight.apply(x, grad, w_shape=self.w_shape, window=self.window, groups=self.groups)
-        return grad_x, grad_w
+        if self.needs_input_grad[2]:
+            grad_b = grad.sum((0, 2, 3))
+        return grad_x, grad_w, grad_b
 
     def fused_backward(self, grad: Array) -> tuple[Array | None, ...]:
         x, w = self.saved_arrays
-        return kernels.of(x).conv2d_backward(x, w, grad, self.window, self.groups, *self.needs_input_grad)
+        need_x, need_w, need_b = self.needs_input_grad
+        gradients = kernels.of(x).conv2d_backward(x, w, grad, self.window, self.groups, need_x, need_w)
+        return *gradients, kernels.of(x).channel_sums(grad) if need_b else None
 
 
 class Conv2dInput(Function):
@@ -85,7 +95,7 @@ class Conv2dInput(Function):
         g, w = self.saved_tensors
         grad_g = grad_w = None
         if self.needs_input_grad[0]:
-            grad_g = Conv2d.apply(grad, w, window=self.window, groups=self.groups)
+            grad_g = Conv2d.apply(grad, w, None, window=self.window, groups=self.groups)
         if self.needs_input_grad[1]:
             grad_w = Conv2dWeight.apply(grad, g, w_shape=self.w_shape, window=self.window, groups=self.groups)
         return grad_g, grad_w
@@ -108,5 +118,5 @@ class Conv2dWeight(Function):
         if self.needs_input_grad[0]:
             grad_x = Conv2dInput.apply(g, grad, x_shape=self.x_shape, window=self.window, groups=self.groups)
         if self.needs_input_grad[1]:
-            grad_g = Conv2d.apply(x, grad, window=self.window, groups=self.groups)
+            grad_g = Conv2d.apply(x, grad, None, window=self.window, groups=self.groups)
         return grad_x, grad_g

@@ -19,7 +19,8 @@ import numpy as np
 from minigrad.devices import add_at, zeros
 from minigrad.engine.backward import sum_to_shape
 from minigrad.engine.function import Function
-from minigrad.engine.inplace import allow_writing, refuse_overlapping_write
+from minigrad.engine.inplace import InPlace
+from minigrad.engine.memory import allow_writing, refuse_overlapping_write
 from minigrad.kernels.precision import rounded, widened
 from minigrad.memory_order import order_of
 from minigrad.typing import Array, Number, Shape, Tensor
@@ -59,10 +60,8 @@ class ScatterAt(Function):
         return GetItem.apply(grad, index=self.index)
 
 
-class SetItem(Function):
+class SetItem(InPlace):
     """x[index] ← v        ∂L/∂x = ∂L/∂y with zeros at index (those elements are gone),  ∂L/∂v = ∂L/∂y[index]"""
-
-    in_place = True
 
     def forward(self, x: Array, value: Array | Number, *, index: Index) -> Array:
         self.index = index
@@ -112,6 +111,8 @@ class Index(NamedTuple):
         """Set x[index] = value."""
         target = x[self.basic]
         if 0 in x.strides:
+            if getattr(value, "shape", ()) == () and self.advanced is None:  # a number, the same everywhere
+                target = target[tuple([slice(None) if step else slice(1) for step in target.strides])]
             refuse_overlapping_write(target)
             allow_writing(target, x)
         target[... if self.advanced is None else self.advanced] = value

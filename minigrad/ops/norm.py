@@ -72,33 +72,41 @@ class BatchNormRelu(BatchNorm):
         return kernels.of(x).batch_norm_backward(grad, x, weight, mean, var, self.eps, bias, True)
 
 
-class ScaleChannels(Function):
-    """y = (x − c) · a + b by channel        ∂L/∂x = ∂L/∂y · a,  ∂L/∂a = Σ ∂L/∂y · (x − c),  ∂L/∂b = Σ ∂L/∂y
+class BatchNormEval(Function):
+    """y = x̂ · w + b with x̂ = (x − μ) / σ by channel, where μ and σ² − ε are given: the running statistics
 
-    The centre c is a constant.
+    They do not depend on x, so of BatchNorm's three paths one is left: ∂L/∂x = ∂L/∂y · w / σ.
+    ∂L/∂w = Σ ∂L/∂y · x̂,  ∂L/∂b = Σ ∂L/∂y, as there.
     """
 
-    def forward(self, x: Array, centre: Array, a: Array, b: Array) -> Array:
-        self.save_for_backward(x, centre, a)
-        return kernels.of(x).scale_channels(x, a, b - centre * a)
+    relu = False
+
+    def forward(
+        self, x: Array, weight: Array | None, bias: Array | None, mean: Array, var: Array, *, eps: float
+    ) -> Array:
+        self.eps = eps
+        y = kernels.of(x).normalize_channels(x, weight, bias, mean, var, eps, self.relu)
+        self.save_for_backward(x, weight, mean, var, y if self.relu else None)
+        return y
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, centre, a, *_ = self.saved_tensors
+        x, weight, mean, var, _ = self.saved_tensors
         dims, by_channel, dtype = (0, *range(2, grad.ndim)), (1, -1, *(1,) * (grad.ndim - 2)), x.dtype
-        grad = cast(grad, a.dtype)
-        dx = cast(grad * a.reshape(*by_channel), dtype) if self.needs_input_grad[0] else None
-        da = (grad * (x - centre.reshape(*by_channel))).sum(dims) if self.needs_input_grad[2] else None
-        db = grad.sum(dims) if self.needs_input_grad[3] else None
-        return dx, None, da, db
+        grad, sigma = widened(grad), (widened(var) + self.eps).sqrt()
+        factor = 1 / sigma if weight is None else weight / sigma
+        dx = cast(grad * factor.reshape(*by_channel), dtype) if self.needs_input_grad[0] else None
+        dw = db = None
+        if self.needs_input_grad[1]:
+            dw = (grad * (x - mean.reshape(*by_channel))).sum(dims) / sigma
+        if self.needs_input_grad[2]:
+            db = grad.sum(dims)
+        return dx, dw, db, None, None
 
 
-class ScaleChannelsRelu(ScaleChannels):
-    """z = max(y, 0) with y = ScaleChannels(x)        ∂L/∂y = ∂L/∂z where z > 0 (or NaN), else 0"""
+class BatchNormEvalRelu(BatchNormEval):
+    """z = max(y, 0) with y = BatchNormEval(x)        ∂L/∂y = ∂L/∂z where z > 0 (or NaN), else 0"""
 
-    def forward(self, x: Array, centre: Array, a: Array, b: Array) -> Array:
-        z = kernels.of(x).scale_channels(x, a, b - centre * a, True)
-        self.save_for_backward(x, centre, a, z)
-        return z
+    relu = True
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         *_, z = self.saved_tensors

@@ -16,8 +16,8 @@ import sys
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from minigrad.data.dataset import Dataset
-from minigrad.data.datasets.folder import images_in
 from minigrad.data.datasets.idx import CorruptFileError
+from minigrad.data.datasets.image_files import LeftOut, images_in
 from minigrad.data.datasets.images import Labelled, Transform, open_image
 from minigrad.files import refuse_link
 
@@ -30,7 +30,8 @@ class TinyImageNet(Dataset[Labelled]):
         split: "train" or "val"; the images of "test" have no classes.
         transform: applied to every image, a Pillow image in RGB.
 
-    Attributes: ``wnids`` (WordNet names, sorted: class numbers), ``classes`` (their words), ``samples``, ``targets``.
+    Attributes: ``wnids`` (WordNet names, sorted: class numbers), ``classes`` (their words), ``samples``, ``targets``,
+    ``left_out``.
 
     Raises:
         FileNotFoundError: if a file is missing, naming its source.
@@ -45,12 +46,19 @@ class TinyImageNet(Dataset[Labelled]):
         words = _words(self.root / "words.txt")
         self.classes = tuple(words.get(wnid, wnid) for wnid in self.wnids)
         number = {wnid: i for i, wnid in enumerate(self.wnids)}
+        self.left_out = LeftOut(str(self.root))
         if split == "train" or not (self.root / "val" / "images").is_dir():
             folder = self.root / split
-            self.samples = [(p, i) for wnid, i in number.items() for p in images_in(folder / wnid / "images")]
+            folders = {i: str(folder / wnid / "images") for wnid, i in number.items()}
+            self.samples = [
+                (path, i)
+                for i, where in folders.items()
+                if os.path.isdir(where)
+                for path in images_in([where], self.left_out)
+            ]
         else:
             found = validation_classes(self.root)
-            self.samples = [(_where(self.root, name, wnid), number[wnid]) for name, wnid in sorted(found.items())]
+            self.samples = [(str(_where(self.root, name, wnid)), number[wnid]) for name, wnid in sorted(found.items())]
         if not self.samples:
             raise FileNotFoundError(f"no images of the {split} set below {self.root / split}")
         self.targets = [target for _, target in self.samples]

@@ -22,6 +22,7 @@ from minigrad.kernels.compiled.layout import (
     channels_last,
     empty_maps,
     nothing_like,
+    pixel_step,
     run_on,
 )
 from minigrad.kernels.compiled.load import load, loops, run
@@ -67,7 +68,7 @@ class Compiled(Blocked):
         return y
 
     def relu(self, x: Array, out: Array | None = None) -> Array:
-        y = _elementwise("relu", x, out=out)
+        y = _elementwise("clamp", x, out=out, numbers=(0.0, math.inf))
         return super().relu(x, out) if y is None else y
 
     def pass_where_positive(self, g: Array, y: Array) -> Array:
@@ -81,6 +82,23 @@ class Compiled(Blocked):
     def pass_where_between(self, g: Array, x: Array, low: float, high: float) -> Array:
         z = _elementwise("pass_where_between", g, x, numbers=(float(low), float(high)))
         return super().pass_where_between(g, x, low, high) if z is None else z
+
+    def clamp_in_place(self, x: Array, low: float, high: float) -> Array:
+        between = np.empty_like(x, dtype=bool)
+        flats = flat_alike(x, between) if _worth_a_call(x) else None
+        if flats is None:
+            return super().clamp_in_place(x, low, high)
+        given = *map(address, flats), x.size, float(low), float(high)
+        run(loops().clamp_in_place, *given, nothing_like(between.dtype), nothing_like(x.dtype))
+        return between
+
+    def pass_where(self, g: Array, where: Array) -> Array:
+        z = empty_like(g)
+        flats = flat_alike(g, where, z) if _worth_a_call(g) and where.dtype == bool else None
+        if flats is None:
+            return super().pass_where(g, where)
+        run(loops().pass_where, *map(address, flats), g.size, nothing_like(where.dtype), nothing_like(g.dtype))
+        return z
 
     def move(self, moves: Sequence[Move]) -> None:
         """Move all parameters, those whose rule has a compiled loop in one pass over all of them."""
@@ -123,21 +141,43 @@ class Compiled(Blocked):
         dw = self.conv2d_weight(x, g, w.shape, window, groups) if need_w else None
         return dx, dw
 
+    def add_to_channels(self, y: Array, bias: Array) -> None:
+        channels = y.shape[1]
+        if not _worth_a_loop(y) or bias.dtype != y.dtype or pixel_step(y) != channels:
+            return super().add_to_channels(y, bias)
+        return run_on(y.dtype, load("channels").add, y, y.size // channels, channels, np.ascontiguousarray(bias))
+
+    def channel_sums(self, g: Array) -> Array:
+        if not _worth_a_loop(g):
+            return super().channel_sums(g)
+        g, step = channels_last(g)
+        channels = g.shape[1]
+        total = np.empty(channels, g.dtype)
+        run_on(g.dtype, load("channels").sums, g, step, g.size // channels, channels, total)
+        return total
+
     # --- Fully connected layer: where it is large, a convolution of images of one pixel ---
 
     def linear(self, x: Array, w: Array) -> Array:
-        if not _worth_a_convolution(x, w):
+        if not _worth_a_convolution(w.size * len(x), x, w):
             with _blas_for(w.size * len(x)):
                 return super().linear(x, w)
         return self.conv2d(_as_image(x), _as_image(w), _POINT, 1)[..., 0, 0]
 
-    def linear_backward(self, x: Array, w: Array, g: Array) -> tuple[Array, Array]:
-        if not _worth_a_convolution(x, w, g):
-            with _blas_for(w.size * len(x)):
+    def linear_backward(self, x: Array | None, w: Array | None, g: Array) -> tuple[Array | None, Array | None]:
+        given = [a for a in (x, w) if a is not None]
+        multiplications = max([g.size * a.shape[-1] for a in given], default=0)
+        if not _worth_a_convolution(multiplications, g, *given):
+            with _blas_for(multiplications):
                 return super().linear_backward(x, w, g)
-        image, weight, cotangent = _as_image(x), _as_image(w), _as_image(g)
-        dx = self.conv2d_input(cotangent, weight, image.shape, _POINT, 1)
-        return dx[..., 0, 0], self.conv2d_weight(image, cotangent, weight.shape, _POINT, 1)[..., 0, 0]
+        cotangent, dx, dw = _as_image(g), None, None
+        if w is not None:
+            image_shape = (len(g), w.shape[1], 1, 1)
+            dx = self.conv2d_input(cotangent, _as_image(w), image_shape, _POINT, 1)[..., 0, 0]
+        if x is not None:
+            weight_shape = (g.shape[1], x.shape[1], 1, 1)
+            dw = self.conv2d_weight(_as_image(x), cotangent, weight_shape, _POINT, 1)[..., 0, 0]
+        return dx, dw
 
     # --- Pooling ---
 
@@ -211,13 +251,16 @@ class Compiled(Blocked):
         run_on(x.dtype, load("norm").batch_norm_backward, *pixels, *given, eps, dx, grad_weight, grad_bias)
         return dx, grad_weight, grad_bias
 
-    def scale_channels(self, x: Array, factor: Array, offset: Array, relu: bool = False) -> Array:
-        if not _worth_a_loop(x) or factor.dtype != x.dtype or offset.dtype != x.dtype:
-            return super().scale_channels(x, factor, offset, relu)
+    def normalize_channels(
+        self, x: Array, weight: Array | None, bias: Array | None, mean: Array, var: Array, eps: float,
+        relu: bool = False,
+    ) -> Array:  # fmt: skip
+        if not _worth_a_loop(x):
+            return super().normalize_channels(x, weight, bias, mean, var, eps, relu)
         x, step = channels_last(x)
         y, channels = empty_maps(x.shape, x.dtype), x.shape[1]
-        numbers = np.zeros(channels, x.dtype), np.ascontiguousarray(factor), np.ascontiguousarray(offset)
-        run_on(x.dtype, load("norm").scale, x, step, x.size // channels, channels, *numbers, relu, y)
+        given = [_numbers_of_channels(a, default, x) for a, default in ((weight, 1), (bias, 0), (mean, 0), (var, 0))]
+        run_on(x.dtype, load("norm").normalize, x, step, x.size // channels, channels, *given, eps, relu, y)
         return y
 
 
@@ -249,10 +292,14 @@ def _worth_compiling(input_shape: Shape, weight_shape: Shape, window: Window, *a
     return positions * math.prod(weight_shape) >= LITTLE
 
 
-def _worth_a_convolution(x: Array, *others: Array) -> bool:
-    """Return whether a fully connected layer of (x, w, …) is a product for which BLAS would start threads."""
-    alike = all(a.ndim == 2 and a.dtype == x.dtype and a.size for a in (x, *others))
-    return alike and x.dtype in FLOATS and _is_large(others[0].size * len(x))
+def _worth_a_convolution(multiplications: int, *matrices: Array) -> bool:
+    """Return whether a fully connected layer is a product for which BLAS would start threads."""
+    dtype = matrices[0].dtype
+    return (
+        _is_large(multiplications)
+        and dtype in FLOATS
+        and all(a.ndim == 2 and a.dtype == dtype and a.size for a in matrices)
+    )
 
 
 def _is_large(multiplications: int) -> bool:

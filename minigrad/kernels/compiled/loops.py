@@ -20,36 +20,26 @@ _BLOCK = 16_384  # elements that a part takes
 _TILE = 16  # pixels that are reordered together, so that the lines of memory they share stay in the cache
 
 
-# --- Elementwise ---
+# --- Elementwise. In place a loop has one array only: of two the compiler must assume that one element may be another,
+# and then uses no vectors ---
 
 
 @compiled
 def _add_part(part: int, x: int, y: int, z: int, size: int, like: Array) -> None:
     first, count = part * _BLOCK, min(_BLOCK, size - part * _BLOCK)
     xs, ys, zs = stretch(x, first, count, like), stretch(y, first, count, like), stretch(z, first, count, like)
-    for i in range(count):
-        zs[i] = xs[i] + ys[i]
+    if x == z:
+        for i in range(count):
+            zs[i] += ys[i]
+    else:
+        for i in range(count):
+            zs[i] = xs[i] + ys[i]
 
 
 @compiled
 def add(team: Team, x: int, y: int, z: int, size: int, like: Array) -> None:
     """Compute z = x + y, of flat arrays."""
     share_out(team, (size + _BLOCK - 1) // _BLOCK, as_job(_add_part, (x, y, z, size, like)))
-
-
-@compiled
-def _relu_part(part: int, x: int, y: int, size: int, like: Array) -> None:
-    first, count = part * _BLOCK, min(_BLOCK, size - part * _BLOCK)
-    zero = like.dtype.type(0)
-    xs, ys = stretch(x, first, count, like), stretch(y, first, count, like)
-    for i in range(count):
-        ys[i] = zero if xs[i] < zero else xs[i]
-
-
-@compiled
-def relu(team: Team, x: int, y: int, size: int, like: Array) -> None:
-    """Compute y = relu(x), of flat arrays."""
-    share_out(team, (size + _BLOCK - 1) // _BLOCK, as_job(_relu_part, (x, y, size, like)))
 
 
 @compiled
@@ -72,9 +62,14 @@ def _clamp_part(part: int, x: int, y: int, size: int, low: float, high: float, l
     first, count = part * _BLOCK, min(_BLOCK, size - part * _BLOCK)
     least, most = like.dtype.type(low), like.dtype.type(high)
     xs, ys = stretch(x, first, count, like), stretch(y, first, count, like)
-    for i in range(count):
-        raised = least if xs[i] < least else xs[i]
-        ys[i] = most if raised > most else raised
+    if x == y:
+        for i in range(count):
+            raised = least if ys[i] < least else ys[i]
+            ys[i] = most if raised > most else raised
+    else:
+        for i in range(count):
+            raised = least if xs[i] < least else xs[i]
+            ys[i] = most if raised > most else raised
 
 
 @compiled
@@ -96,6 +91,48 @@ def _pass_between_part(part: int, g: int, y: int, z: int, size: int, low: float,
 def pass_where_between(team: Team, g: int, y: int, z: int, size: int, low: float, high: float, like: Array) -> None:
     """Compute z = g where low < y < high, else 0, of flat arrays."""
     share_out(team, (size + _BLOCK - 1) // _BLOCK, as_job(_pass_between_part, (g, y, z, size, low, high, like)))
+
+
+@compiled
+def _clamp_in_place_part(
+    part: int, x: int, between: int, size: int, low: float, high: float, like: Array, flag_like: Array
+) -> None:
+    first, count = part * _BLOCK, min(_BLOCK, size - part * _BLOCK)
+    least, most = like.dtype.type(low), like.dtype.type(high)
+    xs, flags = stretch(x, first, count, like), stretch(between, first, count, flag_like)
+    for i in range(count):
+        value = xs[i]
+        flags[i] = not ((value <= least) | (value >= most))
+        raised = least if value < least else value
+        xs[i] = most if raised > most else raised
+
+
+@compiled
+def clamp_in_place(
+    team: Team, x: int, between: int, size: int, low: float, high: float, flag_like: Array, like: Array
+) -> None:
+    """Compute x ← min(max(x, low), high) and where low < x < high, of flat arrays."""
+    arguments = (x, between, size, low, high, like, flag_like)
+    share_out(team, (size + _BLOCK - 1) // _BLOCK, as_job(_clamp_in_place_part, arguments))
+
+
+@compiled
+def _pass_where_part(part: int, g: int, where: int, z: int, size: int, like: Array, flag_like: Array) -> None:
+    first, count = part * _BLOCK, min(_BLOCK, size - part * _BLOCK)
+    zero = like.dtype.type(0)
+    gs, flags, zs = (
+        stretch(g, first, count, like),
+        stretch(where, first, count, flag_like),
+        stretch(z, first, count, like),
+    )
+    for i in range(count):
+        zs[i] = gs[i] if flags[i] else zero
+
+
+@compiled
+def pass_where(team: Team, g: int, where: int, z: int, size: int, flag_like: Array, like: Array) -> None:
+    """Compute z = g where a flag is set, else 0, of flat arrays."""
+    share_out(team, (size + _BLOCK - 1) // _BLOCK, as_job(_pass_where_part, (g, where, z, size, like, flag_like)))
 
 
 # --- Joining: a part is a block of pixels ---

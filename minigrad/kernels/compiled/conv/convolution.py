@@ -14,9 +14,18 @@ from minigrad.kernels.compiled.conv import depthwise, multiply
 from minigrad.kernels.compiled.conv import weight_gradient as summing
 from minigrad.kernels.compiled.conv.depthwise import Channels
 from minigrad.kernels.compiled.conv.multiply import Product
-from minigrad.kernels.compiled.conv.pixels import Pixels, filled_up, pixels, repeated, seen_by, sees_all
+from minigrad.kernels.compiled.conv.pixels import (
+    Patches,
+    Pixels,
+    filled_up,
+    patches,
+    pixels,
+    repeated,
+    seen_by,
+    sees_all,
+)
 from minigrad.kernels.compiled.conv.tile import CHAIN, ROWS, VECTORS
-from minigrad.kernels.compiled.conv.weight_gradient import Sums
+from minigrad.kernels.compiled.conv.weight_gradient import Left, Sums
 from minigrad.kernels.conv_table import Lists, Tiles, backward_table, forward_table, lists, tiles
 from minigrad.kernels.geometry import Pair, Window
 from minigrad.kernels.layout import address, empty
@@ -74,10 +83,12 @@ def weight_gradient(x: Array, g: Array, weight_shape: Shape, window: Window, gro
         least = _lanes(g.dtype)
         dw = _sum_channels(filled_up(repeated(x, out), least), filled_up(g, least), window)
         return np.ascontiguousarray(dw[:, :out].T).reshape(weight_shape)  # T O -> O 1 kh kw
-    source, window = seen_by(window, x, groups)
-    dw = empty((out, kh, kw, channels), g.dtype)
-    _sum(lists_of(source.images, source.size, window, _SUMMED), source, pixels(g), dw, groups)
-    return _logical(dw)
+    if not sees_all(window, (x.shape[2], x.shape[3]), groups) and (joined := patches(window, x, out, groups)):
+        dw = np.ascontiguousarray(_sum_patches(joined, pixels(g)).T)  # T·C O -> O T·C
+    else:
+        source, window = seen_by(window, x, groups)
+        dw = _sum(pixels(g), source, window, groups)
+    return _logical(dw.reshape(out, kh, kw, channels))
 
 
 # --- Plans ---
@@ -127,29 +138,44 @@ def _multiply(plan: Tiles, source: Pixels, w: Array, target: Array, groups: int,
     team.call(multiply.multiply, plan, product, packed, np.zeros(channels, w.dtype))
 
 
-def _sum(plan: Lists, x: Pixels, g: Pixels, dw: Array, groups: int) -> None:
-    """Compute dw, O kh kw C."""
-    channels, outputs = x.channels // groups, len(dw) // groups
-    taps = dw.size // (channels * outputs * groups)
-    tiles_of_outputs, panels = -(-outputs // ROWS), -(-channels // (VECTORS * _lanes(dw.dtype)))
+def _sum(g: Pixels, x: Pixels, window: Window, groups: int) -> Array:
+    """Return dw, O T C."""
+    plan, taps = lists_of(x.images, x.size, window, _SUMMED), math.prod(window.kernel)
+    left = Left(g.address, g.step, g.elements, g.channels // groups, 0, 0, 0)
+    dw = empty((g.channels, taps, x.channels // groups), g.array.dtype)
+    _sum_products(plan, left, x, dw, groups)
+    return dw
+
+
+def _sum_patches(x: Patches, g: Pixels) -> Array:
+    """Return dw, T·C O."""
+    seen = x.pixels
+    plan = lists_of(seen.images, seen.size, x.window, _SUMMED)
+    left = Left(seen.address, seen.step, seen.elements, x.terms, x.runs, x.length, x.step)
+    dw = empty((x.terms, 1, g.channels), g.array.dtype)
+    _sum_products(plan, left, g, dw, groups=1)
+    return dw.reshape(x.terms, -1)
+
+
+def _sum_products(plan: Lists, left: Left, right: Pixels, dw: Array, groups: int) -> None:
+    """Compute dw (rows of all groups, taps, columns) from its two factors."""
+    all_rows, taps, columns = dw.shape
+    tiles_of_rows, panels = -(-left.rows // ROWS), -(-columns // (VECTORS * _lanes(dw.dtype)))
     largest = int(plan.sizes.max())
-    stretch = min(max(1, _STRETCH_BYTES // (dw.itemsize * len(dw) * largest)), len(plan.blocks))
+    stretch = min(max(1, _STRETCH_BYTES // (dw.itemsize * all_rows * largest)), len(plan.blocks))
     sums = Sums(
         groups=groups,
-        x=x.address,
-        x_pixel=x.step,
-        x_size=x.elements,
-        channels=channels,
-        g=g.address,
-        g_pixel=g.step,
-        outputs=outputs,
+        right=right.address,
+        right_pixel=right.step,
+        right_size=right.elements,
+        columns=columns,
         taps=taps,
         stretch=stretch,
         most=stretch * largest,
-        ranges=min(tiles_of_outputs, -(-_parts() // (groups * taps * panels))),
+        ranges=min(tiles_of_rows, -(-_parts() // (groups * taps * panels))),
     )
-    packed = empty((groups * tiles_of_outputs * ROWS * sums.most,), dw.dtype)
-    team.call(summing.weight_gradient, plan, sums, packed, dw.reshape(-1))
+    packed = empty((groups * tiles_of_rows * ROWS * sums.most,), dw.dtype)
+    team.call(summing.weight_gradient, plan, left, sums, packed, dw.reshape(-1))
 
 
 def _multiply_channels(plan: Tiles, source: Pixels, w: Array, target: Array) -> None:

@@ -166,9 +166,17 @@ class Emitter:
 
     def loop(self, count: Value, start: Block, body: Body) -> Block:
         """Emit ``sums = body(i, sums)`` for i in 0 … count − 1, and return the last sums; ``count`` may be 0."""
+        return self.when(self.some(count), start, lambda sums: self.repeat(count, sums, body))
+
+    def some(self, count: Value) -> Value:
+        """Return whether a count is more than 0."""
+        return self.builder.icmp_signed(">", count, number(0))
+
+    def repeat(self, count: Value, start: Block, body: Body) -> Block:
+        """Emit the same for a ``count`` of at least 1, which saves the test whether it is 0."""
         builder, before = self.builder, self.builder.block
         inside, after = builder.append_basic_block("loop"), builder.append_basic_block("done")
-        builder.cbranch(builder.icmp_signed(">", count, number(0)), inside, after)
+        builder.branch(inside)
         builder.position_at_end(inside)
         i = builder.phi(_INDEX)
         i.add_incoming(number(0), before)
@@ -179,9 +187,7 @@ class Emitter:
         self._or(sums, results, end)
         builder.cbranch(builder.icmp_signed("<", following, count), inside, after)
         builder.position_at_end(after)
-        last = self._either(start, before)
-        self._or(last, results, end)
-        return last
+        return results
 
     def when(self, condition: Value, start: Block, body: Callable[[Block], Block]) -> Block:
         """Emit ``sums = body(sums)`` where a condition holds, and return the sums."""

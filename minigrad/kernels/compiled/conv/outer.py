@@ -1,6 +1,6 @@
 """The kernel of the gradient of w: outer products of outputs × channels, summed over positions in registers.
 
-dw[m, c] (+)= Σ over entries k   g[place[k], m] · x[k, c]
+dw[m, c] (+)= Σ over entries k   g[place[k], m] · x[k, c]          whose rows are ``x_row`` elements apart
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ def _outer(width: int) -> Callable[..., Intrinsic]:
         g: NumbaType,
         places: NumbaType,
         x: NumbaType,
+        x_row: NumbaType,
         count: NumbaType,
         dw: NumbaType,
         dw_row: NumbaType,
         add: NumbaType,
     ) -> Intrinsic:
         i = types.int64
-        signature = types.void(g, places, x, i, dw, i, types.boolean)
+        signature = types.void(g, places, x, i, i, dw, i, types.boolean)
 
         def generate(context: Context, builder: ir.IRBuilder, signature: Signature, arguments: list[Value]) -> Value:
-            g, places, x, count, dw, dw_row, add = arguments
+            g, places, x, x_row, count, dw, dw_row, add = arguments
             emit = Emitter(context, builder, signature.args[0])
             height = range(ROWS)
             rows = [emit.at(dw, builder.mul(number(m), dw_row)) for m in height]
@@ -49,10 +50,10 @@ def _outer(width: int) -> Callable[..., Intrinsic]:
                 def position(k: Value, sums: Block) -> Block:
                     k = builder.add(first, k)
                     outputs = emit.at(g, builder.mul(emit.integer(places, k), number(ROWS)))
-                    row = emit.row(emit.at(x, builder.mul(k, number(width * emit.lanes))), width)
+                    row = emit.row(emit.at(x, builder.mul(k, x_row)), width)
                     return emit.outer([emit.at(outputs, m) for m in height], row, sums)
 
-                emit.join(emit.loop(length, emit.zeros(ROWS, width), position), totals)
+                emit.join(emit.repeat(length, emit.zeros(ROWS, width), position), totals)
                 return []
 
             chains = builder.udiv(builder.add(count, number(CHAIN - 1)), number(CHAIN))

@@ -13,6 +13,7 @@ from minigrad.kernels.layout import address
 from minigrad.typing import Array
 
 _FEW_CHANNELS = 8  # with fewer, the taps of a row are read as one
+_MANY_OUTPUTS = 16  # with at least as many, it pays to copy patches for the gradient of w
 _POINT = Window((1, 1))
 
 
@@ -60,6 +61,37 @@ def seen_by(window: Window, x: Array, groups: int) -> tuple[Pixels, Window]:
         positions = window._replace(kernel=(kh, 1), padding=((0, 0), (0, 1 - kw)))  # as many as before
         return Pixels(padded, n, (padded.shape[1], padded.shape[2]), kw * channels, channels), positions
     return pixels(x), window
+
+
+class Patches(NamedTuple):
+    """Images whose taps are joined: a position sees ``runs`` of ``length`` elements, ``step`` elements apart."""
+
+    pixels: Pixels  #: one of them begins each patch
+    window: Window  #: of one tap, which moves from the beginning of a patch to the next
+    runs: int
+    length: int
+    step: int
+
+    @property
+    def terms(self) -> int:
+        """Return how many elements a patch has."""
+        return self.runs * self.length
+
+
+def patches(window: Window, x: Array, outputs: int, groups: int) -> Patches | None:
+    """Return x as patches if its pixels have few channels, and what a row of taps sees lies side by side.
+
+    With few outputs, which would then be those that do not fill vectors, nothing is won.
+    """
+    n, channels, _, _ = x.shape
+    (kh, kw), dilation = window.kernel, window.dilation
+    if groups > 1 or channels >= _FEW_CHANNELS or outputs < _MANY_OUTPUTS or (kw > 1 and dilation[1] > 1):
+        return None
+    padded = _padded(x, window)
+    size = padded.shape[1], padded.shape[2]
+    positions = window._replace(kernel=(1, 1), padding=((0, dilation[0] * (1 - kh)), (0, 1 - kw)))  # as many as before
+    step = dilation[0] * size[1] * channels
+    return Patches(Pixels(padded, n, size, channels, channels), positions, kh, kw * channels, step)
 
 
 def sees_all(window: Window, size: Pair, groups: int) -> bool:

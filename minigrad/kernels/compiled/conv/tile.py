@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from minigrad.kernels.compiled import vectors
@@ -59,31 +60,24 @@ def _tile(width: int) -> Callable[..., Intrinsic]:
                 emit.prefetch(row)
             totals = emit.totals(ROWS, width)
             panel = number(width * emit.lanes)
-
-            def least(a: Value, b: Value) -> Value:
-                return builder.select(builder.icmp_signed("<", a, b), a, b)
+            taken = cgutils.alloca_once_value(builder, number(0))  # taps of the chain so far
 
             def piece(i: Value, sums: Block) -> Block:
                 """Add what some of the channels contribute at all taps."""
                 first = builder.mul(i, length)
-                count = least(builder.sub(channels, first), length)
+                left = builder.sub(channels, first)
+                count = builder.select(builder.icmp_signed("<", left, length), left, length)
                 pixels, zeros, weights = (
                     emit.at(x, first),
                     emit.at(nothing, first),
                     emit.at(w, builder.mul(first, panel)),
                 )
-                last_piece = builder.icmp_signed("==", i, builder.sub(chains, number(1)))
-
-                def chain(j: Value, sums: Block) -> Block:
-                    """Add what they contribute at the taps of one chain."""
-                    start = builder.mul(j, together)
-                    end = least(builder.add(start, together), entries)
-                    sums = emit.loop(builder.sub(end, start), sums, lambda e, sums: entry(builder.add(start, e), sums))
-                    last = builder.and_(last_piece, builder.icmp_signed("==", end, entries))
-                    return emit.when(builder.not_(last), sums, lambda sums: emit.join(sums, totals))
 
                 def entry(e: Value, sums: Block) -> Block:
-                    """Add what they contribute at one tap."""
+                    """Add what they contribute at one tap; before that, end a chain that is long enough."""
+                    full = builder.icmp_signed("==", builder.load(taken), together)
+                    sums = emit.when(full, sums, lambda sums: emit.join(sums, totals))
+                    builder.store(builder.select(full, number(1), builder.add(builder.load(taken), number(1))), taken)
                     sources = []
                     for m in height:
                         pixel = emit.integer(at, builder.add(builder.mul(e, number(ROWS)), number(m)))
@@ -95,12 +89,12 @@ def _tile(width: int) -> Callable[..., Intrinsic]:
                         row = emit.row(emit.at(tap, builder.mul(c, panel)), width)
                         return emit.outer([emit.at(source, c) for source in sources], row, sums)
 
-                    return emit.loop(count, sums, channel)
+                    return emit.repeat(count, sums, channel)
 
-                return emit.loop(groups, sums, chain)
+                return emit.repeat(entries, sums, entry)
 
-            groups = builder.sdiv(builder.sub(builder.add(entries, together), number(1)), together)
-            sums = emit.loop(chains, emit.zeros(ROWS, width), piece)
+            nothing_yet = emit.zeros(ROWS, width)
+            sums = emit.when(emit.some(entries), nothing_yet, lambda sums: emit.repeat(chains, sums, piece))
             emit.add_or_set(emit.plus(sums, emit.read(totals)), rows, add)
             return context.get_dummy_value()
 

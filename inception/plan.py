@@ -1,0 +1,110 @@
+"""The plan of a training command: by which recipe to train, in which folder, and from which checkpoint on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from inception import ending, resume
+from inception.advice import how_to_continue
+from inception.recipes import RECIPE_DATA, RECIPES, Recipe
+from inception.run_folder import RunFolder, new_folder
+from inception.state import Change, Checkpoint, read_outline
+
+
+class Plan(NamedTuple):
+    """The work to be done: the recipe and the folder of the run; to continue one, also its checkpoint.
+
+    ``tree`` is the checkpoint without its tensors, which would be a second copy of all weights.
+    """
+
+    recipe: Recipe
+    folder: RunFolder
+    checkpoint: Path | None = None
+    tree: Checkpoint | None = None
+    changes: Sequence[Change] = ()
+    source: Path | None = None  # the folder in which the run has been until now, if it goes on in another
+
+    @property
+    def best_is_in_source(self) -> bool:
+        """True if the best weights in the folder that the run leaves are those of its checkpoint's best epoch."""
+        latest = None if self.source is None else self.source / "checkpoint.safetensors"
+        if latest is None or self.tree is None or not latest.is_file():
+            return False
+        return read_outline(latest)["best"] == self.tree["best"]
+
+    @property
+    def has_finished(self) -> bool:
+        """True if the run to continue has ended, by the recipe with which it would go on."""
+        if self.tree is None:
+            return False
+        position, patience = self.tree["position"], self.recipe.patience
+        early = patience is not None and position["validated"] - self.tree["best"]["epoch"] >= patience
+        return position["validated"] == position["epoch"] and (position["epoch"] >= self.recipe.epochs or early)
+
+
+def planned(recipe_name: str | None, settings: dict[str, object], resumed: Path | None, output: Path | None) -> Plan:
+    """Return what is to be done, with the folder of the run claimed.
+
+    Args:
+        recipe_name: the recipe that was named; None for "quick".
+        settings: those that replace the recipe's.
+        resumed: a run to continue: its folder, or a checkpoint.
+        output: the folder that was named.
+
+    Raises:
+        OptionError: for settings that are wrong, or not those of the run to continue.
+        OSError: for a folder that cannot be used, or a checkpoint that is missing.
+    """
+    with ending.checking_options():
+        defaults = RECIPES[recipe_name or "quick"].as_dict()
+        if recipe_name in RECIPE_DATA:
+            defaults["data"] = RECIPE_DATA[recipe_name]
+        if resumed is None:
+            recipe = resume.with_absolute_places(Recipe.from_dict({**defaults, **settings}))
+    if resumed is None:
+        return Plan(recipe, RunFolder(output or new_folder()))
+    path = checkpoint_of(resumed)
+    if recipe_name is not None:
+        settings = {**{name: value for name, value in defaults.items() if name not in resume.OWN}, **settings}
+    tree = read_outline(path)
+    recipe, changes = resume.continued(tree, settings, path, recipe_name)
+    own = own_folder(path)
+    target = output or own or new_folder()
+    stays = own is not None and target.resolve() == own.resolve()
+    folder = RunFolder(target, resuming=stays)
+    source = None if stays else path.parent.parent if path.parent.name == "checkpoints" else path.parent
+    return Plan(recipe, folder, path, tree, changes, source)
+
+
+def checkpoint_of(run: Path) -> Path:
+    """Return the checkpoint of a run's folder; a file is one itself.
+
+    Raises:
+        FileNotFoundError: if there is none.
+    """
+    path = run / "checkpoint.safetensors" if run.is_dir() else run
+    if path.is_file():
+        return path
+    kept = sorted((run / "checkpoints").glob("epoch-*.safetensors"))
+    raise FileNotFoundError(f"no checkpoint at {path}" + (f"; there is {kept[-1]}" if kept else ""))
+
+
+def own_folder(path: Path) -> Path | None:
+    """Return the folder of the run whose latest checkpoint this is; None for the checkpoint of an earlier epoch.
+
+    From an earlier one a run goes on in another folder, so that what came after it in its own is not lost.
+    """
+    return path.parent if path.name == "checkpoint.safetensors" else None
+
+
+def how_it_has_finished(plan: Plan) -> str:
+    """Return that a run has finished, and how to train it longer."""
+    recipe, folder = plan.recipe, plan.folder
+    done = plan.tree["position"]["epoch"] if plan.tree is not None else 0
+    longer = f"--epochs {done + recipe.epochs}" if done >= recipe.epochs else f"--patience {2 * (recipe.patience or 1)}"
+    return (
+        f"{folder.path} has finished, with {done} of {recipe.epochs} epochs; its weights are in {folder.weights}\n"
+        f"train it longer with: {how_to_continue(folder, longer)}"
+    )
