@@ -23,7 +23,6 @@ from minigrad.data.datasets import (
     SyntheticImages,
     TinyImageNet,
     embedded_clothing,
-    open_image,
 )
 from minigrad.data.datasets.folder import LeftOutWarning
 from minigrad.data.datasets.images import Labelled, Transform, open_image
