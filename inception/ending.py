@@ -1,17 +1,19 @@
 """The end of a command: one line for every error and interrupt, and the exit status.
 
-Only Python's standard library is imported here, so that Ctrl-C is one line even while NumPy is being loaded.
+Only Python's standard library is imported here and in output.py, so that Ctrl-C is one line even while NumPy is being
+loaded.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+
+from inception.output import lead_nowhere
 
 DONE, FAILED, WRONG_OPTIONS, INTERRUPTED = 0, 1, 2, 130
 
@@ -48,7 +50,7 @@ def run(command: Callable[[], int | None], debug: bool = False) -> int:
         _say(_with_notes("interrupted", interrupt))
         return INTERRUPTED
     except BrokenPipeError:  # nobody reads the output any more, as after ``| head``: there is nobody to tell
-        _drop_output()
+        lead_nowhere(sys.stdout)
         return FAILED
     except EXPECTED as error:
         if debug:
@@ -92,12 +94,6 @@ def _where_the_traceback_is() -> str:
 def _say(line: str) -> None:
     with suppress(OSError):
         print(line, file=sys.stderr, flush=True)
-
-
-def _drop_output() -> None:
-    """Let standard output lead nowhere, so that what is still in its buffer causes no error when Python ends."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

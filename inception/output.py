@@ -48,5 +48,10 @@ class Droppable:
             self._drop()
 
     def _drop(self) -> None:
-        with suppress(OSError, ValueError):  # so that what is in the buffer goes nowhere, too
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+        lead_nowhere(self._stream)
+
+
+def lead_nowhere(stream: TextIO) -> None:
+    """Let a stream lead nowhere, so that what is still in its buffer causes no error when Python ends."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from inception import ending, resume
 from inception.advice import how_to_continue
-from inception.recipes import RECIPE_DATA, RECIPES, Recipe
-from inception.run_folder import RunFolder, new_folder
-from inception.state import Change, Checkpoint, read_outline
+from inception.recipes import Recipe, settings_of
+from inception.run_folder import CHECKPOINT, CHECKPOINTS, RunFolder, new_folder
+from inception.state import Change, Checkpoint, has_ended, read_outline
 
 
 class Plan(NamedTuple):
@@ -29,7 +29,7 @@ class Plan(NamedTuple):
     @property
     def best_is_in_source(self) -> bool:
         """True if the best weights in the folder that the run leaves are those of its checkpoint's best epoch."""
-        latest = None if self.source is None else self.source / "checkpoint.safetensors"
+        latest = None if self.source is None else self.source / CHECKPOINT
         if latest is None or self.tree is None or not latest.is_file():
             return False
         return read_outline(latest)["best"] == self.tree["best"]
@@ -39,9 +39,8 @@ class Plan(NamedTuple):
         """True if the run to continue has ended, by the recipe with which it would go on."""
         if self.tree is None:
             return False
-        position, patience = self.tree["position"], self.recipe.patience
-        early = patience is not None and position["validated"] - self.tree["best"]["epoch"] >= patience
-        return position["validated"] == position["epoch"] and (position["epoch"] >= self.recipe.epochs or early)
+        epoch, validated = self.tree["position"]["epoch"], self.tree["position"]["validated"]
+        return validated == epoch and has_ended(self.recipe, epoch, validated, self.tree["best"]["epoch"])
 
 
 def planned(recipe_name: str | None, settings: dict[str, object], resumed: Path | None, output: Path | None) -> Plan:
@@ -58,9 +57,7 @@ def planned(recipe_name: str | None, settings: dict[str, object], resumed: Path 
         OSError: for a folder that cannot be used, or a checkpoint that is missing.
     """
     with ending.checking_options():
-        defaults = RECIPES[recipe_name or "quick"].as_dict()
-        if recipe_name in RECIPE_DATA:
-            defaults["data"] = RECIPE_DATA[recipe_name]
+        defaults = settings_of(recipe_name)
         if resumed is None:
             recipe = resume.with_absolute_places(Recipe.from_dict({**defaults, **settings}))
     if resumed is None:
@@ -74,7 +71,7 @@ def planned(recipe_name: str | None, settings: dict[str, object], resumed: Path 
     target = output or own or new_folder()
     stays = own is not None and target.resolve() == own.resolve()
     folder = RunFolder(target, resuming=stays)
-    source = None if stays else path.parent.parent if path.parent.name == "checkpoints" else path.parent
+    source = None if stays else path.parent.parent if path.parent.name == CHECKPOINTS else path.parent
     return Plan(recipe, folder, path, tree, changes, source)
 
 
@@ -84,10 +81,10 @@ def checkpoint_of(run: Path) -> Path:
     Raises:
         FileNotFoundError: if there is none.
     """
-    path = run / "checkpoint.safetensors" if run.is_dir() else run
+    path = run / CHECKPOINT if run.is_dir() else run
     if path.is_file():
         return path
-    kept = sorted((run / "checkpoints").glob("epoch-*.safetensors"))
+    kept = sorted((run / CHECKPOINTS).glob("epoch-*.safetensors"))
     raise FileNotFoundError(f"no checkpoint at {path}" + (f"; there is {kept[-1]}" if kept else ""))
 
 
@@ -96,7 +93,7 @@ def own_folder(path: Path) -> Path | None:
 
     From an earlier one a run goes on in another folder, so that what came after it in its own is not lost.
     """
-    return path.parent if path.name == "checkpoint.safetensors" else None
+    return path.parent if path.name == CHECKPOINT else None
 
 
 def how_it_has_finished(plan: Plan) -> str:

@@ -221,3 +221,11 @@ RECIPES = {
 }
 #: The data that a recipe is meant for; ``--data`` overrides it.
 RECIPE_DATA = {"rocm-guide": "tiny-imagenet", "torchvision": "folder", "paper": "folder", "transfer": "folder"}
+
+
+def settings_of(name: str | None) -> dict[str, object]:
+    """Return the settings of a recipe, with the data that it is meant for; None stands for "quick"."""
+    settings = RECIPES[name or "quick"].as_dict()
+    if name in RECIPE_DATA:
+        settings["data"] = RECIPE_DATA[name]
+    return settings

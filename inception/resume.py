@@ -128,8 +128,7 @@ def what_changed(saved: DataSummary, now: DataSummary) -> str | None:
         pairs = zip(now["classes"], before["per_class"], after["per_class"], strict=True)
         classes = [f"{name} {old:,} → {new:,}" for name, old, new in pairs if old != new]
         if classes:
-            shown = ", ".join(classes[:MOST_NAMES]) + (", …" if len(classes) > MOST_NAMES else "")
-            parts.append(f"{before['images']:,} → {after['images']:,} {split} images ({shown})")
+            parts.append(f"{before['images']:,} → {after['images']:,} {split} images ({_listed(classes)})")
         elif before["digest"] != after["digest"]:
             size = f" ({before['bytes']:,} → {after['bytes']:,} bytes)" if before["bytes"] != after["bytes"] else ""
             parts.append(f"as many {split} images as before, but not the same ones{size}")

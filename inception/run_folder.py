@@ -17,6 +17,8 @@ from minigrad import files
 #: A line of the metrics, a JSON object. ``kind`` is "step", "gradients", "warning" or "epoch" and decides the rest.
 Record: TypeAlias = dict[str, Any]
 
+CHECKPOINT, CHECKPOINTS = "checkpoint.safetensors", "checkpoints"
+
 
 def new_folder() -> Path:
     """Return the path of a new run: runs/DATE-TIME."""
@@ -38,8 +40,7 @@ class RunFolder:
     def __init__(self, path: Path, resuming: bool = False) -> None:
         self.path = path
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            files.try_to_write(path)
+            files.make_writable(path)
             self._lock = FolderLock(path)
             for partial in path.glob(files.PARTIAL):  # left by a run that was killed while writing
                 partial.unlink()
@@ -91,12 +92,12 @@ class RunFolder:
     @property
     def checkpoint(self) -> Path:
         """The checkpoint from which ``--resume`` continues."""
-        return self.path / "checkpoint.safetensors"
+        return self.path / CHECKPOINT
 
     @property
     def checkpoints(self) -> Path:
         """The folder of the checkpoints of the last epochs, with ``--keep``."""
-        return self.path / "checkpoints"
+        return self.path / CHECKPOINTS
 
     @property
     def best(self) -> Path:

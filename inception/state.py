@@ -25,7 +25,7 @@ from minigrad.optim.lr_scheduler import LRScheduler
 
 
 @dataclass
-class Progress:
+class EpochSums:
     """Sums over the steps of the current epoch."""
 
     seen: int = 0
@@ -78,7 +78,7 @@ class Training:
     step: int = 0  # steps finished in the current epoch
     steps_before: int = 0  # steps finished in earlier epochs
     within_step: bool = False  # True while a step is being taken: then the state is that of no checkpoint
-    progress: Progress = field(default_factory=Progress)
+    progress: EpochSums = field(default_factory=EpochSums)
     best: Best = field(default_factory=Best)
     watch: Watch = field(default_factory=Watch)
     changes: list[Change] = field(default_factory=list)  # of the recipe, when the run was continued
@@ -127,9 +127,7 @@ class Training:
     @property
     def ended(self) -> bool:
         """True after all epochs, or after ``patience`` epochs without a better one."""
-        patience = self.recipe.patience
-        without_better = self.validated - self.best.epoch
-        return self.epoch >= self.recipe.epochs or (patience is not None and without_better >= patience)
+        return has_ended(self.recipe, self.epoch, self.validated, self.best.epoch)
 
     @property
     def validation_due(self) -> bool:
@@ -139,7 +137,7 @@ class Training:
     def begin_epoch(self) -> None:
         """Start or continue an epoch; at its start, switch to SGD if the recipe says so."""
         if self.step == 0:
-            self.progress = Progress()
+            self.progress = EpochSums()
             if self.epoch == self.recipe.sgd_after:
                 self._switch_to_sgd()
 
@@ -230,7 +228,7 @@ class Training:
         if self.scaler.is_enabled() and tree["scaler"]:
             self.scaler.load_state_dict(tree["scaler"])
         minigrad.set_rng_state(tree["random"])
-        self.progress = Progress(**tree["progress"])
+        self.progress = EpochSums(**tree["progress"])
         best = tree["best"]
         self.best.epoch, self.best.accuracy = best["epoch"], best["accuracy"]
         self.best.loss = math.inf if best["loss"] is None else best["loss"]
@@ -247,6 +245,12 @@ class Training:
         }
 
 
+def has_ended(recipe: Recipe, epoch: int, validated: int, best_epoch: int) -> bool:
+    """Return whether a run is over after ``epoch`` epochs, of which ``validated`` have been validated."""
+    patience = recipe.patience
+    return epoch >= recipe.epochs or (patience is not None and validated - best_epoch >= patience)
+
+
 class Position(TypedDict):
     """The place between two steps: the attributes of :class:`Training` with these names."""
 
@@ -258,7 +262,7 @@ class Position(TypedDict):
 
 
 class Sums(TypedDict):
-    """The sums of :class:`Progress`."""
+    """The sums of :class:`EpochSums`."""
 
     seen: int
     correct: int

@@ -62,12 +62,13 @@ def _temporary(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
         temporary.unlink(missing_ok=True)
 
 
-def try_to_write(folder: Path) -> None:
-    """Create a file in ``folder`` and remove it again.
+def make_writable(folder: Path) -> None:
+    """Create a folder if it does not exist, create a file in it and remove that again.
 
     Raises:
-        OSError: if the folder cannot be written to.
+        OSError: if the folder cannot be created or written to.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     with _temporary(folder / "writable"):
         pass
 

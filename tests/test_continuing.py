@@ -44,12 +44,17 @@ def write_weights(training: Training, *rest: Any) -> None:
         path.write_bytes(b"result")
 
 
-@pytest.fixture
-def stubs(monkeypatch: Any) -> Any:
+def compute_nothing(monkeypatch: Any) -> Any:
+    """Replace all of a run that takes time; return ``monkeypatch``."""
     monkeypatch.setattr(loop, "_step", take_a_step)
     monkeypatch.setattr(whole_run, "evaluate", validate)
     monkeypatch.setattr(train_command, "write_results", write_weights)
     return monkeypatch
+
+
+@pytest.fixture
+def stubs(monkeypatch: Any) -> Any:
+    return compute_nothing(monkeypatch)
 
 
 def images(root: Path) -> None:

@@ -25,7 +25,7 @@ from inception.lock import FolderInUseError
 from inception.run_folder import RunFolder
 from inception.state import Training, load_checkpoint, read_outline
 from inception.step_result import StepResult
-from tests.test_continuing import take_a_step, validate, write_weights
+from tests.test_continuing import compute_nothing, take_a_step
 
 NEW = ["--data", "synthetic", "--classes", "3", "--limit", "12", "--batch-size", "2", "--epochs", "1"]
 NEW += ["--optimizer", "sgd", "--momentum", "0"]
@@ -33,10 +33,7 @@ NEW += ["--optimizer", "sgd", "--momentum", "0"]
 
 @pytest.fixture
 def stubs(monkeypatch: Any) -> Any:
-    monkeypatch.setattr(loop, "_step", take_a_step)
-    monkeypatch.setattr(whole_run, "evaluate", validate)
-    monkeypatch.setattr(train_command, "write_results", write_weights)
-    return monkeypatch
+    return compute_nothing(monkeypatch)
 
 
 def fail(error: BaseException) -> Any:

@@ -19,7 +19,7 @@ from inception import progress
 from inception.progress import Part, Progress, clock_time, fitted, messages_in_own_words, result, say, shown, warn
 from inception.report import Report
 from inception.run_folder import RunFolder
-from inception.state import Progress as Sums
+from inception.state import EpochSums
 from inception.step_result import StepResult
 
 pytest.importorskip("tqdm", reason="draws the line")
@@ -171,7 +171,8 @@ def test_a_run_shows_its_loss_accuracy_speed_and_time_left(
     monkeypatch.setattr(progress, "REDRAWN_EVERY", 0)
     report = Report(RunFolder(tmp_path), ("cat", "dog"), log_gradients=99)
     training = cast(Any, SimpleNamespace(
-        epoch=1, step=0, steps_per_epoch=4, global_step=5, lr=0.1, progress=Sums(), recipe=SimpleNamespace(epochs=3)
+        epoch=1, step=0, steps_per_epoch=4, global_step=5, lr=0.1, progress=EpochSums(),
+        recipe=SimpleNamespace(epochs=3),
     ))  # fmt: skip
     with terminal(columns, monkeypatch) as drawn:
         report.begin_epoch(training)

@@ -110,8 +110,7 @@ class Folder:
         for file in (self.results, self.confusion, self.worst):
             if file.exists() or file.is_symlink():
                 raise FileExistsError(f"{file} exists already: choose another --output")
-        self.path.mkdir(parents=True, exist_ok=True)
-        files.try_to_write(self.path)
+        files.make_writable(self.path)
 
     def discard_if_empty(self) -> None:
         """Remove the folder if nothing has been written into it."""

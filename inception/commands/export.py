@@ -36,8 +36,7 @@ def run(options: argparse.Namespace) -> None:
     if output.exists() and output.samefile(options.weights):
         raise ValueError(f"{output} is the file that is read: give another name")
     model, described, _ = load_model(options, "export", *(["onnx"] if ending == ".onnx" else []))
-    output.parent.mkdir(parents=True, exist_ok=True)
-    files.try_to_write(output.parent)
+    files.make_writable(output.parent)
     size = described.image_size
     if ending == ".onnx":
         onnx.export(model, minigrad.zeros(1, 3, size, size), output, metadata=metadata(described))

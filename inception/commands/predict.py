@@ -109,11 +109,9 @@ def _check(options: argparse.Namespace) -> None:
             raise ValueError(f"--{ending[1:]} writes a file whose name ends in {ending}, got {file}")
         if file.is_dir():
             raise ValueError(f"--{ending[1:]} {file} is a folder")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        files.try_to_write(file.parent)
+        files.make_writable(file.parent)
     if options.save is not None:
-        options.save.mkdir(parents=True, exist_ok=True)
-        files.try_to_write(options.save)
+        files.make_writable(options.save)
 
 
 def _show(prediction: Prediction, folder: Path | None) -> None:

@@ -110,11 +110,17 @@ def catch_up(tensor: TensorBase) -> None:
             "was then changed by a recorded in-place operation. Take the view where gradients are recorded, or after "
             "the change."
         )
-    with set_grad_enabled(True):
-        again = taken(base, tensor._steps)
+    _take_again(tensor, base, tensor._steps)
     tensor._history = base._history
+
+
+def _take_again(view: TensorBase, base: Tensor, steps: Sequence[Step]) -> Tensor:
+    """Give ``view`` the place in the graph of the view to which the steps lead now, and return that."""
+    with set_grad_enabled(True):
+        again = taken(base, steps)
     if again._grad_fn is not None:
-        _take_place(tensor, again._grad_fn, again._output_index)
+        _take_place(view, again._grad_fn, again._output_index)
+    return again
 
 
 def refuse_unrecordable_write(target: TensorBase, inputs: Sequence[object]) -> None:
@@ -170,22 +176,15 @@ def _take_place(tensor: TensorBase, node: Function, index: int) -> None:
     tensor._grad_fn, tensor._output_index, tensor._requires_grad = node, index, True
 
 
-def stand_in(copy: Tensor, original: Tensor, step: Step) -> None:
-    """Make ``copy``, which ``step`` took of ``original`` and which should have been a view, stand in for that view."""
-    copy._stand_in = StandIn(original, step)
-
-
 def _copy_again(copy: Tensor, kept: StandIn) -> None:
     """Copy the values of the original again, and connect the copy to what was written."""
-    with set_grad_enabled(True):
-        again = taken(kept.original, (kept.step,))
+    again = _take_again(copy, kept.original, (kept.step,))
     with _writable(copy.array):
         copy.array[...] = again.array
     copy._written_in_place()
     kept.version = kept.original._version
     if again._grad_fn is not None:
         copy._history += 1
-        _take_place(copy, again._grad_fn, again._output_index)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from minigrad.engine.inplace import stand_in
+from minigrad.engine.memory import StandIn
 from minigrad.functions.arguments import as_tensor_operand, normalize_dim, normalize_dims, numpy_names
 from minigrad.memory_order import has_moved_channels
 from minigrad.ops.shape import Expand, Permute, Reshape
@@ -34,7 +34,7 @@ def reshape(input: Tensor, *sizes: int | Sequence[int], shape: Sequence[int] | N
     x = as_tensor_operand("reshape", input)
     y: Tensor = Reshape.apply(x, shape=resolve_sizes(as_ints(sizes if shape is None else (shape,)), x.array.size))
     if y._base is None and y is not x and _would_be_view_in_torch(x):
-        stand_in(y, x, (Reshape, (), {"shape": y.array.shape}))
+        y._stand_in = StandIn(x, (Reshape, (), {"shape": y.array.shape}))
     return y
 
 
