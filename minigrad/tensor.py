@@ -171,7 +171,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     @property
     def data(self) -> Tensor:
         """The same memory as a tensor outside the graph; what is written to it has no gradient."""
-        return wrap(self.array[...])
+        return wrap(self.array.view())
 
     @data.setter
     def data(self, value: Tensor) -> None:
@@ -226,7 +226,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
         return tensor_html(self)
 
     def __format__(self, spec: str) -> str:
-        """Format the number of a tensor of one element, as in ``f"{loss:.3f}"``."""
+        """Format the number of a 0-d tensor, as in ``f"{loss:.3f}"``."""
         return format_tensor(self, spec)
 
     def __dir__(self) -> list[str]:
@@ -343,7 +343,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
 
     def detach(self) -> Tensor:
         """Return a tensor of the same values and memory, outside the graph."""
-        alias = wrap(self.array[...])  # not the same object: a node tells its inputs apart by their arrays
+        alias = wrap(self.array.view())  # not the same object: a node tells its inputs apart by their arrays
         alias._version_cell = self._storage_version
         return alias
 
