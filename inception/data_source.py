@@ -74,7 +74,7 @@ class DataSource:
 
     def __post_init__(self) -> None:
         check(self)
-        if self.data not in WITHOUT_ROOT and self.root is None:
+        if self.data not in WITHOUT_ROOT and not self.root:  # "" is a variable of the shell that is not set
             raise ValueError(f"--data {self.data} needs --root, the folder with its files")
         if self.balanced and self.class_weights is not None:
             raise ValueError("give either --balanced or --class-weights: together they would favour rare classes twice")

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from inception import ending, resume
 from inception.advice import how_to_continue
+from inception.ending import OptionError
+from inception.image_folders import find_splits
 from inception.recipes import Recipe, settings_of
 from inception.run_folder import CHECKPOINT, CHECKPOINTS, RunFolder, new_folder
 from inception.state import Change, Checkpoint, has_ended, read_outline
@@ -61,7 +63,9 @@ def planned(recipe_name: str | None, settings: dict[str, object], resumed: Path 
         if resumed is None:
             recipe = resume.with_absolute_places(Recipe.from_dict({**defaults, **settings}))
     if resumed is None:
-        return Plan(recipe, RunFolder(output or new_folder()))
+        target = output or new_folder()
+        refuse_among_images(target, recipe)
+        return Plan(recipe, RunFolder(target))
     path = checkpoint_of(resumed)
     if recipe_name is not None:
         settings = {**{name: value for name, value in defaults.items() if name not in resume.OWN}, **settings}
@@ -69,10 +73,27 @@ def planned(recipe_name: str | None, settings: dict[str, object], resumed: Path 
     recipe, changes = resume.continued(tree, settings, path, recipe_name)
     own = own_folder(path)
     target = output or own or new_folder()
+    refuse_among_images(target, recipe)
     stays = own is not None and target.resolve() == own.resolve()
     folder = RunFolder(target, resuming=stays)
     source = None if stays else path.parent.parent if path.parent.name == CHECKPOINTS else path.parent
     return Plan(recipe, folder, path, tree, changes, source)
+
+
+def refuse_among_images(target: Path, recipe: Recipe) -> None:
+    """Refuse a run's folder among the folders of the classes: it would be one of them, and its figures images.
+
+    Raises:
+        OptionError: if it lies there.
+    """
+    root = Path(recipe.root or "")
+    if recipe.data != "folder" or not root.is_dir():
+        return
+    for images in find_splits(root).values():
+        if target.resolve().is_relative_to(images.resolve()):
+            raise OptionError(
+                f"the run's folder {target} would be taken for a class of {images}: choose another --output"
+            )
 
 
 def checkpoint_of(run: Path) -> Path:

@@ -26,6 +26,7 @@ WRONG = {
     "head of nothing": ("--head-only", "--head-only needs --weights"),
     "frozen at random": ("--freeze Mixed_6e", "--freeze needs --weights"),
     "half precision on a CPU": ("--amp", "--amp is for GPUs"),
+    "a variable that is not set": ("--data folder --root=", "--data folder needs --root"),
     "no file": ("--config /nowhere.toml", "cannot read /nowhere.toml: No such file"),
     "no settings": (f"--config {__file__}", "test_arguments.py is not TOML"),
 }

@@ -129,6 +129,15 @@ def test_a_folder_belongs_to_one_run_until_it_is_released(tmp_path: Path) -> Non
     RunFolder(tmp_path / "run").release()
 
 
+@pytest.mark.parametrize("place", ["run", "cat/run"])
+def test_a_run_is_refused_where_its_folder_would_become_a_class(place: str, tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "cat").mkdir()
+    data = ["--data", "folder", "--root", str(tmp_path), "--val-split", "0.5"]
+    assert train_command.main([*data, "--output", str(tmp_path / place)]) == 2
+    assert "would be taken for a class of" in capsys.readouterr().err
+    assert not (tmp_path / place).exists()
+
+
 HOLD = """
 import os, sys, time
 from pathlib import Path
