@@ -41,6 +41,10 @@ class NoSuchNameError(AttributeError):
         hint = f". Did you mean {' or '.join(repr(by_small[small]) for small in similar)}?" if similar else ""
         return super().__str__() + ("" if self.wanted.startswith("_") else hint)
 
+    def __reduce__(self) -> tuple[type[AttributeError], tuple[str]]:
+        """Travel between processes as the text, since what searches for names cannot."""
+        return AttributeError, (str(self),)
+
 
 #: What to write instead. x, y and z are tensors; a name of several places may stand with its place.
 INSTEAD = {
@@ -263,6 +267,15 @@ INSTEAD = {
     "range": "minigrad.arange(start, end + 1, step)",
     "scalar_tensor": "minigrad.tensor(value)",
     "new_empty_strided": "minigrad.empty(shape, dtype=x.dtype, device=x.device)",
+    "FloatTensor": "minigrad.tensor(data, dtype=minigrad.float32), or minigrad.empty(shape)",
+    "DoubleTensor": "minigrad.tensor(data, dtype=minigrad.float64)",
+    "HalfTensor": "minigrad.tensor(data, dtype=minigrad.float16)",
+    "LongTensor": "minigrad.tensor(data, dtype=minigrad.int64)",
+    "IntTensor": "minigrad.tensor(data, dtype=minigrad.int32)",
+    "ShortTensor": "minigrad.tensor(data, dtype=minigrad.int16)",
+    "CharTensor": "minigrad.tensor(data, dtype=minigrad.int8)",
+    "ByteTensor": "minigrad.tensor(data, dtype=minigrad.uint8)",
+    "BoolTensor": "minigrad.tensor(data, dtype=minigrad.bool)",
     "new": "minigrad.empty(shape, dtype=x.dtype, device=x.device)",
     "new_empty": "minigrad.empty(shape, dtype=x.dtype, device=x.device)",
     "new_full": "minigrad.full(shape, value, dtype=x.dtype, device=x.device)",
@@ -495,7 +508,7 @@ INSTEAD = {
 #: What names have in common, for which there is no replacement. Each reason has a pattern that a whole name matches.
 REASONS = {
     "there are no complex numbers; keep the real and the imaginary part in two tensors": (
-        r"c?complex\w*|c(double|float|half)|chalf|conj\w*|(is|resolve)_(conj|neg)|(view_as_)?(real|complex)(_copy)?|imag"
+        r"c?complex\w*|cdouble|cfloat|chalf|conj\w*|(is|resolve)_(conj|neg)|(view_as_)?(real|complex)(_copy)?|imag"
         r"|polar|angle|stft|istft|Complex\w*"
     ),
     "there are no Fourier transforms; use numpy.fft on x.detach().numpy()": r"fft|has_spectral",
@@ -505,9 +518,9 @@ REASONS = {
         r"|is_mkldnn|segment_reduce"
     ),
     "dtypes of fewer than 8 bits, bfloat16 and quantised numbers are not supported; use float16 or uint8": (
-        r"q_\w+|q(u?int\d\w*|scheme)|quint\w+|(de)?quantize\w*|quantiz\w*|quantized\w*|fake_quantize\w*|int_repr"
+        r"q_\w+|q(u?int\d\w*|scheme)|quint\w+|qint32|qint8|quint8|(de)?quantize\w*|quantiz\w*|quantized\w*|fake_quantize\w*|int_repr"
         r"|per_(tensor|channel)\w*|fbgemm\w*|choose_qparams\w*|fused_moving\w+|is_quantized|Q\w+Storage|empty_quantized"
-        r"|bfloat16|float[48]_\w+|u?int\d+|bit|bits\d\w*|(scaled_)?grouped_mm|scaled_mm|ao|qat|intrinsic|quantizable"
+        r"|bfloat16|float[48]_\w+|u?int\d+|uint16|uint32|uint64|bit|bits\d\w*|(scaled_)?grouped_mm|scaled_mm|ao|qat|intrinsic|quantizable"
         r"|scaled_grouped_mm|ScalingType|SwizzleType|is_bf16_supported"
     ),
     "there are no three-dimensional layers; fold the depth into the batch or the channels": (
@@ -548,7 +561,7 @@ REASONS = {
         r"|Green\w+|green_contexts|get_(arch|gencode|device|sync)\w*|set_sync\w*|ipc_collect|is_(current|init|tf32)\w*"
         r"|can_device\w*|check_error|clock_rate|current_\w+|default_generators|Device\w*|init|initial_seed|jiterator"
         r"|list_gpu_processes|make_graphed\w*|power_draw|temperature|utilization|tunable|use_mem_pool|\w*rng_state_all"
-        r"|External\w+|device_of|nvml\w*|random|PYTORCH_\w+|DEVICE_\w+|Deferred\w+|record_stream|is_pinned|windows"
+        r"|External\w+|device_of|nvml\w*|random|get_per_process_memory_fraction|PYTORCH_\w+|DEVICE_\w+|Deferred\w+|record_stream|is_pinned|windows"
     ),
     "it is deprecated in torch, or private to it; there is nothing to replace": (
         r"\w+_copy|\w+(Storage|Tensor)|Storage\w*|StorageBase|UntypedStorage|TypedStorage|storage|\w*anomaly\w*enabled\w*"
@@ -590,10 +603,7 @@ def sentence(place: str, name: str) -> str | None:
     'minigrad.allclose is not in minigrad; use minigrad.testing.assert_close(x'
     """
     full = ".".join(part for part in ("minigrad", place, name) if part)
-    instead = INSTEAD.get(full.removeprefix("minigrad.")) or INSTEAD.get(full) or INSTEAD.get(name) or _elsewhere(name)
-    if instead is None and name.endswith("_"):
-        plain = INSTEAD.get(name[:-1]) or _elsewhere(name[:-1])
-        instead = plain and f"x.copy_(y), with the result y of {plain}"
+    instead = _instead(place, name)
     if instead is not None:
         needless = instead.startswith("nothing: ")
         return f"{full} is not in minigrad" + (instead.removeprefix("nothing") if needless else f"; use {instead}")
@@ -601,6 +611,18 @@ def sentence(place: str, name: str) -> str | None:
         if re.fullmatch(f"({pattern})_?", name):
             return f"{full} is not in minigrad: {reason}"
     return None
+
+
+def _instead(place: str, name: str) -> str | None:
+    """Return what to write instead of a name, from ``INSTEAD`` or because minigrad has it at another place."""
+    full = f"{place}.{name}".lstrip(".")
+    found = INSTEAD.get(full) or INSTEAD.get(f"minigrad.{full}") or INSTEAD.get(name) or _elsewhere(name)
+    if found is None and place == "nn.init" and f"{name}_" in vars(sys.modules["minigrad.nn.init"]):
+        return f"minigrad.nn.init.{name}_"  # xavier_uniform, as torch called xavier_uniform_ long ago
+    if found is None and name.endswith("_"):
+        plain = INSTEAD.get(name[:-1]) or _elsewhere(name[:-1])
+        return plain and f"x.copy_(y), with the result y of {plain}"
+    return found
 
 
 def _elsewhere(name: str) -> str | None:
@@ -621,14 +643,43 @@ def answer(place: str, name: str, known: Callable[[], Iterable[str]], kind: str 
 
     Args:
         place: the module below minigrad, or the class.
-        known: returns the names that are there.
+        known: returns the names that are there; a name that is one slip from one of them is not taken for torch's.
         kind: how the message calls the place; by default ``module 'minigrad.place'``.
     """
     found = None if name.startswith("_") else sentence(place, name)
-    if found is not None:
+    if found is not None and (place == "Tensor" or _instead(place, name) is not None or not _is_a_slip(name, known)):
         return NotInMinigradError(found)
     kind = kind or f"module '{f'minigrad.{place}'.rstrip('.')}'"
     return NoSuchNameError(kind, name, known)
+
+
+def _is_a_slip(name: str, known: Callable[[], Iterable[str]]) -> bool:
+    """Return whether a name that only a broad pattern of ``REASONS`` takes for torch's is one slip from a known one.
+
+    A slip is a letter that is left out, added, exchanged or swapped with its neighbour; other digits mean another name.
+
+    >>> _is_a_slip("get_defualt_dtype", lambda: ["get_default_dtype"])
+    True
+    >>> _is_a_slip("AvgPool3d", lambda: ["AvgPool2d"])
+    False
+    """
+    if any(name in re.split(r"\W", pattern) for pattern in REASONS.values()):
+        return False
+    return any(_is_one_slip(name, other) for other in known())
+
+
+def _is_one_slip(wrong: str, right: str) -> bool:
+    start = _shared(wrong, right)
+    left, meant = wrong[start:], right[start:]
+    end = _shared(left[::-1], meant[::-1])
+    left, meant = left[: len(left) - end], meant[: len(meant) - end]
+    is_one = max(len(left), len(meant)) == 1 or (len(left) == 2 and left == meant[::-1])
+    return is_one and len(wrong) > 4 and not any(letter.isdigit() for letter in left + meant)
+
+
+def _shared(x: str, y: str) -> int:
+    """Return how many letters two names share at their beginning."""
+    return next((i for i, (a, b) in enumerate(zip(x, y, strict=False)) if a != b), min(len(x), len(y)))
 
 
 def module_getattr(module: str, later: Mapping[str, str] = MappingProxyType({})) -> Callable[[str], object]:

@@ -65,6 +65,9 @@ def _finish(array: Array, device: DeviceLike | None, requires_grad: bool) -> Ten
 
 def _size(sizes: tuple[int | Sequence[int], ...]) -> tuple[int, ...]:
     given = cast("Sequence[int]", sizes[0] if len(sizes) == 1 and isinstance(sizes[0], tuple | list) else sizes)
+    for n in given:
+        if not hasattr(n, "__index__"):
+            raise TypeError(f"the sizes of a tensor must be ints, got {n!r}")
     if any(n < 0 for n in given):
         raise RuntimeError(f"Trying to create tensor with negative dimension: {list(given)}")
     return tuple(int(n) for n in given)
@@ -414,9 +417,16 @@ def randn(
     device: DeviceLike | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Return numbers from the normal distribution with mean 0 and standard deviation 1."""
+    """Return numbers from the normal distribution with mean 0 and standard deviation 1.
+
+    Raises:
+        NotImplementedError: for a dtype that is not floating.
+    """
+    chosen = _dtype(dtype)
+    if chosen.kind != "f":
+        raise NotImplementedError(f"randn is not implemented for {chosen}; use randint")
     numbers = (generator or default_generator).numpy.standard_normal(_size(size))
-    return _finish(np.asarray(numbers).astype(_dtype(dtype)), device, requires_grad)
+    return _finish(np.asarray(numbers).astype(chosen), device, requires_grad)
 
 
 @refusing_torchs_other_arguments

@@ -42,7 +42,7 @@ class Recompute(Function):
             for i in range(self.count):
                 arguments[i] = arguments[i].detach().requires_grad_(self.needs_input_grad[i])
             for i in range(self.count, len(arguments)):
-                edge = self.next_functions[i]
+                edge = self._edges[i]
                 arguments[i] = arguments[i] if edge is None else edge[0]  # a leaf is its own node
         before = default_generator.get_state()
         if self.state is not None:

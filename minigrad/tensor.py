@@ -913,10 +913,11 @@ def _without_tensors(data: Any) -> Any:  # lists in lists, whatever they hold
 def _refuse_no_numbers(data: object, array: Array) -> None:
     if array.dtype.kind in "SU":
         text = TypeError if isinstance(data, str | bytes | np.ndarray) else ValueError
-        raise text(f"a tensor is made of numbers, not of text: {array.reshape(-1)[0]!r}")
+        raise text(f"a tensor is made of numbers, not of text: {array.reshape(-1)[0].item()!r}")
     if array.dtype.kind == "O":
         other = TypeError if isinstance(data, np.ndarray) else RuntimeError
-        raise other(f"Could not infer dtype of {type(array.reshape(-1)[0] if array.size else data).__name__}")
+        items = [item for item in array.reshape(-1).tolist() if not isinstance(item, int | float)] or [data]
+        raise other(f"Could not infer dtype of {type(items[0]).__name__}")
 
 
 def _legacy_dtype(data: object) -> dtypes.DType | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import math
+import pickle
 import subprocess
 import sys
 from types import ModuleType
@@ -112,6 +113,32 @@ def test_an_import_of_a_module_that_is_there_or_of_nobodys_is_pythons() -> None:
 def test_a_slip_of_the_pen_is_answered_with_the_name_that_was_meant(of: Any, name: str, meant: str) -> None:
     with pytest.raises(AttributeError, match=f"Did you mean '{meant}'"):
         getattr(of, name)
+
+
+@pytest.mark.parametrize(
+    ("of", "name", "meant"),
+    [
+        (minigrad, "get_defualt_dtype", "get_default_dtype"),
+        (minigrad.cuda, "memory_alocated", "memory_allocated"),
+        (nn, "AdaptiveAvgPol2d", "AdaptiveAvgPool2d"),
+        (nn.init, "xavier_unifrom_", "xavier_uniform_"),
+    ],
+)
+def test_a_slip_in_a_name_that_looks_like_torchs_is_not_called_deprecated(of: Any, name: str, meant: str) -> None:
+    with pytest.raises(AttributeError, match=f"Did you mean '{meant}'") as caught:
+        getattr(of, name)
+    assert "is not in minigrad" not in str(caught.value)
+
+
+def test_a_slip_can_be_sent_to_another_process() -> None:
+    with pytest.raises(AttributeError) as caught:
+        nn.Linear(1, 1).weigth  # noqa: B018
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_torchs_older_names_of_initial_values_are_answered_with_the_newer_ones() -> None:
+    with pytest.raises(AttributeError, match=r"use minigrad\.nn\.init\.xavier_uniform_"):
+        nn.init.xavier_uniform  # noqa: B018
 
 
 def test_python_itself_suggests_methods_of_tensors() -> None:

@@ -253,3 +253,43 @@ def test_every_public_name_of_a_tensor_and_every_function_has_a_docstring() -> N
             item = getattr(space, name)
             if callable(item) and not name.startswith("_") and isinstance(item, type | FunctionType):
                 assert item.__doc__, f"{space.__name__}.{name}"
+
+
+def test_the_edges_of_a_node_name_a_leaf_by_its_shape() -> None:
+    layer = nn.Linear(3, 2)
+    y = layer(minigrad.ones(1, 3)).relu()
+    assert repr(y.grad_fn.next_functions) == "((<LinearBackward>, 0),)"  # type: ignore[union-attr]  # recorded
+    node, _ = y.grad_fn.next_functions[0]  # type: ignore[union-attr,misc]  # recorded
+    assert repr(node.next_functions) == "(None, (<leaf of shape [2, 3]>, 0), (<leaf of shape [2]>, 0))"
+    assert node.next_functions[1] == (layer.weight, 0)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "kind", "message"),
+    [
+        (lambda: nn.Conv2d(3, 1, 3)(minigrad.zeros(1, 8, 8, 3)), RuntimeError, "is it N H W C"),
+        (
+            lambda: nn.Conv2d(3, 1, 3)(minigrad.zeros(1, 3, 8, 8).double()),
+            RuntimeError,
+            r"x\.float\(\) or model",
+        ),
+        (
+            lambda: nn.Conv2d(3, 1, 3)(minigrad.zeros(1, 3, 8, 8).byte()),
+            RuntimeError,
+            r"same; write x\.float",
+        ),
+        (lambda: nn.MSELoss(minigrad.ones(2), minigrad.ones(2)), TypeError, r"nn\.MSELoss\(\)\(input, target\)"),
+        (lambda: nn.Sequential(nn.ReLU), TypeError, r"ReLU is not a Module; make one with ReLU\("),
+        (lambda: nn.Sequential(F.relu), TypeError, "relu is not a Module"),
+        (lambda: nn.Linear(2.0, 1), TypeError, r"must be ints, got 2\.0"),
+        (lambda: minigrad.zeros("3"), TypeError, "must be ints, got '3'"),
+        (lambda: minigrad.randn(2, dtype=minigrad.int64), NotImplementedError, "use randint"),
+        (lambda: minigrad.tensor([1, None]), RuntimeError, "Could not infer dtype of NoneType"),
+        (lambda: minigrad.tensor("cat"), TypeError, "not of text: 'cat'"),
+        (lambda: minigrad.LongTensor([1]), AttributeError, r"dtype=minigrad\.int64"),
+        (lambda: optim.SGD([minigrad.ones(1)], learning_rate=1), TypeError, r"SGD\.__init__\(\) got .*'learning_rate'"),
+    ],
+)
+def test_a_likely_mistake_is_refused_with_the_way_out(mistake: Any, kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind, match=message):
+        mistake()

@@ -41,7 +41,7 @@ def find_nan(node: Function, stage: str, inputs: Sequence[object], compute: Call
     results = compute()
     if stage != "forward" and node.forward_trace is not None:
         gradients = results if isinstance(results, tuple) else (results,)
-        for edge, gradient in zip(node.next_functions, gradients, strict=False):
+        for edge, gradient in zip(node._edges, gradients, strict=False):
             array = gradient.array if isinstance(gradient, TensorBase) else gradient
             if edge is not None and array is not None and np.isnan(array).any():
                 raise RuntimeError(

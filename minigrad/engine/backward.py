@@ -50,7 +50,7 @@ def sweep(sums: GradientSums, selection: Selection | None, retain_graph: bool) -
         if node.tensor_hooks or node.retained:
             gradients = at_outputs(node, gradients)
         if selection is None or selection.leads_on(node, gradients):
-            for edge, gradient in zip(node.next_functions, chain_rule(node, gradients), strict=True):
+            for edge, gradient in zip(node._edges, chain_rule(node, gradients), strict=True):
                 if edge is not None and gradient is not None:
                     sums.add(edge, gradient)
             if not retain_graph:
@@ -66,7 +66,7 @@ def chain_rule(node: Function, gradients: Sequence[Tensor | None]) -> list[Tenso
     except ValueError as error:
         explain_backward(node, error)
         raise
-    edges = node.next_functions
+    edges = node._edges
     if isinstance(results, TensorBase):
         results = (results,)
     if not isinstance(results, tuple) or len(results) != len(edges):

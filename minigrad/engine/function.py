@@ -79,7 +79,7 @@ class Function:
     makes_view = False  #: the output may share the first input's memory
 
     fused_backward: Callable[..., tuple[Array | None, ...]] | None = None
-    next_functions: tuple[Edge | None, ...] = ()  #: the edges; ``None`` for an input without a gradient
+    _edges: tuple[Edge | None, ...] = ()  #: where gradients go; ``None`` for an input without one
     number = 0
     num_outputs = 1
     _output_kinds: Sequence[tuple[Shape, DType] | None] = ()  #: of each output's gradient; ``None`` if it has none
@@ -128,7 +128,7 @@ class Function:
                 x = x.array
             arrays.append(x)
             edges.append(edge)
-        node.next_functions = tuple(edges)
+        node._edges = tuple(edges)
 
         try:
             forward = watched(node, "forward") if watchers else node.forward
@@ -170,9 +170,14 @@ class Function:
         self._output_kinds = tuple(kinds)
 
     @property
+    def next_functions(self) -> tuple[Edge | None, ...]:
+        """The edges: where the gradient of each input goes; ``None`` for an input without one."""
+        return tuple([None if edge is None else _ShownEdge(edge) for edge in self._edges])
+
+    @property
     def needs_input_grad(self) -> tuple[bool, ...]:
         """True for each input whose gradient is wanted."""
-        return tuple([edge is not None for edge in self.next_functions])
+        return tuple([edge is not None for edge in self._edges])
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
@@ -196,6 +201,15 @@ class Function:
 
     def __repr__(self) -> str:
         return f"<{self.name}Backward>"
+
+
+class _ShownEdge(tuple[Node, int]):
+    """An edge whose text names a leaf by its shape, not by its values."""
+
+    def __repr__(self) -> str:
+        node, index = self
+        shown = f"<leaf of shape {list(node.array.shape)}>" if isinstance(node, TensorBase) else repr(node)
+        return f"({shown}, {index})"
 
 
 def gradient_edge(tensor: TensorBase) -> Edge:

@@ -159,7 +159,7 @@ def _move_on(target: TensorBase, node: Function) -> None:
     base._history += 1
     if base is not target:
         whole = WithRegion(target._steps, order_of(base.array))
-        whole.next_functions = (gradient_edge(base) if base._requires_grad else None, (node, 0))
+        whole._edges = (gradient_edge(base) if base._requires_grad else None, (node, 0))
         _take_place(base, whole, 0)
         whole._record((), (), (base.array,), (base,))
         target._history = base._history

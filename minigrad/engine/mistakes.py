@@ -107,7 +107,7 @@ def matched(node: Function, results: object) -> tuple[Tensor | None, ...]:
     Raises:
         RuntimeError: if their number is another than that of the inputs, or ``return`` was forgotten.
     """
-    count = len(node.next_functions)
+    count = len(node._edges)
     if results is None and not _has_return(type(node).backward):
         names = ", ".join(f"dx{i}" for i in range(count)) if count > 1 else "dx"
         raise RuntimeError(

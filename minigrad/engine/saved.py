@@ -90,7 +90,7 @@ def _connected(node: Function, array: Array, kind: str, position: int) -> Tensor
     if kind == "output":
         edge = (node, position)
     elif kind == "input":
-        edge = node.next_functions[position]
+        edge = node._edges[position]
     if edge is None:
         return wrap(array)
     maker, index = edge

@@ -21,7 +21,7 @@ class Selection:
         self.found: dict[Edge, Tensor] = {}
         self._leading: set[Node] = set()
         for node in sorted(reachable(roots), key=lambda node: node.number):  # the oldest first: inputs before users
-            for edge in node.next_functions:
+            for edge in node._edges:
                 if edge is not None and (edge in self.wanted or edge[0] in self._leading):
                     self._leading.add(node)
                     break
@@ -44,7 +44,7 @@ def reachable(roots: Iterable[TensorBase]) -> list[Node]:
     nodes = list(dict.fromkeys(gradient_edge(root)[0] for root in roots))
     seen = set(nodes)
     for node in nodes:  # the list grows on the way
-        for edge in node.next_functions:
+        for edge in node._edges:
             if edge is not None and edge[0] not in seen:
                 seen.add(edge[0])
                 nodes.append(edge[0])

@@ -44,6 +44,7 @@ class TensorBase:
     # A leaf is where a path of the graph ends: a node without a number and without edges.
     number = 0
     num_outputs = 1
+    _edges: tuple[Edge | None, ...] = ()
     next_functions: tuple[Edge | None, ...] = ()
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from minigrad import dtypes
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.padding import pad
 from minigrad.functions.promotion import lowered
@@ -197,8 +198,14 @@ def _check_channels(x: Array, w: Array, channels: int, groups: int) -> None:
     if x.shape[1] != channels:
         raise RuntimeError(
             f"Given groups={groups}, weight of size {list(w.shape)}, expected input{list(x.shape)} to have "
-            f"{channels} channels, but got {x.shape[1]} channels instead"
+            f"{channels} channels, but got {x.shape[1]} channels instead{_order_hint(x, channels)}"
         )
+
+
+def _order_hint(x: Array, channels: int) -> str:
+    """Return a question for an input whose last dimension, not the second, has the size of the channels."""
+    is_likely = x.shape[3] == channels and x.shape[2] > 1  # a row of height 1 is conv1d's
+    return "; is it N H W C? x.permute(0, 3, 1, 2) brings the channels to their place" if is_likely else ""
 
 
 def _check_bias_and_dtypes(x: Array, w: Array, bias: Tensor | None, out: int) -> None:
@@ -209,4 +216,6 @@ def _check_bias_and_dtypes(x: Array, w: Array, bias: Tensor | None, out: int) ->
         )
     for name, other in (("weight", w), ("bias", None if bias is None else bias.array)):
         if other is not None and x.dtype != other.dtype:
-            raise RuntimeError(f"Input type ({x.dtype}) and {name} type ({other.dtype}) should be the same")
+            advice = "write x.float()" if other.dtype == dtypes.float32 else f"write x.to(minigrad.{other.dtype})"
+            advice += " or model.double()" if x.dtype == dtypes.float64 else ""
+            raise RuntimeError(f"Input type ({x.dtype}) and {name} type ({other.dtype}) should be the same; {advice}")

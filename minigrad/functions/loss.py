@@ -8,6 +8,7 @@ import numpy as np
 
 from minigrad.caller import warn
 from minigrad.devices import to_host
+from minigrad.engine.tensor_base import TensorBase
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.promotion import promote, raised
 from minigrad.functions.reduce import mean, sum
@@ -54,9 +55,15 @@ def _check_reduction(reduction: str) -> None:
 
 
 def reduction_of(size_average: bool | None, reduce: bool | None, reduction: R) -> R | Reduction:
-    """Return ``reduction``, or what torch's deprecated ``size_average`` and ``reduce`` mean, with a warning."""
+    """Return ``reduction``, or what torch's deprecated ``size_average`` and ``reduce`` mean, with a warning.
+
+    Raises:
+        TypeError: for a target in their place, of who calls the class of a loss.
+    """
     if size_average is None and reduce is None:
         return reduction
+    if isinstance(size_average, TensorBase) or isinstance(reduce, TensorBase):
+        raise TypeError("make a loss before you call it: nn.MSELoss()(input, target), not nn.MSELoss(input, target)")
     meant: Reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
     warn(f"size_average and reduce are deprecated; write reduction='{meant}' instead")
     return meant

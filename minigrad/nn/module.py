@@ -229,7 +229,9 @@ class Module:
             TypeError: if ``module`` is not a Module.
         """
         if module is not None and not isinstance(module, Module):
-            raise TypeError(f"{type(module).__name__} is not a Module subclass")
+            is_class = isinstance(module, type) and issubclass(module, Module)
+            advice = f"; make one with {module.__name__}(...)" if is_class else ""
+            raise TypeError(f"{getattr(module, '__name__', type(module).__name__)} is not a Module{advice}")
         self._check_name(name, "_modules", "module")
         self._modules[name] = module
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias, TypedDict, TypeVar, cast, overload
+from typing import TypeAlias, TypedDict, TypeVar, Unpack, cast, overload
 
 from minigrad.caller import warn
 from minigrad.devices import compute_beside, in_use
@@ -38,11 +38,11 @@ class Optimizer:
         params: parameters, pairs (name, parameter) as of ``named_parameters()``, or dicts
             ``{"params": […], "lr": …}`` that give a group options of its own.
         defaults: the options of a group that does not give its own.
-        foreach, fused, capturable, differentiable: must not be true.
+        implementation: ``foreach``, ``fused``, ``capturable``, ``differentiable``, none of which may be true.
 
     Raises:
         ValueError: if there are no parameters, or one is in two groups.
-        TypeError: if a parameter is not a tensor.
+        TypeError: if a parameter is not a tensor, or for an unknown option.
         NotImplementedError: for torch's choice of an implementation.
 
     >>> from dataclasses import dataclass
@@ -70,13 +70,9 @@ class Optimizer:
         self,
         params: Parameters,
         defaults: Group,
-        *,
-        foreach: bool | None = None,
-        fused: bool | None = None,
-        capturable: bool = False,
-        differentiable: bool = False,
+        **implementation: Unpack[Implementation],
     ) -> None:
-        self._refuse(foreach=foreach, fused=fused, capturable=capturable, differentiable=differentiable)
+        self._refuse(implementation)
         if isinstance(params, Tensor | dict):
             raise TypeError("params argument given to the optimizer should be an iterable of Tensors or dicts")
         self.defaults = defaults
@@ -88,8 +84,10 @@ class Optimizer:
         for group in cast(list[Group], given) if isinstance(given[0], dict) else [{"params": given}]:
             self.add_param_group(group)
 
-    def _refuse(self, **implementation: bool | None) -> None:
+    def _refuse(self, implementation: Implementation) -> None:
         for name, value in implementation.items():
+            if name not in Implementation.__annotations__:
+                raise TypeError(f"{type(self).__name__}.__init__() got an unexpected keyword argument {name!r}")
             if value:
                 raise NotImplementedError(
                     f"{type(self).__name__}: {name}=True is not supported; it chooses among torch's own implementations"
