@@ -33,18 +33,23 @@ from minigrad.functions.activation import *
 from minigrad.functions.arithmetic import *
 from minigrad.functions.arrangement import *
 from minigrad.functions.bitwise import *
+from minigrad.functions.blends import *
+from minigrad.functions.closeness import *
 from minigrad.functions.comparison import *
 from minigrad.functions.contraction import *
 from minigrad.functions.conv import *
 from minigrad.functions.copying import *
+from minigrad.functions.counting import *
 from minigrad.functions.gathering import *
 from minigrad.functions.indexing import *
 from minigrad.functions.linalg import *
 from minigrad.functions.order import *
 from minigrad.functions.pieces import *
 from minigrad.functions.reduce import *
+from minigrad.functions.running import *
 from minigrad.functions.selection import *
 from minigrad.functions.shape import *
+from minigrad.functions.trigonometry import *
 from minigrad.functions.unary import *
 from minigrad.kernels.threads import get_num_threads as get_num_threads
 from minigrad.kernels.threads import set_num_threads as set_num_threads
@@ -78,6 +83,11 @@ __all__ = (
     + functions.reduce.__all__
     + functions.selection.__all__
     + functions.shape.__all__
+    + functions.trigonometry.__all__
+    + functions.closeness.__all__
+    + functions.blends.__all__
+    + functions.counting.__all__
+    + functions.running.__all__
     + functions.unary.__all__
     + [
         "Generator",

@@ -9,6 +9,7 @@ from parity_tests.records import (
     products,
     reductions,
     shapes,
+    trigonometry,
     windows,
 )
 from parity_tests.records.base import RECORDS
