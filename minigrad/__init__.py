@@ -47,8 +47,10 @@ from minigrad.functions.order import *
 from minigrad.functions.pieces import *
 from minigrad.functions.reduce import *
 from minigrad.functions.running import *
+from minigrad.functions.sampling import *
 from minigrad.functions.selection import *
 from minigrad.functions.shape import *
+from minigrad.functions.synonyms import *
 from minigrad.functions.trigonometry import *
 from minigrad.functions.unary import *
 from minigrad.kernels.threads import get_num_threads as get_num_threads
@@ -88,6 +90,8 @@ __all__ = (
     + functions.blends.__all__
     + functions.counting.__all__
     + functions.running.__all__
+    + functions.sampling.__all__
+    + functions.synonyms.__all__
     + functions.unary.__all__
     + [
         "Generator",

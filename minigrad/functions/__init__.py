@@ -47,8 +47,10 @@ from minigrad.functions import (
     reduce,
     resample,
     running,
+    sampling,
     selection,
     shape,
+    synonyms,
     trigonometry,
     unary,
 )
@@ -83,8 +85,10 @@ from minigrad.functions.rectifiers import *
 from minigrad.functions.reduce import *
 from minigrad.functions.resample import *
 from minigrad.functions.running import *
+from minigrad.functions.sampling import *
 from minigrad.functions.selection import *
 from minigrad.functions.shape import *
+from minigrad.functions.synonyms import *
 from minigrad.functions.trigonometry import *
 from minigrad.functions.unary import *
 
@@ -123,5 +127,7 @@ __all__ = (
     + blends.__all__
     + counting.__all__
     + running.__all__
+    + sampling.__all__
+    + synonyms.__all__
     + unary.__all__
 )

@@ -7,6 +7,7 @@ from parity_tests.records import (
     losses,
     normalizations,
     products,
+    rearrangements,
     reductions,
     shapes,
     trigonometry,
