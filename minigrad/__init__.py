@@ -1,6 +1,10 @@
 """minigrad: a small, readable tensor and autograd engine with torch's names and semantics."""
 
 import warnings as _warnings
+from math import e as e
+from math import inf as inf
+from math import nan as nan
+from math import pi as pi
 from typing import TYPE_CHECKING
 
 from minigrad import absent as _absent
@@ -12,11 +16,13 @@ from minigrad import dtypes as dtypes
 from minigrad import functions as functions
 from minigrad import memory_order as memory_order
 from minigrad import nn as nn
+from minigrad import number_limits as number_limits
 from minigrad import ops as ops
 from minigrad import optim as optim
 from minigrad import printing as printing
 from minigrad import profiler as profiler
 from minigrad import recompute as recompute
+from minigrad import typed_tensors as typed_tensors
 from minigrad.autocast import autocast as autocast
 from minigrad.autocast import is_autocast_enabled as is_autocast_enabled
 from minigrad.creation import *
@@ -48,6 +54,7 @@ from minigrad.functions.pieces import *
 from minigrad.functions.reduce import *
 from minigrad.functions.running import *
 from minigrad.functions.sampling import *
+from minigrad.functions.scattering import *
 from minigrad.functions.selection import *
 from minigrad.functions.shape import *
 from minigrad.functions.synonyms import *
@@ -56,6 +63,7 @@ from minigrad.functions.unary import *
 from minigrad.kernels.threads import get_num_threads as get_num_threads
 from minigrad.kernels.threads import set_num_threads as set_num_threads
 from minigrad.memory_order import *
+from minigrad.number_limits import *
 from minigrad.printing import *
 from minigrad.random import Generator as Generator
 from minigrad.random import get_rng_state as get_rng_state
@@ -63,11 +71,14 @@ from minigrad.random import initial_seed as initial_seed
 from minigrad.random import manual_seed as manual_seed
 from minigrad.random import set_rng_state as set_rng_state
 from minigrad.tensor import Tensor as Tensor
+from minigrad.tensor import is_tensor as is_tensor
+from minigrad.typed_tensors import *
 
 __all__ = (
     creation.__all__
     + dtypes.__all__
     + memory_order.__all__
+    + number_limits.__all__
     + printing.__all__
     + functions.activation.__all__
     + functions.arrangement.__all__
@@ -92,7 +103,9 @@ __all__ = (
     + functions.running.__all__
     + functions.sampling.__all__
     + functions.synonyms.__all__
+    + functions.scattering.__all__
     + functions.unary.__all__
+    + typed_tensors.__all__
     + [
         "Generator",
         "Tensor",
@@ -103,21 +116,28 @@ __all__ = (
         "cuda",
         "device",
         "dtypes",
+        "e",
         "enable_grad",
         "functions",
         "get_default_device",
         "get_num_threads",
         "get_rng_state",
         "inference_mode",
+        "inf",
         "initial_seed",
         "is_autocast_enabled",
         "is_grad_enabled",
+        "is_tensor",
         "manual_seed",
         "memory_order",
+        "nan",
+        "newaxis",
         "nn",
         "no_grad",
         "ops",
+        "number_limits",
         "optim",
+        "pi",
         "printing",
         "profiler",
         "recompute",
@@ -125,8 +145,11 @@ __all__ = (
         "set_grad_enabled",
         "set_num_threads",
         "set_rng_state",
+        "typed_tensors",
     ]
 )
+
+newaxis = None
 
 __version__ = "0.1.0"
 

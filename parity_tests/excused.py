@@ -55,7 +55,7 @@ EXCUSES: dict[str, Excuse] = {
     "var_mean": Excuse(_STEP_BY_STEP, values=_INFINITIES),
     **{
         name: Excuse(_DIVIDES, ends=True, values=_NOT_FINITE, cotangents=True)
-        for name in ("prod", "prod.zeros", "prod.all", "cumprod")
+        for name in ("prod", "prod.zeros", "prod.all", "cumprod", "scatter_reduce.prod")
     },
     "norm": Excuse("torch divides by ‖x‖^(p−1), which is 0 before ‖x‖ is", ends=True),
     **{name: Excuse(_MEAN_TIMES_WEIGHT, tensors=(1,)) for name in ("group_norm", "instance_norm")},

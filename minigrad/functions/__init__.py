@@ -19,6 +19,7 @@ from minigrad.functions import (
     activation,
     adaptive_pool,
     affine,
+    alike,
     arithmetic,
     arrangement,
     bitwise,
@@ -48,6 +49,7 @@ from minigrad.functions import (
     resample,
     running,
     sampling,
+    scattering,
     selection,
     shape,
     synonyms,
@@ -86,6 +88,7 @@ from minigrad.functions.reduce import *
 from minigrad.functions.resample import *
 from minigrad.functions.running import *
 from minigrad.functions.sampling import *
+from minigrad.functions.scattering import *
 from minigrad.functions.selection import *
 from minigrad.functions.shape import *
 from minigrad.functions.synonyms import *
@@ -129,5 +132,6 @@ __all__ = (
     + running.__all__
     + sampling.__all__
     + synonyms.__all__
+    + scattering.__all__
     + unary.__all__
 )

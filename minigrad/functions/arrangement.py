@@ -39,7 +39,7 @@ def repeat(input: Tensor, *repeats: int | Sequence[int]) -> Tensor:
 
 def tile(input: Tensor, dims: int | Sequence[int], *more: int) -> Tensor:
     """Return the tensor laid out ``dims`` times along each dimension; missing ones, in front, count as 1."""
-    counts = as_ints((dims, *more))  # type: ignore[arg-type]
+    counts = as_ints((dims, *more))
     missing = as_tensor_operand("tile", input).array.ndim - len(counts)
     return repeat(input, (*(1,) * missing, *counts))
 
@@ -53,6 +53,7 @@ def repeat_interleave(
 
     Raises:
         RuntimeError: if there is not one number for each element, or one is negative.
+        NotImplementedError: if they are no integers.
     """
     x = as_tensor_operand("repeat_interleave", input)
     if repeats is None:
@@ -64,7 +65,7 @@ def repeat_interleave(
     n = x.array.shape[dim]
     counts = np.asarray(to_host(repeats.array) if isinstance(repeats, TensorBase) else repeats)
     if counts.dtype.kind not in "iu":
-        raise RuntimeError(f"repeats has to be Long or Int tensor, got {counts.dtype}")
+        raise NotImplementedError(f"repeat_interleave is not implemented for repeats of {counts.dtype}; give integers")
     if counts.ndim > 1 or counts.size not in (1, n):
         raise RuntimeError(f"repeats must have the same size as input along dim, but got {counts.size} and {n}")
     if np.any(counts < 0):

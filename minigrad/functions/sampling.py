@@ -38,7 +38,7 @@ def normal(
     centre, width = (x.array if isinstance(x, TensorBase) else x for x in (mean, std))
     if to_host(np.any(np.asarray(width < 0))):
         raise RuntimeError(f"normal expects all elements of std >= 0.0, but found std {to_host(np.min(width))}")
-    shape = tuple(size) if not tensors else np.broadcast_shapes(*[x.array.shape for x in tensors])
+    shape = tuple(size or ()) if not tensors else np.broadcast_shapes(*[x.array.shape for x in tensors])
     chosen = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     chosen = tensors[0].array.dtype if tensors else chosen
     drawn = (generator or default_generator).numpy.standard_normal(shape)

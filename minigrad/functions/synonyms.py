@@ -36,9 +36,9 @@ greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
 concat = concatenate = cat
 
 
-def true_divide(dividend: Tensor, divisor: Tensor | Number) -> Tensor:
-    """Return dividend / divisor, broadcast; integers are divided as floats."""
-    return div(dividend, divisor)
+def true_divide(input: Tensor, other: Tensor | Number) -> Tensor:
+    """Return input / other, broadcast; integers are divided as floats."""
+    return div(input, other)
 
 
 def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:

@@ -99,6 +99,7 @@ record(
     with_options(s.broadcastable(3, values="positive"), value=[1, 0.5]),
     lambda m, F: m.addcdiv(m.zeros(2), m.tensor([1]), m.tensor([2])),
 )
+record("where.numbers", lambda m, F, x: (m.where(x > 0, 1, 0), m.where(x > 0, 1, -0.5)), s.unary(values="ties"))
 record(
     "isclose",
     lambda m, F, x, y, equal_nan: m.isclose(x, y, 0.3, 0.1, equal_nan),

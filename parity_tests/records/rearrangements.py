@@ -29,7 +29,7 @@ for _name in ("movedim", "moveaxis"):
             st.sampled_from([(0, 2), (-1, 0), ((0, 1), (2, 0)), ((2, 0, 1), (0, -1, 1))]),
         ),
         lambda m, F, _name=_name: getattr(m, _name)(m.zeros(2, 3), 0, 2),
-        lambda m, F, _name=_name: getattr(m, _name)(m.zeros(2, 3), (0, 1), 0),
+        lambda m, F, _name=_name: getattr(m, _name)(m.zeros(2, 3), (0, 1), (0,)),
         lambda m, F, _name=_name: getattr(m, _name)(m.zeros(2, 3), (0, 0), (0, 1)),
     )
 record("swap", lambda m, F, x: m.swapaxes(x, 0, 2) + m.swapdims(x, -1, 0), block)
