@@ -52,7 +52,7 @@ def repeat_interleave(
     ``repeats`` is a number for all or one for each. ``repeat_interleave(repeats)`` repeats the positions 0, 1, ….
 
     Raises:
-        RuntimeError: if there is not one number for each element, or one is negative.
+        RuntimeError: if there are neither 1 nor as many repeats as elements, or some are negative.
         NotImplementedError: if they are no integers.
     """
     x = as_tensor_operand("repeat_interleave", input)

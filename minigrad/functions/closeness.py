@@ -1,4 +1,4 @@
-"""Whether two tensors are the same, or nearly so."""
+"""Comparisons of whole tensors: the same, or nearly the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which values there are in a tensor, and how often. The results have no gradients."""
+"""The values that occur in a tensor, and how often. The results have no gradients."""
 
 from __future__ import annotations
 
