@@ -1,6 +1,10 @@
 """minigrad: a small, readable tensor and autograd engine with torch's names and semantics."""
 
 import warnings as _warnings
+from math import e as e
+from math import inf as inf
+from math import nan as nan
+from math import pi as pi
 from typing import TYPE_CHECKING
 
 from minigrad import absent as _absent
@@ -12,11 +16,13 @@ from minigrad import dtypes as dtypes
 from minigrad import functions as functions
 from minigrad import memory_order as memory_order
 from minigrad import nn as nn
+from minigrad import number_limits as number_limits
 from minigrad import ops as ops
 from minigrad import optim as optim
 from minigrad import printing as printing
 from minigrad import profiler as profiler
 from minigrad import recompute as recompute
+from minigrad import typed_tensors as typed_tensors
 from minigrad.autocast import autocast as autocast
 from minigrad.autocast import is_autocast_enabled as is_autocast_enabled
 from minigrad.creation import *
@@ -33,22 +39,31 @@ from minigrad.functions.activation import *
 from minigrad.functions.arithmetic import *
 from minigrad.functions.arrangement import *
 from minigrad.functions.bitwise import *
+from minigrad.functions.blends import *
+from minigrad.functions.closeness import *
 from minigrad.functions.comparison import *
 from minigrad.functions.contraction import *
 from minigrad.functions.conv import *
 from minigrad.functions.copying import *
+from minigrad.functions.counting import *
 from minigrad.functions.gathering import *
 from minigrad.functions.indexing import *
 from minigrad.functions.linalg import *
 from minigrad.functions.order import *
 from minigrad.functions.pieces import *
 from minigrad.functions.reduce import *
+from minigrad.functions.running import *
+from minigrad.functions.sampling import *
+from minigrad.functions.scattering import *
 from minigrad.functions.selection import *
 from minigrad.functions.shape import *
+from minigrad.functions.synonyms import *
+from minigrad.functions.trigonometry import *
 from minigrad.functions.unary import *
 from minigrad.kernels.threads import get_num_threads as get_num_threads
 from minigrad.kernels.threads import set_num_threads as set_num_threads
 from minigrad.memory_order import *
+from minigrad.number_limits import *
 from minigrad.printing import *
 from minigrad.random import Generator as Generator
 from minigrad.random import get_rng_state as get_rng_state
@@ -56,11 +71,14 @@ from minigrad.random import initial_seed as initial_seed
 from minigrad.random import manual_seed as manual_seed
 from minigrad.random import set_rng_state as set_rng_state
 from minigrad.tensor import Tensor as Tensor
+from minigrad.tensor import is_tensor as is_tensor
+from minigrad.typed_tensors import *
 
 __all__ = (
     creation.__all__
     + dtypes.__all__
     + memory_order.__all__
+    + number_limits.__all__
     + printing.__all__
     + functions.activation.__all__
     + functions.arrangement.__all__
@@ -78,7 +96,16 @@ __all__ = (
     + functions.reduce.__all__
     + functions.selection.__all__
     + functions.shape.__all__
+    + functions.trigonometry.__all__
+    + functions.closeness.__all__
+    + functions.blends.__all__
+    + functions.counting.__all__
+    + functions.running.__all__
+    + functions.sampling.__all__
+    + functions.synonyms.__all__
+    + functions.scattering.__all__
     + functions.unary.__all__
+    + typed_tensors.__all__
     + [
         "Generator",
         "Tensor",
@@ -89,21 +116,28 @@ __all__ = (
         "cuda",
         "device",
         "dtypes",
+        "e",
         "enable_grad",
         "functions",
         "get_default_device",
         "get_num_threads",
         "get_rng_state",
         "inference_mode",
+        "inf",
         "initial_seed",
         "is_autocast_enabled",
         "is_grad_enabled",
+        "is_tensor",
         "manual_seed",
         "memory_order",
+        "nan",
+        "newaxis",
         "nn",
         "no_grad",
         "ops",
+        "number_limits",
         "optim",
+        "pi",
         "printing",
         "profiler",
         "recompute",
@@ -111,8 +145,11 @@ __all__ = (
         "set_grad_enabled",
         "set_num_threads",
         "set_rng_state",
+        "typed_tensors",
     ]
 )
+
+newaxis = None
 
 __version__ = "0.1.0"
 

@@ -63,7 +63,12 @@ def _finish(array: Array, device: DeviceLike | None, requires_grad: bool) -> Ten
     return tensor
 
 
-def _size(sizes: tuple[int | Sequence[int], ...]) -> tuple[int, ...]:
+def _size(sizes: tuple[int | Sequence[int], ...], size: int | Sequence[int] | None = None) -> tuple[int, ...]:
+    """Return the shape that ``f(2, 3)``, ``f((2, 3))`` and ``f(size=(2, 3))`` mean."""
+    if size is not None:
+        if sizes:
+            raise TypeError(f"the size is given twice: {sizes} and size={size}")
+        sizes = (size,)
     given = cast("Sequence[int]", sizes[0] if len(sizes) == 1 and isinstance(sizes[0], tuple | list) else sizes)
     for n in given:
         if not hasattr(n, "__index__"):
@@ -138,29 +143,32 @@ def from_dlpack(ext_tensor: SupportsDLPack, /, *, device: DeviceLike | None = No
 
 @refusing_torchs_other_arguments
 def zeros(
-    *size: int | Sequence[int],
+    *sizes: int | Sequence[int],
+    size: int | Sequence[int] | None = None,
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """Return a tensor of zeros."""
-    return _finish(np.zeros(_size(size), _dtype(dtype)), device, requires_grad)
+    return _finish(np.zeros(_size(sizes, size), _dtype(dtype)), device, requires_grad)
 
 
 @refusing_torchs_other_arguments
 def ones(
-    *size: int | Sequence[int],
+    *sizes: int | Sequence[int],
+    size: int | Sequence[int] | None = None,
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """Return a tensor of ones."""
-    return _finish(np.ones(_size(size), _dtype(dtype)), device, requires_grad)
+    return _finish(np.ones(_size(sizes, size), _dtype(dtype)), device, requires_grad)
 
 
 @refusing_torchs_other_arguments
 def empty(
-    *size: int | Sequence[int],
+    *sizes: int | Sequence[int],
+    size: int | Sequence[int] | None = None,
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
     requires_grad: bool = False,
@@ -174,7 +182,7 @@ def empty(
     check("empty", memory_format)
     if memory_format is preserve_format:
         raise RuntimeError(f"unsupported memory format option {memory_format}: there is no input to preserve it of")
-    shape, chosen = _size(size), _dtype(dtype)
+    shape, chosen = _size(sizes, size), _dtype(dtype)
     return _finish(empty_in(memory_format, shape, chosen, np.empty(0)), device, requires_grad)
 
 
@@ -411,7 +419,8 @@ def _laid_out(
 
 @refusing_torchs_other_arguments
 def randn(
-    *size: int | Sequence[int],
+    *sizes: int | Sequence[int],
+    size: int | Sequence[int] | None = None,
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
@@ -425,13 +434,14 @@ def randn(
     chosen = _dtype(dtype)
     if chosen.kind != "f":
         raise NotImplementedError(f"randn is not implemented for {chosen}; use randint")
-    numbers = (generator or default_generator).numpy.standard_normal(_size(size))
+    numbers = (generator or default_generator).numpy.standard_normal(_size(sizes, size))
     return _finish(np.asarray(numbers).astype(chosen), device, requires_grad)
 
 
 @refusing_torchs_other_arguments
 def rand(
-    *size: int | Sequence[int],
+    *sizes: int | Sequence[int],
+    size: int | Sequence[int] | None = None,
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
@@ -445,29 +455,34 @@ def rand(
     chosen = _dtype(dtype)
     if chosen.kind != "f":
         raise NotImplementedError(f"rand is not implemented for {chosen}; use randint")
-    return _finish((generator or default_generator).uniform(_size(size), chosen), device, requires_grad)
+    return _finish((generator or default_generator).uniform(_size(sizes, size), chosen), device, requires_grad)
 
 
 @refusing_torchs_other_arguments
 def randint(
-    low: int,
-    high: int | Sequence[int],
+    low: int | None = None,
+    high: int | Sequence[int] | None = None,
     size: int | Sequence[int] | None = None,
     *,
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
 ) -> Tensor:
-    """Return integers from low to high − 1; ``randint(high, size)`` starts at 0.
+    """Return integers from low to high − 1; ``randint(high, size)`` and ``randint(high, size=…)`` start at 0.
 
     An integer that a floating dtype cannot represent becomes the nearest number below ``high``.
 
     Raises:
         RuntimeError: if there is no integer in the range, or the dtype cannot hold the range.
+        TypeError: if there is no upper bound, or no size.
     """
     if size is None:
-        low, high, size = 0, low, high
-    high = cast(int, high)
+        high, size = None, cast("Sequence[int] | None", high)
+    if high is None:
+        low, high = None, low
+    if high is None or size is None:
+        raise TypeError("randint() needs an upper bound and a size: randint(5, (2, 3)) or randint(0, 5, (2, 3))")
+    low, high = 0 if low is None else low, cast(int, high)
     if high <= low:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
     chosen = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)

@@ -56,6 +56,30 @@ _SUPPORTED = (float16, float32, float64, uint8, int8, int16, int32, int64, bool)
 _default_dtype = float32
 
 
+#: torch's older names for the types of tensors.
+NAMES_OF_TENSORS = {
+    float16: "HalfTensor",
+    float32: "FloatTensor",
+    float64: "DoubleTensor",
+    uint8: "ByteTensor",
+    int8: "CharTensor",
+    int16: "ShortTensor",
+    int32: "IntTensor",
+    int64: "LongTensor",
+    bool: "BoolTensor",
+}
+
+
+def of_tensors(name: DTypeLike) -> DType:
+    """Return the dtype that a dtype, or one of torch's older names (``"torch.FloatTensor"``), means."""
+    if isinstance(name, str):
+        last = name.rpartition(".")[2]
+        for dtype, old in NAMES_OF_TENSORS.items():
+            if last in (old, dtype.name):
+                return dtype
+    return as_dtype(name)
+
+
 def as_dtype(dtype: DTypeLike) -> DType:
     """Return the supported dtype that ``dtype`` names (a NumPy dtype, its name, or a Python type).
 

@@ -117,8 +117,8 @@ def _compared(function: Callable[[Tensor, Other], Tensor]) -> Callable[[Tensor, 
 class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     """A multi-dimensional array that remembers how it was made, so that gradients can flow back.
 
-    Make one with ``minigrad.tensor``, ``zeros``, ``randn``, … The values are in ``array`` (NumPy's, or the
-    device's own type). Methods and attributes have torch's names and meanings.
+    Make one with ``minigrad.tensor``, ``zeros``, ``randn``, … (``Tensor(2, 3)`` is ``zeros(2, 3)``). The values are in
+    ``array`` (NumPy's, or the device's own type). Methods and attributes have torch's names and meanings.
 
     >>> import minigrad
     >>> x = minigrad.tensor([1.0, 2.0], requires_grad=True)
@@ -129,9 +129,10 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
 
     __array_priority__ = 1000  # so that ``ndarray * tensor`` asks the tensor, which says what to do
 
-    def __init__(self, data: Data = (), *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> None:
-        where = data.device if isinstance(data, Tensor) else get_default_device()
-        self.array = to_device(as_array(data, dtype if dtype is not None else _legacy_dtype(data)), where)
+    def __init__(self, *data: Data, dtype: DTypeLike | None = None, requires_grad: bool = False) -> None:
+        source = data[0] if data else ()
+        where = source.device if isinstance(source, Tensor) else get_default_device()
+        self.array = to_device(_data_or_zeros(data, dtype), where)
         self.requires_grad = requires_grad
 
     # --- What it is ---
@@ -193,6 +194,9 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     def numel(self) -> int:
         """Return the number of elements."""
         return int(self.array.size)
+
+    nelement = numel
+    ndimension = dim
 
     def element_size(self) -> int:
         """Return the number of bytes of an element."""
@@ -389,6 +393,15 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
         result = F.copying.to_format(result, memory_format)
         return result.clone() if copy and result is self else result
 
+    def type(self, dtype: DTypeLike | None = None, non_blocking: builtins.bool = False) -> Tensor | str:
+        """Return the tensor in a dtype, or without one the name of its type, ``"torch.FloatTensor"``, as in torch.
+
+        The dtype may be such a name, or ``minigrad.FloatTensor``.
+        """
+        if dtype is None:
+            return f"torch.{'cuda.' * self.is_cuda}{dtypes.NAMES_OF_TENSORS[self.dtype]}"
+        return self.to(dtypes.of_tensors(dtype), non_blocking=non_blocking)
+
     def cpu(self) -> Tensor:
         """Return the tensor on the CPU."""
         return self.to("cpu")
@@ -546,6 +559,43 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
         if std < 0:
             raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
         return self._fill_with((generator or default_generator).numpy.normal(mean, std, self.shape))
+
+    def random_(
+        self, start: builtins.int = 0, end: builtins.int | None = None, *, generator: Generator | None = None
+    ) -> Tensor:
+        """Random integers from ``start`` to ``end`` − 1; ``random_(end)`` starts at 0.
+
+        Without an end, up to the largest integer that the dtype counts to.
+
+        Raises:
+            RuntimeError: if there is no integer in the range.
+        """
+        if end is None and start:
+            start, end = 0, start
+        if end is None:
+            end = 2 ** (np.finfo(self.dtype).nmant + 1) + 1 if self.dtype.kind == "f" else _count_of(self.dtype)
+        if end <= start:
+            raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={start} >= to={end}")
+        return self._fill_with((generator or default_generator).numpy.integers(start, end, self.shape))
+
+    def bernoulli_(self, p: Tensor | builtins.float = 0.5, *, generator: Generator | None = None) -> Tensor:
+        """1 with probability ``p``, else 0.
+
+        Raises:
+            RuntimeError: if a probability is not in [0, 1].
+        """
+        chances = p.expand(*self.shape) if isinstance(p, Tensor) else wrap(np.full(self.shape, p, np.float64))
+        return self._fill_with(to_host(F.bernoulli(chances.detach(), generator=generator).array))
+
+    def exponential_(self, lambd: builtins.float = 1.0, *, generator: Generator | None = None) -> Tensor:
+        """Random numbers from the exponential distribution with the mean 1 / ``lambd``.
+
+        Raises:
+            RuntimeError: if ``lambd`` is not above 0.
+        """
+        if not lambd > 0:
+            raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
+        return self._fill_with((generator or default_generator).numpy.exponential(1 / lambd, self.shape))
 
     def _fill_with(self, values: Array) -> Tensor:
         return self.copy_(wrap(to_device(np.asarray(values).astype(self.dtype), self.device)))
@@ -722,6 +772,74 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     index_select = F.index_select
     scatter_add = F.scatter_add
     index_put = F.index_put
+    tan = F.tan
+    asin = F.asin
+    acos = F.acos
+    atan = F.atan
+    atan2 = F.atan2
+    sinh = F.sinh
+    cosh = F.cosh
+    asinh = F.asinh
+    acosh = F.acosh
+    atanh = F.atanh
+    arcsin = F.arcsin
+    arccos = F.arccos
+    arctan = F.arctan
+    arctan2 = F.arctan2
+    arcsinh = F.arcsinh
+    arccosh = F.arccosh
+    arctanh = F.arctanh
+    equal = F.equal
+    isclose = F.isclose
+    allclose = F.allclose
+    addcmul = F.addcmul
+    addcdiv = F.addcdiv
+    lerp = F.lerp
+    unique = F.unique
+    unique_consecutive = F.unique_consecutive
+    bincount = F.bincount
+    cumprod = F.cumprod
+    cummax = F.cummax
+    cummin = F.cummin
+    diff = F.diff
+    log2 = F.log2
+    log10 = F.log10
+    erf = F.erf
+    nan_to_num = F.nan_to_num
+    kthvalue = F.kthvalue
+    median = F.median
+    absolute = F.absolute
+    clip = F.clip
+    divide = F.divide
+    fix = F.fix
+    greater = F.greater
+    greater_equal = F.greater_equal
+    less = F.less
+    less_equal = F.less_equal
+    multiply = F.multiply
+    negative = F.negative
+    not_equal = F.not_equal
+    subtract = F.subtract
+    true_divide = F.true_divide
+    swapaxes = F.swapaxes
+    swapdims = F.swapdims
+    moveaxis = F.moveaxis
+    movedim = F.movedim
+    ravel = F.ravel
+    select = F.select
+    tile = F.tile
+    repeat_interleave = F.repeat_interleave
+    mv = F.mv
+    multinomial = F.multinomial
+    bernoulli = F.bernoulli
+    unflatten = F.unflatten
+    scatter = F.scatter
+    scatter_reduce = F.scatter_reduce
+    index_add = F.index_add
+    index_copy = F.index_copy
+    index_fill = F.index_fill
+    masked_select = F.masked_select
+    masked_scatter = F.masked_scatter
 
     # --- And the same in place: x.f_(…) is x with the values of x.f(…) ---
 
@@ -772,6 +890,50 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     bitwise_xor_ = _in_place(F.bitwise_xor)
     bitwise_left_shift_ = _in_place(F.bitwise_left_shift)
     bitwise_right_shift_ = _in_place(F.bitwise_right_shift)
+    tan_ = _in_place(F.tan)
+    asin_ = _in_place(F.asin)
+    acos_ = _in_place(F.acos)
+    atan_ = _in_place(F.atan)
+    atan2_ = _in_place(F.atan2)
+    sinh_ = _in_place(F.sinh)
+    cosh_ = _in_place(F.cosh)
+    asinh_ = _in_place(F.asinh)
+    acosh_ = _in_place(F.acosh)
+    atanh_ = _in_place(F.atanh)
+    addcmul_ = _in_place(F.addcmul)
+    addcdiv_ = _in_place(F.addcdiv)
+    lerp_ = _in_place(F.lerp)
+    cumprod_ = _in_place(F.cumprod)
+    log2_ = _in_place(F.log2)
+    log10_ = _in_place(F.log10)
+    erf_ = _in_place(F.erf)
+    nan_to_num_ = _in_place(F.nan_to_num)
+    arcsin_ = _in_place(F.arcsin)
+    arccos_ = _in_place(F.arccos)
+    arctan_ = _in_place(F.arctan)
+    arctan2_ = _in_place(F.arctan2)
+    arcsinh_ = _in_place(F.arcsinh)
+    arccosh_ = _in_place(F.arccosh)
+    arctanh_ = _in_place(F.arctanh)
+    clip_ = _in_place(F.clip)
+    divide_ = _in_place(F.divide)
+    multiply_ = _in_place(F.multiply)
+    subtract_ = _in_place(F.subtract)
+    negative_ = _in_place(F.negative)
+    absolute_ = _in_place(F.absolute)
+    true_divide_ = _in_place(F.true_divide)
+    greater_ = _in_place(F.greater)
+    greater_equal_ = _in_place(F.greater_equal)
+    less_ = _in_place(F.less)
+    less_equal_ = _in_place(F.less_equal)
+    not_equal_ = _in_place(F.not_equal)
+    fix_ = _in_place(F.fix)
+    scatter_ = _in_place(F.scatter)
+    scatter_reduce_ = _in_place(F.scatter_reduce)
+    index_add_ = _in_place(F.index_add)
+    index_copy_ = _in_place(F.index_copy)
+    index_fill_ = _in_place(F.index_fill)
+    masked_scatter_ = _in_place(F.masked_scatter)
 
     __iadd__ = _operator(add_)
     __isub__ = _operator(sub_)
@@ -785,6 +947,28 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     __ixor__ = _operator(bitwise_xor_)
     __ilshift__ = _operator(bitwise_left_shift_)
     __irshift__ = _operator(bitwise_right_shift_)
+
+    new_zeros = F.alike.new_zeros
+    new_ones = F.alike.new_ones
+    new_full = F.alike.new_full
+    new_empty = F.alike.new_empty
+
+    def new(self, *data: Data) -> Tensor:
+        """Return a tensor of the data, or zeros of these sizes, with the dtype and device of this one."""
+        return Tensor(*data, dtype=self.dtype).to(self.device)
+
+    def new_tensor(
+        self,
+        data: Data,
+        *,
+        dtype: DTypeLike | None = None,
+        device: DeviceLike | None = None,
+        requires_grad: builtins.bool = False,
+    ) -> Tensor:
+        """Return a copy of the data as a tensor, with the dtype and device of this one unless given."""
+        array = as_array(data, self.dtype if dtype is None else dtype)
+        where = self.device if device is None else as_device(device)
+        return wrap(to_device(array, where)).requires_grad_(requires_grad)
 
     def clone(self, *, memory_format: memory_format | None = preserve_format) -> Tensor:
         """Return a copy in memory of its own; gradients pass through."""
@@ -818,6 +1002,16 @@ def _unpickled(
     tensor.array = to_device(memory.transpose(np.argsort(order)), device(where))
     tensor._requires_grad = requires_grad
     return tensor
+
+
+def _count_of(dtype: dtypes.DType) -> int:
+    """Return the number of integers from 0 to the largest of an integer dtype."""
+    return 2 if dtype.kind == "b" else int(np.iinfo(dtype).max) + 1
+
+
+def is_tensor(obj: object) -> bool:
+    """Return whether ``obj`` is a tensor."""
+    return isinstance(obj, Tensor)
 
 
 def as_device(value: DeviceLike) -> device:
@@ -920,6 +1114,22 @@ def _refuse_no_numbers(data: object, array: Array) -> None:
         raise other(f"Could not infer dtype of {type(items[0]).__name__}")
 
 
-def _legacy_dtype(data: object) -> dtypes.DType | None:
-    """Return the default dtype for numbers: ``Tensor([1, 2])`` is floating, unlike ``tensor([1, 2])``, as in torch."""
-    return None if isinstance(data, np.ndarray | Tensor) else dtypes.get_default_dtype()
+def _data_or_zeros(data: tuple[Data, ...], dtype: DTypeLike | None) -> Array:
+    """Return what torch's older way to make tensors means: zeros of these sizes, or the data in the default dtype.
+
+    A tensor keeps its dtype. What torch leaves as it is in memory is 0 here.
+
+    Raises:
+        TypeError: for several data.
+        RuntimeError: for a negative size.
+    """
+    kept = isinstance(data[0], Tensor) if data else False
+    chosen = dtypes.get_default_dtype() if dtype is None and not kept else dtype
+    if data and builtins.all(isinstance(n, int | np.integer) and not isinstance(n, builtins.bool) for n in data):
+        sizes = cast("tuple[int, ...]", data)
+        if min(sizes) < 0:
+            raise RuntimeError(f"Trying to create tensor with negative dimension: {list(sizes)}")
+        return np.zeros(sizes, dtypes.get_default_dtype() if chosen is None else dtypes.as_dtype(chosen))
+    if len(data) > 1:
+        raise TypeError(f"Tensor() takes sizes, as in Tensor(2, 3), or one list of data, got {len(data)} arguments")
+    return as_array(data[0] if data else (), chosen)

@@ -42,7 +42,8 @@ _PADDING = "what an infinite weight makes of the zeros of the padding depends on
 
 #: By record.
 EXCUSES: dict[str, Excuse] = {
-    "add.alpha": Excuse(_ONE_STEP, ends=True),
+    **{name: Excuse(_ONE_STEP, ends=True) for name in ("add.alpha", "lerp", "lerp.weights", "addcmul")},
+    "addcdiv": Excuse("torch divides the gradient by z², which is 0 before z is", ends=True),
     "relu6": Excuse(_PLACE, values=(np.nan,)),
     "relu6.inplace": Excuse(_PLACE, values=(np.nan,)),
     "elu": Excuse(_PLACE, values=(np.nan,)),
@@ -54,7 +55,7 @@ EXCUSES: dict[str, Excuse] = {
     "var_mean": Excuse(_STEP_BY_STEP, values=_INFINITIES),
     **{
         name: Excuse(_DIVIDES, ends=True, values=_NOT_FINITE, cotangents=True)
-        for name in ("prod", "prod.zeros", "prod.all")
+        for name in ("prod", "prod.zeros", "prod.all", "cumprod", "scatter_reduce.prod")
     },
     "norm": Excuse("torch divides by ‖x‖^(p−1), which is 0 before ‖x‖ is", ends=True),
     **{name: Excuse(_MEAN_TIMES_WEIGHT, tensors=(1,)) for name in ("group_norm", "instance_norm")},

@@ -15,8 +15,8 @@ from parity_tests.records import RECORDS
 
 #: Functions without a record, and why.
 WITHOUT = """
-    arange as_tensor empty empty_like eye from_dlpack from_numpy full full_like linspace ones ones_like tensor zeros
-    zeros_like: makes a tensor, and has no derivative; test_torch_database.py, test_promotion.py
+    arange as_tensor empty empty_like eye from_dlpack from_numpy full full_like is_tensor linspace ones ones_like tensor
+    zeros zeros_like: makes a tensor, and has no derivative; test_torch_database.py, test_promotion.py
 
     Generator get_rng_state initial_seed manual_seed rand rand_like randint randn randn_like randperm set_rng_state
     dropout2d: random, with numbers of its own; tests/

@@ -84,7 +84,21 @@ def test_every_public_tensor_function_exists_in_torch_under_its_name() -> None:
 
 
 #: torch's list of its own functions has other names for these arguments than its documentation, which is followed.
-DOCUMENTED_OTHERWISE = {"broadcast_to", "dot", "isfinite", "isinf", "logsumexp", "permute", "prod", "topk", "where"}
+DOCUMENTED_OTHERWISE = {
+    "bernoulli",
+    "broadcast_to",
+    "dot",
+    "isfinite",
+    "isinf",
+    "logsumexp",
+    "permute",
+    "prod",
+    "repeat_interleave",
+    "swapaxes",
+    "swapdims",
+    "topk",
+    "where",
+}
 BUILT_IN = [
     name
     for name in dir(minigrad)

@@ -19,13 +19,17 @@ from minigrad.functions import (
     activation,
     adaptive_pool,
     affine,
+    alike,
     arithmetic,
     arrangement,
     bitwise,
+    blends,
+    closeness,
     comparison,
     contraction,
     conv,
     copying,
+    counting,
     ctc,
     distances,
     gathering,
@@ -43,8 +47,13 @@ from minigrad.functions import (
     rectifiers,
     reduce,
     resample,
+    running,
+    sampling,
+    scattering,
     selection,
     shape,
+    synonyms,
+    trigonometry,
     unary,
 )
 from minigrad.functions.activation import *
@@ -53,10 +62,13 @@ from minigrad.functions.affine import *
 from minigrad.functions.arithmetic import *
 from minigrad.functions.arrangement import *
 from minigrad.functions.bitwise import *
+from minigrad.functions.blends import *
+from minigrad.functions.closeness import *
 from minigrad.functions.comparison import *
 from minigrad.functions.contraction import *
 from minigrad.functions.conv import *
 from minigrad.functions.copying import *
+from minigrad.functions.counting import *
 from minigrad.functions.ctc import *
 from minigrad.functions.distances import *
 from minigrad.functions.gathering import *
@@ -74,8 +86,13 @@ from minigrad.functions.pool import *
 from minigrad.functions.rectifiers import *
 from minigrad.functions.reduce import *
 from minigrad.functions.resample import *
+from minigrad.functions.running import *
+from minigrad.functions.sampling import *
+from minigrad.functions.scattering import *
 from minigrad.functions.selection import *
 from minigrad.functions.shape import *
+from minigrad.functions.synonyms import *
+from minigrad.functions.trigonometry import *
 from minigrad.functions.unary import *
 
 __all__ = (
@@ -108,5 +125,13 @@ __all__ = (
     + resample.__all__
     + selection.__all__
     + shape.__all__
+    + trigonometry.__all__
+    + closeness.__all__
+    + blends.__all__
+    + counting.__all__
+    + running.__all__
+    + sampling.__all__
+    + synonyms.__all__
+    + scattering.__all__
     + unary.__all__
 )

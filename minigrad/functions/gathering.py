@@ -25,7 +25,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
         raise NotImplementedError("gather: sparse_grad=True is not supported: there are no sparse tensors here")
     x = as_tensor_operand("gather", input)
     dim = normalize_dim(dim, x.array.ndim)
-    index = _checked_index("gather", index, x.array.shape, dim)
+    index = checked_index("gather", index, x.array.shape, dim)
     if x.array.ndim == 0 or index.array.ndim == 0:  # 0-d counts as one element
         y = gather(x.reshape(-1) if x.array.ndim == 0 else x, 0, index.reshape(-1))
         return y.reshape(*index.array.shape)
@@ -81,11 +81,25 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
         raise RuntimeError(
             f"scatter(): Expected self.dtype to be equal to src.dtype, got {x.array.dtype} and {source.array.dtype}"
         )
-    index = _checked_index("scatter_add", index, x.array.shape, dim)
+    index = checked_index("scatter_add", index, x.array.shape, dim)
     if index.array.size == 0:
         return x.clone()
     if x.array.ndim == 0:
         return scatter_add(x.reshape(1), 0, index.reshape(-1), source.reshape(-1)).reshape(())
+    index, used = used_source(x, index, source)
+    return x + ScatterAdd.apply(used, index, shape=x.array.shape, dim=dim)
+
+
+def used_source(x: Tensor, index: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the index and the part of the source that it has room for.
+
+    Raises:
+        RuntimeError: if the dtypes differ, or the source is smaller than the index.
+    """
+    if x.array.dtype != source.array.dtype:
+        raise RuntimeError(
+            f"scatter(): Expected self.dtype to be equal to src.dtype, got {x.array.dtype} and {source.array.dtype}"
+        )
     if index.array.ndim == 0 or source.array.ndim == 0:
         index, source = index.reshape(-1), source.reshape(-1)
     if source.array.ndim != index.array.ndim or any(
@@ -95,11 +109,10 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
             f"Expected index {list(index.array.shape)} to be no larger than src {list(source.array.shape)} in every "
             "dimension"
         )
-    used = source[tuple(slice(n) for n in index.array.shape)]
-    return x + ScatterAdd.apply(used, index, shape=x.array.shape, dim=dim)
+    return index, source[tuple(slice(n) for n in index.array.shape)]
 
 
-def _checked_index(name: str, index: Tensor, shape: Shape, dim: int) -> Tensor:
+def checked_index(name: str, index: Tensor, shape: Shape, dim: int) -> Tensor:
     """Return ``index`` as int64.
 
     Raises:

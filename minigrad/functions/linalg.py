@@ -21,6 +21,7 @@ __all__ = [
     "dot",
     "matmul",
     "mm",
+    "mv",
     "outer",
     "tensordot",
 ]
@@ -67,6 +68,18 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
         if as_tensor_operand("mm", x, name).array.ndim != 2:
             raise RuntimeError(f"mm: {name} must be a matrix, got {x.array.ndim}D")
     return matmul(input, mat2)
+
+
+def mv(input: Tensor, vec: Tensor) -> Tensor:
+    """Return the product of a matrix and a vector.
+
+    Raises:
+        RuntimeError: if they are no matrix and no vector, or the sizes do not fit.
+    """
+    a, b = as_tensor_operand("mv", input), as_tensor_operand("mv", vec, "vec")
+    if a.array.ndim != 2 or b.array.ndim != 1:
+        raise RuntimeError(f"vector + matrix @ vector expected, got {a.array.ndim}D and {b.array.ndim}D")
+    return matmul(a, b)
 
 
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:

@@ -1,6 +1,8 @@
-"""Sorting, and the k largest elements. The positions are constants to the derivative."""
+"""Sorting, the k largest elements, and medians. The positions are constants to the derivative."""
 
 from __future__ import annotations
+
+from typing import overload
 
 import numpy as np
 
@@ -8,9 +10,10 @@ from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arguments import as_tensor_operand, normalize_dim, numpy_names
 from minigrad.functions.reduce import ValuesAndIndices
 from minigrad.ops.gathering import Gather
+from minigrad.ops.reduce import Extreme
 from minigrad.typing import Array, Tensor
 
-__all__ = ["argsort", "sort", "topk"]
+__all__ = ["argsort", "kthvalue", "median", "sort", "topk"]
 
 
 @numpy_names
@@ -59,3 +62,65 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """Return the position in ``input`` of each element of the sorted tensor."""
     return sort(input, dim, descending, stable).indices
+
+
+@numpy_names
+def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> ValuesAndIndices:
+    """Return the k-th smallest element along ``dim``, counted from 1, and its position.
+
+    Raises:
+        RuntimeError: if there are fewer than ``k`` elements, or ``k`` is below 1.
+    """
+    x = as_tensor_operand("kthvalue", input)
+    dim = normalize_dim(dim, x.array.ndim)
+    size = x.array.shape[dim] if x.array.ndim else 1
+    if not 1 <= k <= size:
+        raise RuntimeError(f"kthvalue(): selected number k out of range: k={k}, dimension {dim} has {size} elements")
+    return _at(x, _order(x.array, dim, False).take([k - 1], axis=dim) if x.array.ndim else None, dim, keepdim)
+
+
+@overload
+def median(input: Tensor) -> Tensor: ...
+@overload
+def median(input: Tensor, dim: int, keepdim: bool = False) -> ValuesAndIndices: ...
+@numpy_names
+def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | ValuesAndIndices:
+    """Return the element in the middle of the sorted ones, the lower of two; with ``dim``, along it, and its position.
+
+    A NaN is the median of what it is part of. Without ``dim``, elements that tie share the gradient.
+
+    Raises:
+        IndexError: if the dimension has no elements.
+    """
+    x = as_tensor_operand("median", input)
+    if dim is None:
+        if x.array.size == 0:
+            return wrap(np.full_like(x.array, np.nan if x.array.dtype.kind == "f" else 0, shape=(1,))).reshape(())
+        return Extreme.apply(x.reshape(-1), dims=(0,), keepdim=False, extreme=_middle)
+    dim = normalize_dim(dim, x.array.ndim)
+    if x.array.ndim == 0:
+        return _at(x, None, dim, keepdim)
+    n = x.array.shape[dim]
+    if n == 0:
+        raise IndexError(f"median(): Expected reduction dim {dim} to have non-zero size, got {list(x.array.shape)}")
+    order = _order(x.array, dim, False)
+    middle = np.take(order, [(n - 1) // 2], axis=dim)
+    isnan = x.array != x.array
+    first_nan = np.argmax(isnan, axis=dim, keepdims=True)
+    return _at(x, np.where(np.any(isnan, axis=dim, keepdims=True), first_nan, middle), dim, keepdim)
+
+
+def _middle(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
+    """Return the median of a vector, as the primitive of extremes takes it."""
+    if np.any(x != x):
+        return np.full_like(x, np.nan, shape=(1,))
+    return np.sort(x)[(x.size - 1) // 2].reshape(1)
+
+
+def _at(x: Tensor, positions: Array | None, dim: int, keepdim: bool) -> ValuesAndIndices:
+    """Return the elements at ``positions`` along ``dim``; without positions, a 0-d tensor itself."""
+    if positions is None:
+        return ValuesAndIndices(x.clone(), wrap(np.zeros_like(x.array, dtype=np.int64)))
+    indices = wrap(positions.astype(np.int64))
+    values = Gather.apply(x, indices, dim=dim)
+    return ValuesAndIndices(*((values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))))

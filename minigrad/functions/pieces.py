@@ -16,7 +16,7 @@ from minigrad.ops.casting import cast
 from minigrad.ops.shape import Cat
 from minigrad.typing import Tensor
 
-__all__ = ["cat", "chunk", "narrow", "split", "stack", "unbind"]
+__all__ = ["cat", "chunk", "narrow", "select", "split", "stack", "unbind"]
 
 
 @numpy_names
@@ -148,3 +148,22 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     x = as_tensor_operand("unbind", input)
     dim = normalize_dim(dim, x.array.ndim)
     return tuple(x[(*(slice(None),) * dim, i)] for i in range(x.array.shape[dim]))
+
+
+@numpy_names
+def select(input: Tensor, dim: int, index: int) -> Tensor:
+    """Return a view of the element at ``index`` along ``dim``, without that dimension.
+
+    Raises:
+        IndexError: if the input is 0-d, or the index is out of range.
+    """
+    x = as_tensor_operand("select", input)
+    if x.array.ndim == 0:
+        raise IndexError("select() cannot be applied to a 0-dim tensor.")
+    dim = normalize_dim(dim, x.array.ndim)
+    size = x.array.shape[dim]
+    if not -size <= index < size:
+        raise IndexError(
+            f"select(): index {index} out of range for tensor of size {list(x.array.shape)} at dimension {dim}"
+        )
+    return x[(*(slice(None),) * dim, int(index))]

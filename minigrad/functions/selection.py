@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import overload
 
+import numpy as np
+
 from minigrad.devices import to_host
-from minigrad.dtypes import element_of, element_or_infinity
-from minigrad.engine.tensor_base import TensorBase
+from minigrad.dtypes import dtype_of_scalar, element_of, element_or_infinity, promote_types
+from minigrad.engine.tensor_base import TensorBase, wrap
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.comparison import nonzero
 from minigrad.functions.promotion import number, promote, unchanged
@@ -69,7 +71,9 @@ def where(
     if input is None or other is None:
         raise TypeError("where() takes a condition alone, or both 'input' and 'other'")
     if not isinstance(input, TensorBase) and not isinstance(other, TensorBase):
-        raise TypeError("where(): at least one of 'input' and 'other' must be a Tensor")
+        first, second = number(input), number(other)
+        dtype = promote_types(dtype_of_scalar(first), dtype_of_scalar(second))
+        input = wrap(np.full_like(condition.array, first, dtype=dtype))
     return Where.apply(condition, *promote(input, other, element_or_infinity))
 
 

@@ -16,11 +16,15 @@ from minigrad.typing import Shape, Tensor
 __all__ = [
     "broadcast_to",
     "flatten",
+    "moveaxis",
+    "movedim",
     "permute",
+    "ravel",
     "reshape",
     "squeeze",
     "t",
     "transpose",
+    "unflatten",
     "unsqueeze",
 ]
 
@@ -204,3 +208,58 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         return input
     joined = math.prod(shape[start : end + 1])
     return Reshape.apply(input, shape=(*shape[:start], joined, *shape[end + 1 :]))
+
+
+def ravel(input: Tensor) -> Tensor:
+    """Return the elements as a vector."""
+    return reshape(input, -1) if as_tensor_operand("ravel", input).array.size else reshape(input, 0)
+
+
+def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
+    """Return the tensor with dimension ``dim`` divided into several of the given sizes, one of which may be −1.
+
+    Raises:
+        RuntimeError: if there are no sizes, or their product is not that of the dimension.
+    """
+    shape = as_tensor_operand("unflatten", input).array.shape
+    at = normalize_dim(dim, len(shape))
+    given = as_ints((sizes,))
+    if not given:
+        raise RuntimeError("unflatten: sizes must be non-empty")
+    if not shape:
+        raise RuntimeError("unflatten: a 0-d tensor has no dimension to divide")
+    known = math.prod([n for n in given if n != -1])
+    if known != shape[at] if -1 not in given else (known == 0 or shape[at] % known):
+        raise RuntimeError(
+            f"unflatten: Provided sizes {list(given)} don't multiply up to the size of dim {dim} ({shape[at]}) "
+            "in the input tensor"
+        )
+    return reshape(input, (*shape[:at], *resolve_sizes(given, shape[at]), *shape[at + 1 :]))
+
+
+def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
+    """Return a view with the dimensions ``source`` moved to the places ``destination``, the others in their order.
+
+    Raises:
+        RuntimeError: if there are not as many places as dimensions, or one is named twice.
+    """
+    ndim = as_tensor_operand("movedim", input).array.ndim
+    given, places = as_ints((source,)), as_ints((destination,))
+    if len(given) != len(places):
+        raise RuntimeError(
+            f"movedim: Invalid source or destination dims: source ({list(given)} dims) should contain the same number "
+            f"of dims as destination ({list(places)} dims)"
+        )
+    moved, to = ([normalize_dim(d, ndim) for d in dims] for dims in (given, places))
+    for name, dims in (("source", moved), ("destination", to)):
+        if len(set(dims)) != len(dims):
+            raise RuntimeError(f"movedim: repeated dim in `{name}` ({dims})")
+    if ndim == 0:
+        return permute(input, ())
+    order = [d for d in range(ndim) if d not in moved]
+    for place, d in sorted(zip(to, moved, strict=True)):
+        order.insert(place, d)
+    return permute(input, tuple(order))
+
+
+moveaxis = movedim

@@ -11,14 +11,17 @@ from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.promotion import to_floating
 from minigrad.ops import rounding
+from minigrad.ops.activation import Erf
+from minigrad.ops.casting import apply_rounded_once
 from minigrad.ops.rounding import Step
-from minigrad.ops.unary import Abs, Cos, Exp, Expm1, Log, Log1p, Sin, Sqrt
+from minigrad.ops.unary import Abs, Cos, Exp, Expm1, Log, Log1p, Log2, Log10, Sin, Sqrt
 from minigrad.typing import Array, Tensor
 
 __all__ = [
     "abs",
     "ceil",
     "cos",
+    "erf",
     "exp",
     "expm1",
     "floor",
@@ -27,6 +30,9 @@ __all__ = [
     "isnan",
     "log",
     "log1p",
+    "log2",
+    "log10",
+    "nan_to_num",
     "reciprocal",
     "round",
     "rsqrt",
@@ -46,6 +52,21 @@ def exp(input: Tensor) -> Tensor:
 def log(input: Tensor) -> Tensor:
     """Return the natural logarithm of every element; −∞ at 0, NaN below."""
     return Log.apply(to_floating(as_tensor_operand("log", input)))
+
+
+def log2(input: Tensor) -> Tensor:
+    """Return the logarithm to base 2 of every element, exact for powers of 2; −∞ at 0, NaN below."""
+    return Log2.apply(to_floating(as_tensor_operand("log2", input)))
+
+
+def log10(input: Tensor) -> Tensor:
+    """Return the logarithm to base 10 of every element, exact for powers of 10; −∞ at 0, NaN below."""
+    return Log10.apply(to_floating(as_tensor_operand("log10", input)))
+
+
+def erf(input: Tensor) -> Tensor:
+    """Return the error function (2/√π) ∫₀ˣ e^(−t²) dt of every element."""
+    return apply_rounded_once(Erf, to_floating(as_tensor_operand("erf", input)))
 
 
 def sqrt(input: Tensor) -> Tensor:
@@ -137,6 +158,19 @@ def _rounded(name: str, function: Callable[[Array], Array], input: Tensor) -> Te
     if x.array.dtype.kind == "b":
         raise NotImplementedError(f"{name} is not implemented for bool tensors")
     return x.clone() if x.array.dtype.kind in "iu" else Step.apply(x, function=function)
+
+
+def nan_to_num(
+    input: Tensor, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
+) -> Tensor:
+    """Return the elements with finite numbers in place of NaN (0 unless given), ∞ and −∞ (the ends of the dtype)."""
+    x = as_tensor_operand("nan_to_num", input)
+    if x.array.dtype.kind != "f":
+        return x.clone()
+    ends = np.finfo(x.array.dtype)
+    y = x.masked_fill(isnan(x), 0.0 if nan is None else nan)
+    y = y.masked_fill(wrap(x.array == np.inf), float(ends.max) if posinf is None else posinf)
+    return y.masked_fill(wrap(x.array == -np.inf), float(ends.min) if neginf is None else neginf)
 
 
 def isnan(input: Tensor) -> Tensor:

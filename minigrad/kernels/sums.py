@@ -1,4 +1,4 @@
-"""Add up arrays with little rounding: every sum, mean, running sum and product.
+"""Add up arrays with little rounding: every sum, mean and product, running ones too.
 
 Added up one after the other, n numbers collect up to n rounding errors: 4,000,000 float32 tenths give 384,524.8.
 Added up in pairs, and the sums in pairs again, they collect log₂ n (Higham, The accuracy of floating point summation,
@@ -40,6 +40,11 @@ def running_total(x: Array, axis: int) -> Array:
     wider = {np.float16: np.float32, np.float32: np.float64, np.float64: np.float64}.get(x.dtype.type, np.int64)
     y = (np.add.accumulate if isinstance(x, np.ndarray) else np.cumsum)(x, axis=axis, dtype=wider)
     return rounded(y, x.dtype) if x.dtype.kind == "f" else y
+
+
+def running_product(x: Array, axis: int) -> Array:
+    """Return x₀ · … · xᵢ at each position i of an axis, in x's dtype."""
+    return rounded(np.cumprod(x, axis=axis, dtype=wide(x.dtype)), x.dtype)
 
 
 def product(x: Array, axis: int, keepdims: bool = False) -> Array:

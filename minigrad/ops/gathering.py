@@ -24,7 +24,7 @@ class Gather(Function):
     def forward(self, x: Array, indices: Array, *, dim: int) -> Array:
         self.shape, self.dim = x.shape, dim
         self.save_for_backward(indices)
-        return x[_full_index(indices, dim)]
+        return x[full_index(indices, dim)]
 
     def backward(self, grad: Tensor) -> tuple[Tensor, None]:
         (indices,) = self.saved_tensors
@@ -39,7 +39,7 @@ class ScatterAdd(Function):
         self.save_for_backward(indices)
         wide = widened(g)
         y = zeros(wide, shape)
-        add_at(y, _full_index(indices, dim), wide)
+        add_at(y, full_index(indices, dim), wide)
         return rounded(y, g.dtype)
 
     def backward(self, grad: Tensor) -> tuple[Tensor, None]:
@@ -47,7 +47,35 @@ class ScatterAdd(Function):
         return Gather.apply(grad, indices, dim=self.dim), None
 
 
-def _full_index(indices: Array, dim: int) -> tuple[Array, ...]:
+class ScatterExtreme(Function):
+    """z = max (or min) of x and of the y whose index names its place        ∂L/∂z, shared by the elements that tie
+
+    Where ``left_out`` holds, x does not count.
+    """
+
+    def forward(
+        self, x: Array, y: Array, indices: Array, left_out: Array | None, *, dim: int, extreme: np.ufunc
+    ) -> Array:
+        self.dim = dim
+        index = full_index(indices, dim)
+        z = np.copy(x)
+        if left_out is not None:  # start with one of the elements that count
+            z[index] = np.where(left_out[index], y, z[index])
+        extreme.at(z, index, y)
+        ties = (x == z) if left_out is None else (x == z) & ~left_out
+        ties_y = y == z[index]
+        count = ties.astype(x.dtype)
+        add_at(count, index, ties_y.astype(x.dtype))
+        self.save_for_backward(indices, ties, ties_y, count)
+        return z
+
+    def backward(self, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        indices, ties, ties_y, count = self.saved_tensors
+        share = grad / count
+        return share.where(ties, 0.0), Gather.apply(share, indices, dim=self.dim).where(ties_y, 0.0), None, None
+
+
+def full_index(indices: Array, dim: int) -> tuple[Array, ...]:
     """Return an index for every dimension: ``indices`` along ``dim``, each element's own position along the others."""
     own = []
     for d, n in enumerate(indices.shape):

@@ -79,6 +79,31 @@ class Cumsum(Function):
         return Cumsum.apply(grad.flip(self.dim), dim=self.dim).flip(self.dim)
 
 
+class Cumprod(Function):
+    """yᵢ = x₀ · … · xᵢ along a dimension        ∂L/∂xᵢ = Σ over k ≥ i of ∂L/∂yₖ · yₖ / xᵢ, if none is 0
+
+    Where there is a 0, the product of the others stands for yₖ / xᵢ.
+    """
+
+    def forward(self, x: Array, *, dim: int) -> Array:
+        self.dim = dim
+        self.save_for_backward(x)
+        return sums.running_product(x, dim)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        (x,) = self.saved_tensors
+        if not to_host(np.any(x.array == 0)):
+            y = Cumprod.apply(x, dim=self.dim)
+            return Cumsum.apply((grad * y).flip(self.dim), dim=self.dim).flip(self.dim) / x
+        last, grad = x.transpose(self.dim, -1), grad.transpose(self.dim, -1)
+        n = last.shape[-1]
+        own = np.arange(n, like=x.array)
+        one_left_out = last.unsqueeze(-2).expand(*last.shape, n).masked_fill(wrap(own[:, None] == own), 1.0)
+        others = Cumprod.apply(one_left_out, dim=one_left_out.ndim - 1)  # … i k
+        later = (grad.unsqueeze(-2) * others).masked_fill(wrap(own < own[:, None]), 0.0)
+        return later.sum(-1).transpose(self.dim, -1)
+
+
 class Extreme(Function):
     """y = max x (or min) over some dimensions        ∂L/∂x = ∂L/∂y, shared evenly among the elements that tie
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from minigrad.engine.function import Function
@@ -33,6 +35,30 @@ class Log(Function):
     def backward(self, grad: Tensor) -> Tensor:
         (x,) = self.saved_tensors
         return grad / x
+
+
+class Log2(Function):
+    """y = log₂ x, exact for powers of 2        ∂L/∂x = ∂L/∂y / (x ln 2)"""
+
+    def forward(self, x: Array) -> Array:
+        self.save_for_backward(x)
+        return np.log2(x)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        (x,) = self.saved_tensors
+        return grad / (x * math.log(2))
+
+
+class Log10(Function):
+    """y = log₁₀ x, exact for powers of 10        ∂L/∂x = ∂L/∂y / (x ln 10)"""
+
+    def forward(self, x: Array) -> Array:
+        self.save_for_backward(x)
+        return np.log10(x)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        (x,) = self.saved_tensors
+        return grad / (x * math.log(10))
 
 
 class Sqrt(Function):

@@ -7,8 +7,10 @@ from parity_tests.records import (
     losses,
     normalizations,
     products,
+    rearrangements,
     reductions,
     shapes,
+    trigonometry,
     windows,
 )
 from parity_tests.records.base import RECORDS

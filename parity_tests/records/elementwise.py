@@ -52,6 +52,10 @@ record(
 record("rpow", lambda m, F, x: 2.5**x, s.unary())
 record("exp", lambda m, F, x: m.exp(x), s.unary())
 record("log", lambda m, F, x: m.log(x), s.unary(values="positive"))
+record("log2", lambda m, F, x: m.log2(x), s.unary(values="positive"))
+record("log10", lambda m, F, x: m.log10(x), s.unary(values="positive"))
+record("erf", lambda m, F, x: m.erf(x), s.unary(), lambda m, F: m.erf(1.0))
+record("nan_to_num", lambda m, F, x: m.nan_to_num(x) + m.nan_to_num(x, 2.0, 1.0, -1.0), s.unary())
 record("sqrt", lambda m, F, x: m.sqrt(x), s.unary(values="positive"))
 record("rsqrt", lambda m, F, x: m.rsqrt(x), s.unary(values="positive"))
 record("abs", lambda m, F, x: m.abs(x), s.unary())
@@ -74,6 +78,34 @@ record(
     lambda m, F, c, x, y: m.where(c > 0, x, y),
     st.builds(lambda sample: Sample(sample.arrays, constants=(0,)), s.broadcastable(3)),
     lambda m, F: m.where(m.zeros(2), m.zeros(2), m.zeros(2)),
+)
+record(
+    "lerp",
+    lambda m, F, x, y, weight: m.lerp(x, y, weight),
+    with_options(s.broadcastable(), weight=[0.25, 0.75, 1.5]),
+    lambda m, F: m.lerp(m.zeros(2), m.zeros(2, dtype=m.float64), 0.5),
+    lambda m, F: m.lerp(m.zeros(2, dtype=m.int64), m.ones(2, dtype=m.int64), 0.5),
+)
+record("lerp.weights", lambda m, F, x, y, weight: m.lerp(x, y, weight), s.broadcastable(3))
+record(
+    "addcmul",
+    lambda m, F, x, y, z, value: m.addcmul(x, y, z, value=value),
+    with_options(s.broadcastable(3), value=[1, 0.5]),
+    lambda m, F: m.addcmul(m.zeros(2), m.zeros(3), m.zeros(3)),
+)
+record(
+    "addcdiv",
+    lambda m, F, x, y, z, value: m.addcdiv(x, y, z, value=value),
+    with_options(s.broadcastable(3, values="positive"), value=[1, 0.5]),
+    lambda m, F: m.addcdiv(m.zeros(2), m.tensor([1]), m.tensor([2])),
+)
+record("where.numbers", lambda m, F, x: (m.where(x > 0, 1, 0), m.where(x > 0, 1, -0.5)), s.unary(values="ties"))
+record(
+    "isclose",
+    lambda m, F, x, y, equal_nan: m.isclose(x, y, 0.3, 0.1, equal_nan),
+    with_options(s.broadcastable(values="ties"), equal_nan=[True, False]),
+    lambda m, F: m.isclose(m.zeros(2), m.tensor([0])),
+    lambda m, F: m.isclose(m.zeros(2), m.zeros(2), rtol=-1.0),
 )
 record("clone", lambda m, F, x: m.clone(x), s.unary())
 record("to_dtype", lambda m, F, x: x.to(m.float64) + x.float().double(), s.unary())

@@ -156,3 +156,80 @@ record(
 
 def _limited(F: Any, table: Any, index: Any, norm_type: float) -> Any:
     return F.embedding(index, table, max_norm=1.0, norm_type=norm_type), table
+
+
+@st.composite
+def _unique_scatters(draw: Any) -> Sample:
+    sample = draw(_scatters())
+    x, index, source = sample.arrays
+    dim, random = sample.options["dim"], np.random.default_rng(draw(st.integers(0, 999)))
+    length = min(index.shape[dim], x.shape[dim])
+    index, source = (np.take(a, np.arange(length), axis=dim) for a in (index, source))
+    index = np.argsort(random.random(tuple(x.shape[d] if d == dim else n for d, n in enumerate(index.shape))), axis=dim)
+    return Sample([x, np.take(index, np.arange(length), axis=dim), source], sample.options)
+
+
+record(
+    "scatter",
+    lambda m, F, x, index, source, dim: m.scatter(x, dim, index, source) + m.scatter(x, dim, index, 2.5),
+    _unique_scatters(),
+    lambda m, F: m.scatter(m.zeros(2), 0, m.tensor([2]), m.zeros(1)),
+    lambda m, F: m.scatter(m.zeros(2), 0, m.tensor([0, 1]), m.zeros(1)),
+    lambda m, F: m.scatter(m.zeros(2), 0, m.tensor([0]), m.zeros(1, dtype=m.float64)),
+)
+record(
+    "scatter_reduce",
+    lambda m, F, x, index, source, dim, reduce, include_self: m.scatter_reduce(
+        x, dim, index, source, reduce, include_self=include_self
+    ),
+    with_options(_scatters(), reduce=["sum", "mean", "amax", "amin"], include_self=[True, False]),
+    lambda m, F: m.scatter_reduce(m.zeros(2), 0, m.tensor([0]), m.zeros(1), "largest"),
+    lambda m, F: m.scatter_reduce(m.zeros(2), 0, m.tensor([2]), m.zeros(1), "sum"),
+    sums=True,
+    second=False,  # torch's of amax and amin is not the derivative at ties
+)
+record(
+    "scatter_reduce.prod",
+    lambda m, F, x, index, source, dim, include_self: m.scatter_reduce(
+        x, dim, index, source, "prod", include_self=include_self
+    ),
+    with_options(_unique_scatters(), include_self=[True, False]),
+    second=False,
+)
+_slices = st.builds(
+    lambda x, v, seed: Sample([x, np.random.default_rng(seed).permutation(4)[:3], v]),
+    s.array_of((4, 3, 5)),
+    s.array_of((3, 3, 5)),
+    st.integers(0, 99),
+)
+record(
+    "index_add",
+    lambda m, F, x, index, v: m.index_add(x, 0, index, v) + m.index_add(x, 0, index * 0 + 1, v, alpha=-2),
+    _slices,
+    lambda m, F: m.index_add(m.zeros(2), 0, m.tensor([2]), m.zeros(1)),
+    lambda m, F: m.index_add(m.zeros(2), 0, m.tensor([0]), m.zeros(2)),
+    lambda m, F: m.index_add(m.zeros(2), 0, m.tensor([0]), m.zeros(1, dtype=m.float64)),
+    sums=True,
+)
+record("index_copy", lambda m, F, x, index, v: m.index_copy(x, 0, index, v), _slices)
+record(
+    "index_fill",
+    lambda m, F, x, index, v: m.index_fill(x, 0, index, 2.5) + m.index_fill(x, -1, index, -1) + v.sum(),
+    _slices,
+    lambda m, F: m.index_fill(m.zeros(2), 0, m.tensor([2]), 1.0),
+    lambda m, F: m.index_fill(m.zeros(2), 0, m.tensor([0]), m.zeros(2)),
+    sums=True,
+)
+record(
+    "masked_select",
+    lambda m, F, x: m.masked_select(x, x > 0) * 2,
+    s.unary(min_side=1),
+    lambda m, F: m.masked_select(m.zeros(2), m.zeros(2)),
+)
+record(
+    "masked_scatter",
+    lambda m, F, x, v: m.masked_scatter(x, m.tensor([True, False, True, False, True]), v),
+    st.builds(lambda a, b: Sample([a, b]), s.array_of((4, 3, 5)), s.array_of((9, 4))),
+    lambda m, F: m.masked_scatter(m.zeros(2), m.zeros(2), m.zeros(2)),
+    lambda m, F: m.masked_scatter(m.zeros(2), m.tensor([True, True]), m.zeros(1)),
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import strategies as st
 
 from minigrad.testing import strategies as s
@@ -79,4 +80,98 @@ record(
     with_options(s.unary(min_dims=1, min_side=2, values="positive"), k=[0, 1, 2], dim=[0, -1], largest=[True, False]),
     lambda m, F: m.topk(m.zeros(2), 3),
     lambda m, F: m.topk(m.zeros(2), 1, 1),
+)
+
+record(
+    "cumprod",
+    lambda m, F, x, dim: m.cumprod(x, dim),
+    st.one_of(*[s.with_dim(values=v, keepdim=False, several=False) for v in ("positive", "ties")]),
+    lambda m, F: m.cumprod(m.zeros(2), 1),
+)
+for _name in ("cummax", "cummin"):
+    record(
+        _name,
+        lambda m, F, x, dim, _name=_name: getattr(m, _name)(x, dim),
+        s.with_dim(keepdim=False, several=False),
+        lambda m, F, _name=_name: getattr(m, _name)(m.zeros(2), 1),
+    )
+record(
+    "diff",
+    lambda m, F, x, dim, n: m.diff(x, n, dim),
+    with_options(s.with_dim(keepdim=False, several=False), n=[0, 1, 2]),
+    lambda m, F: m.diff(m.tensor(1.0)),
+    lambda m, F: m.diff(m.zeros(3), -1),
+)
+record(
+    "diff.joined",
+    lambda m, F, x, y: m.diff(x, dim=1, prepend=y, append=y * 2),
+    st.builds(lambda a, b: Sample([a, b]), s.array_of((4, 3, 5)), s.array_of((4, 2, 5))),
+)
+record("median", lambda m, F, x: m.median(x), s.unary(min_side=1), second=False)
+record(
+    "median.dim",
+    lambda m, F, x, **o: m.median(x, **o),
+    s.with_dim(values="positive", several=False),
+    lambda m, F: m.median(m.zeros(2), 1),
+    lambda m, F: m.median(m.zeros(0, 2), 0),
+)
+record(
+    "kthvalue",
+    lambda m, F, x, **o: m.kthvalue(x, **o),
+    with_options(s.unary(min_dims=1, min_side=2, values="positive"), k=[1, 2], dim=[0, -1], keepdim=[True, False]),
+    lambda m, F: m.kthvalue(m.zeros(2), 3),
+    lambda m, F: m.kthvalue(m.zeros(2), 0),
+)
+record(
+    "equal",
+    lambda m, F, x, y: m.tensor([m.equal(x, y), m.equal(x, x), m.equal(x, x[:1])]),
+    s.unary(values="ties", min_dims=1, min_side=1).map(lambda sample: Sample([sample.arrays[0], sample.arrays[0]])),
+)
+record(
+    "allclose",
+    lambda m, F, x, y: m.tensor([m.allclose(x, y), m.allclose(x, y, 0, 4.0), m.allclose(x, x, equal_nan=True)]),
+    s.broadcastable(values="ties"),
+    lambda m, F: m.allclose(m.zeros(2), m.tensor([0])),
+)
+
+
+def _whole(sample: Sample) -> Sample:
+    return Sample([np.rint(np.abs(array) * 4).astype(np.int64) for array in sample.arrays], sample.options)
+
+
+record(
+    "unique",
+    lambda m, F, x, **o: m.unique(x, **o),
+    with_options(
+        s.with_dim(values="ties", keepdim=False, several=False),
+        return_inverse=[True, False],
+        return_counts=[True, False],
+    ).map(_whole),
+    lambda m, F: m.unique(m.zeros(2), dim=1),
+)
+record("unique.all", lambda m, F, x: m.unique(x.detach(), True, True, True), s.unary(values="ties"))
+record(
+    "unique_consecutive",
+    lambda m, F, x, dim: (
+        m.unique_consecutive(x, True, True, dim),
+        m.unique_consecutive(x, return_counts=True)[0],
+        m.unique_consecutive(x),
+    ),
+    s.with_dim(values="ties", keepdim=False, several=False).map(_whole),
+)
+record(
+    "bincount",
+    lambda m, F, x, y: (m.bincount(x), m.bincount(x, y.detach(), 9)),
+    st.builds(
+        lambda n, seed: Sample(
+            [np.random.default_rng(seed).integers(0, 6, n), np.random.default_rng(seed).standard_normal(n)]
+        ),
+        st.integers(1, 9),
+        st.integers(0, 99),
+    ),
+    lambda m, F: m.bincount(m.tensor([0.5])),
+    lambda m, F: m.bincount(m.tensor([-1])),
+    lambda m, F: m.bincount(m.tensor([[1]])),
+    lambda m, F: m.bincount(m.tensor([1]), m.zeros(2)),
+    lambda m, F: m.bincount(m.tensor([1]), minlength=-1),
 )

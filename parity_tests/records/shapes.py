@@ -189,3 +189,32 @@ record(
     lambda m, F, x: m.permute(m.reshape(x, shape=(6, 10)), dims=(1, 0)),
     block,
 )
+record(
+    "new",
+    lambda m, F, x: (
+        x.new_zeros(2, 3) + x.new_ones((2, 3)) + x.new_full((2, 3), 2.5) + x.new_empty(2, 3).fill_(1),
+        x.new_tensor([1, 2]) + x.new([1, 2]),
+        x.long().new_zeros(2),
+        x.new_ones(2, dtype=m.int64),
+    ),
+    block,
+    lambda m, F: m.zeros(2).new_zeros(-1),
+)
+record(
+    "typed",
+    lambda m, F, x: (
+        m.FloatTensor([1, 2]) + m.Tensor([3, 4]),
+        m.LongTensor([[1, 2]]),
+        m.Tensor(np.ones(2)) + m.FloatTensor(np.ones(2)),
+        x.type(m.float64) + x.type("torch.DoubleTensor") + x.type(m.DoubleTensor),
+        0 * m.zeros(size=(2, 3)) + m.ones(size=(2, 3)),
+        m.tensor([x.float().type() == "torch.FloatTensor", isinstance(x.long(), m.LongTensor), m.is_tensor(x)]),
+        m.tensor([m.finfo(m.float32).max, m.finfo(m.float64).eps, m.finfo(m.float16).tiny, m.iinfo(m.int8).min]),
+    ),
+    block,
+    lambda m, F: m.LongTensor(m.zeros(2)),
+    lambda m, F: m.Tensor([1], [2]),
+    lambda m, F: m.finfo(m.int64),
+    lambda m, F: m.iinfo(m.float32),
+    lambda m, F: m.randint(size=(2,)),
+)
