@@ -22,12 +22,14 @@ from minigrad.functions import (
     arithmetic,
     arrangement,
     bitwise,
+    clamped,
     comparison,
     contraction,
     conv,
     copying,
     ctc,
     distances,
+    gated,
     gathering,
     indexing,
     linalg,
@@ -40,11 +42,13 @@ from minigrad.functions import (
     patches,
     pieces,
     pool,
+    pool_lines,
     rectifiers,
     reduce,
     resample,
     selection,
     shape,
+    shuffles,
     unary,
 )
 from minigrad.functions.activation import *
@@ -53,12 +57,14 @@ from minigrad.functions.affine import *
 from minigrad.functions.arithmetic import *
 from minigrad.functions.arrangement import *
 from minigrad.functions.bitwise import *
+from minigrad.functions.clamped import *
 from minigrad.functions.comparison import *
 from minigrad.functions.contraction import *
 from minigrad.functions.conv import *
 from minigrad.functions.copying import *
 from minigrad.functions.ctc import *
 from minigrad.functions.distances import *
+from minigrad.functions.gated import *
 from minigrad.functions.gathering import *
 from minigrad.functions.indexing import *
 from minigrad.functions.linalg import *
@@ -71,11 +77,13 @@ from minigrad.functions.padding import *
 from minigrad.functions.patches import *
 from minigrad.functions.pieces import *
 from minigrad.functions.pool import *
+from minigrad.functions.pool_lines import *
 from minigrad.functions.rectifiers import *
 from minigrad.functions.reduce import *
 from minigrad.functions.resample import *
 from minigrad.functions.selection import *
 from minigrad.functions.shape import *
+from minigrad.functions.shuffles import *
 from minigrad.functions.unary import *
 
 __all__ = (
@@ -85,12 +93,14 @@ __all__ = (
     + arithmetic.__all__
     + arrangement.__all__
     + bitwise.__all__
+    + clamped.__all__
     + comparison.__all__
     + contraction.__all__
     + conv.__all__
     + copying.__all__
     + ctc.__all__
     + distances.__all__
+    + gated.__all__
     + gathering.__all__
     + indexing.__all__
     + linalg.__all__
@@ -101,8 +111,10 @@ __all__ = (
     + order.__all__
     + padding.__all__
     + patches.__all__
+    + shuffles.__all__
     + pieces.__all__
     + pool.__all__
+    + pool_lines.__all__
     + rectifiers.__all__
     + reduce.__all__
     + resample.__all__
