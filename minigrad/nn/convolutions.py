@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from numpy.typing import DTypeLike
 
@@ -83,7 +83,7 @@ class _Convolution(Module):
         """Draw weight and bias uniformly from ±1/√(number of inputs of one output), torch's default."""
         init.uniform_by_fan_in(math.prod(self.weight.shape[1:]), self.weight, self.bias)
 
-    def _padded(self, input: Tensor) -> tuple[Tensor, Any]:  # the padding as the function takes it
+    def _padded(self, input: Tensor) -> tuple[Tensor, str | int | tuple[int, ...]]:
         """Return the input with the border of ``padding_mode``, and the zero padding left to the convolution."""
         if self.padding_mode == "zeros":
             return input, self.padding
