@@ -115,7 +115,7 @@ class ParameterDict(Module):
     def _checked(self, key: str) -> str:
         if not isinstance(key, str):
             raise TypeError(f"Index given to ParameterDict cannot be used as a key as it is not a string, got {key!r}")
-        return f"{key}_" if hasattr(type(self), key) else key  # a key may be the name of a method
+        return key
 
     def __getitem__(self, key: str) -> Any:  # a Parameter, or whatever was put there
         if key not in self._keys:
@@ -123,9 +123,8 @@ class ParameterDict(Module):
         return getattr(self, self._checked(key))
 
     def __setitem__(self, key: str, value: Any) -> None:
-        name = self._checked(key)
+        setattr(self, self._checked(key), _as_parameter(value))
         self._keys[key] = None
-        setattr(self, name, _as_parameter(value))
 
     def __delitem__(self, key: str) -> None:
         del self._keys[key]
