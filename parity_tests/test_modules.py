@@ -545,7 +545,7 @@ def test_parameter_lists_and_dicts_behave_as_torchs() -> None:
         )
         with pytest.raises(IndexError):
             listed[9]
-        with pytest.raises(KeyError):
+        with pytest.raises(AttributeError):
             named["z"]
         with pytest.raises(TypeError):
             listed.extend(3)

@@ -118,8 +118,6 @@ class ParameterDict(Module):
         return key
 
     def __getitem__(self, key: str) -> Any:  # a Parameter, or whatever was put there
-        if key not in self._keys:
-            raise KeyError(key)
         return getattr(self, self._checked(key))
 
     def __setitem__(self, key: str, value: Any) -> None:
