@@ -523,7 +523,7 @@ def test_parameter_lists_and_dicts_behave_as_torchs() -> None:
         listed[1] = m.nn.Parameter(m.ones(5))
         named = m.nn.ParameterDict({"a": m.ones(2), "b": m.nn.Parameter(m.ones(3))})
         with pytest.raises(KeyError, match="already exists"):
-            named["keys"] = m.ones(1)  # the name of a method
+            m.nn.ParameterDict({"keys": m.ones(1)})  # the name of a method
         named.update([("c", m.ones(2))])
         popped = named.pop("a")
         both = m.nn.ModuleDict({"list": listed, "dict": named})

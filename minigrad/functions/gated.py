@@ -125,7 +125,7 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
         eps: without effect.
     """
     x = _floating("gumbel_softmax", logits)
-    exponential = default_generator.numpy.standard_exponential(x.array.shape).astype(x.array.dtype)
+    exponential = np.asarray(default_generator.numpy.standard_exponential(x.array.shape)).astype(x.array.dtype)
     noise = wrap(to_device(-np.log(np.maximum(exponential, np.finfo(exponential.dtype).tiny)), device_of(x.array)))
     soft = softmax((x + noise) / tau, dim)
     if not hard:

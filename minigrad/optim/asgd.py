@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Unpack
+from typing import ClassVar
 
 from minigrad.kernels.rules import Rule
-from minigrad.optim.optimizer import Implementation, Optimizer, Parameters
+from minigrad.optim.optimizer import Optimizer, Parameters
 from minigrad.optim.options import check_non_negative
 from minigrad.optim.states import Group, State
 from minigrad.tensor import Tensor
@@ -61,7 +61,8 @@ class ASGD(Optimizer):
         weight_decay: float = 0,
         foreach: bool | None = None,
         maximize: bool = False,
-        **implementation: Unpack[Implementation],
+        differentiable: bool = False,
+        capturable: bool = False,
     ) -> None:
         check_non_negative(lr=lr, weight_decay=weight_decay)
         options = {
@@ -72,7 +73,7 @@ class ASGD(Optimizer):
             "weight_decay": weight_decay,
             "maximize": maximize,
         }
-        super().__init__(params, options, **{**implementation, "foreach": foreach})  # type: ignore[typeddict-item]
+        super().__init__(params, options, foreach=foreach, differentiable=differentiable, capturable=capturable)
 
     def initial_state(self, parameter: Tensor, group: Group) -> State:
         return {"step": 0.0, "eta": float(group["lr"]), "mu": 1.0, **super().initial_state(parameter, group)}

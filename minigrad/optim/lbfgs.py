@@ -69,7 +69,7 @@ class LBFGS(Optimizer):
     def _params(self) -> list[Tensor]:
         return cast(list[Tensor], self.param_groups[0]["params"])
 
-    def step(self, closure: Callable[[], Loss] | None = None) -> Loss:  # type: ignore[override]  # it needs a closure
+    def step(self, closure: Callable[[], Loss] | None = None) -> Loss:
         """Iterate, and return the loss at the beginning."""
         if closure is None:
             raise TypeError("LBFGS.step() needs a closure that computes the loss, calls backward, and returns the loss")

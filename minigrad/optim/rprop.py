@@ -74,4 +74,5 @@ class Rprop(Optimizer):
 
     def rule(self, parameter: Tensor, state: State, group: Group) -> RpropRule:
         state["step"] += 1
-        return RpropRule(*group["etas"], *group["step_sizes"], group["maximize"])
+        (shrink, grow), (smallest, largest) = group["etas"], group["step_sizes"]
+        return RpropRule(shrink, grow, smallest, largest, group["maximize"])
