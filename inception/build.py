@@ -39,7 +39,7 @@ def build_model(recipe: Recipe, num_classes: int, classes: Sequence[str] = (), d
 
 def build_average(recipe: Recipe, model: nn.Module) -> AveragedModel | None:
     """Return the moving average of the weights, if the recipe wants one."""
-    return None if recipe.ema is None else AveragedModel(model, _warm_average(recipe.ema), use_buffers=True)
+    return None if recipe.ema is None else AveragedModel(model, avg_fn=_warm_average(recipe.ema), use_buffers=True)
 
 
 def _warm_average(decay: float) -> AverageFunction:

@@ -157,12 +157,13 @@ __version__ = "0.1.0"
 _warnings.filterwarnings("ignore", ".* encountered in", RuntimeWarning, r"minigrad\.")
 
 # Imported when first used, because each takes a while or needs what the rest does not.
-_LATER = {name: f"minigrad.{name}" for name in ("checkpoint", "data", "onnx", "saving", "testing")}
+_LATER = {name: f"minigrad.{name}" for name in ("checkpoint", "data", "distributions", "onnx", "saving", "testing")}
 _LATER |= {"load": "minigrad.saving:load", "save": "minigrad.saving:save"}
 
 if TYPE_CHECKING:
     from minigrad import checkpoint as checkpoint
     from minigrad import data as data
+    from minigrad import distributions as distributions
     from minigrad import onnx as onnx
     from minigrad import saving as saving
     from minigrad import testing as testing

@@ -38,6 +38,7 @@ _INFINITE_FACTOR = (
     "an infinite weight makes the mean of the gradients infinite: what is left of ∞ − ∞ depends on the order"
 )
 _NO_DIGITS = "a difference of distances of 2·10⁹, of which float32 keeps no digit"
+_SUM_FIRST = "torch multiplies the cotangent by a sum, of whose terms one may be 0 or infinite"
 _PADDING = "what an infinite weight makes of the zeros of the padding depends on which algorithm torch chooses"
 
 #: By record.
@@ -48,6 +49,12 @@ EXCUSES: dict[str, Excuse] = {
     "relu6.inplace": Excuse(_PLACE, values=(np.nan,)),
     "elu": Excuse(_PLACE, values=(np.nan,)),
     "hardswish": Excuse(_PLACE, values=(np.nan,)),
+    **{
+        name: Excuse(_PLACE, values=(np.nan,))
+        for name in ("hardsigmoid", "hardsigmoid.inplace", "hardtanh", "hardtanh.inplace", "hardshrink", "softshrink")
+    },
+    **{name: Excuse(_SUM_FIRST, values=_INFINITIES, cotangents=True) for name in ("mish", "mish.inplace")},
+    "selu.inplace": Excuse("torch's gradient in place is written in terms of the output", cotangents=True),
     "remainder": Excuse(_TWO_LOOPS, ends=True),
     "fmod": Excuse(_TWO_LOOPS, ends=True),
     "div.trunc": Excuse("torch ends the process at the smallest integer / −1", True, dtypes=(np.int32, np.int64)),

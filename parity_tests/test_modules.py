@@ -83,6 +83,43 @@ MODULES: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
     "ZeroPad1d": (lambda m: m.ZeroPad1d(1), (2, 3, 4)),
     "ConstantPad2d": (lambda m: m.ConstantPad2d(1, 3.5), (2, 3, 4, 4)),
     "ConstantPad1d": (lambda m: m.ConstantPad1d((1, 0), -1.0), (2, 3, 4)),
+    "BatchNorm3d": (lambda m: m.BatchNorm3d(3), (4, 3, 2, 4, 3)),
+    "ConvTranspose1d": (lambda m: m.ConvTranspose1d(4, 6, 3, stride=2, padding=1, groups=2, dilation=2), (2, 4, 7)),
+    "MaxPool1d": (lambda m: m.MaxPool1d(3, 2, padding=1), (2, 3, 8)),
+    "AvgPool1d": (lambda m: m.AvgPool1d(3, 2, padding=1, count_include_pad=False), (2, 3, 8)),
+    "AdaptiveAvgPool1d": (lambda m: m.AdaptiveAvgPool1d(3), (2, 3, 8)),
+    "AdaptiveMaxPool1d": (lambda m: m.AdaptiveMaxPool1d(3), (2, 3, 8)),
+    "PixelShuffle": (lambda m: m.Sequential(m.PixelShuffle(2), m.PixelUnshuffle(4)), (2, 8, 6, 4)),
+    "ChannelShuffle": (lambda m: m.ChannelShuffle(2), (2, 8, 6, 4)),
+    "PReLU": (lambda m: m.Sequential(m.PReLU(), m.PReLU(4, init=0.1)), (3, 4)),
+    "Hardtanh": (lambda m: m.Hardtanh(-0.5, 0.3), (3, 4)),
+    "Hardshrink": (lambda m: m.Hardshrink(0.3), (3, 4)),
+    "Softshrink": (lambda m: m.Softshrink(0.3), (3, 4)),
+    "Threshold": (lambda m: m.Threshold(0.1, 2.0), (3, 4)),
+    "Mish": (lambda m: m.Mish(), (3, 4)),
+    "SELU": (lambda m: m.SELU(), (3, 4)),
+    "CELU": (lambda m: m.CELU(0.5), (3, 4)),
+    "LogSigmoid": (lambda m: m.LogSigmoid(), (3, 4)),
+    "Softsign": (lambda m: m.Softsign(), (3, 4)),
+    "Tanhshrink": (lambda m: m.Tanhshrink(), (3, 4)),
+    "Softmin": (lambda m: m.Softmin(dim=1), (3, 4)),
+    "Softmax2d": (lambda m: m.Softmax2d(), (2, 3, 4, 2)),
+    "GLU": (lambda m: m.GLU(1), (3, 4)),
+    "activations in place": (
+        lambda m: m.Sequential(
+            m.Linear(3, 4),
+            m.SiLU(inplace=True),
+            m.Linear(4, 4),
+            m.Hardswish(inplace=True),
+            m.Linear(4, 4),
+            m.Mish(inplace=True),
+            m.Linear(4, 4),
+            m.CELU(inplace=True),
+            m.Linear(4, 4),
+            m.SELU(inplace=True),
+        ),
+        (3, 3),
+    ),
     "CNN": (
         lambda m: m.Sequential(
             m.Conv2d(3, 6, 5), m.ReLU(inplace=True), m.MaxPool2d(2), m.Flatten(), m.Linear(6 * 4 * 4, 10)
@@ -443,3 +480,75 @@ def test_instance_norm_of_no_images_leaves_its_statistics_alone(dims: int) -> No
     assert y.shape == x.grad.shape == x.shape
     assert (layer.running_mean.tolist(), layer.running_var.tolist()) == ([0, 0, 0], [1, 1, 1])
     assert layer.weight.grad.tolist() == layer.bias.grad.tolist() == [0, 0, 0]
+
+
+def test_exact_initial_values_equal_torchs() -> None:
+    for shape, fill in (
+        ((3, 4), lambda m, x: m.nn.init.eye_(x)),
+        ((6, 2, 3), lambda m, x: m.nn.init.dirac_(x, 2)),
+        ((4, 5, 3, 2), lambda m, x: m.nn.init.dirac_(x)),
+    ):
+        assert_close(fill(minigrad, minigrad.ones(shape)), fill(torch, torch.ones(shape)), FLOAT64, str(shape))
+    for fill in (
+        lambda m: m.nn.init.eye_(m.zeros(2)),
+        lambda m: m.nn.init.dirac_(m.zeros(2, 2)),
+        lambda m: m.nn.init.dirac_(m.zeros(3, 2, 2), 2),
+        lambda m: m.nn.init.orthogonal_(m.zeros(2)),
+        lambda m: m.nn.init.sparse_(m.zeros(2), 0.5),
+    ):
+        with pytest.raises(ValueError, match="dim"):
+            fill(torch)
+        with pytest.raises(ValueError, match="dim"):
+            fill(minigrad)
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (5, 3), (4, 2, 3), (4, 4)])
+def test_orthogonal_initial_values_have_rows_or_columns_of_one_length_at_right_angles(shape: tuple[int, ...]) -> None:
+    filled = as_numpy(nn.init.orthogonal_(minigrad.empty(*shape, dtype=minigrad.float64), gain=3)).reshape(shape[0], -1)
+    short = filled if filled.shape[0] <= filled.shape[1] else filled.T
+    np.testing.assert_allclose(short @ short.T, 9 * np.eye(len(short)), atol=1e-12)
+
+
+def test_sparse_initial_values_have_as_many_zeros_in_each_column_as_torchs() -> None:
+    filled, theirs = nn.init.sparse_(minigrad.ones(7, 4), 0.3), torch.nn.init.sparse_(torch.ones(7, 4), 0.3)
+    assert (as_numpy(filled) == 0).sum(0).tolist() == (theirs.numpy() == 0).sum(0).tolist() == [3] * 4
+
+
+def test_parameter_lists_and_dicts_behave_as_torchs() -> None:
+    found = []
+    for m in (minigrad, torch):
+        listed = m.nn.ParameterList([m.ones(2), m.nn.Parameter(m.zeros(3))])
+        listed.append(m.zeros(1))
+        listed += [m.zeros(4)]
+        listed[1] = m.nn.Parameter(m.ones(5))
+        named = m.nn.ParameterDict({"a": m.ones(2), "b": m.nn.Parameter(m.ones(3))})
+        with pytest.raises(KeyError, match="already exists"):
+            m.nn.ParameterDict({"keys": m.ones(1)})  # the name of a method
+        named.update([("c", m.ones(2))])
+        popped = named.pop("a")
+        both = m.nn.ModuleDict({"list": listed, "dict": named})
+        found.append(
+            [
+                len(listed),
+                [tuple(p.shape) for p in listed],
+                [tuple(p.shape) for p in listed[1:]],
+                list(named),
+                list(named.keys()),
+                "b" in named,
+                len(named),
+                tuple(popped.shape),
+                [(name, tuple(p.shape)) for name, p in both.named_parameters()],
+                [type(p).__name__ for p in listed],
+                named.get("z"),
+                len(named | named),
+            ]
+        )
+        with pytest.raises(IndexError):
+            listed[9]
+        with pytest.raises(AttributeError):
+            named["z"]
+        with pytest.raises(TypeError):
+            listed.extend(3)
+        with pytest.raises(RuntimeError):
+            listed(1)
+    assert found[0] == found[1]

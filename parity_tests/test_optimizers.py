@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,14 @@ OPTIMIZERS: dict[str, Callable[[Any, Any], Any]] = {
     "Adamax options": lambda m, p: m.Adamax(p, lr=0.05, betas=(0.7, 0.9), eps=0.1, weight_decay=0.1),
     "Adamax maximize": lambda m, p: m.Adamax(p, lr=0.02, maximize=True),
     "RMSprop maximize": lambda m, p: m.RMSprop(p, lr=0.01, maximize=True),
+    "Adadelta": lambda m, p: m.Adadelta(p),
+    "Adadelta options": lambda m, p: m.Adadelta(p, lr=0.5, rho=0.7, eps=0.01, weight_decay=0.1),
+    "Adadelta maximize": lambda m, p: m.Adadelta(p, lr=0.1, maximize=True),
+    "ASGD": lambda m, p: m.ASGD(p, lr=0.05),
+    "ASGD options": lambda m, p: m.ASGD(p, lr=0.05, lambd=0.1, alpha=0.5, t0=20, weight_decay=0.1),
+    "ASGD maximize": lambda m, p: m.ASGD(p, lr=0.01, maximize=True),
+    "Rprop": lambda m, p: m.Rprop(p),
+    "Rprop options": lambda m, p: m.Rprop(p, lr=0.05, etas=(0.4, 1.5), step_sizes=(0.001, 0.2), maximize=True),
     "RMSprop centered": lambda m, p: m.RMSprop(p, lr=0.02, centered=True, momentum=0.5),
 }
 
@@ -84,6 +92,15 @@ SCHEDULES: dict[str, Callable[[Any, Any], Any]] = {
     ),
     "OneCycleLR three phases": lambda m, o: m.OneCycleLR(o, 0.1, total_steps=STEPS + 1, three_phase=True),
 }
+
+
+@pytest.fixture(autouse=True)
+def _torch_keeps_numbers_in_float64() -> Iterator[None]:
+    """Let torch's optimisers keep numbers of their own, such as the rate of ASGD, in float64, as these do."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)
 
 
 def _parameters() -> tuple[list[minigrad.Tensor], list[torch.Tensor]]:
@@ -539,3 +556,116 @@ def test_bad_options_raise_torchs_type_of_error(make: Any) -> None:
         make(torch.optim, torch.zeros(2, requires_grad=True))
     with pytest.raises(type(theirs.value)):
         make(optim, minigrad.zeros(2, requires_grad=True))
+
+
+#: Options of L-BFGS, and the number of steps to compare.
+LBFGS: dict[str, dict[str, Any]] = {
+    "plain": {"lr": 0.1},
+    "few pairs": {"lr": 0.2, "history_size": 3, "max_iter": 7},
+    "line search": {"line_search_fn": "strong_wolfe"},
+    "short line search": {"line_search_fn": "strong_wolfe", "max_iter": 4, "max_eval": 7, "history_size": 2},
+    "tolerant": {"lr": 0.5, "tolerance_grad": 0.05, "tolerance_change": 0.01},
+    "far first step": {"lr": 5.0, "line_search_fn": "strong_wolfe"},
+}
+
+
+def _valley(parameters: list[Any]) -> Any:
+    """Return a loss with a minimum at the end of a curved valley."""
+    a, b, c = parameters
+    return (a * a).sum() * 0.5 + ((b - b[0] ** 2) ** 2).sum() + (1 - b[0]) ** 2 + (c - 1) ** 4
+
+
+@pytest.mark.parametrize("options", LBFGS.values(), ids=LBFGS)
+def test_lbfgs_follows_torchs_trajectory(options: dict[str, Any]) -> None:
+    ours, theirs = _parameters()
+    sides = (optim.LBFGS(ours, **options), ours), (torch.optim.LBFGS(theirs, **options), theirs)
+    for step in range(4):
+        losses: list[list[float]] = [[], []]
+        for (optimizer, parameters), seen in zip(sides, losses, strict=True):
+
+            def closure(optimizer: Any = optimizer, parameters: Any = parameters, seen: Any = seen) -> Any:
+                optimizer.zero_grad()
+                loss = _valley(parameters)
+                loss.backward()
+                seen.append(loss.item())
+                return loss
+
+            first = optimizer.step(closure)
+            assert first.item() == seen[0]
+        assert len(losses[0]) == len(losses[1]), f"evaluations in step {step}"
+        np.testing.assert_allclose(losses[0], losses[1], rtol=1e-8)
+        for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+            np.testing.assert_allclose(as_numpy(a), as_numpy(b), rtol=1e-6, atol=1e-7, err_msg=f"parameter {i}")
+    state = sides[0][0].state_dict()["state"][0]
+    assert sorted(state) == sorted(set(sides[1][0].state_dict()["state"][0]) - {"al"})
+
+
+def test_lbfgs_continues_from_a_state_dict_and_refuses_what_it_cannot_do() -> None:
+    ours, _ = _parameters()
+    others = copy.deepcopy(ours)
+    first = optim.LBFGS(ours, line_search_fn="strong_wolfe", max_iter=3)
+
+    def step(optimizer: Any, parameters: Any) -> None:
+        def closure() -> Any:
+            optimizer.zero_grad()
+            loss = _valley(parameters)
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+
+    step(first, ours)
+    for mine, theirs in zip(others, ours, strict=True):
+        mine.data.copy_(theirs.detach())
+    second = optim.LBFGS(others, line_search_fn="strong_wolfe", max_iter=3)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    for optimizer, parameters in ((first, ours), (second, others)):
+        step(optimizer, parameters)
+    for a, b in zip(ours, others, strict=True):
+        assert as_numpy(a).tolist() == as_numpy(b).tolist()
+    with pytest.raises(ValueError, match="parameter groups"):
+        optim.LBFGS([{"params": ours[:1]}, {"params": ours[1:]}])
+    with pytest.raises(TypeError, match="closure"):
+        first.step()
+    wrong = optim.LBFGS(ours, line_search_fn="armijo")
+    with pytest.raises(RuntimeError, match="strong_wolfe"):
+        step(wrong, ours)
+
+
+@pytest.mark.parametrize("options", [{}, {"anneal_strategy": "linear", "anneal_epochs": 4}, {"anneal_epochs": 0}])
+def test_swalr_sets_torchs_rates_after_another_schedule(options: dict[str, Any]) -> None:
+    rates = []
+    for m, parameters in zip((optim, torch.optim), _parameters(), strict=True):
+        optimizer = m.SGD(parameters, lr=0.1)
+        first = m.lr_scheduler.ExponentialLR(optimizer, 0.9)
+        last = m.swa_utils.SWALR(optimizer, swa_lr=0.01, **options)
+        seen = []
+        for step in range(20):
+            optimizer.step()
+            (first if step < 5 else last).step()
+            seen.append(optimizer.param_groups[0]["lr"])
+        rates.append(seen)
+    assert rates[0] == pytest.approx(rates[1], rel=1e-12)
+
+
+def test_averaged_models_and_their_statistics_equal_torchs() -> None:
+    found = []
+    for m in (minigrad, torch):
+        model = m.nn.Sequential(m.nn.Linear(2, 2), m.nn.BatchNorm1d(2))
+        swa = m.optim.swa_utils
+        averages = [
+            swa.AveragedModel(model),
+            swa.AveragedModel(model, avg_fn=swa.get_ema_avg_fn(0.7)),
+            swa.AveragedModel(model, multi_avg_fn=swa.get_ema_multi_avg_fn(0.6), use_buffers=False),
+        ]
+        for step in range(4):
+            for i, parameter in enumerate(model.parameters()):
+                parameter.data.fill_(step * step + i + 1.0)
+            for average in averages:
+                average.update_parameters(model)
+        batches = [m.arange(8.0).reshape(4, 2) * k for k in (1.0, -0.5, 0.2)]
+        for average in averages:
+            swa.update_bn([(batch, 0) for batch in batches], average)
+        found.append([as_numpy(value).tolist() for average in averages for value in average.state_dict().values()])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)

@@ -19,7 +19,7 @@ WITHOUT = """
     zeros zeros_like: makes a tensor, and has no derivative; test_torch_database.py, test_promotion.py
 
     Generator get_rng_state initial_seed manual_seed rand rand_like randint randn randn_like randperm set_rng_state
-    dropout2d: random, with numbers of its own; tests/
+    dropout2d gumbel_softmax: random, with numbers of its own; tests/
 
     autocast can_cast enable_grad get_default_device get_default_dtype get_num_threads inference_mode
     is_autocast_enabled is_grad_enabled no_grad promote_types set_default_device set_default_dtype set_grad_enabled

@@ -44,6 +44,12 @@ NAMES = """
     squeeze.multiple stack std std.unbiased sub sum t take_along_dim tanh tensordot to topk transpose tril triu
     trunc unbind unsqueeze var var.unbiased var_mean var_mean.unbiased view view_as where zeros zeros_like
     isinf logical_xor nonzero reciprocal square
+    nn.functional.avg_pool1d nn.functional.max_pool1d nn.functional.adaptive_avg_pool1d
+    nn.functional.adaptive_max_pool1d nn.functional.conv_transpose1d nn.functional.pixel_shuffle
+    nn.functional.pixel_unshuffle nn.functional.channel_shuffle nn.functional.prelu
+    nn.functional.hardtanh nn.functional.hardshrink nn.functional.softshrink nn.functional.threshold
+    nn.functional.mish nn.functional.selu nn.functional.celu nn.functional.logsigmoid nn.functional.softsign
+    nn.functional.tanhshrink nn.functional.softmin nn.functional.softmin.with_dtype nn.functional.glu
 """.split()  # noqa: SIM905
 
 

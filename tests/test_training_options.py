@@ -104,7 +104,7 @@ def test_the_average_of_the_weights_follows_its_formula_and_is_what_is_tested() 
 
 def test_averaged_models_average() -> None:
     model = nn.Linear(2, 1)
-    mean, decaying = AveragedModel(model), AveragedModel(model, get_ema_avg_fn(0.75))
+    mean, decaying = AveragedModel(model), AveragedModel(model, avg_fn=get_ema_avg_fn(0.75))
     values = []
     for value in (1.0, 2.0, 6.0):
         with minigrad.no_grad():

@@ -24,6 +24,7 @@ from minigrad.functions import (
     arrangement,
     bitwise,
     blends,
+    clamped,
     closeness,
     comparison,
     contraction,
@@ -32,6 +33,7 @@ from minigrad.functions import (
     counting,
     ctc,
     distances,
+    gated,
     gathering,
     indexing,
     linalg,
@@ -44,6 +46,7 @@ from minigrad.functions import (
     patches,
     pieces,
     pool,
+    pool_lines,
     rectifiers,
     reduce,
     resample,
@@ -52,6 +55,7 @@ from minigrad.functions import (
     scattering,
     selection,
     shape,
+    shuffles,
     synonyms,
     trigonometry,
     unary,
@@ -63,6 +67,7 @@ from minigrad.functions.arithmetic import *
 from minigrad.functions.arrangement import *
 from minigrad.functions.bitwise import *
 from minigrad.functions.blends import *
+from minigrad.functions.clamped import *
 from minigrad.functions.closeness import *
 from minigrad.functions.comparison import *
 from minigrad.functions.contraction import *
@@ -71,6 +76,7 @@ from minigrad.functions.copying import *
 from minigrad.functions.counting import *
 from minigrad.functions.ctc import *
 from minigrad.functions.distances import *
+from minigrad.functions.gated import *
 from minigrad.functions.gathering import *
 from minigrad.functions.indexing import *
 from minigrad.functions.linalg import *
@@ -83,6 +89,7 @@ from minigrad.functions.padding import *
 from minigrad.functions.patches import *
 from minigrad.functions.pieces import *
 from minigrad.functions.pool import *
+from minigrad.functions.pool_lines import *
 from minigrad.functions.rectifiers import *
 from minigrad.functions.reduce import *
 from minigrad.functions.resample import *
@@ -91,6 +98,7 @@ from minigrad.functions.sampling import *
 from minigrad.functions.scattering import *
 from minigrad.functions.selection import *
 from minigrad.functions.shape import *
+from minigrad.functions.shuffles import *
 from minigrad.functions.synonyms import *
 from minigrad.functions.trigonometry import *
 from minigrad.functions.unary import *
@@ -102,12 +110,14 @@ __all__ = (
     + arithmetic.__all__
     + arrangement.__all__
     + bitwise.__all__
+    + clamped.__all__
     + comparison.__all__
     + contraction.__all__
     + conv.__all__
     + copying.__all__
     + ctc.__all__
     + distances.__all__
+    + gated.__all__
     + gathering.__all__
     + indexing.__all__
     + linalg.__all__
@@ -118,8 +128,10 @@ __all__ = (
     + order.__all__
     + padding.__all__
     + patches.__all__
+    + shuffles.__all__
     + pieces.__all__
     + pool.__all__
+    + pool_lines.__all__
     + rectifiers.__all__
     + reduce.__all__
     + resample.__all__

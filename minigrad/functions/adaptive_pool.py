@@ -20,7 +20,7 @@ from minigrad.ops.cells import Cells, SumCells
 from minigrad.ops.pool import AvgPool2d
 from minigrad.typing import Array, Tensor
 
-__all__ = ["adaptive_avg_pool2d", "adaptive_max_pool2d"]
+__all__ = ["adaptive_avg_pool2d", "adaptive_max_pool2d", "adaptive_max_pool2d_with_indices"]
 
 OutputSize: TypeAlias = int | Sequence[int | None] | None
 
@@ -96,6 +96,13 @@ def adaptive_max_pool2d(
     positions = wrap(to_device(flat_positions.reshape(1, 1, high, wide, -1), device_of(x.array)))
     indices = positions.expand(*flat.array.shape).gather(-1, within.unsqueeze(-1)).squeeze(-1)
     return (y, indices) if is_batch else (y.squeeze(0), indices.squeeze(0))
+
+
+def adaptive_max_pool2d_with_indices(
+    input: Tensor, output_size: OutputSize, return_indices: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Return the maxima of :func:`adaptive_max_pool2d` and their positions; ``return_indices`` has no effect."""
+    return adaptive_max_pool2d(input, output_size, return_indices=True)
 
 
 def _first_largest_or_last_nan(x: Array) -> Array:

@@ -11,7 +11,7 @@ from minigrad.kernels.geometry import Window
 from minigrad.ops.conv import Conv2d, Conv2dInput
 from minigrad.typing import Array, IntOrInts, Tensor
 
-__all__ = ["conv1d", "conv2d", "conv_transpose2d"]
+__all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d"]
 
 
 def conv2d(
@@ -171,6 +171,40 @@ def conv_transpose2d(
     y = Conv2dInput.apply(g, w, x_shape=inner, window=window, groups=groups)  # N C H W -> N O H' W'
     y = _plus_bias(pad(y, (0, beyond[1], 0, beyond[0])) if any(beyond) else y, bias)
     return y if x.array.ndim == 4 else y.squeeze(0)
+
+
+def conv_transpose1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: IntOrInts = 1,
+    padding: IntOrInts = 0,
+    output_padding: IntOrInts = 0,
+    groups: int = 1,
+    dilation: IntOrInts = 1,
+) -> Tensor:
+    """Return the transposed convolution of signals: that of images one pixel high.
+
+    Args:
+        input: (N, C, L) or (C, L).
+        weight: (C, O / groups, k).
+        bias: (O).
+
+    Raises:
+        RuntimeError: as :func:`conv_transpose2d`.
+    """
+    x, w = as_tensor_operand("conv_transpose1d", input), as_tensor_operand("conv_transpose1d", weight, "weight")
+    if x.array.ndim not in (2, 3):
+        raise RuntimeError(
+            "Expected 2D (unbatched) or 3D (batched) input to conv_transpose1d, but got input of size: "
+            f"{list(x.array.shape)}"
+        )
+    if w.array.ndim != 3:
+        raise RuntimeError(f"expected 3-dimensional weight (C, O/groups, k), got {list(w.array.shape)}")
+    step, apart = (1, single(stride, "stride")), (1, single(dilation, "dilation"))
+    pads, extra = (0, single(padding, "padding")), (0, single(output_padding, "output_padding"))
+    image, kernel = x.unsqueeze(-2), w.unsqueeze(-2)  # … L -> … 1 L
+    return conv_transpose2d(image, kernel, bias, step, pads, extra, groups, apart).squeeze(-2)  # … 1 L' -> … L'
 
 
 def _plus_bias(y: Tensor, bias: Tensor | None) -> Tensor:

@@ -90,15 +90,29 @@ def mse_loss(
 ) -> Tensor:
     """Return (x − y)², reduced.
 
+    Args:
+        weight: a factor for each element. ``mean`` divides by the sum of the factors.
+
     Raises:
         RuntimeError: if the shapes cannot be broadcast.
+        ValueError: if the weight has another shape than the input.
     """
     reduction = reduction_of(size_average, reduce, reduction)
     x, y = as_tensor_operand("mse_loss", input), as_tensor_operand("mse_loss", target, "target")
-    if weight is not None:
-        raise NotImplementedError("mse_loss: weight is not supported; multiply the loss of reduction='none' by it")
     _warn_of_broadcast("mse_loss", x, y)
-    return reduced(_squared_error(x, y), reduction)
+    loss = _squared_error(x, y)
+    if weight is None:
+        return reduced(loss, reduction)
+    loss = _weighted(loss, weight, x)
+    return loss.sum() / weight.sum() if reduction == "mean" else reduced(loss, reduction)
+
+
+def _weighted(loss: Tensor, weight: Tensor, input: Tensor) -> Tensor:
+    if weight.array.shape != input.array.shape:
+        raise ValueError(
+            f"Weights and input must have the same size, got {list(weight.array.shape)} and {list(input.array.shape)}."
+        )
+    return loss * weight
 
 
 @rounded_once
@@ -268,17 +282,28 @@ def _smooth_l1(x: Tensor, y: Tensor, beta: float) -> Tensor:
     return where(far, size - 0.5 * beta, 0.5 * near * near / beta)
 
 
-def huber_loss(input: Tensor, target: Tensor, reduction: Reduction = "mean", delta: float = 1.0) -> Tensor:
+def huber_loss(
+    input: Tensor,
+    target: Tensor,
+    reduction: Reduction = "mean",
+    delta: float = 1.0,
+    weight: Tensor | None = None,
+) -> Tensor:
     """Return d²/2 where d = |x − y| ≤ δ, δ·(d − δ/2) elsewhere, reduced (Huber 1964).
 
+    Args:
+        weight: a factor for each element. ``mean`` divides by the number of elements, unlike that of :func:`mse_loss`.
+
     Raises:
+        ValueError: if the weight has another shape than the input.
         RuntimeError: if δ is not above 0.
     """
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     x, y = as_tensor_operand("huber_loss", input), as_tensor_operand("huber_loss", target, "target")
     _warn_of_broadcast("huber_loss", x, y)
-    return reduced(_huber(x, y, delta), reduction)
+    loss = _huber(x, y, delta)
+    return reduced(loss if weight is None else _weighted(loss, weight, x), reduction)
 
 
 @rounded_once

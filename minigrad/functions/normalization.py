@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from minigrad import kernels
-from minigrad.engine.grad_mode import no_grad
+from minigrad.engine.grad_mode import is_grad_enabled, no_grad
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.padding import pad
 from minigrad.functions.pool import avg_pool2d
@@ -238,10 +238,28 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
 
 
 @rounded_once
-def normalize(input: Tensor, p: float = 2.0, dim: Dim = 1, eps: float = 1e-12) -> Tensor:
-    """Return x / max(‖x‖ₚ, ε) along ``dim``."""
-    x = as_tensor_operand("normalize", input)
+def _normalized(x: Tensor, p: float, dim: Dim, eps: float) -> Tensor:
     return x / norm(x, p, dim, keepdim=True).clamp(min=eps)
+
+
+def normalize(input: Tensor, p: float = 2.0, dim: Dim = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
+    """Return x / max(‖x‖ₚ, ε) along ``dim``.
+
+    Args:
+        out: a tensor of the same shape to write the result into, for which no graph is recorded.
+
+    Raises:
+        RuntimeError: if there is a tensor to write into, and a gradient is wanted.
+    """
+    x = as_tensor_operand("normalize", input)
+    if out is None:
+        return _normalized(x, p, dim, eps)
+    if is_grad_enabled() and (x.requires_grad or out.requires_grad):
+        raise RuntimeError(
+            "normalize(): functions with out=... arguments don't support automatic differentiation, but one of the "
+            "arguments requires grad."
+        )
+    return out.copy_(_normalized(x, p, dim, eps))
 
 
 def _standardized(x: Tensor, dims: tuple[int, ...], eps: float) -> Tensor:

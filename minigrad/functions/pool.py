@@ -16,7 +16,7 @@ from minigrad.kernels.geometry import Window
 from minigrad.ops.pool import AvgPool2d, MaxPool2d
 from minigrad.typing import Array, IntOrInts, Shape, Tensor
 
-__all__ = ["avg_pool2d", "max_pool2d"]
+__all__ = ["avg_pool2d", "max_pool2d", "max_pool2d_with_indices"]
 
 
 @overload
@@ -92,6 +92,19 @@ def max_pool2d(
         return y
     indices = wrap(_flat_positions(kernels.of(x.array).max_pool2d(x.array, window)[1], x.array.shape, window))
     return y, indices if is_batch else indices.squeeze(0)
+
+
+def max_pool2d_with_indices(
+    input: Tensor,
+    kernel_size: IntOrInts,
+    stride: IntOrInts | None = None,
+    padding: IntOrInts = 0,
+    dilation: IntOrInts = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Return the maxima of :func:`max_pool2d` and their positions; ``return_indices`` has no effect."""
+    return max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode, return_indices=True)
 
 
 def _flat_positions(taps: Array, shape: Shape, window: Window) -> Array:

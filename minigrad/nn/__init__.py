@@ -18,8 +18,10 @@ from minigrad.nn.activations import (
     Softplus,
     Tanh,
 )
+from minigrad.nn.clamped import Hardshrink, Hardsigmoid, Hardtanh, PReLU, RReLU, Softshrink, Threshold
 from minigrad.nn.containers import ModuleDict, ModuleList, Sequential
-from minigrad.nn.convolutions import Conv1d, Conv2d, ConvTranspose2d
+from minigrad.nn.convolutions import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
+from minigrad.nn.gated import CELU, GLU, SELU, LogSigmoid, Mish, Softmax2d, Softmin, Softsign, Tanhshrink
 from minigrad.nn.layers import (
     Bilinear,
     CosineSimilarity,
@@ -53,6 +55,7 @@ from minigrad.nn.module import Module
 from minigrad.nn.normalizations import (
     BatchNorm1d,
     BatchNorm2d,
+    BatchNorm3d,
     BatchNormReLU2d,
     GroupNorm,
     InstanceNorm1d,
@@ -73,27 +76,39 @@ from minigrad.nn.paddings import (
     ZeroPad2d,
 )
 from minigrad.nn.parameter import Parameter
+from minigrad.nn.parameter_containers import ParameterDict, ParameterList
+from minigrad.nn.pool_lines import AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, MaxPool1d
 from minigrad.nn.poolings import AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d
+from minigrad.nn.shuffles import ChannelShuffle, PixelShuffle, PixelUnshuffle
 
 __all__ = [
+    "CELU",
     "ELU",
     "GELU",
+    "GLU",
+    "SELU",
+    "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
+    "AvgPool1d",
     "AvgPool2d",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
+    "BatchNorm3d",
     "BatchNormReLU2d",
     "Bilinear",
     "CTCLoss",
+    "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
     "ConstantPad1d",
     "ConstantPad2d",
     "Conv1d",
     "Conv2d",
+    "ConvTranspose1d",
     "ConvTranspose2d",
     "CosineEmbeddingLoss",
     "CosineSimilarity",
@@ -104,7 +119,10 @@ __all__ = [
     "Flatten",
     "Fold",
     "GroupNorm",
+    "Hardshrink",
+    "Hardsigmoid",
     "Hardswish",
+    "Hardtanh",
     "HingeEmbeddingLoss",
     "HuberLoss",
     "Identity",
@@ -116,15 +134,24 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
+    "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
     "MarginRankingLoss",
+    "MaxPool1d",
     "MaxPool2d",
+    "Mish",
     "Module",
     "ModuleDict",
     "ModuleList",
     "NLLLoss",
+    "PReLU",
     "Parameter",
+    "ParameterDict",
+    "ParameterList",
+    "PixelShuffle",
+    "PixelUnshuffle",
+    "RReLU",
     "ReLU",
     "ReLU6",
     "ReflectionPad1d",
@@ -136,8 +163,14 @@ __all__ = [
     "Sigmoid",
     "SmoothL1Loss",
     "Softmax",
+    "Softmax2d",
+    "Softmin",
     "Softplus",
+    "Softshrink",
+    "Softsign",
     "Tanh",
+    "Tanhshrink",
+    "Threshold",
     "TripletMarginLoss",
     "Unfold",
     "Upsample",

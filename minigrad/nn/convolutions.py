@@ -180,7 +180,60 @@ class Conv1d(_Convolution):
         return F.conv1d(padded, self.weight, self.bias, self.stride[0], zeros, self.dilation[0], self.groups)
 
 
-class ConvTranspose2d(_Convolution):
+class _Transposed(_Convolution):
+    """Base of the transposed convolutions: the size of their output."""
+
+    padding: tuple[int, ...]
+    output_padding: tuple[int, ...]
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: IntOrTuple,
+        stride: IntOrTuple = 1,
+        padding: IntOrTuple = 0,
+        output_padding: IntOrTuple = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: IntOrTuple = 1,
+        padding_mode: str = "zeros",
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        if padding_mode != "zeros":
+            raise ValueError(f"Only 'zeros' padding mode is supported for {type(self).__name__}, got {padding_mode!r}")
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype
+        )
+        self.output_padding = self._sizes(output_padding, "output_padding")
+
+    def _weight_shape(self) -> tuple[int, int]:
+        return (self.in_channels, self.out_channels // self.groups)
+
+    def _extra(self, input: Tensor, output_size: Sequence[int] | None) -> tuple[int, ...]:
+        return self.output_padding if output_size is None else self._extra_for(input, output_size)
+
+    def _extra_for(self, input: Tensor, output_size: Sequence[int]) -> tuple[int, ...]:
+        """Return the output padding for which the output has the wanted size, the last numbers of it."""
+        wanted = tuple(output_size)[-self.dimensions :]
+        smallest = [
+            (n - 1) * s - 2 * p + d * (k - 1) + 1
+            for n, s, p, d, k in zip(
+                input.shape[-self.dimensions :], self.stride, self.padding, self.dilation, self.kernel_size, strict=True
+            )
+        ]
+        extra = tuple(w - n for w, n in zip(wanted, smallest, strict=True))
+        if any(not 0 <= e < s for e, s in zip(extra, self.stride, strict=True)):
+            largest = [n + s - 1 for n, s in zip(smallest, self.stride, strict=True)]
+            raise ValueError(
+                f"requested an output size of {list(wanted)}, but valid sizes range from {smallest} to {largest} "
+                f"(for an input of {list(input.shape[-self.dimensions :])})"
+            )
+        return extra
+
+
+class ConvTranspose2d(_Transposed):
     """Transposed convolution, which enlarges an image; see ``functional.conv_transpose2d``.
 
     Args:
@@ -203,55 +256,39 @@ class ConvTranspose2d(_Convolution):
     (5, 3, 28, 28)
     """
 
-    stride: tuple[int, int]
-    padding: tuple[int, int]
-    dilation: tuple[int, int]
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: IntOrTuple,
-        stride: IntOrTuple = 1,
-        padding: IntOrTuple = 0,
-        output_padding: IntOrTuple = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: IntOrTuple = 1,
-        padding_mode: str = "zeros",
-        device: DeviceLike | None = None,
-        dtype: DTypeLike | None = None,
-    ) -> None:
-        if padding_mode != "zeros":
-            raise ValueError(f"Only 'zeros' padding mode is supported for ConvTranspose2d, got {padding_mode!r}")
-        super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype
-        )
-        self.output_padding = pair(output_padding, "output_padding")
-
-    def _weight_shape(self) -> tuple[int, int]:
-        return (self.in_channels, self.out_channels // self.groups)
-
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
-        extra = self.output_padding if output_size is None else self._extra_for(input, output_size)
+        extra = self._extra(input, output_size)
         return F.conv_transpose2d(
             input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation
         )
 
-    def _extra_for(self, input: Tensor, output_size: Sequence[int]) -> tuple[int, int]:
-        """Return the output padding for which the output has the wanted size, the last two numbers of it."""
-        wanted = tuple(output_size)[-2:]
-        smallest = [
-            (n - 1) * s - 2 * p + d * (k - 1) + 1
-            for n, s, p, d, k in zip(
-                input.shape[-2:], self.stride, self.padding, self.dilation, self.kernel_size, strict=True
-            )
-        ]
-        extra = tuple(w - n for w, n in zip(wanted, smallest, strict=True))
-        if any(not 0 <= e < s for e, s in zip(extra, self.stride, strict=True)):
-            largest = [n + s - 1 for n, s in zip(smallest, self.stride, strict=True)]
-            raise ValueError(
-                f"requested an output size of {list(wanted)}, but valid sizes range from {smallest} to {largest} "
-                f"(for an input of {list(input.shape[-2:])})"
-            )
-        return extra[0], extra[1]
+
+class ConvTranspose1d(_Transposed):
+    """Transposed convolution, which lengthens a signal; see ``functional.conv_transpose1d``.
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        kernel_size, stride, padding, dilation, groups: those of the convolution whose input gradient this is.
+        output_padding: elements added at one side, to choose among the lengths that give the same input length.
+        bias: add a learned number to each output channel.
+        padding_mode: must be ``zeros``.
+
+    Shape:
+        input (N, in_channels, L), output (N, out_channels, L′), where
+        L′ = (L − 1) · stride − 2 · padding + dilation · (kernel_size − 1) + output_padding + 1;
+        weight (in_channels, out_channels / groups, k), bias (out_channels).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.ConvTranspose1d(8, 3, kernel_size=2, stride=2)(minigrad.randn(5, 8, 14)).shape
+    (5, 3, 28)
+    """
+
+    dimensions = 1
+
+    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        extra = self._extra(input, output_size)
+        return F.conv_transpose1d(
+            input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation
+        )

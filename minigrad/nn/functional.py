@@ -7,9 +7,11 @@ from minigrad.functions import (
     activation,
     adaptive_pool,
     affine,
+    clamped,
     conv,
     ctc,
     distances,
+    gated,
     lookup,
     loss,
     noise,
@@ -17,15 +19,19 @@ from minigrad.functions import (
     padding,
     patches,
     pool,
+    pool_lines,
     rectifiers,
     resample,
+    shuffles,
 )
 from minigrad.functions.activation import *
 from minigrad.functions.adaptive_pool import *
 from minigrad.functions.affine import *
+from minigrad.functions.clamped import *
 from minigrad.functions.conv import *
 from minigrad.functions.ctc import *
 from minigrad.functions.distances import *
+from minigrad.functions.gated import *
 from minigrad.functions.linalg import bilinear as bilinear
 from minigrad.functions.lookup import *
 from minigrad.functions.loss import *
@@ -34,23 +40,29 @@ from minigrad.functions.normalization import *
 from minigrad.functions.padding import *
 from minigrad.functions.patches import *
 from minigrad.functions.pool import *
+from minigrad.functions.pool_lines import *
 from minigrad.functions.rectifiers import *
 from minigrad.functions.resample import *
+from minigrad.functions.shuffles import *
 
 __all__ = (
     activation.__all__
     + adaptive_pool.__all__
     + affine.__all__
+    + clamped.__all__
     + conv.__all__
     + ctc.__all__
     + distances.__all__
+    + gated.__all__
     + lookup.__all__
     + loss.__all__
     + noise.__all__
     + normalization.__all__
     + padding.__all__
     + patches.__all__
+    + shuffles.__all__
     + pool.__all__
+    + pool_lines.__all__
     + rectifiers.__all__
     + resample.__all__
     + ["bilinear"]

@@ -195,6 +195,73 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | Non
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / sum(_fans(tensor))), generator)
 
 
+def eye_(tensor: Tensor) -> Tensor:
+    """Fill a matrix with 1 on the diagonal and 0 elsewhere, so that a linear layer keeps its input.
+
+    Raises:
+        ValueError: if it is no matrix.
+    """
+    if tensor.ndim != 2:
+        raise ValueError(f"Only tensors with 2 dimensions are supported, got {tensor.ndim}")
+    return _fill(tensor, np.eye(tensor.shape[0], tensor.shape[1]))
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """Fill the weight of a convolution with 1 in the middle of the kernel from channel i to channel i, else 0.
+
+    So the layer keeps as many channels of its input as it can, in each group.
+
+    Raises:
+        ValueError: if it has not 3, 4 or 5 dimensions, or the groups do not divide the output channels.
+    """
+    if tensor.ndim not in (3, 4, 5):
+        raise ValueError(f"Only tensors with 3, 4, or 5 dimensions are supported, got {tensor.ndim}")
+    if tensor.shape[0] % groups:
+        raise ValueError(f"dim 0 must be divisible by groups, got {tensor.shape[0]} and {groups}")
+    values = np.zeros(tensor.shape)
+    outputs = tensor.shape[0] // groups
+    middle = tuple(n // 2 for n in tensor.shape[2:])
+    for group in range(groups):
+        for i in range(min(outputs, tensor.shape[1])):
+            values[(group * outputs + i, i, *middle)] = 1
+    return _fill(tensor, values)
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
+    """Fill a tensor, as a matrix (first dimension, all others), with orthogonal rows or columns (Saxe et al. 2013).
+
+    They have the length ``gain``, and are those of a random rotation.
+
+    Raises:
+        ValueError: if it has fewer than 2 dimensions.
+    """
+    if tensor.ndim < 2:
+        raise ValueError(f"Only tensors with 2 or more dimensions are supported, got {tensor.ndim}")
+    if tensor.array.size == 0:
+        return tensor
+    rows, columns = tensor.shape[0], tensor.array.size // tensor.shape[0]
+    random = (generator or default_generator).numpy.standard_normal((max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(random)
+    q = q * np.sign(np.diag(r))  # without it, some rotations would be more likely than others
+    return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
+
+
+def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Tensor:
+    """Fill a matrix with normal numbers, and a share of each column, rounded up, with 0 (Martens 2010).
+
+    Raises:
+        ValueError: if it is no matrix.
+    """
+    if tensor.ndim != 2:
+        raise ValueError(f"Only tensors with 2 dimensions are supported, got {tensor.ndim}")
+    rows, columns = tensor.shape
+    random = (generator or default_generator).numpy
+    values = random.standard_normal((rows, columns)) * std
+    for column in range(columns):
+        values[random.permutation(rows)[: math.ceil(sparsity * rows)], column] = 0
+    return _fill(tensor, values)
+
+
 def uniform_by_fan_in(fan_in: int, *parameters: Tensor | None) -> None:
     """Fill tensors uniformly on ±1/√fan_in, as torch's layers do; fan_in is the number of inputs of one output."""
     bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0

@@ -158,6 +158,29 @@ class BatchNorm2d(_BatchNorm):
     dimensions = (4,)
 
 
+class BatchNorm3d(_BatchNorm):
+    """Batch normalisation of (N, C, D, H, W).
+
+    Args:
+        num_features: C, the number of channels.
+        eps: added to the variance.
+        momentum: the share of a batch in the running statistics; None averages over all batches.
+        affine: learn a factor and an offset for each channel.
+        bias: learn the offset too.
+        track_running_stats: keep statistics for evaluation.
+
+    Shape:
+        input and output (N, C, D, H, W); weight, bias (C).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.BatchNorm3d(3)(minigrad.randn(2, 3, 2, 4, 4)).shape
+    (2, 3, 2, 4, 4)
+    """
+
+    dimensions = (5,)
+
+
 class BatchNormReLU2d(BatchNorm2d):
     """Batch normalisation of (N, C, H, W), and the ReLU of that, in one pass over memory.
 

@@ -89,8 +89,10 @@ def _option(name: str, group: int, value: object, own: object) -> object:
         if not isinstance(value, list | tuple) or len(value) != len(own):
             raise ValueError(f"loaded state dict: {where} must be {len(own)} numbers, got {_shown(value)}")
         numbers = tuple(_number(where, beta) for beta in value)
-        if not all(0 <= beta < 1 for beta in numbers):
+        if name == "betas" and not all(0 <= beta < 1 for beta in numbers):
             raise ValueError(f"loaded state dict: {where} must be at least 0 and below 1, got {numbers}")
+        if not all(number >= 0 for number in numbers):
+            raise ValueError(f"loaded state dict: {where} must not be negative, got {numbers}")
         return numbers
     return value
 

@@ -2,8 +2,10 @@
 
 from parity_tests.records import (
     activations,
+    clamped,
     elementwise,
     indexing,
+    lines,
     losses,
     normalizations,
     products,

@@ -193,3 +193,18 @@ record(
     second=False,
     sums=True,
 )
+
+record(
+    "losses.weighted",
+    lambda m, F, x, y, w, reduction: F.huber_loss(x, y, reduction, 0.7, w) + F.mse_loss(x, y, None, None, reduction, w),
+    st.builds(
+        lambda a, b, w, r: Sample([a, b, w], {"reduction": r}),
+        s.array_of((3, 4)),
+        s.array_of((3, 4)),
+        s.array_of((3, 4), "positive"),
+        _reductions,
+    ),
+    lambda m, F: F.huber_loss(m.zeros(2), m.zeros(2), weight=m.zeros(3)),
+    lambda m, F: F.mse_loss(m.zeros(2), m.zeros(2), weight=m.zeros(3)),
+    sums=True,
+)

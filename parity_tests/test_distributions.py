@@ -1,0 +1,130 @@
+"""Distributions against torch's: densities, entropies, moments and their gradients; samples by their statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import minigrad
+from minigrad import distributions
+from minigrad.testing.close import as_numpy
+
+#: One line makes the distribution in both libraries from parameters of shape (2, 3); beside it, its values.
+MADE: dict[str, tuple[Callable[[Any, Any], Any], Callable[[np.random.Generator], np.ndarray]]] = {
+    "Normal": (lambda d, x: d.Normal(x, x.exp()), lambda r: r.standard_normal((4, 2, 3))),
+    "Normal of a number": (lambda d, x: d.Normal(x, 0.5), lambda r: r.standard_normal((2, 3))),
+    "Bernoulli": (lambda d, x: d.Bernoulli(x.sigmoid()), lambda r: r.integers(0, 2, (2, 3)) * 1.0),
+    "Bernoulli logits": (lambda d, x: d.Bernoulli(logits=x), lambda r: r.integers(0, 2, (4, 2, 3)) * 1.0),
+    "Categorical": (lambda d, x: d.Categorical(x.exp()), lambda r: r.integers(0, 3, (2,))),
+    "Categorical logits": (lambda d, x: d.Categorical(logits=x), lambda r: r.integers(0, 3, (5, 2))),
+    "OneHotCategorical": (lambda d, x: d.OneHotCategorical(logits=x), lambda r: np.eye(3)[r.integers(0, 3, (2,))]),
+    "Uniform": (lambda d, x: d.Uniform(x, x + x.exp() + 5), lambda r: r.uniform(3, 4, (2, 3))),
+    "Exponential": (lambda d, x: d.Exponential(x.exp()), lambda r: r.uniform(0, 3, (2, 3))),
+    "Independent": (lambda d, x: d.Independent(d.Normal(x, x.exp()), 1), lambda r: r.standard_normal((4, 2, 3))),
+}
+
+
+def _both(seed: int = 0) -> tuple[Any, Any]:
+    array = np.random.default_rng(seed).standard_normal((2, 3))
+    return minigrad.tensor(array, requires_grad=True), torch.tensor(array, requires_grad=True)
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_densities_entropies_and_moments_have_torchs_values_and_gradients(name: str) -> None:
+    make, values = MADE[name]
+    value = values(np.random.default_rng(1))
+    found = []
+    for m, d, x in zip((minigrad, torch), (distributions, torch.distributions), _both(), strict=True):
+        made = make(d, x)
+        results = [made.log_prob(m.as_tensor(value)), made.entropy()]
+        results += [] if name.startswith("Categorical") else [made.mean, made.variance]
+        gradients = []
+        for result in results:
+            x.grad = None
+            if result.requires_grad:
+                (result * result).sum().backward(retain_graph=True)
+            gradients.append(np.zeros((2, 3)) if x.grad is None else as_numpy(x.grad))
+        assert tuple(made.batch_shape) + tuple(made.event_shape) == tuple(made.sample().shape)
+        found.append([*(as_numpy(result.detach()) for result in results), *gradients])
+    for ours, theirs in zip(*found, strict=True):
+        assert ours.shape == theirs.shape
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_samples_have_the_distributions_mean_and_deviation(name: str) -> None:
+    minigrad.manual_seed(0)
+    x, _ = _both()
+    made = MADE[name][0](distributions, x)
+    samples = made.sample((20000,))
+    assert not samples.requires_grad
+    assert samples.shape == (20000, *made.batch_shape, *made.event_shape)
+    if name.startswith("Categorical"):
+        samples = minigrad.nn.functional.one_hot(samples, 3).double()
+        mean, variance = made.probs, made.probs * (1 - made.probs)
+    else:
+        mean, variance = made.mean, made.variance
+    error = np.sqrt(as_numpy(variance.detach()) / 20000)
+    assert (np.abs(as_numpy(samples).mean(0) - as_numpy(mean.detach())) < 5 * error).all()
+    if made.has_rsample:
+        made.rsample((3,)).sum().backward()
+        assert x.grad is not None
+
+
+def test_a_sample_with_gradients_moves_with_the_parameters() -> None:
+    loc, scale = minigrad.tensor([1.0, 2.0], requires_grad=True), minigrad.tensor([0.5, 0.1], requires_grad=True)
+    sample = distributions.Normal(loc, scale).rsample()
+    sample.sum().backward()
+    assert loc.grad.tolist() == [1.0, 1.0]
+    np.testing.assert_allclose(as_numpy(scale.grad), as_numpy((sample - loc).detach() / scale.detach()), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["Normal", "Bernoulli", "Categorical", "Independent"])
+def test_divergences_have_torchs_values_and_gradients(name: str) -> None:
+    found = []
+    for d, x, y in zip((distributions, torch.distributions), _both(), _both(1), strict=True):
+        divergence = d.kl_divergence(MADE[name][0](d, x), MADE[name][0](d, y))
+        divergence.sum().backward()
+        found.append([as_numpy(divergence.detach()), as_numpy(x.grad), as_numpy(y.grad)])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
+
+
+WRONG: dict[str, Callable[[Any, Any], Any]] = {
+    "scale": lambda m, d: d.Normal(0.0, -1.0),
+    "mean": lambda m, d: d.Normal(float("nan"), 1.0),
+    "probability": lambda m, d: d.Bernoulli(1.5),
+    "both": lambda m, d: d.Bernoulli(0.5, 0.5),
+    "neither": lambda m, d: d.Categorical(),
+    "number": lambda m, d: d.Categorical(m.tensor(1.0)),
+    "negative": lambda m, d: d.Categorical(m.tensor([-1.0, 2.0])),
+    "no such class": lambda m, d: d.Categorical(m.tensor([1.0, 2.0])).log_prob(m.tensor(2)),
+    "half": lambda m, d: d.Bernoulli(0.5).log_prob(m.tensor(0.5)),
+    "outside": lambda m, d: d.Uniform(0.0, 1.0).log_prob(m.tensor(2.0)),
+    "order": lambda m, d: d.Uniform(1.0, 0.0),
+    "rate": lambda m, d: d.Exponential(-1.0),
+    "dimensions": lambda m, d: d.Independent(d.Normal(0.0, 1.0), 1),
+    "divergence": lambda m, d: d.kl_divergence(d.Normal(0.0, 1.0), d.Bernoulli(0.5)),
+    "rsample": lambda m, d: d.Bernoulli(0.5).rsample(),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_parameters_and_values_raise_torchs_type_of_error(name: str) -> None:
+    with pytest.raises(Exception) as theirs:
+        WRONG[name](torch, torch.distributions)
+    with pytest.raises(type(theirs.value)) as ours:
+        WRONG[name](minigrad, distributions)
+    assert len(str(ours.value)) > 15
+
+
+def test_unchecked_parameters_give_what_torch_gives() -> None:
+    results = []
+    for m, d in ((minigrad, distributions), (torch, torch.distributions)):
+        normal = d.Normal(m.tensor(0.0), m.tensor(2.0), validate_args=False)
+        results.append([float(normal.log_prob(m.tensor(0.3))), repr(d.Normal(m.zeros(2), m.ones(2)).batch_shape)])
+    assert results[0][0] == pytest.approx(results[1][0], rel=1e-6)
