@@ -64,8 +64,8 @@ def test_every_name_of_torchs_exists_or_is_answered(place: str) -> None:
 
 def test_an_absent_name_is_an_attribute_error_and_not_implemented() -> None:
     for kind in (AttributeError, NotImplementedError):
-        with pytest.raises(kind, match=r"minigrad\.nn\.LSTM is not in minigrad; use a Module of your own"):
-            nn.LSTM  # noqa: B018
+        with pytest.raises(kind, match=r"minigrad\.nn\.CrossMapLRN2d is not in minigrad; use nn\.LocalResp"):
+            nn.CrossMapLRN2d  # noqa: B018
     assert not hasattr(minigrad, "allclose")
     assert getattr(minigrad.ones(1), "new_zeros", None) is None
     assert not hasattr(minigrad.Tensor, "new_zeros")
@@ -76,7 +76,7 @@ def test_an_absent_name_is_an_attribute_error_and_not_implemented() -> None:
     ("statement", "message"),
     [
         ("from minigrad import allclose", "minigrad.allclose is not in minigrad; use minigrad.testing.assert_close"),
-        ("from minigrad.nn import LSTM", "minigrad.nn.LSTM is not in minigrad; use"),
+        ("from minigrad.nn import CrossMapLRN2d", "minigrad.nn.CrossMapLRN2d is not in minigrad; use"),
         ("from minigrad.nn.functional import mish", "use x * nn.functional.softplus(x).tanh()"),
         ("from minigrad.optim.lr_scheduler import CyclicLR", "CyclicLR is not in minigrad; use"),
         ("from minigrad.nn import Conv2D", "Did you mean 'Conv2d'"),

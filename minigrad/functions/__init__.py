@@ -21,6 +21,7 @@ from minigrad.functions import (
     affine,
     arithmetic,
     arrangement,
+    attention,
     bitwise,
     comparison,
     contraction,
@@ -29,6 +30,7 @@ from minigrad.functions import (
     ctc,
     distances,
     gathering,
+    heads,
     indexing,
     linalg,
     lookup,
@@ -52,6 +54,7 @@ from minigrad.functions.adaptive_pool import *
 from minigrad.functions.affine import *
 from minigrad.functions.arithmetic import *
 from minigrad.functions.arrangement import *
+from minigrad.functions.attention import *
 from minigrad.functions.bitwise import *
 from minigrad.functions.comparison import *
 from minigrad.functions.contraction import *
@@ -60,6 +63,7 @@ from minigrad.functions.copying import *
 from minigrad.functions.ctc import *
 from minigrad.functions.distances import *
 from minigrad.functions.gathering import *
+from minigrad.functions.heads import *
 from minigrad.functions.indexing import *
 from minigrad.functions.linalg import *
 from minigrad.functions.lookup import *
@@ -84,6 +88,7 @@ __all__ = (
     + affine.__all__
     + arithmetic.__all__
     + arrangement.__all__
+    + attention.__all__
     + bitwise.__all__
     + comparison.__all__
     + contraction.__all__
@@ -92,6 +97,7 @@ __all__ = (
     + ctc.__all__
     + distances.__all__
     + gathering.__all__
+    + heads.__all__
     + indexing.__all__
     + linalg.__all__
     + lookup.__all__

@@ -7,9 +7,11 @@ from minigrad.functions import (
     activation,
     adaptive_pool,
     affine,
+    attention,
     conv,
     ctc,
     distances,
+    heads,
     lookup,
     loss,
     noise,
@@ -23,9 +25,11 @@ from minigrad.functions import (
 from minigrad.functions.activation import *
 from minigrad.functions.adaptive_pool import *
 from minigrad.functions.affine import *
+from minigrad.functions.attention import *
 from minigrad.functions.conv import *
 from minigrad.functions.ctc import *
 from minigrad.functions.distances import *
+from minigrad.functions.heads import *
 from minigrad.functions.linalg import bilinear as bilinear
 from minigrad.functions.lookup import *
 from minigrad.functions.loss import *
@@ -41,9 +45,11 @@ __all__ = (
     activation.__all__
     + adaptive_pool.__all__
     + affine.__all__
+    + attention.__all__
     + conv.__all__
     + ctc.__all__
     + distances.__all__
+    + heads.__all__
     + lookup.__all__
     + loss.__all__
     + noise.__all__
