@@ -504,7 +504,7 @@ REASONS = {
     "there are no three-dimensional layers; fold the depth into the batch or the channels": (
         r"\w*3d(_with_indices)?|convert_conv3d\w*"
     ),
-    "layers do not guess sizes; give the number of input channels or features": r"Lazy\w+|Uninitialized\w+",
+    "this layer is not among the lazy ones; give it the number of input channels or features": r"Lazy\w+",
     "the formulas are in layers; use nn.LSTM, nn.GRU, nn.RNN, or their cells": (
         r"(lstm|gru|rnn_\w+)(_cell)?|rnn|miopen_rnn|mkldnn_rnn_layer"
     ),

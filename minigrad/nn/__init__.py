@@ -34,6 +34,7 @@ from minigrad.nn.layers import (
     Unfold,
     Upsample,
 )
+from minigrad.nn.lazy import LazyBatchNorm1d, LazyBatchNorm2d, LazyConv1d, LazyConv2d, LazyConvTranspose2d, LazyLinear
 from minigrad.nn.losses import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -84,6 +85,7 @@ from minigrad.nn.transformer import (
     TransformerEncoder,
     TransformerEncoderLayer,
 )
+from minigrad.nn.uninitialized import UninitializedBuffer, UninitializedParameter
 
 __all__ = [
     "ELU",
@@ -128,6 +130,12 @@ __all__ = [
     "L1Loss",
     "LSTMCell",
     "LayerNorm",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyConv1d",
+    "LazyConv2d",
+    "LazyConvTranspose2d",
+    "LazyLinear",
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
@@ -164,6 +172,8 @@ __all__ = [
     "TransformerEncoderLayer",
     "TripletMarginLoss",
     "Unfold",
+    "UninitializedBuffer",
+    "UninitializedParameter",
     "Upsample",
     "ZeroPad1d",
     "ZeroPad2d",
