@@ -22,6 +22,7 @@ from minigrad.functions import (
     arithmetic,
     arrangement,
     attention,
+    bags,
     bitwise,
     comparison,
     contraction,
@@ -55,6 +56,7 @@ from minigrad.functions.affine import *
 from minigrad.functions.arithmetic import *
 from minigrad.functions.arrangement import *
 from minigrad.functions.attention import *
+from minigrad.functions.bags import *
 from minigrad.functions.bitwise import *
 from minigrad.functions.comparison import *
 from minigrad.functions.contraction import *
@@ -89,6 +91,7 @@ __all__ = (
     + arithmetic.__all__
     + arrangement.__all__
     + attention.__all__
+    + bags.__all__
     + bitwise.__all__
     + comparison.__all__
     + contraction.__all__

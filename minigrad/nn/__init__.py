@@ -19,6 +19,7 @@ from minigrad.nn.activations import (
     Tanh,
 )
 from minigrad.nn.attention import MultiheadAttention
+from minigrad.nn.bags import EmbeddingBag
 from minigrad.nn.containers import ModuleDict, ModuleList, Sequential
 from minigrad.nn.convolutions import Conv1d, Conv2d, ConvTranspose2d
 from minigrad.nn.layers import (
@@ -61,6 +62,7 @@ from minigrad.nn.normalizations import (
     InstanceNorm2d,
     LayerNorm,
     LocalResponseNorm,
+    RMSNorm,
 )
 from minigrad.nn.paddings import (
     CircularPad1d,
@@ -116,6 +118,7 @@ __all__ = [
     "Dropout",
     "Dropout2d",
     "Embedding",
+    "EmbeddingBag",
     "Flatten",
     "Fold",
     "GRUCell",
@@ -149,6 +152,7 @@ __all__ = [
     "MultiheadAttention",
     "NLLLoss",
     "Parameter",
+    "RMSNorm",
     "RNNBase",
     "RNNCell",
     "RNNCellBase",

@@ -8,6 +8,7 @@ from minigrad.functions import (
     adaptive_pool,
     affine,
     attention,
+    bags,
     conv,
     ctc,
     distances,
@@ -26,6 +27,7 @@ from minigrad.functions.activation import *
 from minigrad.functions.adaptive_pool import *
 from minigrad.functions.affine import *
 from minigrad.functions.attention import *
+from minigrad.functions.bags import *
 from minigrad.functions.conv import *
 from minigrad.functions.ctc import *
 from minigrad.functions.distances import *
@@ -46,6 +48,7 @@ __all__ = (
     + adaptive_pool.__all__
     + affine.__all__
     + attention.__all__
+    + bags.__all__
     + conv.__all__
     + ctc.__all__
     + distances.__all__

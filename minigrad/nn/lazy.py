@@ -7,7 +7,7 @@ Their parameters exist from the beginning, so an optimizer may hold them, but ha
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numpy.typing import DTypeLike
 
@@ -19,15 +19,13 @@ from minigrad.nn.normalizations import BatchNorm1d, BatchNorm2d
 from minigrad.nn.uninitialized import UninitializedBuffer, UninitializedParameter, UninitializedTensor, is_lazy
 from minigrad.tensor import Tensor
 
-_Base = Module if TYPE_CHECKING else object
 
-
-class LazyModuleMixin(_Base):
+class LazyModuleMixin(Module):
     """Base beside a module's class: call ``initialize_parameters`` with the first input, then become that class."""
 
     cls_to_become: type[Module] | None = None
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # those of the class beside it
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self._initialize_hook = self.register_forward_pre_hook(_initialize, with_kwargs=True)
 
@@ -89,7 +87,8 @@ class _LazyLayer(LazyModuleMixin):
         make: Callable[..., Module] = self.cls_to_become  # type: ignore[assignment]  # every lazy layer has one
         return make(size, **self._options(), device=like.device, dtype=like.dtype)
 
-    def _options(self) -> dict[str, Any]:  # those of the class that it becomes
+    def _options(self) -> dict[str, object]:
+        """Return the options of the class that it becomes."""
         raise NotImplementedError
 
 
@@ -125,7 +124,7 @@ class LazyLinear(_LazyLayer, Linear):
     def _size_of(self, input: Tensor) -> int:
         return input.shape[-1]
 
-    def _options(self) -> dict[str, Any]:
+    def _options(self) -> dict[str, object]:
         return {"out_features": self.out_features, "bias": self.bias is not None}
 
 
@@ -159,7 +158,7 @@ class _LazyConvolution(_LazyLayer):
             )
         return input.shape[-1 - self.dimensions]
 
-    def _options(self) -> dict[str, Any]:
+    def _options(self) -> dict[str, object]:
         names = ["out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "padding_mode"]
         names += ["output_padding"] if hasattr(self, "output_padding") else []
         return {**{name: getattr(self, name) for name in names}, "bias": self.bias is not None}
@@ -257,7 +256,7 @@ class _LazyNormalization(_LazyLayer):
         super().__init__(0, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
         self._begin(device, dtype)
 
-    def _options(self) -> dict[str, Any]:
+    def _options(self) -> dict[str, object]:
         names = ("eps", "momentum", "affine", "track_running_stats")
         return {**{name: getattr(self, name) for name in names}, "bias": self.bias is not None}
 

@@ -234,7 +234,7 @@ class LSTM(RNNBase):
         input: Any,
         hx: tuple[Tensor, Tensor] | None = None,  # Any: a packed input gives a packed output
     ) -> tuple[Any, tuple[Tensor, Tensor]]:
-        output, (h, c) = self._run(input, None if hx is None else tuple(hx))
+        output, (h, c) = self._run(input, hx)
         return output, (h, c)
 
 

@@ -156,3 +156,13 @@ record(
 
 def _limited(F: Any, table: Any, index: Any, norm_type: float) -> Any:
     return F.embedding(index, table, max_norm=1.0, norm_type=norm_type), table
+
+
+record(
+    "embedding_bag",
+    lambda m, F, table, index, **o: F.embedding_bag(index, table, **o),
+    with_options(_lookups, mode=["sum", "mean", "max"], padding_idx=[None, 1]),
+    lambda m, F: F.embedding_bag(m.tensor([1]), m.zeros(3, 2)),
+    lambda m, F: F.embedding_bag(m.tensor([1]), m.zeros(3, 2), m.tensor([0, 3])),
+    second=False,  # torch has none
+)
