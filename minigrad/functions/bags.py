@@ -66,7 +66,7 @@ def embedding_bag(
     picked = rows[at]  # B, longest bag, D
     if mode == "max":
         best = largest(where(mask, picked, -math.inf), 1)[0]
-        return where(wrap(to_device(inside.any(1)[:, None], weight.device)), best, 0.0)
+        return where(wrap(to_device(np.asarray(np.any(inside, axis=1, keepdims=True)), weight.device)), best, 0.0)
     total = where(mask, picked, 0.0).sum(1)
     if mode == "sum":
         return total
@@ -95,5 +95,5 @@ def _bags(input: Tensor, offsets: Tensor | None, include_last_offset: bool) -> t
     if np.any(lengths < 0):
         raise RuntimeError(f"offsets must not decrease, got {starts.tolist()}")
     step = np.arange(lengths.max(initial=0))
-    inside = step < lengths[:, None]
+    inside = np.asarray(step < lengths[:, None])
     return np.where(inside, starts[: len(ends), None] + step, 0), inside

@@ -82,7 +82,8 @@ class EmbeddingBag(Module):
     ) -> EmbeddingBag:
         """Return a layer with the given table (rows, dim), which by default is not learned further."""
         options = (max_norm, norm_type, scale_grad_by_freq, mode, sparse, embeddings, include_last_offset, padding_idx)
-        layer = cls(*embeddings.shape, *options)
+        rows, dim = embeddings.shape
+        layer = cls(rows, dim, *options)
         layer.weight.requires_grad = not freeze
         return layer
 

@@ -38,7 +38,7 @@ class LazyModuleMixin(Module):
         return any(map(is_lazy, (*self._parameters.values(), *self._buffers.values())))
 
 
-def _initialize(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+def _initialize(module: LazyModuleMixin, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
     """Give a lazy module its parameters and its final class; a hook before its first ``forward``."""
     module.initialize_parameters(*args, **kwargs)
     if module.has_uninitialized_params():
@@ -46,7 +46,7 @@ def _initialize(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> N
     module._initialize_hook.remove()
     del module._initialize_hook
     if module.cls_to_become is not None:
-        module.__class__ = module.cls_to_become
+        module.__class__ = module.cls_to_become  # type: ignore[assignment]  # of the class beside the mixin
 
 
 class _LazyLayer(LazyModuleMixin):
@@ -60,7 +60,7 @@ class _LazyLayer(LazyModuleMixin):
         for registry, kind in ((self._parameters, UninitializedParameter), (self._buffers, UninitializedBuffer)):
             for name in self.parameters_without_shape:
                 if registry.get(name) is not None:
-                    registry[name] = kind(device=device, dtype=dtype)  # type: ignore[index, assignment]  # its kind
+                    registry[name] = kind(device=device, dtype=dtype)  # type: ignore[assignment]  # its kind
 
     def reset_parameters(self) -> None:
         """Draw the parameters, if they have a shape."""
@@ -149,6 +149,8 @@ class _LazyConvolution(_LazyLayer):
         options = (kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype)
         super().__init__(0, out_channels, *options)
         self._begin(device, dtype)
+
+    dimensions: int  # of the convolution
 
     def _size_of(self, input: Tensor) -> int:
         if input.ndim not in (self.dimensions + 1, self.dimensions + 2):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TypeVar
 
 from numpy.typing import DTypeLike
 
@@ -19,6 +19,9 @@ from minigrad.nn.packing import PackedSequence
 from minigrad.nn.parameter import Parameter, new_parameter
 from minigrad.nn.recurrent import STEPS, State, over_time
 from minigrad.tensor import Tensor
+
+#: A packed input gives a packed output.
+Sequences = TypeVar("Sequences", Tensor, PackedSequence)
 
 
 class RNNBase(Module):
@@ -78,7 +81,7 @@ class RNNBase(Module):
         count = 4 if self.bias else 2
         return [each[i : i + count] for i in range(0, len(each), count)]
 
-    def _run(self, input: Tensor | PackedSequence, initial: State | None) -> tuple[Tensor | PackedSequence, State]:
+    def _run(self, input: Sequences, initial: State | None) -> tuple[Sequences, State]:
         """Return the output of the last layer at every step, and the last state of every layer and direction."""
         if isinstance(input, PackedSequence):
             sizes = to_host(input.batch_sizes.array).tolist()
@@ -231,9 +234,9 @@ class LSTM(RNNBase):
 
     def forward(
         self,
-        input: Any,
-        hx: tuple[Tensor, Tensor] | None = None,  # Any: a packed input gives a packed output
-    ) -> tuple[Any, tuple[Tensor, Tensor]]:
+        input: Sequences,
+        hx: tuple[Tensor, Tensor] | None = None,
+    ) -> tuple[Sequences, tuple[Tensor, Tensor]]:
         output, (h, c) = self._run(input, hx)
         return output, (h, c)
 
@@ -270,7 +273,7 @@ class GRU(RNNBase):
         options = (num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype)
         super().__init__("GRU", input_size, hidden_size, *options)
 
-    def forward(self, input: Any, hx: Tensor | None = None) -> tuple[Any, Tensor]:  # Any: as of LSTM
+    def forward(self, input: Sequences, hx: Tensor | None = None) -> tuple[Sequences, Tensor]:
         output, (h,) = self._run(input, None if hx is None else (hx,))
         return output, h
 
@@ -312,6 +315,6 @@ class RNN(RNNBase):
         super().__init__(f"RNN_{nonlinearity.upper()}", input_size, hidden_size, *options)
         self.nonlinearity = nonlinearity
 
-    def forward(self, input: Any, hx: Tensor | None = None) -> tuple[Any, Tensor]:  # Any: as of LSTM
+    def forward(self, input: Sequences, hx: Tensor | None = None) -> tuple[Sequences, Tensor]:
         output, (h,) = self._run(input, None if hx is None else (hx,))
         return output, h

@@ -183,3 +183,24 @@ record(
     lambda m, F: F.scaled_dot_product_attention(*(m.zeros(3, 2),) * 3, m.zeros(2, 2)),
     lambda m, F: F.scaled_dot_product_attention(m.zeros(3, 2), m.zeros(3, 2, dtype=m.float64), m.zeros(3, 2)),
 )
+
+
+def _heads(m: Any, F: Any, x: Any, w: Any, b: Any, out: Any) -> Any:
+    with _by_formula(F):
+        options = (6, 2, w, b, None, None, True, 0.0, out, None)
+        alone = F.multi_head_attention_forward(x, x, x, *options, need_weights=False)[0]
+        return alone, *F.multi_head_attention_forward(x, x[:1], x[:1], *options, attn_mask=m.zeros(4, 1) > 0)
+
+
+record(
+    "multi_head_attention_forward",
+    _heads,
+    st.builds(
+        lambda *arrays: Sample(list(arrays)),
+        s.array_of((4, 2, 6)),
+        s.array_of((18, 6)),
+        s.array_of((18,)),
+        s.array_of((6, 6)),
+    ),
+    lambda m, F: m.nn.MultiheadAttention(4, 2)(*(m.zeros(3, 2, 5),) * 3),
+)
