@@ -80,13 +80,8 @@ from minigrad.nn.parameter import Parameter
 from minigrad.nn.poolings import AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d
 from minigrad.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from minigrad.nn.recurrent_layers import GRU, LSTM, RNN, RNNBase
-from minigrad.nn.transformer import (
-    Transformer,
-    TransformerDecoder,
-    TransformerDecoderLayer,
-    TransformerEncoder,
-    TransformerEncoderLayer,
-)
+from minigrad.nn.transformer import Transformer, TransformerDecoder, TransformerEncoder
+from minigrad.nn.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
 from minigrad.nn.uninitialized import UninitializedBuffer, UninitializedParameter
 
 __all__ = [
