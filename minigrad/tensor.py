@@ -226,7 +226,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
         return tensor_html(self)
 
     def __format__(self, spec: str) -> str:
-        """Format the number of a tensor of one element, as in ``f"{loss:.3f}"``."""
+        """Format the number of a 0-d tensor, as in ``f"{loss:.3f}"``."""
         return format_tensor(self, spec)
 
     def __dir__(self) -> list[str]:

@@ -18,15 +18,15 @@ from minigrad import nn, optim
 from minigrad.nn import functional as F
 
 
-def test_a_tensor_of_one_element_is_formatted_as_its_number() -> None:
+def test_a_tensor_without_dimensions_is_formatted_as_its_number() -> None:
     assert f"{minigrad.tensor(2.34567):.3f}" == "2.346"
-    assert f"{minigrad.tensor([[2.5]], requires_grad=True):8.2f}|" == "    2.50|"
+    assert f"{minigrad.tensor(2.5, requires_grad=True):8.2f}|" == "    2.50|"
     assert f"{nn.Parameter(minigrad.tensor(0.5)):.0%}" == "50%"
     assert f"{minigrad.tensor(7):>3}" == "  7"
     assert f"{minigrad.tensor(1.5)}" == "1.5"
     assert f"{minigrad.tensor([1.5])}" == "tensor([1.5000])"
-    with pytest.raises(TypeError, match=r"'\.3f' is for a single number, and the tensor has shape \[2\]"):
-        f"{minigrad.ones(2):.3f}"
+    with pytest.raises(TypeError, match=r"'\.3f' is for a single number, and the tensor has shape \[1\]"):
+        f"{minigrad.ones(1):.3f}"
 
 
 def test_round_rounds_every_element() -> None:
