@@ -159,8 +159,6 @@ INSTEAD = {
     "cdist": "(x[:, None] - y[None]).norm(p, -1)",
     "pdist": "the upper triangle of (x[:, None] - x[None]).norm(p, -1)",
     "pairwise_distance": "(x - y + eps).norm(p, -1)",
-    "scaled_dot_product_attention": "(q @ k.mT / math.sqrt(q.shape[-1])).softmax(-1) @ v",
-    "rms_norm": "x * (x.square().mean(-1, keepdim=True) + eps).rsqrt() * weight",
     "cov": "minigrad.from_numpy(numpy.cov(x.numpy()))",
     "corrcoef": "minigrad.from_numpy(numpy.corrcoef(x.numpy()))",
     "trapezoid": "((y[1:] + y[:-1]) / 2 * dx).sum()",
@@ -270,14 +268,6 @@ INSTEAD = {
     "BufferDict": "self.register_buffer(name, tensor) for each",
     "minigrad.ParameterDict": "nn.ModuleDict",
     # Layers
-    "LSTM": "a Module of your own: four nn.Linear gates, sigmoid and tanh, called once for each step of the sequence",
-    "GRU": "a Module of your own: three nn.Linear gates, sigmoid and tanh, called once for each step of the sequence",
-    "RNN": "a Module of your own: h = (w(x) + u(h)).tanh(), with two nn.Linear, once for each step",
-    "LSTMCell": "a Module of your own: four nn.Linear gates, sigmoid and tanh",
-    "GRUCell": "a Module of your own: three nn.Linear gates, sigmoid and tanh",
-    "RNNCell": "a Module of your own: h = (w(x) + u(h)).tanh(), with two nn.Linear",
-    "MultiheadAttention": "nn.Linear for queries, keys and values, and (q @ k.mT / math.sqrt(d)).softmax(-1) @ v",
-    "EmbeddingBag": "nn.Embedding, and a sum or mean over the words",
     "Dropout1d": "nn.Dropout2d on x.unsqueeze(-1)",
     "dropout1d": "nn.functional.dropout2d(x.unsqueeze(-1)).squeeze(-1)",
     "LPPool2d": "nn.AvgPool2d on x ** p, times the area, to the power 1 / p",
@@ -287,7 +277,6 @@ INSTEAD = {
     "upsample_bilinear": "nn.functional.interpolate(x, mode='bilinear', align_corners=True)",
     "upsample_nearest": "nn.functional.interpolate(x, mode='nearest')",
     "PairwiseDistance": "(x - y + eps).norm(p, -1)",
-    "RMSNorm": "a Module of your own: x * (x.square().mean(-1, keepdim=True) + eps).rsqrt() * self.weight",
     "SyncBatchNorm": "nn.BatchNorm2d",
     "CrossMapLRN2d": "nn.LocalResponseNorm",
     "NLLLoss2d": "nn.NLLLoss",
@@ -306,7 +295,6 @@ INSTEAD = {
     "triplet_margin_with_distance_loss": "(distance(a, p) - distance(a, n) + margin).clamp(min=0)",
     "linear_cross_entropy": "nn.functional.cross_entropy(nn.functional.linear(x, weight), y)",
     "LinearCrossEntropyLoss": "nn.Linear and nn.CrossEntropyLoss",
-    "embedding_bag": "nn.functional.embedding(x, weight).sum(1)",
     "nn.grad": "minigrad.autograd.grad",
     "DataParallel": "one process: x.to('gpu:1') moves a tensor or a module to another GPU",
     "nn.modules": "minigrad.nn, which has every layer",
@@ -325,7 +313,6 @@ INSTEAD = {
     "data.distributed": "minigrad.data.RandomSampler: training runs in one process",
     # Initial values and utilities
     "clip_grad_norm": "nn.utils.clip_grad_norm_",
-    "nn.utils.rnn": "padding by nn.functional.pad, and a mask",
     "weight_norm": "weight = g * v / v.norm() in forward",
     "spectral_norm": "weight / numpy.linalg.norm(weight.detach().numpy(), 2) in forward",
     "get_total_norm": "nn.utils.clip_grad_norm_(parameters, math.inf), which returns it",
@@ -377,13 +364,11 @@ REASONS = {
     "there are no three-dimensional layers; fold the depth into the batch or the channels": (
         r"\w*3d(_with_indices)?|convert_conv3d\w*"
     ),
-    "layers do not guess sizes; give the number of input channels or features": r"Lazy\w+|Uninitialized\w+",
-    "there are no recurrent layers; write a Module that is called once for each step of the sequence": (
-        r"(lstm|gru|rnn_\w+|RNN)(_cell|Base|CellBase)?|rnn|miopen_rnn|mkldnn_rnn_layer"
+    "this layer is not among the lazy ones; give it the number of input channels or features": r"Lazy\w+",
+    "the formulas are in layers; use nn.LSTM, nn.GRU, nn.RNN, or their cells": (
+        r"(lstm|gru|rnn_\w+)(_cell)?|rnn|miopen_rnn|mkldnn_rnn_layer"
     ),
-    "there are no transformer layers; make one of nn.Linear, nn.LayerNorm and softmax": (
-        r"Transformer\w*|attention|multi_head_attention_forward"
-    ),
+    "there is one implementation of attention; use nn.functional.scaled_dot_product_attention": r"attention",
     "Python runs the model, and nothing is traced; minigrad.onnx.export writes it for other runtimes": (
         r"jit|compile|compiler|export|fx|package|library|overrides|classes|ops|cond|while_loop|sym_\w+|Sym\w+|Script\w+"
         r"|torch\.jit|(?!Tensor|Module|Parameter)[A-Z]\w*(Type|Kind|Iterator|State|Graph|Block|Function|Method|Object\w*)"

@@ -65,8 +65,8 @@ def test_every_name_of_torchs_exists_or_is_answered(place: str) -> None:
 
 def test_an_absent_name_is_an_attribute_error_and_not_implemented() -> None:
     for kind in (AttributeError, NotImplementedError):
-        with pytest.raises(kind, match=r"minigrad\.nn\.LSTM is not in minigrad; use a Module of your own"):
-            nn.LSTM  # noqa: B018
+        with pytest.raises(kind, match=r"minigrad\.nn\.CrossMapLRN2d is not in minigrad; use nn\.LocalResp"):
+            nn.CrossMapLRN2d  # noqa: B018
     assert not hasattr(minigrad, "bucketize")
     assert getattr(minigrad.ones(1), "sum_to_size", None) is None
     assert not hasattr(minigrad.Tensor, "sum_to_size")
@@ -77,8 +77,7 @@ def test_an_absent_name_is_an_attribute_error_and_not_implemented() -> None:
     ("statement", "message"),
     [
         ("from minigrad import bucketize", "minigrad.bucketize is not in minigrad; use (x[..., None] > boundaries)"),
-        ("from minigrad.nn import LSTM", "minigrad.nn.LSTM is not in minigrad; use"),
-        ("from minigrad.nn.functional import rms_norm", "use x * (x.square()"),
+        ("from minigrad.nn import CrossMapLRN2d", "minigrad.nn.CrossMapLRN2d is not in minigrad; use"),
         ("from minigrad.optim.lr_scheduler import CyclicLR", "CyclicLR is not in minigrad; use"),
         ("from minigrad.nn import Conv2D", "Did you mean 'Conv2d'"),
         ("from minigrad.utils.data import DataLoader", "minigrad.data for torch.utils.data"),

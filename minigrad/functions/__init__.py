@@ -22,6 +22,8 @@ from minigrad.functions import (
     alike,
     arithmetic,
     arrangement,
+    attention,
+    bags,
     bitwise,
     blends,
     clamped,
@@ -35,6 +37,7 @@ from minigrad.functions import (
     distances,
     gated,
     gathering,
+    heads,
     indexing,
     linalg,
     lookup,
@@ -65,6 +68,8 @@ from minigrad.functions.adaptive_pool import *
 from minigrad.functions.affine import *
 from minigrad.functions.arithmetic import *
 from minigrad.functions.arrangement import *
+from minigrad.functions.attention import *
+from minigrad.functions.bags import *
 from minigrad.functions.bitwise import *
 from minigrad.functions.blends import *
 from minigrad.functions.clamped import *
@@ -78,6 +83,7 @@ from minigrad.functions.ctc import *
 from minigrad.functions.distances import *
 from minigrad.functions.gated import *
 from minigrad.functions.gathering import *
+from minigrad.functions.heads import *
 from minigrad.functions.indexing import *
 from minigrad.functions.linalg import *
 from minigrad.functions.lookup import *
@@ -109,6 +115,8 @@ __all__ = (
     + affine.__all__
     + arithmetic.__all__
     + arrangement.__all__
+    + attention.__all__
+    + bags.__all__
     + bitwise.__all__
     + clamped.__all__
     + comparison.__all__
@@ -119,6 +127,7 @@ __all__ = (
     + distances.__all__
     + gated.__all__
     + gathering.__all__
+    + heads.__all__
     + indexing.__all__
     + linalg.__all__
     + lookup.__all__

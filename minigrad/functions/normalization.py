@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from minigrad import kernels
 from minigrad.engine.grad_mode import is_grad_enabled, no_grad
 from minigrad.functions.arguments import as_tensor_operand
@@ -22,6 +24,7 @@ __all__ = [
     "layer_norm",
     "local_response_norm",
     "normalize",
+    "rms_norm",
 ]
 
 
@@ -152,6 +155,29 @@ def layer_norm(
     y = _standardized(widened(x), tuple(range(x.array.ndim - len(shape), x.array.ndim)), eps)
     y = y if weight is None else y * weight
     return cast(y if bias is None else y + bias, x.dtype)
+
+
+def rms_norm(
+    input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None, eps: float | None = None
+) -> Tensor:
+    """Return x / √(mean of x² + ε) · weight over the last dimensions (Zhang & Sennrich 2019).
+
+    Without ``eps`` it is the distance from 1 to the next number of the dtype.
+
+    Raises:
+        RuntimeError: if the last dimensions are not ``normalized_shape``.
+    """
+    x = as_tensor_operand("rms_norm", input)
+    shape = tuple(normalized_shape) if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
+    if not shape or x.array.shape[x.array.ndim - len(shape) :] != shape:
+        raise RuntimeError(
+            f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], "
+            f"but got input of size{list(x.array.shape)}"
+        )
+    wide, dims = widened(x), tuple(range(x.array.ndim - len(shape), x.array.ndim))
+    small = float(np.finfo(x.dtype).eps) if eps is None else eps
+    y = wide / ((wide * wide).mean(dims, keepdim=True) + small).sqrt()
+    return cast(y if weight is None else y * weight, x.dtype)
 
 
 def group_norm(

@@ -18,6 +18,8 @@ from minigrad.nn.activations import (
     Softplus,
     Tanh,
 )
+from minigrad.nn.attention import MultiheadAttention
+from minigrad.nn.bags import EmbeddingBag
 from minigrad.nn.clamped import Hardshrink, Hardsigmoid, Hardtanh, PReLU, RReLU, Softshrink, Threshold
 from minigrad.nn.containers import ModuleDict, ModuleList, Sequential
 from minigrad.nn.convolutions import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
@@ -35,6 +37,7 @@ from minigrad.nn.layers import (
     Unfold,
     Upsample,
 )
+from minigrad.nn.lazy import LazyBatchNorm1d, LazyBatchNorm2d, LazyConv1d, LazyConv2d, LazyConvTranspose2d, LazyLinear
 from minigrad.nn.losses import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -62,6 +65,7 @@ from minigrad.nn.normalizations import (
     InstanceNorm2d,
     LayerNorm,
     LocalResponseNorm,
+    RMSNorm,
 )
 from minigrad.nn.paddings import (
     CircularPad1d,
@@ -79,13 +83,21 @@ from minigrad.nn.parameter import Parameter
 from minigrad.nn.parameter_containers import ParameterDict, ParameterList
 from minigrad.nn.pool_lines import AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, MaxPool1d
 from minigrad.nn.poolings import AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d
+from minigrad.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
+from minigrad.nn.recurrent_layers import GRU, LSTM, RNN, RNNBase
 from minigrad.nn.shuffles import ChannelShuffle, PixelShuffle, PixelUnshuffle
+from minigrad.nn.transformer import Transformer, TransformerDecoder, TransformerEncoder
+from minigrad.nn.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
+from minigrad.nn.uninitialized import UninitializedBuffer, UninitializedParameter
 
 __all__ = [
     "CELU",
     "ELU",
     "GELU",
     "GLU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SELU",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
@@ -116,8 +128,10 @@ __all__ = [
     "Dropout",
     "Dropout2d",
     "Embedding",
+    "EmbeddingBag",
     "Flatten",
     "Fold",
+    "GRUCell",
     "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
@@ -130,7 +144,14 @@ __all__ = [
     "InstanceNorm2d",
     "KLDivLoss",
     "L1Loss",
+    "LSTMCell",
     "LayerNorm",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyConv1d",
+    "LazyConv2d",
+    "LazyConvTranspose2d",
+    "LazyLinear",
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
@@ -144,6 +165,7 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiheadAttention",
     "NLLLoss",
     "PReLU",
     "Parameter",
@@ -151,6 +173,10 @@ __all__ = [
     "ParameterList",
     "PixelShuffle",
     "PixelUnshuffle",
+    "RMSNorm",
+    "RNNBase",
+    "RNNCell",
+    "RNNCellBase",
     "RReLU",
     "ReLU",
     "ReLU6",
@@ -171,8 +197,15 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "TripletMarginLoss",
     "Unfold",
+    "UninitializedBuffer",
+    "UninitializedParameter",
     "Upsample",
     "ZeroPad1d",
     "ZeroPad2d",

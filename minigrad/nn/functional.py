@@ -7,11 +7,14 @@ from minigrad.functions import (
     activation,
     adaptive_pool,
     affine,
+    attention,
+    bags,
     clamped,
     conv,
     ctc,
     distances,
     gated,
+    heads,
     lookup,
     loss,
     noise,
@@ -27,11 +30,14 @@ from minigrad.functions import (
 from minigrad.functions.activation import *
 from minigrad.functions.adaptive_pool import *
 from minigrad.functions.affine import *
+from minigrad.functions.attention import *
+from minigrad.functions.bags import *
 from minigrad.functions.clamped import *
 from minigrad.functions.conv import *
 from minigrad.functions.ctc import *
 from minigrad.functions.distances import *
 from minigrad.functions.gated import *
+from minigrad.functions.heads import *
 from minigrad.functions.linalg import bilinear as bilinear
 from minigrad.functions.lookup import *
 from minigrad.functions.loss import *
@@ -54,6 +60,12 @@ __all__ = (
     + ctc.__all__
     + distances.__all__
     + gated.__all__
+    + attention.__all__
+    + bags.__all__
+    + conv.__all__
+    + ctc.__all__
+    + distances.__all__
+    + heads.__all__
     + lookup.__all__
     + loss.__all__
     + noise.__all__

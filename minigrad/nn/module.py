@@ -16,6 +16,7 @@ from minigrad.memory_order import channels_last, check, memory_format, preserve_
 from minigrad.nn import state
 from minigrad.nn.hooks import Hook, Hooks
 from minigrad.nn.parameter import Parameter
+from minigrad.nn.uninitialized import is_lazy
 from minigrad.tensor import Tensor, target_of_to
 
 _Given = ParamSpec("_Given")
@@ -416,7 +417,10 @@ class Module:
         for module in self.modules():
             for name, buffer in module._buffers.items():
                 if buffer is not None and (new := moved(buffer)).array is not buffer.array:
-                    module._buffers[name] = new
+                    if is_lazy(buffer):  # it stays one
+                        buffer.array = new.array
+                    else:
+                        module._buffers[name] = new
         return self
 
     def cpu(self) -> Self:
@@ -453,7 +457,7 @@ class Module:
         """
         found: dict[str, Tensor] = {} if destination is None else destination
         for name, tensor in self._own_state():
-            found[prefix + name] = tensor if keep_vars else tensor.detach()
+            found[prefix + name] = tensor if keep_vars or is_lazy(tensor) else tensor.detach()
         for name, child in self._modules.items():
             if child is not None:
                 child.state_dict(destination=found, prefix=f"{prefix}{name}.", keep_vars=keep_vars)

@@ -11,7 +11,7 @@ from minigrad.devices import DeviceLike
 from minigrad.nn import functional as F
 from minigrad.nn import init
 from minigrad.nn.module import Module
-from minigrad.nn.parameter import new_parameter
+from minigrad.nn.parameter import Parameter, new_parameter
 from minigrad.nn.signatures import name_init_after
 from minigrad.tensor import Tensor
 from minigrad.typing import IntOrInts, Shape
@@ -241,6 +241,54 @@ class LayerNorm(_Affine):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        learned = f"elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}"
+        return f"{self.normalized_shape}, eps={self.eps}, {learned}"
+
+
+class RMSNorm(Module):
+    """Division by the root of the mean square over the last dimensions; see ``functional.rms_norm``.
+
+    Args:
+        normalized_shape: the sizes of the last dimensions, which are normalised together.
+        eps: added to the mean square; by default the distance from 1 to the next number.
+        elementwise_affine: learn a factor for each element.
+
+    Shape:
+        input and output (…, *normalized_shape).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.RMSNorm(4)(minigrad.randn(2, 3, 4)).shape
+    (2, 3, 4)
+    """
+
+    weight: Parameter  # None with elementwise_affine=False
+
+    def __init__(
+        self,
+        normalized_shape: IntOrInts,
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        super().__init__()
+        given = normalized_shape
+        self.normalized_shape = tuple(given) if isinstance(given, Sequence) else (given,)
+        self.eps, self.elementwise_affine = eps, elementwise_affine
+        weight = new_parameter(*self.normalized_shape, device=device, dtype=dtype) if elementwise_affine else None
+        self.register_parameter("weight", weight)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set the factor to 1."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"

@@ -11,6 +11,7 @@ from minigrad import creation
 from minigrad.devices import device_of, to_device
 from minigrad.engine.grad_mode import no_grad
 from minigrad.nn.parameter import Parameter
+from minigrad.nn.uninitialized import UninitializedTensor, is_lazy
 from minigrad.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -61,7 +62,12 @@ def load(module: Module, state_dict: Mapping[str, object], strict: bool, assign:
         lines = "\n\t".join(problems[:_MOST_PROBLEMS] + ([f"… and {more} more"] if more > 0 else []))
         raise RuntimeError(f"Error(s) in loading state_dict for {type(module).__name__}:\n\t{lines}")
     with no_grad():
+        for key, (_, _, tensor) in own.items():
+            if isinstance(tensor, UninitializedTensor) and key in state_dict and not is_lazy(state_dict[key]):
+                tensor.materialize(tuple(getattr(state_dict[key], "shape", ())))
         for key, (owner, name, tensor) in own.items():
+            if is_lazy(tensor):
+                continue
             if key in state_dict and assign:
                 setattr(owner, name, _replacement(state_dict[key], tensor))
             elif key in state_dict:
@@ -74,6 +80,8 @@ def load(module: Module, state_dict: Mapping[str, object], strict: bool, assign:
 
 def _why_it_does_not_fit(key: str, value: object, tensor: Tensor) -> list[str]:
     """Return the reason why a value cannot be copied into ``tensor``; an empty list if it can."""
+    if is_lazy(tensor):  # it takes the shape of the value
+        return []
     shape = getattr(value, "shape", None)
     if shape is None:
         return [f"expected a tensor or an array for {key}, but the checkpoint has a {type(value).__name__}."]

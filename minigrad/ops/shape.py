@@ -71,6 +71,23 @@ class Cat(Function):
         return tuple([grad[(*before, slice(start, end))] for start, end in pairwise(ends)])
 
 
+class Split(Function):
+    """The outputs are the pieces of x, one after the other along a dimension        ∂L/∂x = their gradients joined
+
+    It is for results that nobody else holds, such as the gates of an LSTM: the pieces share their memory, and a write
+    into one is not noted in the others. What ``split`` returns are views, each with a gradient as large as x.
+    """
+
+    def forward(self, x: Array, *, lengths: tuple[int, ...], dim: int) -> tuple[Array, ...]:
+        self.dim = dim
+        before = (slice(None),) * dim
+        return tuple([x[(*before, slice(start, end))] for start, end in pairwise(accumulate(lengths, initial=0))])
+
+    def backward(self, *grads: Tensor) -> Tensor:
+        joined: Tensor = Cat.apply(*grads, dim=self.dim)
+        return joined
+
+
 def expand_reduced(grad: Tensor, shape: Shape, dims: tuple[int, ...], keepdim: bool) -> Tensor:
     """Return a reduction's gradient repeated to ``shape``, the shape before the dimensions ``dims`` were reduced."""
     if not keepdim:

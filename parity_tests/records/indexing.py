@@ -233,3 +233,11 @@ record(
     lambda m, F: m.masked_scatter(m.zeros(2), m.zeros(2), m.zeros(2)),
     lambda m, F: m.masked_scatter(m.zeros(2), m.tensor([True, True]), m.zeros(1)),
 )
+record(
+    "embedding_bag",
+    lambda m, F, table, index, **o: F.embedding_bag(index, table, **o),
+    with_options(_lookups, mode=["sum", "mean", "max"], padding_idx=[None, 1]),
+    lambda m, F: F.embedding_bag(m.tensor([1]), m.zeros(3, 2)),
+    lambda m, F: F.embedding_bag(m.tensor([1]), m.zeros(3, 2), m.tensor([0, 3])),
+    second=False,  # torch has none
+)

@@ -124,3 +124,11 @@ record(
 
 def _with_statistics(F: Any, x: Any, mean: Any, var: Any, options: Any) -> Any:
     return F.instance_norm(x, mean, var, **options), mean, var
+
+
+record(
+    "rms_norm",
+    lambda m, F, x, w, eps: F.rms_norm(x, (3, 5), w, eps),
+    with_options(st.builds(lambda x, w: Sample([x, w]), s.array_of((4, 3, 5)), s.array_of((3, 5))), eps=[None, 0.1]),
+    lambda m, F: F.rms_norm(m.zeros(2, 3), (2,)),
+)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
+import numpy as np
+import torch
 from hypothesis import strategies as st
 
 from minigrad.testing import strategies as s
 from minigrad.testing.samples import Sample
-from parity_tests.records.base import record
+from parity_tests.records.base import record, with_options
 
 
 @st.composite
@@ -144,4 +147,60 @@ record(
     lambda m, F: F.bilinear(m.zeros(2, 3), m.zeros(2, 3), m.zeros(4, 2, 3)),
     lambda m, F: F.bilinear(m.zeros(2, 2), m.zeros(3, 3), m.zeros(4, 2, 3)),
     sums=True,
+)
+
+_queries = st.builds(
+    lambda q, k, v, seed: Sample([q, k, v, np.random.default_rng(seed).random((4, 5)) < 0.7]),
+    s.array_of((2, 4, 3)),
+    s.array_of((2, 5, 3)),
+    s.array_of((2, 5, 6)),
+    st.integers(0, 99),
+)
+
+
+def _by_formula(F: Any) -> Any:
+    """Return a context in which torch takes the implementation that has second gradients."""
+    if F is torch.nn.functional:
+        return torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH)
+    return contextlib.nullcontext()
+
+
+def _attend(m: Any, F: Any, q: Any, k: Any, v: Any, mask: Any, scale: float | None) -> Any:
+    with _by_formula(F):
+        masked = F.scaled_dot_product_attention(q, k, v, mask, scale=scale)
+        return masked, F.scaled_dot_product_attention(q, k, v, is_causal=True), F.scaled_dot_product_attention(q, k, v)
+
+
+record(
+    "scaled_dot_product_attention",
+    _attend,
+    with_options(_queries, scale=[None, 0.3]),
+    lambda m, F: F.scaled_dot_product_attention(m.zeros(3), m.zeros(3), m.zeros(3)),
+    lambda m, F: F.scaled_dot_product_attention(m.zeros(3, 2), m.zeros(3, 3), m.zeros(3, 2)),
+    lambda m, F: F.scaled_dot_product_attention(m.zeros(3, 2), m.zeros(4, 2), m.zeros(3, 2)),
+    lambda m, F: F.scaled_dot_product_attention(*(m.zeros(3, 2),) * 3, m.zeros(3, 3), is_causal=True),
+    lambda m, F: F.scaled_dot_product_attention(*(m.zeros(3, 2),) * 3, m.zeros(3, 3, dtype=m.int64)),
+    lambda m, F: F.scaled_dot_product_attention(*(m.zeros(3, 2),) * 3, m.zeros(2, 2)),
+    lambda m, F: F.scaled_dot_product_attention(m.zeros(3, 2), m.zeros(3, 2, dtype=m.float64), m.zeros(3, 2)),
+)
+
+
+def _heads(m: Any, F: Any, x: Any, w: Any, b: Any, out: Any) -> Any:
+    with _by_formula(F):
+        options = (6, 2, w, b, None, None, True, 0.0, out, None)
+        alone = F.multi_head_attention_forward(x, x, x, *options, need_weights=False)[0]
+        return alone, *F.multi_head_attention_forward(x, x[:1], x[:1], *options, attn_mask=m.zeros(4, 1) > 0)
+
+
+record(
+    "multi_head_attention_forward",
+    _heads,
+    st.builds(
+        lambda *arrays: Sample(list(arrays)),
+        s.array_of((4, 2, 6)),
+        s.array_of((18, 6)),
+        s.array_of((18,)),
+        s.array_of((6, 6)),
+    ),
+    lambda m, F: m.nn.MultiheadAttention(4, 2)(*(m.zeros(3, 2, 5),) * 3),
 )
