@@ -24,6 +24,7 @@ from minigrad import absent
 #: Where minigrad has the names of one of torch's modules, if not in the module of the same name.
 ELSEWHERE = {
     "torch.autograd.function": "torch.autograd",
+    "torch.autograd.gradcheck": "torch.autograd",
     "torch.autograd.profiler": "minigrad.profiler",
     "torch.autograd.variable": "torch.autograd",
     "torch.cuda.amp": "minigrad.amp",
@@ -33,6 +34,7 @@ ELSEWHERE = {
     "torch.amp.grad_scaler": "minigrad.amp",
     "torch.functional": "torch",
     "torch.nn.modules": "torch.nn",
+    "torch.nn.parallel": "torch.nn",
     "torch.nn.parameter": "torch.nn",
     "torch.serialization": "torch",
     "torch.tensor": "torch",
@@ -76,12 +78,8 @@ class TorchModule(ModuleType):
         inside = f"{self.__name__}.{name}"
         if sources_of(inside):
             return importlib.import_module(inside)
-        for file in INSTALLED.get(self.__name__, ()):
-            if inside in sys.modules or _installed(f"{self.__name__}.{file}") is None:
-                continue
-            module = importlib.import_module(f"{self.__name__}.{file}")
-            if name in getattr(module, "__all__", ()) or name == file:
-                return getattr(module, name)
+        if self.__name__ in INSTALLED and _found_in_installed(self, name):
+            return vars(self)[name]
         error = AttributeError(missing(self.__name__, name))
         frame = sys._getframe(1)
         if frame.f_code.co_code[frame.f_lasti] == opmap["IMPORT_FROM"]:  # which would hide the text of the error
@@ -90,6 +88,30 @@ class TorchModule(ModuleType):
 
     def __dir__(self) -> list[str]:
         return sorted({*self.__dict__, *(name for source in self._sources for name in dir(source))} - {"_sources"})
+
+
+def _found_in_installed(package: TorchModule, name: str) -> bool:
+    """Look for a name in the files of an installed torchvision, and add the names of those that are read."""
+    place = package.__name__
+    problem: ImportError | None = None
+    for file in sorted(INSTALLED[place], key=lambda file: not name.startswith(file)):
+        if _installed(f"{place}.{file}") is None:
+            continue
+        try:
+            module = importlib.import_module(f"{place}.{file}")
+        except ImportError as error:  # this file needs what is not here; another one may have the name
+            problem = error
+            continue
+        own = {n: item for n, item in vars(module).items() if getattr(item, "__module__", "") == module.__name__}
+        vars(package).update(own)
+        if name in own:
+            return True
+        if name == file:
+            vars(package)[name] = module
+            return True
+    if problem is not None and not name.startswith("_"):
+        raise problem
+    return False
 
 
 def _public(module: ModuleType) -> list[str]:
@@ -145,7 +167,7 @@ def _exists(module: str) -> bool:
 
 def _installed(name: str) -> ModuleSpec | None:
     """Return where an installed torchvision has the module ``name``, if its files are read for it."""
-    if not any(name.startswith(f"{folder}.") for folder in INSTALLED):
+    if name != "torchvision._utils" and not any(name.startswith(f"{folder}.") for folder in INSTALLED):
         return None
     package = PathFinder.find_spec("torchvision")
     if package is None or package.submodule_search_locations is None:

@@ -34,6 +34,8 @@ def share_the_stream() -> None:
             return minigrad.tensor(value.detach().numpy())
         if isinstance(value, torch.dtype):
             return getattr(minigrad, str(value).removeprefix("torch."))
+        if value is torch.default_generator:
+            return minigrad.random.default_generator
         if isinstance(value, torch.Generator):
             return generators.setdefault(id(value), minigrad.Generator(value.initial_seed()))
         return value
@@ -85,12 +87,13 @@ def share_the_stream() -> None:
     for name in METHODS:
         if hasattr(minigrad.Tensor, name):
             setattr(torch.Tensor, name, filling(name))
-    for name in minigrad.nn.init.__all__:
+    for name in dir(minigrad.nn.init):
         if name.endswith("_") and hasattr(torch.nn.init, name):
             setattr(torch.nn.init, name, initialising(name))
     for name in ("dropout", "dropout2d"):
         setattr(torch.nn.functional, name, dropping(name))
 
+    torch.utils.data.dataset.randperm = torch.randperm
     for sampler in ("RandomSampler", "SubsetRandomSampler", "WeightedRandomSampler"):
         getattr(torch.utils.data, sampler).__iter__ = _order_of(getattr(minigrad.data, sampler), to_minigrad)
     torch.utils.data.DataLoader.__init__ = _shuffling(torch.utils.data.DataLoader.__init__, to_minigrad)
