@@ -28,7 +28,9 @@ def install() -> None:
     if any(isinstance(finder, Importer) for finder in sys.meta_path):
         return
     if "torch" in sys.modules:
-        raise RuntimeError("torch itself is imported already: call minigrad.as_torch.install() in a fresh process, first")
+        raise RuntimeError(
+            "torch itself is imported already: call minigrad.as_torch.install() in a fresh process, first"
+        )
     sys.meta_path.insert(0, Importer())
     adapt_tensors()
 

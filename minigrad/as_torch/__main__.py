@@ -18,8 +18,12 @@ def main(arguments: list[str] | None = None) -> int | str:
     """Run the command line; return the exit status, or what was wrong."""
     parser = argparse.ArgumentParser("python -m minigrad.as_torch", description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--beside", action="store_true", help="run it on torch too, and say where the numbers differ")
-    parser.add_argument("--tolerance", type=float, default=1e-4, help="of --beside, relative and absolute (%(default)s)")
-    parser.add_argument("--one-stream", action="store_true", help="with --beside: torch draws minigrad's random numbers")
+    parser.add_argument(
+        "--tolerance", type=float, default=1e-4, help="of --beside, relative and absolute (%(default)s)"
+    )
+    parser.add_argument(
+        "--one-stream", action="store_true", help="with --beside: torch draws minigrad's random numbers"
+    )
     parser.add_argument("-m", action="store_true", dest="module", help="what follows is the name of a module")
     parser.add_argument("script", help="the program")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="the program's own arguments")

@@ -67,7 +67,10 @@ class Report:
         so_far = "before that, " if head else ""
         if not self.numbers:
             return head + f"{so_far}{self.lines} lines without a number, all the same"
-        return head + f"{so_far}all {self.numbers} numbers in {self.lines} lines agree (largest difference {self.largest:.1e})"
+        return (
+            head
+            + f"{so_far}all {self.numbers} numbers in {self.lines} lines agree (largest difference {self.largest:.1e})"
+        )
 
 
 def compare(program: list[str], tolerance: float = 1e-4, *, one_stream: bool = False, limit: float = 3600) -> Report:
@@ -96,7 +99,7 @@ def run(command: list[str], limit: float = 3600, folder: str | None = None) -> R
 def compared(torch: Run, minigrad: Run, tolerance: float, one_stream: bool = False) -> Report:
     """Compare two runs line by line. Numbers may differ by ``tolerance``, relative or absolute."""
     report = Report(torch, minigrad)
-    for number, (left, right) in enumerate(zip(torch.lines, minigrad.lines), 1):
+    for number, (left, right) in enumerate(zip(torch.lines, minigrad.lines, strict=False), 1):
         report.lines = number
         left, right = _PASSING.sub("", left), _PASSING.sub("", right)
         theirs, ours = _NUMBER.findall(left), _NUMBER.findall(right)
@@ -117,7 +120,7 @@ def compared(torch: Run, minigrad: Run, tolerance: float, one_stream: bool = Fal
 
 def _difference(theirs: list[str], ours: list[str]) -> float:
     """Return the largest difference between two lists of numbers, relative to those above 1."""
-    pairs = [(float(a), float(b)) for a, b in zip(theirs, ours) if a != b]
+    pairs = [(float(a), float(b)) for a, b in zip(theirs, ours, strict=False) if a != b]
     return max((_distance(a, b) for a, b in pairs), default=0.0)
 
 

@@ -85,7 +85,7 @@ class absent_dtype(dtype):  # noqa: N801
 
 
 uint8, int8, int16, int32, int64, float16, float32, float64 = map(
-    dtype, "uint8 int8 int16 int32 int64 float16 float32 float64".split()
+    dtype, ["uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"]
 )
 bool_ = dtype("bool")
 _NAMES = {d.name: d for d in (uint8, int8, int16, int32, int64, float16, float32, float64, bool_)}

@@ -37,7 +37,6 @@ ELSEWHERE = {
     "torch.nn.parallel": "torch.nn",
     "torch.nn.parameter": "torch.nn",
     "torch.serialization": "torch",
-    "torch.tensor": "torch",
     "torch.utils.checkpoint": "minigrad.recompute",
     "torch.utils.data": "minigrad.data",
     "torchvision.datasets": "minigrad.data.datasets",
@@ -47,13 +46,36 @@ ELSEWHERE = {
     "torchvision.transforms.transforms": "torchvision.transforms",
 }
 #: The modules whose own modules (``torch.nn.modules.conv``) have nothing that they do not have themselves.
-DIVIDED = ("torch.backends", "torch.nn.modules", "torch.nn.parallel", "torch.utils.data", "torch.optim", "torchvision.datasets")
+DIVIDED = (
+    "torch.backends",
+    "torch.nn.modules",
+    "torch.nn.parallel",
+    "torch.utils.data",
+    "torch.optim",
+    "torchvision.datasets",
+)
 #: The folders of an installed torchvision whose files are read, and the files that define public names.
 INSTALLED = {
-    "torchvision.models": (
-        "alexnet convnext densenet efficientnet googlenet inception maxvit mnasnet mobilenetv2 mobilenetv3 regnet resnet"
-        " shufflenetv2 squeezenet swin_transformer vgg vision_transformer _api"
-    ).split(),
+    "torchvision.models": [
+        "alexnet",
+        "convnext",
+        "densenet",
+        "efficientnet",
+        "googlenet",
+        "inception",
+        "maxvit",
+        "mnasnet",
+        "mobilenetv2",
+        "mobilenetv3",
+        "regnet",
+        "resnet",
+        "shufflenetv2",
+        "squeezenet",
+        "swin_transformer",
+        "vgg",
+        "vision_transformer",
+        "_api",
+    ],
     "torchvision.ops": ["misc", "stochastic_depth", "drop_block", "focal_loss"],
 }
 
@@ -72,11 +94,13 @@ class TorchModule(ModuleType):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         for source in self._sources:
             try:
-                return getattr(source, name)
+                found = getattr(source, name)
             except AttributeError:
                 continue
+            if not isinstance(found, ModuleType):
+                return found
         inside = f"{self.__name__}.{name}"
-        if sources_of(inside):
+        if sources_of(inside) or inside in INSTALLED:
             return importlib.import_module(inside)
         if self.__name__ in INSTALLED and _found_in_installed(self, name):
             return vars(self)[name]
@@ -93,13 +117,16 @@ class TorchModule(ModuleType):
 def _found_in_installed(package: TorchModule, name: str) -> bool:
     """Look for a name in the files of an installed torchvision, and add the names of those that are read."""
     place = package.__name__
-    problem: ImportError | None = None
+    problem: Exception | None = None
     for file in sorted(INSTALLED[place], key=lambda file: not name.startswith(file)):
         if _installed(f"{place}.{file}") is None:
             continue
         try:
             module = importlib.import_module(f"{place}.{file}")
-        except ImportError as error:  # this file needs what is not here; another one may have the name
+        except (
+            ImportError,
+            AttributeError,
+        ) as error:  # this file needs what is not here; another one may have the name
             problem = error
             continue
         own = {n: item for n, item in vars(module).items() if getattr(item, "__module__", "") == module.__name__}

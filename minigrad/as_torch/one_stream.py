@@ -17,14 +17,25 @@ import minigrad
 from minigrad.as_torch.script import run_file, run_module
 
 #: Functions that make a tensor.
-FUNCTIONS = "rand randn randint randperm normal multinomial bernoulli rand_like randn_like randint_like".split()
+FUNCTIONS = [
+    "rand",
+    "randn",
+    "randint",
+    "randperm",
+    "normal",
+    "multinomial",
+    "bernoulli",
+    "rand_like",
+    "randn_like",
+    "randint_like",
+]
 #: Methods that fill one.
-METHODS = "normal_ uniform_ bernoulli_ exponential_ log_normal_ geometric_ random_".split()
+METHODS = ["normal_", "uniform_", "bernoulli_", "exponential_", "log_normal_", "geometric_", "random_"]
 
 
 def share_the_stream() -> None:
     """Let torch, in this process, draw what minigrad would draw."""
-    import torch  # noqa: PLC0415  (not every command of this package needs torch)
+    import torch
 
     def to_torch(value: Any, dtype: Any = None) -> Any:
         return torch.from_numpy(np.array(value.numpy())).to(dtype)
@@ -76,7 +87,9 @@ def share_the_stream() -> None:
 
     def dropping(name: str) -> Callable[..., Any]:
         def dropped(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
-            kept = getattr(minigrad.nn.functional, name)(minigrad.ones(*input.shape, dtype=to_minigrad(input.dtype)), p, training)
+            kept = getattr(minigrad.nn.functional, name)(
+                minigrad.ones(*input.shape, dtype=to_minigrad(input.dtype)), p, training
+            )
             return input.mul_(to_torch(kept)) if inplace else input * to_torch(kept)
 
         return dropped
@@ -103,7 +116,7 @@ def share_the_stream() -> None:
 
 
 def _order_of(sampler: Any, to_minigrad: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return the ``__iter__`` of one of torch's samplers that gives the order of minigrad's, made with its attributes."""
+    """Return the ``__iter__`` of one of torch's samplers that gives the order of minigrad's of its name."""
 
     def order(self: Any) -> Any:
         names = ("data_source", "indices", "weights", "replacement", "generator")

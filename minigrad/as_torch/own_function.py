@@ -54,7 +54,9 @@ class Context:
         Raises:
             NotImplementedError: always.
         """
-        raise NotImplementedError("ctx.mark_dirty is not supported: let forward return a new tensor, and use x.copy_(y)")
+        raise NotImplementedError(
+            "ctx.mark_dirty is not supported: let forward return a new tensor, and use x.copy_(y)"
+        )
 
 
 class _Node(EngineFunction):
@@ -112,7 +114,9 @@ class Function:
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         """Compute the gradient of each argument of ``forward`` from those of the outputs."""
-        raise NotImplementedError("You must implement either the backward or vjp method for your custom autograd.Function")
+        raise NotImplementedError(
+            "You must implement either the backward or vjp method for your custom autograd.Function"
+        )
 
     setup_context: Any
 

@@ -57,7 +57,7 @@ def load(f: Any, map_location: Any = None, pickle_module: Any = None, *, weights
         return found
     if found[_MARK] not in _kept:
         raise RuntimeError(
-            f"{os.fspath(f)} was written by torch.save(…) of a whole {found['type']}, which only the same run of the program "
-            "can read back; save its state_dict() instead"
+            f"{os.fspath(f)} was written by torch.save(…) of a whole {found['type']}, which only the same run of "
+            "the program can read back; save its state_dict() instead"
         )
     return copy.deepcopy(_kept[found[_MARK]])

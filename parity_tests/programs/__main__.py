@@ -27,7 +27,9 @@ def verdict(report: Report) -> tuple[str, str]:
 def programs(folder: Path) -> list[Path]:
     """Return the programs of a folder: its files that import torch, and that nothing else in it imports."""
     files = {path: path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.rglob("*.py"))}
-    words = Counter(word for text in files.values() for line in text.splitlines() if "import" in line for word in line.split())
+    words = Counter(
+        word for text in files.values() for line in text.splitlines() if "import" in line for word in line.split()
+    )
     return [path for path, text in files.items() if "torch" in text and not words[path.stem] and path.stem[0] != "_"]
 
 
@@ -37,7 +39,9 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="its Python files that import torch are run, without arguments")
     parser.add_argument("--tolerance", type=float, default=1e-4, help="relative and absolute (%(default)s)")
     parser.add_argument("--limit", type=float, default=300, help="seconds for each run (%(default)s)")
-    parser.add_argument("--same-seed", action="store_true", help="let torch draw its own random numbers, not minigrad's")
+    parser.add_argument(
+        "--same-seed", action="store_true", help="let torch draw its own random numbers, not minigrad's"
+    )
     args = parser.parse_args()
     if not args.folder.is_dir():
         parser.error(f"{args.folder} is not a folder")

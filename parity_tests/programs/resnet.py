@@ -20,7 +20,9 @@ def conv3x3(in_planes: int, out_planes: int, stride: int = 1) -> nn.Conv2d:
 class BasicBlock(nn.Module):
     expansion: int = 1
 
-    def __init__(self, inplanes: int, planes: int, stride: int = 1, norm_layer: Optional[Callable[..., nn.Module]] = None):
+    def __init__(
+        self, inplanes: int, planes: int, stride: int = 1, norm_layer: Optional[Callable[..., nn.Module]] = None
+    ):
         super().__init__()
         norm_layer = norm_layer or nn.BatchNorm2d
         self.conv1, self.bn1 = conv3x3(inplanes, planes, stride), norm_layer(planes)

@@ -75,7 +75,11 @@ def train(epoch):
         train_loss += loss.item()
         optimizer.step()
         if batch_idx % args.log_interval == 0:
-            print("Train Epoch: {} [{}/{}]\tLoss: {:.10f}".format(epoch, batch_idx * len(data), 48, loss.item() / len(data)))
+            print(
+                "Train Epoch: {} [{}/{}]\tLoss: {:.10f}".format(
+                    epoch, batch_idx * len(data), 48, loss.item() / len(data)
+                )
+            )
     print("====> Epoch: {} Average loss: {:.10f}".format(epoch, train_loss / len(train_loader.dataset)))
 
 

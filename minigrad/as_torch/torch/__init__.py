@@ -57,7 +57,7 @@ class finfo:  # noqa: N801  (torch's name)
         limits = np.finfo(np.dtype(minigrad.get_default_dtype() if type is None else type))
         self.bits, self.dtype = limits.bits, str(limits.dtype)
         self.eps, self.min, self.max, self.tiny, self.smallest_normal, self.resolution = (
-            getattr(limits, name).item() for name in "eps min max tiny smallest_normal resolution".split()
+            getattr(limits, name).item() for name in ["eps", "min", "max", "tiny", "smallest_normal", "resolution"]
         )
 
 
@@ -180,5 +180,3 @@ def set_warn_always(mode: Any) -> None:
 def get_autocast_gpu_dtype() -> dtype:
     """Return the dtype of products under autocast."""
     return float16
-
-

@@ -11,7 +11,7 @@ from minigrad.as_torch.own_function import Function
 from minigrad.engine.anomaly import anomaly_enabled, detect_anomaly
 from minigrad.testing.gradcheck import gradcheck as gradcheck
 
-__all__ = ["Function", "Variable", "once_differentiable", "gradcheck", "set_detect_anomaly"]
+__all__ = ["Function", "Variable", "gradcheck", "once_differentiable", "set_detect_anomaly"]
 
 
 class _KindOfVariable(type):

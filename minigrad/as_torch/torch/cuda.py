@@ -6,7 +6,6 @@ from typing import Any
 
 import minigrad
 from minigrad import cuda as _cuda
-from minigrad.as_torch.tensors import BoolTensor, ByteTensor, DoubleTensor, FloatTensor, IntTensor, LongTensor
 
 
 def manual_seed(seed: int) -> None:

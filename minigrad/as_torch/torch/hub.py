@@ -12,7 +12,9 @@ def _refuse(url: str, *_: Any, **__: Any) -> Any:
     Raises:
         NotImplementedError: always.
     """
-    raise NotImplementedError(f"minigrad downloads nothing: fetch {url} yourself, and read the file with torch.load(path)")
+    raise NotImplementedError(
+        f"minigrad downloads nothing: fetch {url} yourself, and read the file with torch.load(path)"
+    )
 
 
 load_state_dict_from_url = download_url_to_file = load = load_url = _refuse

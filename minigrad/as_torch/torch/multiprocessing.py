@@ -1,6 +1,6 @@
 """``torch.multiprocessing``: Python's own."""
 
-from multiprocessing import *
+from multiprocessing import *  # noqa: F403
 from multiprocessing import get_context as get_context
 
 

@@ -1,4 +1,4 @@
-"""``torchvision.datasets``: minigrad's, with torchvision's arguments. Files are read where they are, and not downloaded."""
+"""``torchvision.datasets``: minigrad's, with torchvision's arguments. Nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ class FakeData(Dataset[Any]):
         return self.size
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        import numpy as np  # noqa: PLC0415
-        from PIL import Image  # noqa: PLC0415  (Pillow is optional)
+        import numpy as np
+        from PIL import Image
 
         if not 0 <= index < self.size:
             raise IndexError(f"{type(self).__name__} index out of range")

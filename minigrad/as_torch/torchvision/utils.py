@@ -50,7 +50,7 @@ def make_grid(
 
 def save_image(tensor: Any, fp: Any, format: str | None = None, **options: Any) -> None:
     """Write a batch of images with values in [0, 1] to a file, as one image; ``options`` are :func:`make_grid`'s."""
-    from PIL import Image  # noqa: PLC0415  (Pillow is optional)
+    from PIL import Image
 
     grid = make_grid(tensor, **options)
     Image.fromarray((grid * 255 + 0.5).clamp(0, 255).permute(1, 2, 0).numpy().astype("uint8")).save(fp, format=format)

@@ -33,11 +33,29 @@ def _refused(name: str, reason: str) -> type:
 
 
 #: Classes that programs name as a default, or in ``isinstance``, without making one.
-BatchNorm3d, InstanceNorm3d, Conv3d, ConvTranspose3d, MaxPool3d, AvgPool3d, AdaptiveAvgPool3d, AdaptiveMaxPool3d, Dropout3d = (
+(
+    BatchNorm3d,
+    InstanceNorm3d,
+    Conv3d,
+    ConvTranspose3d,
+    MaxPool3d,
+    AvgPool3d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool3d,
+    Dropout3d,
+) = (
     _refused(name, "there are layers of one and two dimensions only")
-    for name in (
-        "BatchNorm3d InstanceNorm3d Conv3d ConvTranspose3d MaxPool3d AvgPool3d AdaptiveAvgPool3d AdaptiveMaxPool3d Dropout3d"
-    ).split()
+    for name in [
+        "BatchNorm3d",
+        "InstanceNorm3d",
+        "Conv3d",
+        "ConvTranspose3d",
+        "MaxPool3d",
+        "AvgPool3d",
+        "AdaptiveAvgPool3d",
+        "AdaptiveMaxPool3d",
+        "Dropout3d",
+    ]
 )
 SyncBatchNorm = _refused("SyncBatchNorm", "as_torch runs a program in one process; use BatchNorm2d")
 _NormBase = _BatchNorm

@@ -31,7 +31,7 @@ class ToPILImage:
 
 def to_pil_image(pic: Any, mode: str | None = None) -> Any:
     """Return the Pillow image of a tensor or an array."""
-    from PIL import Image  # noqa: PLC0415  (Pillow is optional)
+    from PIL import Image
 
     if isinstance(pic, Tensor):
         pic = pic if pic.ndim == 3 else pic.unsqueeze(0)

@@ -21,7 +21,12 @@ class ImageClassification:
         **_: Any,
     ) -> None:
         self.steps = transforms.Compose(
-            [transforms.Resize(resize_size), transforms.CenterCrop(crop_size), transforms.ToTensor(), transforms.Normalize(mean, std)]
+            [
+                transforms.Resize(resize_size),
+                transforms.CenterCrop(crop_size),
+                transforms.ToTensor(),
+                transforms.Normalize(mean, std),
+            ]
         )
 
     def __call__(self, img: Any) -> Any:
