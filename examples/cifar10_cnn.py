@@ -13,6 +13,7 @@ from pathlib import Path
 
 import minigrad
 from inception.figures import draw_predictions
+from inception.image_sets import Originals
 from inception.weights import load_weights, save_weights
 from minigrad import nn, optim
 from minigrad.data import DataLoader, Subset, transforms
@@ -90,10 +91,8 @@ def main(arguments: list[str] | None = None) -> float:
             print(f"  {name:12} {those.count(number) / len(those):6.1%}")
     share = sum(a == b for a, b in zip(found, truth, strict=True)) / len(truth)
     print(f"{share:.1%} of {len(truth):,} test images are classified correctly")
-    sets[1].transform = None
-    images = [test[i][0] for i in range(min(40, len(test)))]
     path = options.output / "predictions.png"
-    draw_predictions(images, truth[: len(images)], found[: len(images)], classes, path)
+    draw_predictions(Originals(test), truth, found, classes, path)
     print(f"  {path}")
     return share
 

@@ -96,8 +96,8 @@ def main(arguments: list[str] | None = None) -> float:
     options.output.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(record) + "\n" for record in records)
     write_atomically(options.output / "metrics.jsonl", lines.encode())
-    images = list(sets[1].data[:40])
-    draw_predictions(images, truth[:40], predictions[:40], FashionMNIST.classes, options.output / "predictions.png")
+    images = sets[1].data  # of which the first ones were tested
+    draw_predictions(images, truth, predictions, FashionMNIST.classes, options.output / "predictions.png")
     print(f"  {options.output / 'predictions.png'}")
     return share
 

@@ -1,7 +1,5 @@
 """Inception V3 on minigrad: the model, its training, and the commands that use it."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,3 +20,7 @@ def __getattr__(name: str) -> object:
 
     value: object = getattr(model, name)
     return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

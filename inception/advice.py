@@ -12,6 +12,9 @@ from minigrad import system
 from minigrad.data.datasets.images import CorruptImageError
 from minigrad.data.workers import WorkerError
 
+#: A full disk, a full quota, or the limit of a file's size.
+NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)
+
 
 def started_as() -> str:
     """Return what to type to train."""
@@ -40,24 +43,19 @@ def how_to_go_on(error: BaseException, training: Training, folder: RunFolder, sa
         place = f"step {position['step']} of epoch {position['epoch'] + 1}"
     if isinstance(error, NonFiniteLossError):
         return f"The last good checkpoint is kept: {folder.checkpoint}, of {place}. {_after_nan(training, folder)}"
-    return f"Saved up to {place} in {folder.checkpoint}. {_first(error)}ontinue with: {_command(error, folder)}"
+    return f"Saved up to {place} in {folder.checkpoint}. {_next(error, folder)}"
 
 
-def _first(error: BaseException) -> str:
-    """Return what to do before the run can continue, up to the c of "continue"."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return "Make room on the disk, then c"
+def _next(error: BaseException, folder: RunFolder) -> str:
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return f"Make room on the disk, then continue with: {how_to_continue(folder)}"
     if isinstance(error, CorruptImageError):
-        return "Repair the image, or leave it out: c"
-    return "C"
-
-
-def _command(error: BaseException, folder: RunFolder) -> str:
-    if isinstance(error, CorruptImageError):
-        return how_to_continue(folder, "--skip-corrupt")
+        without = how_to_continue(folder, "--skip-corrupt")
+        return f"Repair the image and continue with: {how_to_continue(folder)}; or leave it out with: {without}"
     if isinstance(error, WorkerError):
-        return f"{how_to_continue(folder)} (or with --workers 0)"
-    return how_to_continue(folder)
+        fewer = how_to_continue(folder, "--workers", "0")
+        return f"Continue with: {how_to_continue(folder)}; or, without other processes, with: {fewer}"
+    return f"Continue with: {how_to_continue(folder)}"
 
 
 def _after_nan(training: Training, folder: RunFolder) -> str:

@@ -32,5 +32,5 @@ class Best:
 
     @property
     def reason(self) -> str:
-        """Why it is the best, in words."""
+        """The reason why it is the best, in words."""
         return f"the {'lowest' if self.by == 'loss' else 'highest'} validation {self.by}"

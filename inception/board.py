@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from inception.run_folder import Record
 from minigrad import nn
 from minigrad.devices import to_host
 from minigrad.extras import require
+from minigrad.printable import printable
 
 
 class Board:
@@ -31,7 +33,7 @@ class Board:
 
     def begin(self, recipe: dict[str, object], text: str) -> None:
         """Write the settings of the run, and a line about it."""
-        rows = "".join(f"| {name} | {value} |\n" for name, value in recipe.items())
+        rows = "".join(f"| {name} | {_as_markdown(value)} |\n" for name, value in recipe.items())
         self.writer.add_text("recipe", f"| setting | value |\n|---|---|\n{rows}")
         self.writer.add_text("run", text)
 
@@ -56,7 +58,12 @@ class Board:
     def end(self, recipe: dict[str, object], results: dict[str, float]) -> None:
         """Write the results beside the settings, and close the files."""
         settings = {
-            name: value if isinstance(value, int | float | str) else str(value) for name, value in recipe.items()
+            name: value if isinstance(value, int | float) else printable(value) for name, value in recipe.items()
         }
         self.writer.add_hparams(settings, results)
         self.writer.close()
+
+
+def _as_markdown(value: object) -> str:
+    """Return a value as text in which no character is markup."""
+    return "".join(f"\\{each}" if each in string.punctuation else each for each in printable(value))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 from inception.freezing import freeze_all_but_head, freeze_up_to
 from inception.model import InceptionV3
+from inception.progress import say
 from inception.recipes import OPTIMIZERS, Recipe
 from inception.schedules import SCHEDULES, Plan
 from inception.weights import load_pretrained
@@ -14,10 +16,11 @@ from minigrad.nn.averaging import AveragedModel, AverageFunction, get_ema_avg_fn
 from minigrad.optim.lr_scheduler import LRScheduler
 
 
-def build_model(recipe: Recipe, num_classes: int, draw_only: bool = False) -> InceptionV3:
+def build_model(recipe: Recipe, num_classes: int, classes: Sequence[str] = (), draw_only: bool = False) -> InceptionV3:
     """Return the model, with its weights drawn or loaded, its frozen layers, its type and device.
 
     Args:
+        classes: the names of the classes, if they are known.
         draw_only: do not load the recipe's weights, since those of a checkpoint will replace them.
 
     Raises:
@@ -26,7 +29,7 @@ def build_model(recipe: Recipe, num_classes: int, draw_only: bool = False) -> In
     """
     model = InceptionV3(num_classes, recipe.aux, init_weights=recipe.init == "paper", dropout=recipe.dropout)
     if recipe.weights is not None and not draw_only:
-        load_pretrained(model, recipe.weights)
+        say(str(load_pretrained(model, recipe.weights, classes)))
     if recipe.head_only:
         freeze_all_but_head(model)
     elif recipe.freeze is not None:

@@ -7,7 +7,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 
@@ -208,7 +208,25 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + more
 
 
-def summary(data: Data) -> dict[str, object]:
+class SetSummary(TypedDict):
+    """The images of one set in few words."""
+
+    images: int
+    bytes: int
+    per_class: list[int]
+    digest: str
+
+
+class DataSummary(TypedDict):
+    """The images of a run in few words."""
+
+    classes: list[str]
+    train: SetSummary
+    validation: SetSummary
+    left_out: list[str]
+
+
+def summary(data: Data) -> DataSummary:
     """Return the images of a run in few words, for a checkpoint, by which a later change is noticed.
 
     ``classes`` (names), ``left_out`` (notes), and of ``train`` and ``validation`` each ``images``, ``bytes``,
@@ -230,7 +248,7 @@ def _without_root(note: str, data: Data) -> str:
     return note
 
 
-def _set_summary(images: Images, num_classes: int) -> dict[str, object]:
+def _set_summary(images: Images, num_classes: int) -> SetSummary:
     base, sizes = whole_set(images), file_sizes(images)
     size = 0 if sizes is None else sum(sizes)
     if isinstance(base, ImageArrays):

@@ -23,10 +23,9 @@ from minigrad.data.datasets import (
     SyntheticImages,
     TinyImageNet,
     embedded_clothing,
-    open_image,
 )
 from minigrad.data.datasets.folder import LeftOutWarning
-from minigrad.data.datasets.images import Labelled, Transform
+from minigrad.data.datasets.images import Labelled, Transform, open_image
 from minigrad.typing import Array
 
 if TYPE_CHECKING:
@@ -142,11 +141,23 @@ def notes_of(images: Images) -> list[str]:
     return base.left_out.lines() if isinstance(base, ImageFolder | TinyImageNet) else []
 
 
-def originals(images: Images, places: Sequence[int]) -> list[tuple[Image, int]]:
-    """Return images as they are in the files, not as the model sees them, with their labels."""
-    base = whole_set(images)
-    transform, base.transform = base.transform, None
-    try:
-        return [images[i] for i in places]
-    finally:
-        base.transform = transform
+class Originals:
+    """The images of a set as they are in the files, not as the model sees them; each is read when it is indexed.
+
+    Args:
+        at_least: how many pixels their sides need, as for :func:`minigrad.data.datasets.images.open_image`.
+    """
+
+    def __init__(self, images: Images, at_least: int | None = None) -> None:
+        self.images, self.at_least = images, at_least
+
+    def __getitem__(self, place: int) -> Image:
+        base, index = whole_set(self.images), indices_of(self.images)[place]
+        if isinstance(base, ImageFolder | TinyImageNet):
+            return open_image(base.samples[index][0], self.at_least)
+        transform, base.transform = base.transform, None
+        try:
+            image: Image = base[index][0]
+            return image
+        finally:
+            base.transform = transform

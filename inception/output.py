@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TextIO
+from typing import TextIO
 
 
 @contextmanager
@@ -28,8 +28,9 @@ class Droppable:
     def __init__(self, stream: TextIO | None) -> None:
         self._stream: TextIO = open(os.devnull, "w", encoding="utf-8") if stream is None else stream  # noqa: SIM115
 
-    def __getattr__(self, name: str) -> Any:  # everything else is the stream's
-        return getattr(self._stream, name)
+    def __getattr__(self, name: str) -> object:
+        value: object = getattr(self._stream, name)  # everything else is the stream's
+        return value
 
     def write(self, text: str) -> int:
         """Write, or drop, a text; return its length."""

@@ -10,11 +10,14 @@ from inception import ending, resume
 from inception.advice import how_to_continue
 from inception.recipes import RECIPE_DATA, RECIPES, Recipe
 from inception.run_folder import RunFolder, new_folder
-from inception.state import Change, Checkpoint, load_checkpoint, read_outline
+from inception.state import Change, Checkpoint, read_outline
 
 
 class Plan(NamedTuple):
-    """What is to be done: the recipe and the folder of the run; to continue one, also its checkpoint."""
+    """The work to be done: the recipe and the folder of the run; to continue one, also its checkpoint.
+
+    ``tree`` is the checkpoint without its tensors, which would be a second copy of all weights.
+    """
 
     recipe: Recipe
     folder: RunFolder
@@ -64,18 +67,15 @@ def planned(recipe_name: str | None, settings: dict[str, object], resumed: Path 
         return Plan(recipe, RunFolder(output or new_folder()))
     path = checkpoint_of(resumed)
     if recipe_name is not None:
-        settings = {**defaults, **settings}
-    recipe, changes = resume.continued(read_outline(path), settings, path, recipe_name)
+        settings = {**{name: value for name, value in defaults.items() if name not in resume.OWN}, **settings}
+    tree = read_outline(path)
+    recipe, changes = resume.continued(tree, settings, path, recipe_name)
     own = own_folder(path)
     target = output or own or new_folder()
     stays = own is not None and target.resolve() == own.resolve()
     folder = RunFolder(target, resuming=stays)
     source = None if stays else path.parent.parent if path.parent.name == "checkpoints" else path.parent
-    try:
-        return Plan(recipe, folder, path, load_checkpoint(path), changes, source)
-    except BaseException:
-        folder.release()
-        raise
+    return Plan(recipe, folder, path, tree, changes, source)
 
 
 def checkpoint_of(run: Path) -> Path:

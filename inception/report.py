@@ -47,6 +47,7 @@ class Report:
         speed = self.progress.speed * sum(result.counts)
         record: Record = {"kind": "step", "epoch": training.epoch + 1, "step": training.step}
         record |= {"global_step": training.global_step, "loss": result.loss, "accuracy": result.accuracy}
+        record |= {"cross_entropy": result.cross_entropy}
         record |= {"lr": training.lr, "images_per_second": round(speed, 2), "memory_mb": memory_megabytes()}
         if result.gradient_norm is not None:
             record["gradient_norm"] = result.gradient_norm

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from inception import figures
-from inception.batch import to_device
-from inception.evaluation import evaluate
-from inception.image_sets import Images, originals
+from inception.classes import class_names
+from inception.evaluation import Evaluation, evaluate
+from inception.image_sets import Images, Originals
 from inception.progress import shown
 from inception.report import Report
 from inception.run_folder import RunFolder
 from inception.state import Training
-from inception.weights import class_names, load_weights, save_weights
+from inception.weights import load_weights, save_weights
 from minigrad.data import DataLoader
+from minigrad.printable import printable
 
-SHOWN = 40  # test images in the grid
+ON_BOARD = 16  # validation images for TensorBoard
 
 
 def write_results(
@@ -35,24 +40,24 @@ def write_results(
     if test is None:  # the last test was of other weights
         test = evaluate(model, shown(test_loader, "validation", unit="batch"), recipe.device, recipe.dtype)
     save_weights(model, folder.weights, training.description)
-    figures.draw_curves(folder.records(), folder.curves)
     names = class_names(classes, model.fc.out_features)
-    if len(names) <= figures.MOST_CLASSES:
-        figures.draw_confusion(test.confusion, names, folder.confusion)
+    _draw(training, test, test_set, names, folder)
     if report.board is not None:
-        images = to_device(next(iter(test_loader)), "cpu", recipe.dtype).images
-        report.board.images(images.numpy()[:16], training.global_step)
+        chosen = figures.evenly_chosen(test.labels, test.predictions, ON_BOARD, recipe.seed)
+        report.board.images(np.stack([test_set[i][0].numpy() for i in chosen]), training.global_step)
         report.board.end(recipe.as_dict(), {"validation_accuracy": test.accuracy, "validation_loss": test.loss})
-    grid = originals(test_set, range(min(SHOWN, len(test_set))))
-    figures.draw_predictions(
-        [image for image, _ in grid],
-        [label for _, label in grid],
-        test.predictions.tolist()[: len(grid)],
-        names,
-        folder.predictions,
-    )
     print(f"validation {test.shares} ({test.correct} of {test.seen})")
     worst = sorted((share, name) for share, name in zip(test.per_class, names, strict=True) if share is not None)
-    print("hardest classes: " + ", ".join(f"{name} {share:.0%}" for share, name in worst[:3]))
+    print("hardest classes: " + ", ".join(f"{printable(name)} {share:.0%}" for share, name in worst[:3]))
     files = (folder.weights, folder.best, folder.metrics, folder.curves, folder.predictions, folder.confusion)
     print("\n".join(f"  {path}" for path in files if path.exists()))
+
+
+def _draw(training: Training, test: Evaluation, test_set: Images, names: Sequence[str], folder: RunFolder) -> None:
+    """Draw the curves, the confusion matrix and images with predictions."""
+    mixed = [f"{name} {share:g}" for name in ("mixup", "cutmix") if (share := getattr(training.recipe, name)) > 0]
+    note = f"training images were mixed ({', '.join(mixed)}): loss and accuracy are worse than of whole images"
+    figures.draw_curves(folder.records(), folder.curves, note if mixed else "")
+    figures.draw_confusion(test.confusion, names, folder.confusion)
+    images = Originals(test_set, figures.IMAGE_SIDE)
+    figures.draw_predictions(images, test.labels, test.predictions, names, folder.predictions, training.recipe.seed)

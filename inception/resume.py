@@ -7,10 +7,11 @@ or device), and what a user must be able to change half-way: a lower learning ra
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import cast
 
+from inception.data import DataSummary
 from inception.ending import OptionError, checking_options
 from inception.recipes import FIELDS, Recipe
 from inception.state import Change, Checkpoint, Training
@@ -29,6 +30,8 @@ MAY_CHANGE = {
     "sgd_lr": "from now on, as the schedule has it for this rate",
     "epochs": "in all",
 }
+#: What no recipe sets.
+OWN = (*PLACES, "data", "device")
 MOST_NAMES = 10  # in a message
 
 
@@ -58,18 +61,17 @@ def continued(
     recipe = Recipe.from_dict({name: saved[name] for name in FIELDS if name in saved})
     new = {name: _absolute(name, value) for name, value in settings.items()}
     differ = {name: value for name, value in new.items() if value != getattr(recipe, name)}
-    refused = [f"{name}: {getattr(recipe, name)} there, {value} here" for name, value in differ.items()]
     if recipe_name is not None and differ:
         raise OptionError(
-            f"{path} is of a run with other settings than --recipe {recipe_name} ({'; '.join(refused)}). A run is "
-            "continued with its own: leave out --recipe"
+            f"{path} is of a run with other settings than --recipe {recipe_name} ({_differences(recipe, differ)}). A "
+            "run is continued with its own: leave out --recipe"
         )
-    refused = [text for name, text in zip(differ, refused, strict=True) if name not in MAY_CHANGE]
+    refused = {name: value for name, value in differ.items() if name not in MAY_CHANGE}
     if refused:
         flags = ", ".join("--" + name.replace("_", "-") for name in MAY_CHANGE)
         raise OptionError(
-            f"{path} was made with other options ({'; '.join(refused)}). Leave them out to continue it, or begin a new "
-            f"run from its weights (--weights {path}). In a continued run only {flags} may change"
+            f"{path} was made with other options ({_differences(recipe, refused)}). Leave them out to continue it, "
+            f"or begin a new run from its weights (--weights {path}). In a continued run only {flags} may change"
         )
     position = tree["position"]
     begun = position["epoch"] + (position["step"] > 0)
@@ -84,13 +86,19 @@ def continued(
         return Recipe.from_dict({**recipe.as_dict(), **differ}), changes
 
 
-def refuse_other_classes(saved: Sequence[str], now: Sequence[str], path: Path) -> None:
-    """Compare the names of the classes in a checkpoint with those of the data.
+def _differences(recipe: Recipe, settings: Mapping[str, object]) -> str:
+    found = [f"{name}: {getattr(recipe, name)} there, {value} here" for name, value in settings.items()]
+    return "; ".join(found[:MOST_NAMES]) + ("; …" if len(found) > MOST_NAMES else "")
+
+
+def refuse_other_classes(description: Mapping[str, object], now: Sequence[str], path: Path) -> None:
+    """Compare the names of the classes in a checkpoint's description with those of the data.
 
     Raises:
         ValueError: if they differ in any way: a label is the number of a class, so the classifier's outputs would mean
             other classes than those for which they were trained.
     """
+    saved = cast(Sequence[str], description["classes"])
     if tuple(saved) == tuple(now):
         return
     gone, new = [n for n in saved if n not in now], [n for n in now if n not in saved]
@@ -110,30 +118,22 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
 
 
-def what_changed(saved: Mapping[str, object], now: Mapping[str, object]) -> str | None:
+def what_changed(saved: DataSummary, now: DataSummary) -> str | None:
     """Return in one line how the data differ from those of the checkpoint, by their summaries; None if they do not."""
-    before, after = dict(_leaves(saved)), dict(_leaves(now))
-    counts, other = [], False
-    for name in sorted(before.keys() | after.keys()):
-        old, new = before.get(name, 0), after.get(name, 0)
-        if old != new:
-            if isinstance(old, int) and isinstance(new, int):
-                counts.append(f"{name} {old:,} → {new:,}")
-            else:
-                other = True
-    if not counts and not other:
-        return None
-    shown = ", ".join(counts[:MOST_NAMES]) + (", …" if len(counts) > MOST_NAMES else "")
-    return f"the data have changed since the checkpoint: {shown or 'the same number of images, but other files'}"
-
-
-def _leaves(node: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    for name, value in node.items():
-        path = f"{prefix} {name}".strip()
-        if isinstance(value, Mapping):
-            yield from _leaves(value, path)
-        else:
-            yield path, list(value) if isinstance(value, tuple) else value
+    parts = []
+    for split, before, after in (
+        ("training", saved["train"], now["train"]),
+        ("validation", saved["validation"], now["validation"]),
+    ):
+        pairs = zip(now["classes"], before["per_class"], after["per_class"], strict=True)
+        classes = [f"{name} {old:,} → {new:,}" for name, old, new in pairs if old != new]
+        if classes:
+            shown = ", ".join(classes[:MOST_NAMES]) + (", …" if len(classes) > MOST_NAMES else "")
+            parts.append(f"{before['images']:,} → {after['images']:,} {split} images ({shown})")
+        elif before["digest"] != after["digest"]:
+            size = f" ({before['bytes']:,} → {after['bytes']:,} bytes)" if before["bytes"] != after["bytes"] else ""
+            parts.append(f"as many {split} images as before, but not the same ones{size}")
+    return f"the data have changed since the checkpoint: {'; '.join(parts)}" if parts else None
 
 
 def in_words(changes: Sequence[Change]) -> list[str]:
@@ -146,7 +146,7 @@ def in_words(changes: Sequence[Change]) -> list[str]:
 
 def how_the_schedule_goes_on(training: Training, tree: Checkpoint) -> str | None:
     """Return a line if the learning rate of the next step is not that of the checkpoint."""
-    groups: Any = tree["optimizer"]["param_groups"]
+    groups = cast(list[dict[str, float]], tree["optimizer"]["param_groups"])
     recipe, lr, before = training.recipe, training.lr, groups[0]["lr"]
     if lr == before:
         return None

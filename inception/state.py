@@ -6,16 +6,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import TypedDict, cast
 
 import minigrad
 from inception.best import Best
 from inception.build import build_average, build_model, build_optimizer, build_schedule
+from inception.classes import class_names
+from inception.data import DataSummary
 from inception.model import InceptionV3
 from inception.recipes import Recipe
 from inception.step_result import StepResult
 from inception.watch import Watch
-from inception.weights import Description, class_names, load_into
+from inception.weights import Description, load_into
 from minigrad import Tensor, checkpoint, optim
 from minigrad.amp import GradScaler
 from minigrad.nn.averaging import AveragedModel
@@ -69,7 +71,7 @@ class Training:
     ema: AveragedModel | None = None
     scaler: GradScaler = field(default_factory=lambda: GradScaler(enabled=False))  # for mixed precision
     classes: Sequence[str] = ()  # the names of the classes of the data
-    data: dict[str, object] = field(default_factory=dict)  # the summary of the data (data.py)
+    data: DataSummary | None = None
     epoch: int = 0  # epochs finished
     class_weights: Tensor | None = None  # in the loss
     validated: int = 0  # epochs after which the model has been validated
@@ -87,7 +89,7 @@ class Training:
         num_classes: int,
         steps_per_epoch: int,
         classes: Sequence[str] = (),
-        data: dict[str, object] | None = None,
+        data: DataSummary | None = None,
         resuming: bool = False,
     ) -> Training:
         """Return a run before its first step, with everything that is random drawn from the recipe's seed.
@@ -101,13 +103,11 @@ class Training:
             ValueError: for a layer to freeze that the model does not have.
         """
         minigrad.manual_seed(recipe.seed)
-        model = build_model(recipe, num_classes, draw_only=resuming)
+        model = build_model(recipe, num_classes, class_names(classes, num_classes) if classes else (), resuming)
         ema = build_average(recipe, model)
         optimizer, scheduler = build_optimizer(recipe, model, steps_per_epoch)
         scaler, best = GradScaler(enabled=recipe.amp), Best(by=recipe.best_by)
-        return Training(
-            recipe, model, optimizer, scheduler, steps_per_epoch, ema, scaler, classes, data or {}, best=best
-        )
+        return Training(recipe, model, optimizer, scheduler, steps_per_epoch, ema, scaler, classes, data, best=best)
 
     @property
     def global_step(self) -> int:
@@ -163,7 +163,7 @@ class Training:
     def description(self) -> Description:
         """The names of the classes and the preprocessing, which are stored with the weights."""
         recipe, names = self.recipe, class_names(self.classes, self.model.fc.out_features)
-        return Description(names, recipe.image_size, recipe.resize, recipe.normalize)
+        return Description(names, recipe.image_size, recipe.resize, recipe.normalize, self.ema is not None)
 
     def _switch_to_sgd(self) -> None:
         self.optimizer, self.scheduler = build_optimizer(self.recipe, self.model, self.steps_per_epoch, switched=True)
@@ -177,7 +177,7 @@ class Training:
         best = self.best
         tree: Checkpoint = {
             "recipe": self.recipe.as_dict(),
-            "description": asdict(self.description),
+            "description": self.description.as_dict(),
             "data": self.data,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -277,8 +277,8 @@ class Checkpoint(TypedDict):
     """The content of a checkpoint file."""
 
     recipe: dict[str, object]
-    description: dict[str, Any]  # the classes and the preprocessing, as with the weights
-    data: dict[str, object]  # the summary of the data
+    description: dict[str, object]  # the classes and the preprocessing, as with the weights
+    data: DataSummary | None
     model: dict[str, Tensor]
     optimizer: dict[str, object]
     scheduler: dict[str, object] | None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from inception.model import Outputs, logits_of
 from minigrad import Tensor
+from minigrad.nn import functional as F
 
 
 class NonFiniteLossError(RuntimeError):
@@ -32,6 +33,7 @@ class StepResult:
     losses: list[float]
     correct: list[int]
     counts: list[int]
+    cross_entropies: list[float]  # with the labels alone, as in validation: no label smoothing, mixing or aux head
     gradient_norm: float | None = None  # of all gradients together, before they were clipped; None without clipping
 
     @staticmethod
@@ -45,6 +47,7 @@ class StepResult:
             [finite(loss) for loss, _, _ in batches],
             [int((logits_of(outputs).detach().argmax(1) == labels).sum()) for _, outputs, labels in batches],
             [len(labels) for _, _, labels in batches],
+            [float(F.cross_entropy(logits_of(out).detach().float(), labels)) for _, out, labels in batches],
             None if gradient_norm is None else float(gradient_norm),
         )
 
@@ -52,6 +55,11 @@ class StepResult:
     def loss(self) -> float:
         """The mean loss of the batches."""
         return sum(self.losses) / len(self.losses)
+
+    @property
+    def cross_entropy(self) -> float:
+        """The mean of the batches' cross entropies, which can be compared with a validation loss."""
+        return sum(self.cross_entropies) / len(self.cross_entropies)
 
     @property
     def accuracy(self) -> float:

@@ -1,60 +1,128 @@
-"""Weights in safetensors files, with torchvision's names; and torchvision's own files."""
+"""Weights, with torchvision's names; and what they mean: classes, and how images are prepared for them."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from minigrad import Tensor, checkpoint, from_numpy, nn
+from inception.classes import listed, same
+from inception.model import SMALLEST_SIZE
+from inception.normalization import NORMALIZATIONS
+from inception.weight_files import Found, find_weights, read_metadata, read_tree, to_minigrad
+from minigrad import Tensor, checkpoint, nn, zeros
+from minigrad.checkpoint import CheckpointError
 from minigrad.devices import to_host
-from minigrad.extras import Later, require
+from minigrad.extras import Later
 from minigrad.files import write_atomically
 
 if TYPE_CHECKING:
-    import safetensors
     from safetensors import numpy as safetensors_numpy
 else:
-    safetensors = Later("safetensors", "a file of weights")
     safetensors_numpy = Later("safetensors.numpy", "a file of weights")
+
+HEADS = ("fc", "AuxLogits")  # may be missing in a file, or be for other classes
 
 
 @dataclass(frozen=True)
 class Description:
-    """The classes of a model and the preprocessing of its images, stored in the metadata of minigrad's files."""
+    """The meaning of weights: it travels with them in every file that minigrad writes.
+
+    Args:
+        classes: the name of each output; empty if they are not known.
+        image_size: height and width of the model's input.
+        resize: the shorter side of an image is brought to this, and the middle is cut out; None: it is squeezed.
+        normalize: a name in ``NORMALIZATIONS``.
+        averaged: the weights are the moving average; in a checkpoint, which has both, the average is meant.
+
+    Raises:
+        ValueError: for a value that cannot be right.
+    """
 
     classes: tuple[str, ...] = ()
     image_size: int = 299
     resize: int | None = None
     normalize: str = "half"
+    averaged: bool = False
+
+    def __post_init__(self) -> None:
+        wrong = self._wrong()
+        if wrong is not None:
+            raise ValueError(f"the description of the weights has {wrong} {getattr(self, wrong)!r}")
+
+    def _wrong(self) -> str | None:
+        """Return the name of the first field that cannot be right."""
+        if not isinstance(self.classes, tuple) or not all(isinstance(name, str) for name in self.classes):
+            return "classes"
+        if not _is_whole(self.image_size, SMALLEST_SIZE):
+            return "image_size"
+        if self.resize is not None and not _is_whole(self.resize, self.image_size):
+            return "resize"
+        if not isinstance(self.normalize, str) or self.normalize not in NORMALIZATIONS:
+            return "normalize"
+        return None if isinstance(self.averaged, bool) else "averaged"
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the fields by name, as data for JSON or a checkpoint."""
+        return {**asdict(self), "classes": list(self.classes)}
+
+    @staticmethod
+    def from_dict(values: object) -> Description:
+        """Return the description that :meth:`as_dict` turned into ``values``; what is missing has its default.
+
+        Raises:
+            ValueError: for anything else, saying what is wrong.
+        """
+        if not isinstance(values, Mapping):
+            raise ValueError(f"the description of the weights is no dict but {type(values).__name__}")
+        unknown = set(values) - {field.name for field in fields(Description)}
+        if unknown:
+            raise ValueError(f"the description of the weights has unknown entries: {', '.join(map(str, unknown))}")
+        classes = values.get("classes", ())
+        return Description(**{**values, "classes": tuple(classes) if isinstance(classes, list) else classes})
+
+    def __str__(self) -> str:
+        size = f"{self.image_size} x {self.image_size}" + (f" out of {self.resize}" if self.resize else "")
+        average = ", averaged" if self.averaged else ""
+        return f"{len(self.classes)} classes, images of {size}, normalised: {self.normalize}{average}"
 
 
-def class_names(known: Sequence[str], count: int) -> tuple[str, ...]:
-    """Return ``count`` names of classes: the known ones, and numbers for the others."""
-    return (*known, *(f"class {i}" for i in range(len(known), count)))
+class Weights(NamedTuple):
+    """A state dict with names of torchvision, and its meaning."""
+
+    state: dict[str, Tensor]
+    description: Description
+    place: str  # where in the file it was, in words; empty if it is all that the file holds
+
+
+class Loaded(NamedTuple):
+    """A report: what was loaded into a model, and what was not."""
+
+    path: Path
+    place: str
+    tensors: int  # loaded
+    new: list[str]  # names of the model that keep their own values
+    left_out: list[str]  # names in the file that were not used
+
+    def __str__(self) -> str:
+        parts = [f"loaded {self.tensors} tensors of {self.path}{self.place}"]
+        new = dict.fromkeys(name.partition(".")[0] for name in self.new)
+        left_out = dict.fromkeys(layer for name in self.left_out if (layer := name.partition(".")[0]) not in new)
+        parts += [f"new: {', '.join(new)}"] if new else []
+        parts += [f"left out: {listed(list(left_out))}"] if left_out else []
+        return "; ".join(parts)
 
 
 def save_weights(model: nn.Module, path: str | os.PathLike[str], description: Description | None = None) -> None:
     """Write the model's state dict. ``safetensors.torch.load_file`` reads it for torchvision's model, too."""
     arrays = {name: np.asarray(to_host(t.array), order="C") for name, t in model.state_dict().items()}
-    metadata = {} if description is None else {"inception": json.dumps(asdict(description))}
+    metadata = {} if description is None else {"inception": json.dumps(description.as_dict())}
     write_atomically(path, safetensors_numpy.save(arrays, metadata))
-
-
-def read_description(path: str | os.PathLike[str]) -> Description:
-    """Return the description in a file of :func:`save_weights`; for any other file, that of the published weights."""
-    if Path(path).suffix == ".safetensors":
-        with safetensors.safe_open(path, framework="numpy") as file:
-            text = (file.metadata() or {}).get("inception")
-        if text is not None:
-            values = json.loads(text)
-            return Description(tuple(values.pop("classes")), **values)
-    return Description()
 
 
 def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
@@ -67,46 +135,69 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
     load_into(model, checkpoint.load(path), path)
 
 
-def load_pretrained(model: nn.Module, path: str | os.PathLike[str]) -> list[str]:
-    """Load published weights: torchvision's ``.pth``, or a safetensors file with the same names.
+def read_weights(path: str | os.PathLike[str]) -> Weights:
+    """Return the weights in a file of torch or of safetensors, or in a checkpoint, with their meaning.
 
-    A classifier for another number of classes is left out, and the model keeps its own ``fc`` (and ``AuxLogits.fc``).
-    The weights of the aux head are left out if the model has none. Return the names of the weights left out.
+    The first bytes decide what a file is, not its name. The weights may lie in dicts, as training scripts write them
+    (``{"state_dict": …}``), and have a prefix (``module.``). Of several, the moving average is taken. Without a
+    description, they are taken for the published ones.
+
+    Raises:
+        FileNotFoundError, CheckpointError: if it is missing, cut short, or has no weights in it.
+        ImportError: for a file of torch without torch.
+    """
+    path = Path(path)
+    tree = read_tree(path)
+    try:
+        found, description = _described(tree, path)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}. Take another copy of the file") from None
+    where, prefix, state = found
+    place = f" ({', '.join(part for part in (where, prefix and f'names without {prefix!r}') if part)})"
+    tensors = {name.removeprefix(prefix): to_minigrad(value, name, path) for name, value in state.items()}
+    return Weights(tensors, description, place if where or prefix else "")
+
+
+def load_pretrained(model: nn.Module, path: str | os.PathLike[str], classes: Sequence[str] = ()) -> Loaded:
+    """Load weights for a model that is then trained: published ones, or those of another run.
+
+    A head for other classes is left out, and the model keeps its own ``fc`` (and ``AuxLogits.fc``), as it does if the
+    file has none. Return what was loaded, what is new and what was left out; as a text it is one line.
+
+    Args:
+        classes: the names of the model's classes, if they are known. If the file names others, its head is for others,
+            even if there are as many.
 
     Raises:
         FileNotFoundError, CheckpointError: if the file is missing, cannot be read, or is of another architecture.
-        ImportError: for a ``.pth`` without torch.
+        ImportError: for a file of torch without torch.
     """
-    state = read_weights(path)
+    state, described, place = read_weights(path)
     own = model.state_dict()
-    heads = ("fc.weight", "fc.bias", "AuxLogits.fc.weight", "AuxLogits.fc.bias")
-    other_head = [n for n in heads if n in state and n in own and tuple(state[n].shape) != tuple(own[n].shape)]
-    no_aux = [n for n in state if n.startswith("AuxLogits.") and n not in own]
-    left_out = [*other_head, *no_aux]
-    kept = {name: value for name, value in state.items() if name not in left_out}
-    load_into(model, {**kept, **{name: own[name] for name in other_head}}, path)
-    return left_out
+    others = bool(classes and described.classes) and not same(classes, described.classes)
+    other_heads = [
+        name
+        for name in state
+        if _is_of_head(name) and (others or name not in own or state[name].shape != own[name].shape)
+    ]
+    fits = {name: value for name, value in state.items() if name in own and name not in other_heads}
+    new = [name for name in own if name not in fits and name.partition(".")[0] in HEADS]
+    if not any(name.startswith("Mixed_") for name in fits):
+        fits = state  # of another architecture, which the error describes
+    load_into(model, {**{name: own[name] for name in new}, **_with_counters(fits, own)}, path)
+    return Loaded(Path(path), place, len(fits), new, [name for name in state if name not in fits])
 
 
-def read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """Return the weights in a ``.pth`` of a state dict, in a safetensors file, or in a checkpoint of a run."""
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no weights at {path}")
-    if path.suffix not in (".pth", ".pt"):
-        tree = checkpoint.load(path)
-        weights: dict[str, Tensor] = tree["model"] if isinstance(tree.get("model"), dict) else tree
-        return weights
-    require(f"{path}: reading a .pth (once; it can be converted to safetensors)", "torch")
-    import torch
+def load_exactly(model: nn.Module, weights: Weights, path: Path) -> Loaded:
+    """Load weights for a model that is used as it is: every layer must be in the file.
 
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)  # which never runs a program in the file
-    except Exception as error:  # damaged zip archives and pickles raise all kinds
-        raise checkpoint.CheckpointError(f"{path}: torch cannot read it as weights: {error}") from None
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise checkpoint.CheckpointError(f"{path}: expected a state dict of tensors, as torchvision publishes it")
-    return {name: from_numpy(value.contiguous().numpy()) for name, value in state.items()}
+    Raises:
+        CheckpointError: for weights of another architecture.
+    """
+    own = model.state_dict()
+    known = {name: value for name, value in weights.state.items() if name in own}
+    load_into(model, _with_counters(known, own), path)
+    return Loaded(path, weights.place, len(known), [], [name for name in weights.state if name not in own])
 
 
 def load_into(model: nn.Module, state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> None:
@@ -114,4 +205,38 @@ def load_into(model: nn.Module, state: Mapping[str, Tensor], path: str | os.Path
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
-        raise checkpoint.CheckpointError(f"{path} is of another architecture. {error}") from None
+        raise CheckpointError(f"{path} is of another architecture. {error}") from None
+
+
+def _described(tree: Mapping[str, Any], path: Path) -> tuple[Found, Description]:
+    """Return the weights in a tree, and their description."""
+    recipe = tree.get("recipe")
+    if "description" in tree:
+        described = Description.from_dict(tree["description"])
+    elif "model" in tree and isinstance(recipe, Mapping):  # a checkpoint from before there were descriptions
+        known = {name: recipe[name] for name in ("image_size", "resize", "normalize") if name in recipe}
+        described = Description.from_dict(known)
+    else:
+        text = read_metadata(path).get("inception")
+        return find_weights(tree, path), Description() if text is None else Description.from_dict(json.loads(text))
+    average = tree.get("ema")  # it is meant wherever there is one
+    described = replace(described, averaged=average is not None)
+    if average is not None:
+        state = {name: value for name, value in average.items() if name.startswith("module.")}
+        return Found("its average", "module.", state), described
+    return Found("", "", tree["model"]), described
+
+
+def _is_of_head(name: str) -> bool:
+    """Return whether a tensor has a value for each class."""
+    return name.startswith(("fc.", "AuxLogits.fc."))
+
+
+def _with_counters(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a state dict with the counters of batch norms, which files from before torch 0.4.1 do not have."""
+    missing = [name for name in own if name.endswith(".num_batches_tracked") and name not in state]
+    return {**{name: zeros((), dtype=own[name].dtype) for name in missing}, **state}
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least

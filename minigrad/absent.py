@@ -19,7 +19,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from opcode import opmap
 from types import MappingProxyType, ModuleType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 C = TypeVar("C", bound=type)
 
@@ -631,7 +631,7 @@ def answer(place: str, name: str, known: Callable[[], Iterable[str]], kind: str 
     return NoSuchNameError(kind, name, known)
 
 
-def module_getattr(module: str, later: Mapping[str, str] = MappingProxyType({})) -> Callable[[str], Any]:
+def module_getattr(module: str, later: Mapping[str, str] = MappingProxyType({})) -> Callable[[str], object]:
     """Return the ``__getattr__`` of a module that answers for names that are not there, also in ``from … import``.
 
     Args:
@@ -639,7 +639,7 @@ def module_getattr(module: str, later: Mapping[str, str] = MappingProxyType({}))
     """
     place = module.removeprefix("minigrad").removeprefix(".")
 
-    def missing(name: str) -> Any:
+    def missing(name: str) -> object:
         if name in later:
             path, _, inside = later[name].partition(":")
             found = importlib.import_module(path)
@@ -677,7 +677,7 @@ class Absent:
     def __init__(self, place: str, name: str) -> None:
         self.place, self.name = place, name
 
-    def __get__(self, instance: object, owner: type) -> Any:
+    def __get__(self, instance: object, owner: type) -> object:
         raise answer(self.place, self.name, lambda: dir(owner), f"type object '{owner.__name__}'")
 
 

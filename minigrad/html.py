@@ -19,7 +19,7 @@ from minigrad.typing import Array
 
 _ROWS, _COLUMNS = 10, 10  # of a table; what lies between the first and the last is left out
 _CELL = "padding:1px 8px;text-align:right;font-family:monospace;white-space:pre;border:1px solid rgba(128,128,128,.35)"
-_HEAD = "padding:1px 8px;text-align:right;font-weight:normal;font-size:inherit;opacity:.65;border:1px solid rgba(128,128,128,.35)"
+_HEAD = "padding:1px 8px;text-align:right;font-weight:normal;font-size:inherit;border:1px solid rgba(128,128,128,.35)"
 _TABLE = "border-collapse:collapse;margin:4px 0;background:none;color:inherit"
 
 
@@ -33,6 +33,7 @@ class Node(Protocol):
 
 def tensor_html(tensor: TensorBase) -> str:
     """Return a table of the values, under a line with shape, dtype and what else there is to know."""
+    tensor._catch_up()
     array = tensor.array
     said = [f"shape {tuple(array.shape)}", array.dtype.name]
     if (where := device_of(array)).type != "cpu":

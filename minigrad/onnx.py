@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -58,12 +58,14 @@ def export(
     path: str | os.PathLike[str],
     input_name: str = "input",
     output_name: str = "output",
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write the model, in evaluation mode, as an ONNX file that takes any number of images.
 
     Args:
         model: a module that takes one tensor and returns one.
         args: an example of its input, batch first.
+        metadata: texts to store with the model (``metadata_props``), such as the names of the classes.
 
     Raises:
         ImportError: without the package onnx.
@@ -102,6 +104,7 @@ def export(
     whole = onnx.helper.make_model(
         built, opset_imports=[onnx.helper.make_opsetid("", OPSET)], producer_name="minigrad", ir_version=8
     )
+    onnx.helper.set_model_props(whole, dict(metadata or {}))
     onnx.checker.check_model(whole)
     write_atomically(path, whole.SerializeToString())
 

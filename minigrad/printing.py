@@ -16,7 +16,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias, TypedDict, Unpack, cast
 
 import numpy as np
 
@@ -37,6 +37,16 @@ class PrintOptions:
     edgeitems: int = 3
     linewidth: int = 80
     sci_mode: bool | None = None
+
+
+class Options(TypedDict, total=False):
+    """The options as a dict, which :func:`set_printoptions` takes."""
+
+    precision: int
+    threshold: float
+    edgeitems: int
+    linewidth: int
+    sci_mode: bool | None
 
 
 Profile: TypeAlias = Literal["default", "short", "full"]
@@ -79,23 +89,23 @@ def set_printoptions(
     global _options
     if profile is not None and profile not in _PROFILES:
         raise ValueError(f"profile must be one of {', '.join(map(repr, _PROFILES))}, got {profile!r}")
-    given: dict[str, Any] = {
+    given: dict[str, float | None] = {
         "precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth
     }  # fmt: skip
     changed = {name: value for name, value in given.items() if value is not None}
     for name, value in changed.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
             raise ValueError(f"{name} must be a number of at least 0, got {value!r}")
-    _options = replace(_options if profile is None else _PROFILES[profile], **changed, sci_mode=sci_mode)
+    _options = replace(_options if profile is None else _PROFILES[profile], **changed, sci_mode=sci_mode)  # type: ignore[arg-type]  # checked above
 
 
-def get_printoptions() -> dict[str, Any]:
+def get_printoptions() -> Options:
     """Return the options as a dict that ``set_printoptions(**options)`` takes."""
-    return asdict(_options)
+    return cast(Options, asdict(_options))
 
 
 @contextmanager
-def printoptions(**options: Any) -> Iterator[None]:
+def printoptions(**options: Unpack[Options]) -> Iterator[None]:
     """Print with other options inside the ``with`` block; they are those of :func:`set_printoptions`."""
     global _options
     before = _options

@@ -59,7 +59,7 @@ def load(f: str | os.PathLike[str], map_location: DeviceLike | None = None, *, w
     return tree if map_location is None else _moved(tree, map_location)
 
 
-def _moved(tree: Any, where: DeviceLike) -> Any:  # what was saved, on another device
+def _moved(tree: object, where: DeviceLike) -> object:
     if isinstance(tree, Tensor):
         return tree.to(device=where)
     if isinstance(tree, dict):

@@ -138,18 +138,22 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The size of each dimension, as a tuple."""
         return self.array.shape
 
     @property
     def dtype(self) -> dtypes.DType:
+        """The type of the elements, one of NumPy's: ``minigrad.float32 is numpy.dtype("float32")``."""
         return self.array.dtype
 
     @property
     def device(self) -> device:
+        """The device of the elements: ``cpu``, or ``gpu:0``."""
         return device_of(self.array)
 
     @property
     def ndim(self) -> int:
+        """The number of dimensions."""
         return self.array.ndim
 
     @property
@@ -161,10 +165,12 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
 
     @property
     def mT(self) -> Tensor:  # noqa: N802
+        """The tensor with its last two dimensions exchanged: a transposed matrix, or a batch of them."""
         return self.transpose(-2, -1)
 
     @property
     def data(self) -> Tensor:
+        """The same memory as a tensor outside the graph; what is written to it has no gradient."""
         return wrap(self.array[...])
 
     @data.setter
@@ -177,18 +183,23 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     @overload
     def size(self, dim: int) -> int: ...
     def size(self, dim: int | None = None) -> int | tuple[int, ...]:
+        """Return the size of dimension ``dim``, or of each, as ``shape``."""
         return self.shape if dim is None else self.shape[normalize_dim(dim, self.ndim)]
 
     def dim(self) -> int:
+        """Return the number of dimensions."""
         return self.array.ndim
 
     def numel(self) -> int:
+        """Return the number of elements."""
         return int(self.array.size)
 
     def element_size(self) -> int:
+        """Return the number of bytes of an element."""
         return self.array.itemsize
 
     def is_floating_point(self) -> bool:
+        """Return whether the elements are floats, so that they can have gradients."""
         return dtypes.is_floating(self.dtype)
 
     def is_contiguous(self, memory_format: memory_format = contiguous_format) -> builtins.bool:
@@ -197,6 +208,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
         return lies_in(self.array, memory_format)
 
     def stride(self) -> tuple[int, ...]:
+        """Return for each dimension how many elements lie from one index to the next in memory."""
         return tuple(step // self.array.itemsize for step in self.array.strides)
 
     def __len__(self) -> int:
@@ -280,6 +292,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
         return to_host(self.array).item()
 
     def tolist(self) -> Any:  # a number, or numbers in nested lists
+        """Return the values as Python numbers in nested lists; of a 0-d tensor, the number."""
         self._catch_up()
         return to_host(self.array).tolist()
 
@@ -346,6 +359,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
         return self
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set ``requires_grad`` and return the tensor."""
         self.requires_grad = requires_grad
         return self
 
@@ -376,9 +390,11 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
         return result.clone() if copy and result is self else result
 
     def cpu(self) -> Tensor:
+        """Return the tensor on the CPU."""
         return self.to("cpu")
 
     def cuda(self, device: builtins.int | None = None, non_blocking: bool = False) -> Tensor:
+        """Return the tensor on the GPU of this number; None is the current one."""
         return self.to("gpu" if device is None else f"gpu:{device}", non_blocking=non_blocking)
 
     def pin_memory(self) -> Tensor:
@@ -393,36 +409,47 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
 
     @property
     def is_cuda(self) -> bool:
+        """True if the tensor is on a GPU."""
         return self.device.type == "gpu"
 
     def type_as(self, other: Tensor) -> Tensor:
+        """Return the tensor in the dtype of another."""
         return self.to(other.dtype)
 
     def float(self, memory_format: memory_format = preserve_format) -> Tensor:
+        """Return the tensor in float32."""
         return self.to(dtypes.float32, memory_format=memory_format)
 
     def double(self, memory_format: memory_format = preserve_format) -> Tensor:
+        """Return the tensor in float64."""
         return self.to(dtypes.float64, memory_format=memory_format)
 
     def half(self, memory_format: memory_format = preserve_format) -> Tensor:
+        """Return the tensor in float16."""
         return self.to(dtypes.float16, memory_format=memory_format)
 
     def long(self, memory_format: memory_format = preserve_format) -> Tensor:
+        """Return the tensor in int64."""
         return self.to(dtypes.int64, memory_format=memory_format)
 
     def int(self, memory_format: memory_format = preserve_format) -> Tensor:
+        """Return the tensor in int32."""
         return self.to(dtypes.int32, memory_format=memory_format)
 
     def short(self, memory_format: memory_format = preserve_format) -> Tensor:
+        """Return the tensor in int16."""
         return self.to(dtypes.int16, memory_format=memory_format)
 
     def char(self, memory_format: memory_format = preserve_format) -> Tensor:
+        """Return the tensor in int8."""
         return self.to(dtypes.int8, memory_format=memory_format)
 
     def byte(self, memory_format: memory_format = preserve_format) -> Tensor:
+        """Return the tensor in uint8."""
         return self.to(dtypes.uint8, memory_format=memory_format)
 
     def bool(self, memory_format: memory_format = preserve_format) -> Tensor:
+        """Return a tensor that is True where an element is not 0."""
         return self.to(dtypes.bool, memory_format=memory_format)
 
     # --- Copying and pickling ---
@@ -472,20 +499,24 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     def __dlpack_device__(self) -> tuple[builtins.int, builtins.int]:
         return self.array.__dlpack_device__()
 
-    # --- In place. Each write is recorded, or refused: never a wrong gradient. ---
+    # --- In place. Each write is recorded (engine/inplace.py). ---
 
     def copy_(self, source: Operand) -> Tensor:
+        """Copy the values of another tensor into this one's memory, broadcast to its shape."""
         if source is not self:
             F.indexing.setitem(self, ..., source)
         return self
 
     def relu_(self) -> Tensor:
+        """``relu``, with the result stored in this tensor's memory; returns the tensor."""
         return F.relu(self, inplace=True)
 
     def zero_(self) -> Tensor:
+        """Set all elements to 0."""
         return self.fill_(0)
 
     def fill_(self, value: Operand) -> Tensor:
+        """Set all elements to ``value``."""
         F.indexing.setitem(self, ..., value if isinstance(value, Tensor) else dtypes.element_of(value, self.dtype))
         return self
 
@@ -764,15 +795,19 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
         return F.copying.contiguous(self, memory_format)
 
     def where(self, condition: Tensor, other: Operand) -> Tensor:
+        """Return the elements of this tensor where ``condition`` is true, and of ``other`` elsewhere."""
         return F.where(condition, self, other)
 
     def expand_as(self, other: Tensor) -> Tensor:
+        """Return a view with the shape of another tensor, to which this one broadcasts."""
         return self.expand(*other.shape)
 
     def view_as(self, other: Tensor) -> Tensor:
+        """Return a view with the shape of another tensor."""
         return self.view(*other.shape)
 
     def reshape_as(self, other: Tensor) -> Tensor:
+        """Return the tensor with the shape of another."""
         return self.reshape(*other.shape)
 
 

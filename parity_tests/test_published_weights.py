@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import minigrad
 import minigrad.onnx
 from inception import __main__ as command
 from inception.model import inception_v3
-from inception.weights import load_pretrained
+from inception.weights import load_pretrained, read_weights
 from minigrad import nn
 from minigrad.checkpoint import CheckpointError
 from parity_tests.torchvision_models import inception_v3 as torchvisions
@@ -50,7 +51,7 @@ def random_images(count: int, size: int) -> np.ndarray:
 def test_a_published_file_gives_torchvisions_logits(published: tuple[Path, Any], aux: bool) -> None:
     path, theirs = published
     ours = inception_v3(aux_logits=aux, init_weights=False)
-    left_out = load_pretrained(ours, path)
+    left_out = load_pretrained(ours, path).left_out
     assert all(name.startswith("AuxLogits.") for name in left_out)
     assert bool(left_out) is not aux
     x = random_images(2, 299)
@@ -62,7 +63,9 @@ def test_a_published_file_gives_torchvisions_logits(published: tuple[Path, Any],
 def test_a_published_file_gets_a_new_head_for_other_classes(published: tuple[Path, Any]) -> None:
     ours = inception_v3(num_classes=7, init_weights=False)
     heads = ["fc.weight", "fc.bias", "AuxLogits.fc.weight", "AuxLogits.fc.bias"]
-    assert sorted(load_pretrained(ours, published[0])) == sorted(heads)
+    loaded = load_pretrained(ours, published[0])
+    assert sorted(loaded.left_out) == sorted(loaded.new) == sorted(heads)
+    assert str(loaded) == f"loaded {loaded.tensors} tensors of {published[0]}; new: AuxLogits, fc"
 
 
 def test_files_that_are_no_weights_are_refused(tmp_path: Path, published: tuple[Path, Any]) -> None:
@@ -78,6 +81,94 @@ def test_files_that_are_no_weights_are_refused(tmp_path: Path, published: tuple[
     torch.save(torch.nn.Linear(2, 3).state_dict(), tmp_path / "other.pth")
     with pytest.raises(CheckpointError, match="another architecture"):
         load_pretrained(model, tmp_path / "other.pth")
+
+
+def few_layers() -> dict[str, torch.Tensor]:
+    """Return a few weights with names of Inception V3."""
+    torch.manual_seed(0)
+    return {
+        "Conv2d_1a_3x3.conv.weight": torch.randn(4, 3, 3, 3).to(memory_format=torch.channels_last),
+        "Mixed_5b.branch1x1.conv.weight": torch.randn(5, 4, 1, 1),
+        "Mixed_5b.branch1x1.bn.num_batches_tracked": torch.tensor(3),
+        "fc.weight": torch.randn(3, 5),
+    }
+
+
+def prefixed(prefix: str, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {prefix + name: value for name, value in state.items()}
+
+
+def doubled(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: value * 2 for name, value in state.items()}
+
+
+#: What training scripts save, and what the report says about its place.
+CONTAINERS: dict[str, tuple[Any, str]] = {
+    "torchvision": (lambda state: state, ""),
+    "DataParallel": (lambda state: prefixed("module.", state), " (names without 'module.')"),
+    "torch.compile": (lambda state: prefixed("_orig_mod.module.", state), " (names without '_orig_mod.module.')"),
+    "ImageNet example": (
+        lambda state: {"epoch": 3, "arch": "inception_v3", "state_dict": prefixed("module.", state),
+                       "best_acc1": torch.tensor(70.0), "optimizer": {"state": {0: {"step": torch.tensor(1.0)}}}},
+        " (state_dict, names without 'module.')",
+    ),
+    "torchvision's references": (
+        lambda state: {"model": doubled(state), "optimizer": {}, "epoch": 1, "args": argparse.Namespace(lr=0.1),
+                       "model_ema": {"n_averaged": torch.tensor(5), **prefixed("module.", state)}},
+        " (model_ema, names without 'module.')",
+    ),
+    "timm": (
+        lambda state: {"arch": "inception_v3", "state_dict": doubled(state), "state_dict_ema": state},
+        " (state_dict_ema)",
+    ),
+    "Lightning": (
+        lambda state: {"pytorch-lightning_version": "2", "state_dict": prefixed("model.net.", state)},
+        " (state_dict, names without 'model.net.')",
+    ),
+    "another name": (lambda state: {"weights": {"net": state}, "lr": 0.1}, " (weights.net)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CONTAINERS)
+def test_weights_are_found_in_what_training_scripts_save(kind: str, tmp_path: Path) -> None:
+    wrap, place = CONTAINERS[kind]
+    state = few_layers()
+    for name, options in (
+        ("w.PTH", {}),
+        ("w.pth.tar", {"_use_new_zipfile_serialization": False}),
+        ("pytorch_model.bin", {}),
+        ("w.safetensors", {}),
+    ):
+        torch.save(wrap(state), tmp_path / name, **options)
+        found = read_weights(tmp_path / name)
+        assert found.place == place
+        for key, value in state.items():
+            assert np.array_equal(found.state[key].numpy(), value.numpy()), key
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_precisions_are_read_as_the_numbers_they_are(dtype: torch.dtype, tmp_path: Path) -> None:
+    state = {name: v.to(dtype) if v.is_floating_point() else v for name, v in few_layers().items()}
+    torch.save(state, tmp_path / "w.pth")
+    safetensors.torch.save_file({name: v.contiguous() for name, v in state.items()}, tmp_path / "w.safetensors")
+    for name in ("w.pth", "w.safetensors"):
+        found = read_weights(tmp_path / name).state
+        for key, value in state.items():
+            assert np.array_equal(found[key].numpy(), value.to(torch.float64).numpy()), key
+
+
+def test_a_pickled_model_is_refused_in_one_line_that_says_how_to_save_its_weights(tmp_path: Path) -> None:
+    model = torch.nn.Linear(2, 2)
+    torch.save(model, tmp_path / "model.pth")
+    torch.save({"model": model, "epoch": 1}, tmp_path / "training.pt")
+    torch.jit.trace(model, torch.ones(1, 2)).save(tmp_path / "script.pt")
+    for name, what in (("model.pth", "Linear"), ("training.pt", "Linear"), ("script.pt", "TorchScript")):
+        with pytest.raises(CheckpointError) as caught:
+            read_weights(tmp_path / name)
+        said = str(caught.value)
+        assert what in said
+        assert "torch.save(model.state_dict(), 'weights.pth')" in said
+        assert "\n" not in said
 
 
 @pytest.fixture
@@ -103,9 +194,11 @@ def test_evaluate_and_predict_see_images_as_torchvision_does(
     with torch.no_grad():
         scores = theirs(torch.stack([prepare(Image.open(p).convert("RGB")) for p in images]))
     correct = int((scores.argmax(1) == torch.tensor([0, 0, 1, 1, 2, 2])).sum())
-    options = ["--weights", str(path), "--resize", "342", "--image-size", "299"]
+    names = image_folder / "names.txt"
+    names.write_text("".join(f"n{i + 1:02}\n" for i in range(1000)))
+    options = ["--weights", str(path), "--classes", str(names), "--resize", "342", "--image-size", "299"]
     evaluate = ["evaluate", *options, "--data", "folder", "--root", str(image_folder)]
-    assert command.main([*evaluate, "--output", str(image_folder / "confusion.png")]) == 0
+    assert command.main([*evaluate, "--output", str(image_folder / "results")]) == 0
     shown = capsys.readouterr().out
     assert f"accuracy {correct / 6:.1%}" in shown
     assert "of 6 images" in shown
@@ -114,7 +207,7 @@ def test_evaluate_and_predict_see_images_as_torchvision_does(
     shown = capsys.readouterr().out
     probable = scores[0].softmax(0)
     for index in probable.argsort(descending=True)[:5].tolist():
-        assert f"{float(probable[index]):6.1%}  class {index}\n" in shown
+        assert f"{float(probable[index]):6.1%}  n{index + 1:02}\n" in shown
     assert (image_folder / "answers" / "0.prediction.png").stat().st_size > 10_000
 
 
@@ -127,7 +220,7 @@ def small_run(folder: Path) -> Path:
 def test_what_was_trained_is_evaluated_exported_and_loaded_by_torchvision(tmp_path: Path, capsys: Any) -> None:
     weights = small_run(tmp_path / "run")
     evaluate = ["evaluate", "--weights", str(weights), "--data", "synthetic", "--limit", "12"]
-    assert command.main([*evaluate, "--output", str(tmp_path / "confusion.png")]) == 0
+    assert command.main([*evaluate, "--output", str(tmp_path / "results")]) == 0
     shown = capsys.readouterr().out
     assert "of 12 images" in shown
     assert "class 5" in shown
@@ -149,7 +242,7 @@ def test_what_was_trained_is_evaluated_exported_and_loaded_by_torchvision(tmp_pa
 def test_commands_refuse_what_does_not_fit(tmp_path: Path, capsys: Any) -> None:
     weights = small_run(tmp_path / "run")
     for arguments, message in (
-        (["evaluate", "--weights", str(weights)], "the data have 10 classes"),
+        (["evaluate", "--weights", str(weights)], "--data embedded (as none is given) has the classes T-shirt/top"),
         (["predict", "--weights", "none.pth", "a.png"], "no weights at none.pth"),
         (["predict", "--weights", str(weights), "none.png"], "no image at none.png"),
         (["export", "--weights", str(weights), "m.txt"], "must end in .onnx or .safetensors"),

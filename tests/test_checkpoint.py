@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad
-from inception.weights import Description, load_weights, read_description, save_weights
+from inception.weights import Description, load_weights, read_weights, save_weights
 from minigrad import checkpoint, nn
 from minigrad.checkpoint import CheckpointError
 
@@ -76,7 +76,7 @@ def test_weights_are_plain_safetensors_and_name_a_wrong_architecture(tmp_path: P
     save_weights(model, path, Description(("cat", "dog", "cow"), 75))
     arrays = safetensors.numpy.load_file(path)
     assert list(arrays) == sorted(model.state_dict()) or set(arrays) == set(model.state_dict())
-    assert read_description(path) == Description(("cat", "dog", "cow"), 75)
+    assert read_weights(path).description == Description(("cat", "dog", "cow"), 75)
     assert np.array_equal(arrays["0.weight"], model[0].weight.detach().numpy())
     again = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
     load_weights(again, path)

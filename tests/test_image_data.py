@@ -78,7 +78,7 @@ def test_a_validation_split_has_the_same_share_of_every_class_and_the_same_image
     assert "Random" not in repr(load_data(source(root, val_split=0.2, augment="crop")).validation.dataset.transform)
     held_back = load_split(source(root, val_split=0.2))
     assert (held_back.name, paths_of(held_back.images)) == ("val", paths_of(one.validation))
-    with pytest.raises(ValueError, match="val split must be below 1"):
+    with pytest.raises(ValueError, match="val-split must be above 0 and below 1"):
         source(root, val_split=1.0)
 
 
@@ -182,7 +182,7 @@ def test_balanced_sampling_shows_every_class_equally_often_and_can_be_taken_up_a
         for n in (0, 2)
     ]
     assert batches[0] == batches[1]
-    with pytest.raises(ValueError, match="either balanced or class weights"):
+    with pytest.raises(ValueError, match="either --balanced or --class-weights"):
         source(root, balanced=True, class_weights="balanced")
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+import re
 import warnings
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -214,3 +217,39 @@ def test_labels_that_do_not_fit_are_refused_with_the_shapes(name: str) -> None:
         F.cross_entropy(minigrad.zeros(scores), minigrad.zeros(labels, dtype=minigrad.int64))
     with pytest.raises(RuntimeError, match=r"int64.*target\.long\(\)"):
         F.cross_entropy(minigrad.zeros(2, 3), minigrad.zeros(2))
+
+
+LAYERS = [item for name in nn.__all__ if isinstance(item := getattr(nn, name), type)]
+BASES = (nn.Module, nn.Sequential, nn.Parameter)
+
+
+@pytest.mark.parametrize("layer", [layer for layer in LAYERS if layer not in BASES], ids=lambda layer: layer.__name__)
+def test_a_layer_explains_its_arguments_and_shapes_and_shows_an_example(layer: type) -> None:
+    text = layer.__doc__ or ""
+    assert ">>> " in text  # which is run as a doctest
+    arguments = set(inspect.signature(layer).parameters) - {"device", "dtype", "_", "__"}
+    old = {"size_average", "reduce", "sparse", "_weight", "_freeze", "norm_type", "recompute_scale_factor"}
+    for name in arguments - old:
+        assert re.search(rf"\b{name}\b.*:", text), f"{name} is not explained"
+    assert "Shape:" in text or layer in (nn.ModuleList, nn.ModuleDict)
+
+
+def test_an_error_about_arguments_names_the_layer() -> None:
+    for layer in LAYERS:
+        if layer not in BASES:
+            init: Any = layer.__init__  # type: ignore[misc]  # of the class itself
+            assert not init.__qualname__.startswith("_"), init
+    with pytest.raises(TypeError, match=r"^Conv2d\.__init__\(\) missing 1 required positional argument: 'kernel_size'"):
+        nn.Conv2d(3, 8)  # type: ignore[call-arg]  # a mistake
+
+
+def test_every_public_name_of_a_tensor_and_every_function_has_a_docstring() -> None:
+    for name in dir(minigrad.Tensor):
+        if not name.startswith("_") and name not in ("array", "grad_fn", "number", "num_outputs", "next_functions"):
+            item = inspect.getattr_static(minigrad.Tensor, name)
+            assert getattr(item, "__doc__", None), f"Tensor.{name}"
+    for space in (minigrad, F, optim, nn.init, nn.utils, minigrad.autograd, minigrad.data, minigrad.amp):
+        for name in getattr(space, "__all__", dir(space)):
+            item = getattr(space, name)
+            if callable(item) and not name.startswith("_") and isinstance(item, type | FunctionType):
+                assert item.__doc__, f"{space.__name__}.{name}"

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from benchmarks.report import section
 from benchmarks.results import read
 
@@ -14,17 +16,21 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_example_runs_and_learns() -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+def test_the_examples_run_and_learn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # an example saves a file
     names: dict[str, Any] = {}
-    exec(compile(code, "README.md", "exec"), names)
+    for code in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
+        exec(compile(code, "README.md", "exec"), names)
     assert names["loss"].item() < 2.3, "less than the loss of guessing among ten classes"
+    assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
 
 
-def test_the_session_shows_what_python_prints() -> None:
-    (session,) = re.findall(r"```pycon\n(.*?)```", README, re.DOTALL)
-    test = doctest.DocTestParser().get_doctest(session, {}, "README.md", "README.md", 0)
-    assert doctest.DocTestRunner().run(test).failed == 0
+def test_the_sessions_show_what_python_prints() -> None:
+    sessions = re.findall(r"```pycon\n(.*?)```", README, re.DOTALL)
+    assert len(sessions) == 2
+    for session in sessions:
+        test = doctest.DocTestParser().get_doctest(session, {}, "README.md", "README.md", 0)
+        assert doctest.DocTestRunner().run(test).failed == 0
 
 
 def test_the_reading_order_is_complete() -> None:

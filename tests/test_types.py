@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-MOST_ANY = 150  # in minigrad and inception, imports included
+MOST_ANY = 175
 
 #: What a user writes. ``# is …`` is the type of the line's expression, ``# mistake`` a line that a checker must refuse.
 PROGRAM = """

@@ -3,60 +3,183 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from inception import figures
-from inception.commands.trained import add_model_options, load_model, reader
-from inception.data import load_data
+from inception.classes import distinct, listed, places
+from inception.commands.trained import Trained, add_model_options, load_model
+from inception.data import SPLITS, load_split
 from inception.data_source import DATA, DataSource
-from inception.evaluation import evaluate
+from inception.evaluation import Evaluation, evaluate
+from inception.evaluation_report import Mistake, as_json, table, worst_images
+from inception.image_sets import Images, Originals, paths_of
+from inception.progress import result, say, shown
+from minigrad import files
 from minigrad.data import DataLoader
-from minigrad.extras import require
+from minigrad.data.datasets.images import CorruptImageError
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "evaluate",
         help="accuracy on a data set, by class, with a confusion matrix",
-        description="For the published weights on ImageNet: --weights inception_v3_google-0cc3c7bd.pth --data folder "
+        description="Classes are matched by their names. The data may have fewer classes than the model. "
+        "For the published weights on ImageNet: --weights inception_v3_google-0cc3c7bd.pth --data folder "
         "--root IMAGENET --resize 342 (crops of 299).",
     )
     add_model_options(parser)
-    parser.add_argument("--data", choices=DATA, default="embedded", help="as for train (embedded)")
-    parser.add_argument("--root", metavar="FOLDER", help="of the data")
-    parser.add_argument("--limit", type=int, metavar="N", help="use at most N images")
-    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="images per batch (32)")
-    parser.add_argument("--workers", type=int, default=0, metavar="N", help="processes that load images ahead (0)")
-    parser.add_argument("--output", type=Path, default=Path("confusion.png"), metavar="FILE", help="confusion.png")
+    add = parser.add_argument_group("the data").add_argument
+    add("--data", choices=DATA, help="as for train (folder, if there is a --root; otherwise embedded)")
+    add("--root", metavar="FOLDER", help="of the data")
+    add("--split", choices=SPLITS, help="which images (val, or test if there is no val; of a plain folder all)")
+    add("--val-split", type=float, metavar="X", help="the images that training with this --val-split held back")
+    add("--seed", type=int, default=0, metavar="N", help="of that training (0)")
+    add("--limit", type=int, metavar="N", help="use at most N images")
+    add("--skip-corrupt", action="store_true", help="leave out images that cannot be read, instead of stopping")
+    add("--batch-size", type=int, default=32, metavar="N", help="images per batch (32)")
+    add("--workers", type=int, default=0, metavar="N", help="processes that load images ahead (0)")
+    add = parser.add_argument_group("the output").add_argument
+    add("--worst", type=int, default=0, metavar="N", help="list and draw the N images with the highest losses (0)")
+    add(
+        "--output",
+        type=Path,
+        metavar="FOLDER",
+        help="for results.json, confusion.png and worst.png (evaluations/DATE-TIME); nothing in it is overwritten",
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print the accuracy, in all and by class, and draw the confusion matrix."""
-    require("evaluate", "PIL", "matplotlib", *reader(options.weights))
-    model, described = load_model(options)
-    count = model.fc.out_features
-    source = DataSource(
+    """Print the accuracy, in all and by class, and write it with the confusion matrix into a folder.
+
+    Raises:
+        ValueError: if the data have classes that the model does not know, or an option is out of range.
+        FileExistsError: if the folder holds the results of something else.
+    """
+    for name, least in (("batch_size", 1), ("workers", 0), ("worst", 0)):
+        if getattr(options, name) < least:
+            raise ValueError(f"--{name.replace('_', '-')} must be at least {least}, got {getattr(options, name)}")
+    trained = load_model(options, "evaluate", "PIL", "matplotlib", "tqdm")
+    images, classes, split, notes = load_split(_source(options, trained), options.split)
+    for note in notes:
+        say(note)
+    say(f"{len(images):,} images of the split {split} of {options.root or options.data}")
+    outputs, names = _matched(trained, classes, options)
+    folder = Folder(options.output)
+    try:
+        loader = DataLoader(images, options.batch_size, num_workers=options.workers, seed=0)
+        batches = shown(loader, "evaluate", unit="batch")
+        found = evaluate(trained.model, batches, outputs=outputs)
+    except CorruptImageError as error:
+        folder.discard_if_empty()
+        raise CorruptImageError(f"{error}. --skip-corrupt leaves such images out") from None
+    except BaseException:
+        folder.discard_if_empty()
+        raise
+    chosen = found.worst(options.worst)
+    paths = paths_of(images)
+    worst = worst_images(found, names, {i: f"image {i}" if paths is None else paths[i] for i in chosen})
+    about = {"weights": str(options.weights), "data": options.data, "root": options.root, "split": split}
+    files.write_atomically(folder.results, as_json(found, names, worst, about))  # before what can fail
+    _show(found, names, worst)
+    _draw(found, names, images, paths, options.worst, folder)
+    for path in (folder.results, folder.confusion, folder.worst):
+        if path.exists():
+            result(f"  {path}")
+
+
+class Folder:
+    """A folder of results, in which nothing is overwritten.
+
+    Args:
+        path: by default evaluations/DATE-TIME.
+
+    Raises:
+        OSError: if it cannot be written to, or holds one of the results already.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path or Path("evaluations") / datetime.now().strftime("%Y%m%d-%H%M%S")
+        self.results, self.confusion, self.worst = (
+            self.path / name for name in ("results.json", "confusion.png", "worst.png")
+        )
+        if self.path.exists() and not self.path.is_dir():
+            raise FileExistsError(f"--output {self.path} is a file; give the name of a folder for the results")
+        for file in (self.results, self.confusion, self.worst):
+            if file.exists() or file.is_symlink():
+                raise FileExistsError(f"{file} exists already: choose another --output")
+        self.path.mkdir(parents=True, exist_ok=True)
+        files.try_to_write(self.path)
+
+    def discard_if_empty(self) -> None:
+        """Remove the folder if nothing has been written into it."""
+        with suppress(OSError):
+            self.path.rmdir()
+
+
+def _source(options: argparse.Namespace, trained: Trained) -> DataSource:
+    """Return the data that the options name; what they leave open is decided here, and recorded in them."""
+    described = trained.description
+    options.given = options.data is not None or options.root is not None
+    if not options.given and not trained.knows_names:
+        raise ValueError(f"{options.weights} does not name its classes: give the --data to evaluate it on")
+    options.data = options.data or ("embedded" if options.root is None else "folder")
+    return DataSource(
         data=options.data,
         root=options.root,
         image_size=described.image_size,
         resize=described.resize,
         normalize=described.normalize,
         limit=options.limit,
-        classes=count if options.data == "synthetic" else None,
+        classes=len(described.classes) if options.data == "synthetic" else None,
+        skip_corrupt=options.skip_corrupt,
+        val_split=options.val_split,
+        seed=options.seed,
     )
-    data = load_data(source)
-    if len(data.classes) > count:
+
+
+def _matched(
+    trained: Trained, classes: tuple[str, ...], options: argparse.Namespace
+) -> tuple[list[int], tuple[str, ...]]:
+    """Return the output of the model for each class of the data, and the names of all outputs.
+
+    Raises:
+        ValueError: if the names do not decide it.
+    """
+    names = trained.description.classes
+    if trained.knows_names or options.data == "synthetic":
+        data = f"--data {options.data}{'' if options.given else ' (as none is given)'}"
+        return places(classes, names, f"{data} has the classes", f"{options.weights} knows"), distinct(names)
+    if len(classes) != len(names):
         raise ValueError(
-            f"labels are out of range: the data have {len(data.classes)} classes, {options.weights} has {count}"
+            f"{options.weights} has {len(names)} classes without names, the data have {len(classes)} "
+            f"({listed(classes)}): give the names of the former with --classes"
         )
-    names = data.classes + described.classes[len(data.classes) :]
-    found = evaluate(model, DataLoader(data.validation, options.batch_size, num_workers=options.workers, seed=0))
-    width = max(len(name) for name in data.classes)
-    for name, share, seen in zip(names, found.per_class, found.confusion.sum(1), strict=True):
-        if share is not None:
-            print(f"  {name:<{width}}  {share:6.1%}  of {seen:,}")
-    print(f"{found.shares} of {found.seen:,} images, loss {found.loss:.3f}")
-    if len(names) <= figures.MOST_CLASSES:
-        figures.draw_confusion(found.confusion, names, options.output)
-        print(f"  {options.output}")
+    say(f"{options.weights} does not name its classes: they are taken in the order of the data's ({listed(classes)})")
+    return list(range(len(classes))), classes
+
+
+def _show(found: Evaluation, names: tuple[str, ...], worst: list[Mistake]) -> None:
+    for line in table(found, names):
+        result(line)
+    if worst:
+        result(f"the {len(worst)} images with the highest losses:")
+    for mistake in worst:
+        result(str(mistake))
+    result(f"{found.shares} of {found.seen:,} images, loss {found.loss:.3f}")
+
+
+def _draw(
+    found: Evaluation, names: tuple[str, ...], images: Images, files: list[str] | None, worst: int, folder: Folder
+) -> None:
+    """Draw the confusion matrix of the classes that occur, and the worst images."""
+    occurring = sorted({*found.labels.tolist(), *found.predictions.tolist()})
+    matrix = found.confusion[occurring][:, occurring]
+    figures.draw_confusion(matrix, [names[i] for i in occurring], folder.confusion)
+    if worst:
+        originals = Originals(images, figures.IMAGE_SIDE)
+        figures.draw_worst(
+            originals, found.labels, found.predictions, found.losses, names, folder.worst, files or (), worst
+        )

@@ -3,46 +3,151 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Callable, Iterable, Sequence
+from glob import glob, has_magic
 from pathlib import Path
 
-import numpy as np
-
-import minigrad
 from inception import figures
-from inception.commands.trained import add_model_options, load_model, reader
-from inception.model import logits_of
-from inception.preprocessing import evaluation_transform
-from minigrad import nn
-from minigrad.data.datasets import open_image
-from minigrad.extras import require
+from inception.commands.trained import add_model_options, load_model
+from inception.prediction import Prediction, as_csv, as_json, predict
+from inception.progress import result, say, shown
+from minigrad import files
+from minigrad.data.datasets.image_files import LeftOut, images_in
+from minigrad.data.datasets.images import open_image
+from minigrad.printable import printable
+
+USUAL_TOP = 5  # classes printed for an image
+LONGEST_NAME = 255  # bytes, on most file systems
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("predict", help="classify images")
+    parser = commands.add_parser(
+        "predict",
+        help="classify images",
+        description="Print the most probable classes of images. An image that cannot be read is named on stderr, the "
+        "others are classified, and the exit status is 1.",
+    )
+    parser.add_argument(
+        "images",
+        nargs="+",
+        metavar="IMAGE",
+        help="files of images, and folders, in which images are found at any depth",
+    )
     add_model_options(parser)
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
-    parser.add_argument("--top", type=int, default=5, metavar="N", help="number of classes to print (5)")
-    parser.add_argument("--save", type=Path, metavar="FOLDER", help="write each image with its classes as a PNG")
+    group = parser.add_argument_group("the output")
+    group.add_argument("--top", type=int, metavar="N", help="number of classes for each image (5)")
+    group.add_argument("--save", type=Path, metavar="FOLDER", help="draw each image with its classes as a PNG")
+    group.add_argument("--csv", type=Path, metavar="FILE.csv", help="also write a table: a row for each answer")
+    group.add_argument("--json", type=Path, metavar="FILE.json", help="also write a list: an object for each image")
+    group.add_argument("--batch-size", type=int, default=32, metavar="N", help="images in memory at a time (32)")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print the most probable classes of every image."""
-    require("predict", "PIL", *reader(options.weights))
-    if options.save is not None:
-        require("--save", "matplotlib")
-    model, described = load_model(options)
-    transform = evaluation_transform(described.image_size, described.resize, described.normalize)
+    """Print the most probable classes of every image.
+
+    Raises:
+        ValueError: for options that cannot be; at the end, if an image has no answer.
+    """
+    _check(options)
+    model, described, _ = load_model(options, "predict", "PIL", *(["matplotlib"] if options.save else []))
+    paths, problems = find_images(options.images)
+    for problem in problems:
+        say(problem)
+    top, count = options.top or USUAL_TOP, len(described.classes)
+    if top > count and options.top is not None:
+        say(f"--top {top}: the model has only {count} classes")
+    done: list[Prediction] = []
+    try:
+        for prediction in shown(predict(model, described, paths, top, options.batch_size), "predict", len(paths)):
+            done.append(prediction)
+            _show(prediction, options.save)
+    finally:  # after Ctrl-C, too
+        _write(done, options)
+    failed = sum(prediction.error is not None for prediction in done) + len(problems)
+    if failed:
+        raise ValueError(f"no answer for {failed:,} of {len(paths) + len(problems):,} images; the reasons are above")
+
+
+def find_images(names: Iterable[str]) -> tuple[list[Path], list[str]]:
+    """Return the paths of images that arguments name, in their order, and a sentence for each that names none.
+
+    A folder stands for the images in it, and a pattern such as ``*.jpg``, if the shell has not replaced it, for the
+    files and folders that fit.
+    """
+    paths: list[Path] = []
+    problems = []
+    for name in names:
+        matches = sorted(glob(name, recursive=True)) if has_magic(name) and not os.path.lexists(name) else [name]
+        if not matches:
+            problems.append(f"no file matches {name}")
+        for path in map(Path, matches):
+            if not path.is_dir():
+                paths.append(path)
+                continue
+            left_out = LeftOut(str(path))
+            found = images_in([str(path)], left_out)
+            for line in left_out.lines():
+                say(line)
+            if not found:
+                problems.append(f"no images in {path}")
+            paths += map(Path, found)
+    return paths, problems
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse before the work begins what would fail at its end."""
+    for name in ("top", "batch_size"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
+    for file, ending in ((options.csv, ".csv"), (options.json, ".json")):
+        if file is None:
+            continue
+        if file.suffix.lower() != ending:  # it may be an image, taken for the option's value
+            raise ValueError(f"--{ending[1:]} writes a file whose name ends in {ending}, got {file}")
+        if file.is_dir():
+            raise ValueError(f"--{ending[1:]} {file} is a folder")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        files.try_to_write(file.parent)
     if options.save is not None:
         options.save.mkdir(parents=True, exist_ok=True)
-    for path in options.images:
-        image = open_image(path)
-        with minigrad.no_grad():
-            probabilities = nn.functional.softmax(logits_of(model(transform(image).unsqueeze(0))), 1)[0].numpy()
-        best = np.argsort(-probabilities)[: options.top]
-        answers = [(described.classes[i], float(probabilities[i])) for i in best]
-        print(f"{path}\n" + "\n".join(f"  {probability:6.1%}  {name}" for name, probability in answers))
-        if options.save is not None:
-            target = options.save / f"{path.stem}.prediction.png"
-            figures.draw_answer(image, answers, target)
-            print(f"  {target}")
+        files.try_to_write(options.save)
+
+
+def _show(prediction: Prediction, folder: Path | None) -> None:
+    """Print a prediction, and draw it into a folder."""
+    path, answers, error = prediction
+    if error is not None:
+        say(printable(error))
+        return
+    result("\n".join([printable(path), *(f"  {probability:6.1%}  {printable(name)}" for name, probability in answers)]))
+    if folder is not None:
+        target = _free_name(folder, path.stem, ".prediction.png")
+        figures.draw_answer(open_image(path, figures.IMAGE_SIDE), answers, target)
+        result(f"  {printable(target)}")
+
+
+def _free_name(folder: Path, stem: str, ending: str) -> Path:
+    """Return the path of a file that does not exist yet; images of one name in two folders get numbers."""
+    number = 1
+    while True:
+        end = ending if number == 1 else f"-{number}{ending}"
+        while len(os.fsencode(stem + end)) > LONGEST_NAME:
+            stem = stem[:-1]
+        target = folder / (stem + end)
+        if not os.path.lexists(target):
+            return target
+        number += 1
+
+
+def _write(predictions: Sequence[Prediction], options: argparse.Namespace) -> None:
+    writers: tuple[tuple[Path | None, Callable[[Iterable[Prediction]], bytes]], ...] = (
+        (options.csv, as_csv),
+        (options.json, as_json),
+    )
+    for file, convert in writers:
+        if file is not None:
+            files.write_atomically(file, convert(predictions))
+            say(f"wrote {file}")

@@ -15,6 +15,7 @@ from inception.advice import how_to_continue, started_as
 from inception.arguments import parse
 from inception.balance import class_weights, training_loader
 from inception.board import Board
+from inception.classes import class_names
 from inception.data import Data, load_data, summary
 from inception.lr_finder import find_learning_rate, suggestion
 from inception.options import check, option
@@ -25,8 +26,8 @@ from inception.report import Report
 from inception.results import write_results
 from inception.run import train
 from inception.run_folder import RunFolder
-from inception.state import Change, Checkpoint, Training
-from inception.weights import class_names, save_weights
+from inception.state import Change, Training, load_checkpoint
+from inception.weights import save_weights
 from minigrad import system
 from minigrad.data import DataLoader
 from minigrad.extras import require
@@ -122,7 +123,6 @@ def all_settings(training: Training, options: RunOptions) -> dict[str, object]:
         "recipe": training.recipe.as_dict(),
         "run": vars(options),
         "changes": training.changes,
-        "classes": list(training.classes),
         "data": training.data,
     }
 
@@ -145,29 +145,30 @@ def prepared(plan: Plan, options: RunOptions) -> Prepared:
         if tree is not None:
             error.add_note(f"If the data have moved: {how_to_continue(folder)} --root FOLDER")
         raise
-    print(*data.notes, sep="\n", end="\n" if data.notes else "", file=sys.stderr)
     loader = training_loader(data.train, recipe, recipe.batch_size, options.workers, recipe.device != "cpu")
     test_loader = DataLoader(data.validation, recipe.batch_size, seed=recipe.seed, num_workers=options.workers)
     count = recipe.classes or len(data.classes)
     if tree is not None and plan.checkpoint is not None:
-        resume.refuse_other_classes(tree["description"]["classes"], class_names(data.classes, count), plan.checkpoint)
+        resume.refuse_other_classes(tree["description"], class_names(data.classes, count), plan.checkpoint)
     training = Training.from_recipe(
         recipe, count, steps_of(loader, recipe), data.classes, summary(data), resuming=tree is not None
     )
     if recipe.class_weights is not None:
         training.class_weights = class_weights(data.train, count).to(recipe.device, dtype=recipe.dtype)
     if tree is not None and plan.checkpoint is not None:
-        restore(training, plan.checkpoint, tree, plan.changes)
+        restore(training, plan.checkpoint, plan.changes)
         if plan.source is not None:
             folder.continue_from(plan.source, with_best=plan.best_is_in_source)
         folder.forget_after(training.global_step, training.validated)
         if not folder.best.exists() and training.best.epoch == training.epoch > 0 and training.step == 0:
             save_weights(training.tested_model, folder.best, training.description)
+    print("".join(f"{note}\n" for note in data.notes), end="", file=sys.stderr)
     return Prepared(training, loader, test_loader, data)
 
 
-def restore(training: Training, path: Path, tree: Checkpoint, changes: Sequence[Change]) -> None:
+def restore(training: Training, path: Path, changes: Sequence[Change]) -> None:
     """Restore a checkpoint, and say where the run goes on and what has changed."""
+    tree = load_checkpoint(path)
     training.restore(path, tree)
     training.changes += changes
     place = f"step {training.step} of epoch {training.epoch + 1}"
@@ -175,7 +176,8 @@ def restore(training: Training, path: Path, tree: Checkpoint, changes: Sequence[
         place = f"epoch {training.epoch}" + (", before its validation" if training.validation_due else "")
     print(f"resumed {path} after {place}")
     lines = [*resume.in_words(changes), resume.how_the_schedule_goes_on(training, tree)]
-    lines.append(resume.what_changed(tree["data"], training.data))
+    if tree["data"] is not None and training.data is not None:
+        lines.append(resume.what_changed(tree["data"], training.data))
     print("".join(f"  {line}\n" for line in lines if line is not None), end="")
 
 
@@ -187,10 +189,10 @@ def steps_of(loader: DataLoader, recipe: Recipe) -> int:
     """
     steps = len(loader) // recipe.accumulate
     if steps == 0:
-        what = f"one batch of {recipe.batch_size}" if len(loader) == 0 else f"{recipe.accumulate} batches"
-        raise ValueError(
-            f"{len(loader.dataset)} training images do not fill {what}: lower --batch-size or --accumulate"
-        )
+        none = len(loader) == 0
+        what = f"one batch of {recipe.batch_size}" if none else f"{recipe.accumulate} batches"
+        lower = "--batch-size" if none else "--accumulate or --batch-size"
+        raise ValueError(f"{len(loader.dataset)} training images do not fill {what}: lower {lower}")
     return steps
 
 

@@ -7,19 +7,35 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from inception.model import InceptionV3
+from inception.classes import class_names, read_names
+from inception.model import SMALLEST_SIZE, InceptionV3
 from inception.normalization import NORMALIZATIONS
-from inception.weights import Description, class_names, load_into, read_description, read_weights
+from inception.progress import say
+from inception.weight_files import packages_for
+from inception.weights import Description, load_exactly, read_weights
+from minigrad.checkpoint import CheckpointError
+from minigrad.extras import require
+from minigrad.printable import printable
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that name a model, and how images are preprocessed for it."""
-    add = parser.add_argument
-    add("--weights", help=".safetensors, or torchvision's .pth", type=Path, required=True, metavar="FILE")
-    add("--classes", help="names of the classes, one per line", type=Path, metavar="FILE")
-    add("--image-size", help="size of the model's input (299, if the file does not say)", type=int, metavar="N")
+    group = parser.add_argument_group(
+        "the model",
+        "What is not given is taken from the file; a .pth does not say it, and is taken for published weights.",
+    )
+    add = group.add_argument
+    add(
+        "--weights",
+        help="weights or a checkpoint of a run, or any .safetensors or .pth with torchvision's names of layers",
+        type=Path,
+        required=True,
+        metavar="FILE",
+    )
+    add("--classes", help="text file with the names of the classes, one per line", type=Path, metavar="FILE")
+    add("--image-size", help="height and width of the model's input (published weights: 299)", type=int, metavar="N")
     add("--resize", help="first resize the shorter side to this, then crop the middle", type=int, metavar="N")
-    add("--normalize", help="as in training (for the published weights: half)", choices=NORMALIZATIONS)
+    add("--normalize", help="as in training (published weights: half)", choices=NORMALIZATIONS)
 
 
 class Trained(NamedTuple):
@@ -27,38 +43,49 @@ class Trained(NamedTuple):
 
     model: InceptionV3
     description: Description
+    knows_names: bool  # whether the names of the classes are known; otherwise they are numbers
 
 
-def load_model(options: argparse.Namespace) -> Trained:
-    """Load the model of a weights file. Options that are not given are taken from the file.
+def load_model(options: argparse.Namespace, what: str, *packages: str) -> Trained:
+    """Load the model of a file of weights, and print a line about it to stderr.
+
+    Args:
+        options: those of :func:`add_model_options`. What they leave open is taken from the file.
+        what, packages: a command, and the packages that it needs besides those for the file.
 
     Raises:
+        ImportError: if a package is missing.
         FileNotFoundError, CheckpointError: for a file that is missing, damaged, or of another architecture.
-        ValueError: if there are not as many names as classes.
+        ValueError: if there are not as many names as classes, or for a size that cannot be.
     """
     path: Path = options.weights
-    state = read_weights(path)
-    if "fc.weight" not in state:
-        raise ValueError(f"{path} has no fc.weight: it is not a model of Inception V3")
-    count = state["fc.weight"].shape[0]
-    model = InceptionV3(count, aux_logits="AuxLogits.fc.weight" in state, init_weights=False)
-    load_into(model, state, path)
-    described = read_description(path)
-    names = described.classes
-    if options.classes is not None:
-        names = tuple(options.classes.read_text(encoding="utf-8").splitlines())
+    require(what, *packages, *packages_for(path))
+    weights = read_weights(path)
+    if "fc.weight" not in weights.state:
+        raise CheckpointError(f"{path} has no fc.weight: it is not a model of Inception V3")
+    count = weights.state["fc.weight"].shape[0]
+    model = InceptionV3(count, aux_logits="AuxLogits.fc.weight" in weights.state, init_weights=False)
+    loaded = load_exactly(model, weights, path)
+    names = weights.description.classes if options.classes is None else read_names(options.classes)
     if names and len(names) != count:
         raise ValueError(f"{len(names)} names of classes, but {path} has {count} classes")
-    described = replace(described, classes=class_names(names, count))
+    described = _preprocessing(replace(weights.description, classes=class_names(names, count)), options)
+    say(printable(f"{loaded} ({described})"))
+    return Trained(model.eval(), described, bool(names))
+
+
+def _preprocessing(described: Description, options: argparse.Namespace) -> Description:
+    """Return the description with what the command line says otherwise."""
     if options.image_size is not None:
+        if options.image_size < SMALLEST_SIZE:
+            raise ValueError(
+                f"image size {options.image_size} is too small: Inception V3 needs at least {SMALLEST_SIZE}"
+            )
         described = replace(described, image_size=options.image_size, resize=None)
     if options.resize is not None:
+        if options.resize < described.image_size:
+            raise ValueError(
+                f"resize {options.resize} is below the image size {described.image_size} that is cut out of it"
+            )
         described = replace(described, resize=options.resize)
-    if options.normalize is not None:
-        described = replace(described, normalize=options.normalize)
-    return Trained(model.eval(), described)
-
-
-def reader(weights: Path) -> list[str]:
-    """Return the package that reads a file of weights."""
-    return ["torch" if weights.suffix in (".pth", ".pt") else "safetensors"]
+    return described if options.normalize is None else replace(described, normalize=options.normalize)

@@ -143,7 +143,17 @@ def _positive(times: object) -> int:
 
 
 class ModuleList(_InOrder):
-    """A list of modules, whose parameters belong to the module that holds the list."""
+    """A list of modules, whose parameters belong to the module that holds the list.
+
+    Args:
+        modules: the modules.
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> layers = nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 3)])
+    >>> len(layers), layers[-1].out_features
+    (2, 3)
+    """
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
@@ -189,7 +199,17 @@ class ModuleList(_InOrder):
 
 
 class ModuleDict(Module):
-    """A dict of modules, whose parameters belong to the module that holds the dict."""
+    """A dict of modules, whose parameters belong to the module that holds the dict.
+
+    Args:
+        modules: a dict, or pairs of a name and a module.
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> heads = nn.ModuleDict({"a": nn.Linear(2, 2), "b": nn.Linear(2, 3)})
+    >>> list(heads), heads["b"].out_features
+    (['a', 'b'], 3)
+    """
 
     def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
         super().__init__()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from numpy.typing import DTypeLike
 
@@ -14,6 +14,7 @@ from minigrad.nn import functional as F
 from minigrad.nn import init
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter, new_kernel, new_parameter
+from minigrad.nn.signatures import name_init_after
 from minigrad.tensor import Tensor
 
 #: An int for all dimensions, or one for each.
@@ -32,6 +33,9 @@ class _Convolution(Module):
     stride: tuple[int, ...]
     padding: str | tuple[int, ...]
     dilation: tuple[int, ...]
+
+    def __init_subclass__(cls) -> None:
+        name_init_after(cls)
 
     def __init__(
         self,
@@ -79,7 +83,7 @@ class _Convolution(Module):
         """Draw weight and bias uniformly from ±1/√(number of inputs of one output), torch's default."""
         init.uniform_by_fan_in(math.prod(self.weight.shape[1:]), self.weight, self.bias)
 
-    def _padded(self, input: Tensor) -> tuple[Tensor, Any]:  # the padding as the function takes it
+    def _padded(self, input: Tensor) -> tuple[Tensor, str | int | tuple[int, ...]]:
         """Return the input with the border of ``padding_mode``, and the zero padding left to the convolution."""
         if self.padding_mode == "zeros":
             return input, self.padding
@@ -108,10 +112,31 @@ class _Convolution(Module):
 
 
 class Conv2d(_Convolution):
-    """Two-dimensional convolution; see ``functional.conv2d``. weight (out, in / groups, kh, kw), bias (out).
+    """Two-dimensional convolution: slide kernels over an image; see ``functional.conv2d``.
 
-    ``padding_mode`` gives the values of the border: ``zeros``, or ``reflect``, ``replicate`` or ``circular`` as in
-    ``functional.pad``.
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the output, the number of kernels.
+        kernel_size: height and width of the kernels, or a number for both; so are the next three.
+        stride: the step from one window to the next.
+        padding: the border of each side, or ``"same"`` or ``"valid"``.
+        dilation: the distance between the elements of a kernel.
+        groups: parts that the channels are divided into; each output channel sees the input channels of its
+            part only.
+        bias: add a learned number to each output channel.
+        padding_mode: the values of the border: ``zeros``, or ``reflect``, ``replicate`` or ``circular``, as
+            in ``functional.pad``.
+
+    Shape:
+        input (N, in_channels, H, W), output (N, out_channels, H′, W′), where
+        H′ = ⌊(H + 2 · padding − dilation · (kernel_size − 1) − 1) / stride⌋ + 1;
+        weight (out_channels, in_channels / groups, kH, kW), bias (out_channels).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> layer = nn.Conv2d(3, 8, kernel_size=3, stride=2, padding=1)
+    >>> layer(minigrad.randn(5, 3, 28, 28)).shape
+    (5, 8, 14, 14)
     """
 
     stride: tuple[int, int]
@@ -123,7 +148,30 @@ class Conv2d(_Convolution):
 
 
 class Conv1d(_Convolution):
-    """One-dimensional convolution; see ``functional.conv1d``. weight (out, in / groups, k), bias (out)."""
+    """One-dimensional convolution: slide kernels over a signal; see ``functional.conv1d``.
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the output, the number of kernels.
+        kernel_size: the length of the kernels.
+        stride: the step from one window to the next.
+        padding: the border of each side, or ``"same"`` or ``"valid"``.
+        dilation: the distance between the elements of a kernel.
+        groups: parts that the channels are divided into; each output channel sees the input channels of its
+            part only.
+        bias: add a learned number to each output channel.
+        padding_mode: the values of the border: ``zeros``, or ``reflect``, ``replicate`` or ``circular``, as
+            in ``functional.pad``.
+
+    Shape:
+        input (N, in_channels, L), output (N, out_channels, L′); weight (out_channels, in_channels / groups,
+        k), bias (out_channels).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.Conv1d(2, 4, kernel_size=5, padding="same")(minigrad.randn(3, 2, 20)).shape
+    (3, 4, 20)
+    """
 
     dimensions = 1
 
@@ -133,7 +181,27 @@ class Conv1d(_Convolution):
 
 
 class ConvTranspose2d(_Convolution):
-    """Transposed convolution; see ``functional.conv_transpose2d``. weight (in, out / groups, kh, kw), bias (out)."""
+    """Transposed convolution, which enlarges an image; see ``functional.conv_transpose2d``.
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        kernel_size, stride, padding, dilation, groups: those of the convolution whose input gradient this is.
+        output_padding: rows and columns added at one side, to choose among the sizes that give the same input
+            size.
+        bias: add a learned number to each output channel.
+        padding_mode: must be ``zeros``.
+
+    Shape:
+        input (N, in_channels, H, W), output (N, out_channels, H′, W′), where
+        H′ = (H − 1) · stride − 2 · padding + dilation · (kernel_size − 1) + output_padding + 1;
+        weight (in_channels, out_channels / groups, kH, kW), bias (out_channels).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.ConvTranspose2d(8, 3, kernel_size=2, stride=2)(minigrad.randn(5, 8, 14, 14)).shape
+    (5, 3, 28, 28)
+    """
 
     stride: tuple[int, int]
     padding: tuple[int, int]

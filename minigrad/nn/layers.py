@@ -19,7 +19,22 @@ Floats: TypeAlias = float | tuple[float, ...]
 
 
 class Linear(Module):
-    """y = x Wᵀ + b. weight (out_features, in_features), bias (out_features)."""
+    """Return y = x Wᵀ + b.
+
+    Args:
+        in_features: the size of the input's last dimension.
+        out_features: that of the output.
+        bias: add b.
+
+    Shape:
+        input (…, in_features), output (…, out_features); weight (out_features, in_features), bias
+        (out_features).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.Linear(20, 30)(minigrad.randn(128, 20)).shape
+    (128, 30)
+    """
 
     weight: Parameter
     bias: Parameter  # None with bias=False; not in the type, so that ``layer.bias.grad`` needs no check, as in torch
@@ -50,7 +65,21 @@ class Linear(Module):
 
 
 class Dropout(Module):
-    """In training, set elements to 0 with probability p; see ``functional.dropout``."""
+    """In training, set elements to 0 with probability p and scale the others by 1 / (1 − p).
+
+    Args:
+        p: the probability.
+        inplace: write into the input.
+
+    Shape:
+        input and output of any shape.
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> layer = nn.Dropout(0.5).eval()
+    >>> layer(minigrad.ones(3))  # in evaluation nothing happens
+    tensor([1., 1., 1.])
+    """
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
@@ -66,7 +95,19 @@ class Dropout(Module):
 
 
 class Flatten(Module):
-    """Join the dimensions from ``start_dim`` to ``end_dim`` into one."""
+    """Join the dimensions from ``start_dim`` to ``end_dim`` into one.
+
+    Args:
+        start_dim, end_dim: the first and the last dimension of those to join.
+
+    Shape:
+        input (N, …), output (N, product of the others).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.Flatten()(minigrad.ones(2, 3, 4, 4)).shape
+    (2, 48)
+    """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
@@ -80,7 +121,16 @@ class Flatten(Module):
 
 
 class Identity(Module):
-    """Return the input unchanged. All arguments of the constructor are ignored, as in torch."""
+    """Return the input unchanged. All arguments of the constructor are ignored, as in torch.
+
+    Shape:
+        input and output of any shape.
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.Identity()(minigrad.ones(2))
+    tensor([1., 1.])
+    """
 
     def __init__(self, *_: object, **__: object) -> None:
         super().__init__()
@@ -90,14 +140,42 @@ class Identity(Module):
 
 
 class Dropout2d(Dropout):
-    """In training, set whole channels to 0 with probability p; see ``functional.dropout2d``."""
+    """In training, set whole channels to 0 with probability p; see ``functional.dropout2d``.
+
+    Args:
+        p: the probability.
+        inplace: write into the input.
+
+    Shape:
+        input and output (N, C, H, W) or (C, H, W).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.Dropout2d(0.2)(minigrad.ones(2, 3, 4, 4)).shape
+    (2, 3, 4, 4)
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout2d(input, self.p, self.training, self.inplace)
 
 
 class Bilinear(Module):
-    """y_o = x₁ᵀ W_o x₂ + b_o; see ``functional.bilinear``. weight (out, in1, in2), bias (out)."""
+    """Return y_o = x₁ᵀ W_o x₂ + b_o; see ``functional.bilinear``.
+
+    Args:
+        in1_features, in2_features: the sizes of the inputs' last dimensions.
+        out_features: that of the output.
+        bias: add b.
+
+    Shape:
+        inputs (…, in1_features) and (…, in2_features), output (…, out_features); weight (out, in1, in2), bias
+        (out).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.Bilinear(3, 4, 5)(minigrad.randn(2, 3), minigrad.randn(2, 4)).shape
+    (2, 5)
+    """
 
     weight: Parameter
     bias: Parameter  # None with bias=False
@@ -134,7 +212,23 @@ class Bilinear(Module):
 
 
 class Embedding(Module):
-    """A table whose rows are looked up by index; see ``functional.embedding``. weight (num_embeddings, dim)."""
+    """A table whose rows are looked up by index; see ``functional.embedding``.
+
+    Args:
+        num_embeddings: the number of rows.
+        embedding_dim: the length of a row.
+        padding_idx: a row that is 0 and gets no gradient.
+        max_norm: rows that are looked up and are longer are shortened to this norm, of order ``norm_type``.
+        scale_grad_by_freq: divide a row's gradient by the number of its occurrences.
+
+    Shape:
+        input (…) of integers, output (…, embedding_dim); weight (num_embeddings, embedding_dim).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.Embedding(10, 3)(minigrad.tensor([[1, 2], [4, 9]])).shape
+    (2, 2, 3)
+    """
 
     weight: Parameter
 
@@ -205,7 +299,22 @@ class Embedding(Module):
 
 
 class Upsample(Module):
-    """Resample to another size; see ``functional.interpolate``."""
+    """Resample to another size; see ``functional.interpolate``.
+
+    Args:
+        size: the new height and width; or
+        scale_factor: how many times larger they become.
+        mode: ``nearest``, ``bilinear``, … as in ``functional.interpolate``.
+        align_corners: let the corner pixels' centres coincide, in linear modes.
+
+    Shape:
+        input (N, C, H, W), output (N, C, H′, W′).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.Upsample(scale_factor=2)(minigrad.ones(1, 3, 4, 4)).shape
+    (1, 3, 8, 8)
+    """
 
     def __init__(
         self,
@@ -235,7 +344,19 @@ class Upsample(Module):
 
 
 class Unfold(Module):
-    """Return every window as a column; see ``functional.unfold``."""
+    """Return every window as a column; see ``functional.unfold``.
+
+    Args:
+        kernel_size, dilation, padding, stride: those of the windows.
+
+    Shape:
+        input (N, C, H, W), output (N, C · kH · kW, number of windows).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.Unfold(3)(minigrad.ones(1, 2, 5, 5)).shape
+    (1, 18, 9)
+    """
 
     def __init__(
         self, kernel_size: IntOrPair, dilation: IntOrPair = 1, padding: IntOrPair = 0, stride: IntOrPair = 1
@@ -251,7 +372,20 @@ class Unfold(Module):
 
 
 class Fold(Unfold):
-    """Add the columns of windows up to an image; see ``functional.fold``."""
+    """Add the columns of windows up to an image; see ``functional.fold``.
+
+    Args:
+        output_size: height and width of the image.
+        kernel_size, dilation, padding, stride: those of the windows.
+
+    Shape:
+        input (N, C · kH · kW, number of windows), output (N, C, H, W).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.Fold((5, 5), 3)(minigrad.ones(1, 18, 9)).shape
+    (1, 2, 5, 5)
+    """
 
     def __init__(
         self,
@@ -272,7 +406,20 @@ class Fold(Unfold):
 
 
 class CosineSimilarity(Module):
-    """Return the cosine of the angle between vectors; see ``functional.cosine_similarity``."""
+    """Return the cosine of the angle between vectors; see ``functional.cosine_similarity``.
+
+    Args:
+        dim: the dimension of the vectors' elements.
+        eps: the least length that is divided by.
+
+    Shape:
+        inputs (…, D, …), output (…, …).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.CosineSimilarity()(minigrad.eye(2), minigrad.ones(2, 2))
+    tensor([0.7071, 0.7071])
+    """
 
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
         super().__init__()

@@ -12,6 +12,7 @@ from minigrad.nn import functional as F
 from minigrad.nn import init
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import new_parameter
+from minigrad.nn.signatures import name_init_after
 from minigrad.tensor import Tensor
 from minigrad.typing import IntOrInts, Shape
 
@@ -40,6 +41,9 @@ class _NormByChannel(_Affine):
     """Normalisation by channel; the running statistics are buffers."""
 
     dimensions: tuple[int, ...] = ()
+
+    def __init_subclass__(cls) -> None:
+        name_init_after(cls)
 
     def __init__(
         self,
@@ -109,13 +113,47 @@ class _BatchNorm(_NormByChannel):
 
 
 class BatchNorm1d(_BatchNorm):
-    """Batch normalisation of (N, C) or (N, C, L)."""
+    """Batch normalisation of (N, C) or (N, C, L).
+
+    Args:
+        num_features: C, the number of channels.
+        eps: added to the variance.
+        momentum: the share of a batch in the running statistics; None averages over all batches.
+        affine: learn a factor and an offset for each channel.
+        bias: learn the offset too.
+        track_running_stats: keep statistics for evaluation.
+
+    Shape:
+        input and output (N, C) or (N, C, L); weight, bias (C).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.BatchNorm1d(3)(minigrad.randn(2, 3)).shape
+    (2, 3)
+    """
 
     dimensions = (2, 3)
 
 
 class BatchNorm2d(_BatchNorm):
-    """Batch normalisation of (N, C, H, W)."""
+    """Batch normalisation of (N, C, H, W).
+
+    Args:
+        num_features: C, the number of channels.
+        eps: added to the variance.
+        momentum: the share of a batch in the running statistics; None averages over all batches.
+        affine: learn a factor and an offset for each channel.
+        bias: learn the offset too.
+        track_running_stats: keep statistics for evaluation.
+
+    Shape:
+        input and output (N, C, H, W); weight, bias (C).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.BatchNorm2d(3)(minigrad.randn(2, 3, 4, 4)).shape
+    (2, 3, 4, 4)
+    """
 
     dimensions = (4,)
 
@@ -124,13 +162,44 @@ class BatchNormReLU2d(BatchNorm2d):
     """Batch normalisation of (N, C, H, W), and the ReLU of that, in one pass over memory.
 
     The parameters and buffers are those of :class:`BatchNorm2d`. torch has no such module.
+
+    Args:
+        num_features: C, the number of channels.
+        eps: added to the variance.
+        momentum: the share of a batch in the running statistics; None averages over all batches.
+        affine: learn a factor and an offset for each channel.
+        bias: learn the offset too.
+        track_running_stats: keep statistics for evaluation.
+
+    Shape:
+        input and output (N, C, H, W); weight, bias (C).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.BatchNormReLU2d(3)(minigrad.randn(2, 3, 4, 4)).shape
+    (2, 3, 4, 4)
     """
 
     function = staticmethod(F.batch_norm_relu)
 
 
 class LayerNorm(_Affine):
-    """Normalisation over the last dimensions; see ``functional.layer_norm``."""
+    """Normalisation over the last dimensions; see ``functional.layer_norm``.
+
+    Args:
+        normalized_shape: the sizes of the last dimensions, which are normalised together.
+        eps: added to the variance.
+        elementwise_affine: learn a factor and an offset for each element.
+        bias: learn the offset too.
+
+    Shape:
+        input and output (…, *normalized_shape).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.LayerNorm(4)(minigrad.randn(2, 3, 4)).shape
+    (2, 3, 4)
+    """
 
     def __init__(
         self,
@@ -155,7 +224,23 @@ class LayerNorm(_Affine):
 
 
 class GroupNorm(_Affine):
-    """Normalisation of groups of channels; see ``functional.group_norm``."""
+    """Normalisation of groups of channels; see ``functional.group_norm``.
+
+    Args:
+        num_groups: the number of groups.
+        num_channels: C, which num_groups divides.
+        eps: added to the variance.
+        affine: learn a factor and an offset for each channel.
+        bias: learn the offset too.
+
+    Shape:
+        input and output (N, C, …).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.GroupNorm(2, 6)(minigrad.randn(2, 6, 4, 4)).shape
+    (2, 6, 4, 4)
+    """
 
     def __init__(
         self,
@@ -221,19 +306,66 @@ class _InstanceNorm(_NormByChannel):
 
 
 class InstanceNorm1d(_InstanceNorm):
-    """Instance normalisation of (N, C, L) or (C, L)."""
+    """Instance normalisation of (N, C, L) or (C, L).
+
+    Args:
+        num_features: C, the number of channels.
+        eps: added to the variance.
+        momentum: the share of a batch in the running statistics; None averages over all batches.
+        affine: learn a factor and an offset for each channel.
+        bias: learn the offset too.
+        track_running_stats: keep statistics for evaluation.
+
+    Shape:
+        input and output (N, C, L) or (C, L).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.InstanceNorm1d(3)(minigrad.randn(2, 3, 5)).shape
+    (2, 3, 5)
+    """
 
     dimensions = (2, 3)
 
 
 class InstanceNorm2d(_InstanceNorm):
-    """Instance normalisation of (N, C, H, W) or (C, H, W)."""
+    """Instance normalisation of (N, C, H, W) or (C, H, W).
+
+    Args:
+        num_features: C, the number of channels.
+        eps: added to the variance.
+        momentum: the share of a batch in the running statistics; None averages over all batches.
+        affine: learn a factor and an offset for each channel.
+        bias: learn the offset too.
+        track_running_stats: keep statistics for evaluation.
+
+    Shape:
+        input and output (N, C, H, W) or (C, H, W).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.InstanceNorm2d(3)(minigrad.randn(2, 3, 4, 4)).shape
+    (2, 3, 4, 4)
+    """
 
     dimensions = (3, 4)
 
 
 class LocalResponseNorm(Module):
-    """Division by the squares of neighbouring channels; see ``functional.local_response_norm``."""
+    """Division by the squares of neighbouring channels; see ``functional.local_response_norm``.
+
+    Args:
+        size: the number of neighbouring channels.
+        alpha, beta, k: y = x / (k + alpha · mean of squares) ** beta.
+
+    Shape:
+        input and output (N, C, …).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.LocalResponseNorm(3)(minigrad.ones(1, 4, 2, 2)).shape
+    (1, 4, 2, 2)
+    """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         super().__init__()

@@ -12,6 +12,22 @@ class MaxPool2d(Module):
     """Return the largest element of each window; see ``functional.max_pool2d``.
 
     With ``return_indices`` the result is the tuple (values, indices), although the annotation names the usual one.
+
+    Args:
+        kernel_size: height and width of the windows, or a number for both.
+        stride: the step from one window to the next; the kernel size if None.
+        padding: a border of −∞.
+        dilation: the distance between the elements of a window.
+        return_indices: return the positions of the maxima too.
+        ceil_mode: keep windows that reach beyond the border.
+
+    Shape:
+        input (N, C, H, W) or (C, H, W), output (…, H′, W′).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.MaxPool2d(2)(minigrad.randn(1, 3, 8, 8)).shape
+    (1, 3, 4, 4)
     """
 
     def __init__(
@@ -41,7 +57,24 @@ class MaxPool2d(Module):
 
 
 class AvgPool2d(Module):
-    """Return the mean of each window; see ``functional.avg_pool2d``."""
+    """Return the mean of each window; see ``functional.avg_pool2d``.
+
+    Args:
+        kernel_size: height and width of the windows, or a number for both.
+        stride: the step from one window to the next; the kernel size if None.
+        padding: a border of zeros.
+        ceil_mode: keep windows that reach beyond the border.
+        count_include_pad: count the border's zeros.
+        divisor_override: divide by this, rather than by the number of elements.
+
+    Shape:
+        input (N, C, H, W) or (C, H, W), output (…, H′, W′).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.AvgPool2d(2)(minigrad.randn(1, 3, 8, 8)).shape
+    (1, 3, 4, 4)
+    """
 
     def __init__(
         self,
@@ -73,7 +106,19 @@ class AvgPool2d(Module):
 
 
 class AdaptiveAvgPool2d(Module):
-    """Return the means over a grid of cells; see ``functional.adaptive_avg_pool2d``."""
+    """Return the means over a grid of cells; see ``functional.adaptive_avg_pool2d``.
+
+    Args:
+        output_size: height and width of the grid, or a number for both; None keeps the input's.
+
+    Shape:
+        input (N, C, H, W) or (C, H, W), output (…, *output_size).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.AdaptiveAvgPool2d(1)(minigrad.randn(1, 3, 8, 8)).shape
+    (1, 3, 1, 1)
+    """
 
     def __init__(self, output_size: int | tuple[int | None, int | None] | None) -> None:
         super().__init__()
@@ -90,6 +135,18 @@ class AdaptiveMaxPool2d(AdaptiveAvgPool2d):
     """Return the maxima over a grid of cells; see ``functional.adaptive_max_pool2d``.
 
     With ``return_indices`` the result is the tuple (values, indices), although the annotation names the usual one.
+
+    Args:
+        output_size: height and width of the grid, or a number for both; None keeps the input's.
+        return_indices: return the positions of the maxima too.
+
+    Shape:
+        input (N, C, H, W) or (C, H, W), output (…, *output_size).
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.AdaptiveMaxPool2d((2, 3))(minigrad.randn(1, 3, 8, 8)).shape
+    (1, 3, 2, 3)
     """
 
     def __init__(self, output_size: int | tuple[int | None, int | None] | None, return_indices: bool = False) -> None:

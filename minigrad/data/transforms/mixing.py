@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 
-import minigrad
+from minigrad import dtypes
+from minigrad.creation import arange
 from minigrad.data.loader import item_generator
-from minigrad.nn import functional as F
 from minigrad.tensor import Tensor
 
 
@@ -32,7 +32,7 @@ class MixUp:
         """Return the mixed images N x C x H x W, and the share of each class in them, N x classes.
 
         Raises:
-            ValueError: if there are not as many labels as images, or the number of classes is unknown.
+            ValueError: if there are not as many labels as images, or a label is not one of the classes.
         """
         targets = _shares(images, labels, self.num_classes)
         share = float(item_generator().numpy.beta(self.alpha, self.alpha))
@@ -58,7 +58,7 @@ class CutMix(MixUp):
         """Return the mixed images N x C x H x W, and the share of each class in them, N x classes.
 
         Raises:
-            ValueError: if there are not as many labels as images, or the number of classes is unknown.
+            ValueError: if there are not as many labels as images, or a label is not one of the classes.
         """
         targets = _shares(images, labels, self.num_classes)
         height, width = images.shape[2:]
@@ -89,7 +89,10 @@ def _shares(images: Tensor, labels: Tensor, num_classes: int | None) -> Tensor:
             f"and {tuple(labels.shape)}"
         )
     if labels.ndim == 2:
-        return labels if labels.is_floating_point() else labels.to(minigrad.float32)
+        return labels if labels.is_floating_point() else labels.to(dtypes.float32)
     if num_classes is None:
         raise ValueError("num_classes must be passed if the labels are index-based (1D)")
-    return F.one_hot(labels, num_classes).to(minigrad.float32)
+    least, most = int(labels.min().item()), int(labels.max().item())
+    if not 0 <= least <= most < num_classes:
+        raise ValueError(f"labels should be from 0 to {num_classes - 1}, got {least} to {most}")
+    return (labels.unsqueeze(1) == arange(num_classes, device=labels.device)).to(dtypes.float32)
