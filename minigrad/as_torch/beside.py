@@ -21,7 +21,7 @@ _PASSING = re.compile(r"0x[0-9a-f]+|\d+(\.\d+)?\s*(ms|s|sec|seconds|it/s|s/it)\b
 
 @dataclass
 class Run:
-    """What a program printed, and how it ended."""
+    """The lines that a program printed, and its end."""
 
     lines: list[str]
     status: int
@@ -34,7 +34,7 @@ class Run:
 
     @property
     def line(self) -> str:
-        """Where in the program it stopped: ``line 12``, or nothing."""
+        """The line of the program at which it stopped, `` at line 12``, or nothing."""
         places = re.findall(r'File "([^"]+)", line (\d+)', self.errors)
         own = [line for file, line in places if "site-packages" not in file and "/minigrad/" not in file]
         return f" at line {own[-1]}" if own else ""
@@ -42,7 +42,7 @@ class Run:
 
 @dataclass
 class Report:
-    """How two runs of a program compare."""
+    """The comparison of two runs of a program."""
 
     torch: Run
     minigrad: Run

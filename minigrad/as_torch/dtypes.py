@@ -39,9 +39,6 @@ class dtype:  # noqa: N801  (torch's name)
     def is_signed(self) -> bool:
         return self.dtype.kind in "if"
 
-    def to_real(self) -> dtype:
-        return self
-
     def __eq__(self, other: object) -> bool:
         if isinstance(other, dtype):
             return self.dtype == other.dtype
@@ -57,7 +54,7 @@ class dtype:  # noqa: N801  (torch's name)
         return dtype_of, (self.dtype.name,)
 
     def __getattr__(self, name: str) -> Any:  # ``kind``, ``name`` … for minigrad's own code
-        if name == "dtype":
+        if name == "dtype" or name.startswith("__"):
             raise AttributeError(name)
         return getattr(self.dtype, name)
 
@@ -70,7 +67,7 @@ class absent_dtype(dtype):  # noqa: N801
     def __init__(self, name: str, instead: str) -> None:
         self.instead = f"torch.{name} is not in minigrad: {instead}"
 
-    @property  # type: ignore[misc]
+    @property
     def dtype(self) -> DType:  # type: ignore[override]
         raise NotImplementedError(self.instead)
 

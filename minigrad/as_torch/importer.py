@@ -2,7 +2,7 @@
 
 A name of ``torch.nn`` is looked for in two places, one after the other:
 
-1. ``minigrad/as_torch/torch/nn.py``, the names that only programs for torch need;
+1. ``minigrad/as_torch/torch/nn/``, the names that only programs for torch need;
 2. ``minigrad.nn``, or where :data:`ELSEWHERE` says.
 
 torchvision's models are ordinary Python. Where torchvision is installed, its own files are read for them.

@@ -106,13 +106,14 @@ def share_the_stream() -> None:
     for name in ("dropout", "dropout2d"):
         setattr(torch.nn.functional, name, dropping(name))
 
-    torch.utils.data.dataset.randperm = torch.randperm
+    vars(torch.utils.data.dataset)["randperm"] = torch.randperm
     for sampler in ("RandomSampler", "SubsetRandomSampler", "WeightedRandomSampler"):
         getattr(torch.utils.data, sampler).__iter__ = _order_of(getattr(minigrad.data, sampler), to_minigrad)
-    torch.utils.data.DataLoader.__init__ = _shuffling(torch.utils.data.DataLoader.__init__, to_minigrad)
+    loader: Any = torch.utils.data.DataLoader
+    loader.__init__ = _shuffling(loader.__init__, to_minigrad)
 
     seed = torch.manual_seed
-    torch.manual_seed = lambda number: (minigrad.manual_seed(number), seed(number))[1]
+    vars(torch)["manual_seed"] = lambda seed_: (minigrad.manual_seed(seed_), seed(seed_))[1]
 
 
 def _order_of(sampler: Any, to_minigrad: Callable[[Any], Any]) -> Callable[[Any], Any]:

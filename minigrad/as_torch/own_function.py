@@ -14,7 +14,7 @@ from minigrad.engine.tensor_base import wrap
 
 
 class Context:
-    """What ``forward`` leaves for ``backward``: saved tensors, and any attributes."""
+    """The values that ``forward`` leaves for ``backward``: saved tensors, and any attributes."""
 
     def __init__(self, node: _Node) -> None:
         self._node = node
@@ -30,14 +30,14 @@ class Context:
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
-        """What was kept."""
+        """The values that were kept."""
         return self._node.saved_tensors
 
     saved_variables = saved_tensors
 
     @property
     def needs_input_grad(self) -> tuple[bool, ...]:
-        """Whether the gradient of each argument is wanted."""
+        """True for each argument whose gradient is wanted."""
         return tuple(self._node.needs_input_grad)
 
     def mark_non_differentiable(self, *outputs: Tensor) -> None:
@@ -67,7 +67,7 @@ class _Node(EngineFunction):
         own = "setup_context" in dir(function)
         args = tuple(_as_given(array, x) for array, x in zip(inputs, given, strict=True))
         with no_grad():
-            result = function.forward(*args) if own else function.forward(self.context, *args)  # type: ignore[call-arg]
+            result = function.forward(*args) if own else function.forward(self.context, *args)
             if own:
                 function.setup_context(self.context, args, result)
         self.save_for_backward(*(x.array if isinstance(x, Tensor) else x for x in self.context._to_save))

@@ -1,4 +1,4 @@
-"""What torch's tensors have, and minigrad's do not: ``x.dtype.is_floating_point``, ``x.type()``, ``FloatTensor(2, 3)``.
+"""The attributes that torch's tensors have and minigrad's lack: ``x.type()``, ``x.dtype.is_floating_point``.
 
 minigrad's class ``Tensor`` gets these when :func:`adapt_tensors` is called, and loses them again.
 """
@@ -50,8 +50,13 @@ def _size(self: Tensor, dim: int | None = None) -> Any:
 
 def _type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     if dtype is None:
-        return f"torch.{_KIND_NAMES[self.array.dtype.name]}Tensor"
+        return kind_name(self)
     return self.to(dtype=dtype_named(dtype))
+
+
+def kind_name(tensor: Tensor) -> str:
+    """Return ``"torch.FloatTensor"`` for a tensor of float32, and so on."""
+    return f"torch.{_KIND_NAMES[tensor.array.dtype.name]}Tensor"
 
 
 def dtype_named(dtype: Any) -> Any:

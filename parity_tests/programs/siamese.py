@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
 from torch.autograd import Function, gradcheck
 from torch.optim.lr_scheduler import StepLR
 from torch.utils.data.dataloader import DataLoader
@@ -75,7 +74,7 @@ class ContrastiveLoss(torch.nn.Module):
         self.margin = margin
 
     def forward(self, output1, output2, label):
-        distance = F.pairwise_distance(output1, output2)
+        distance = (output1 - output2 + 1e-6).norm(2, dim=1)
         return torch.mean(label * distance.pow(2) + (1 - label) * torch.clamp(self.margin - distance, min=0.0).pow(2))
 
 

@@ -38,6 +38,7 @@ from minigrad.as_torch.tensors import (
     LongTensor,
     ShortTensor,
     dtype_named,
+    kind_name,
 )
 
 __version__ = "2.13.0+minigrad"
@@ -117,8 +118,7 @@ def numel(input: minigrad.Tensor) -> Any:
 def typename(obj: object) -> str:
     """Return the name of the type of an object, ``torch.FloatTensor`` for a tensor."""
     if isinstance(obj, minigrad.Tensor):
-        found: str = obj.type()
-        return found
+        return kind_name(obj)
     return f"{type(obj).__module__}.{type(obj).__qualname__}"
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from minigrad.data import Dataset, datasets
 
-D = TypeVar("D", bound=type)
 
-
-def _with_torchvisions_arguments(dataset: D) -> D:
+def _with_torchvisions_arguments(dataset: Any) -> Any:
     """Return a subclass of a dataset that takes ``target_transform`` and ``download``."""
 
     def __init__(  # noqa: N807
@@ -21,15 +19,15 @@ def _with_torchvisions_arguments(dataset: D) -> D:
         target_transform: Callable[..., Any] | None = None,
         download: bool = False,
     ) -> None:
-        dataset.__init__(self, root, train=train, transform=transform)  # type: ignore[misc]
+        dataset.__init__(self, root, train=train, transform=transform)
         self.root, self.train, self.target_transform = root, train, target_transform
 
     def __getitem__(self: Any, index: int) -> tuple[Any, Any]:  # noqa: N807
-        image, label = dataset.__getitem__(self, index)  # type: ignore[attr-defined]
+        image, label = dataset.__getitem__(self, index)
         return image, label if self.target_transform is None else self.target_transform(label)
 
     names = {"__init__": __init__, "__getitem__": __getitem__, "__doc__": dataset.__doc__, "__module__": __name__}
-    return type(dataset.__name__, (dataset,), names)  # type: ignore[return-value]
+    return type(dataset.__name__, (dataset,), names)
 
 
 MNIST = _with_torchvisions_arguments(datasets.MNIST)

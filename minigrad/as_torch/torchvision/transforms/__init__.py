@@ -13,7 +13,7 @@ from minigrad.data import transforms
 
 
 class InterpolationMode(IntEnum):
-    """How pixels between others are computed; the values are Pillow's."""
+    """The ways to compute pixels between others, by Pillow's numbers."""
 
     NEAREST, LANCZOS, BILINEAR, BICUBIC, BOX, HAMMING = range(6)
     NEAREST_EXACT = NEAREST
