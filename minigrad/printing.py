@@ -126,14 +126,14 @@ def tensor_text(tensor: TensorBase) -> str:
 
 
 def format_tensor(tensor: TensorBase, spec: str) -> str:
-    """Return the number of a tensor of one element in the format ``spec``; the ``repr`` if that is empty.
+    """Return the number of a 0-d tensor in the format ``spec``; the ``repr`` of any other if that is empty.
 
     Raises:
-        TypeError: if there is a format and not one element.
+        TypeError: if there is a format, and dimensions.
     """
     if not spec and (tensor.array.ndim or type(tensor).__name__ != "Tensor"):
         return repr(tensor)
-    if tensor.array.size == 1:
+    if tensor.array.ndim == 0:
         tensor._catch_up()
         return format(to_host(tensor.array).item(), spec)
     raise TypeError(

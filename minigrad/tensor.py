@@ -171,7 +171,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     @property
     def data(self) -> Tensor:
         """The same memory as a tensor outside the graph; what is written to it has no gradient."""
-        return wrap(self.array[...])
+        return wrap(self.array.view())
 
     @data.setter
     def data(self, value: Tensor) -> None:
@@ -343,7 +343,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
 
     def detach(self) -> Tensor:
         """Return a tensor of the same values and memory, outside the graph."""
-        alias = wrap(self.array[...])  # not the same object: a node tells its inputs apart by their arrays
+        alias = wrap(self.array.view())  # not the same object: a node tells its inputs apart by their arrays
         alias._version_cell = self._storage_version
         return alias
 

@@ -272,7 +272,6 @@ def late_history(read: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
         lambda m, v: m.cat([v, v]),
         lambda m, v: m.ones(2).mul_(v),
         lambda m, v: m.ones(2).copy_(v),
-        lambda m, v: v.mul_(2),
         lambda m, v: m.where(v > 0, v, 0.0),
         lambda m, v: v.expand(3, 2),
         lambda m, v: v.to(m.float64),
@@ -287,6 +286,10 @@ def late_history(read: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
 def test_a_view_whose_base_gains_a_history_never_has_a_wrong_gradient(read: Any) -> None:
     expected, ours = (outcome(late_history(read), m) for m in (torch, minigrad))
     assert ours == expected or ours is RuntimeError
+
+
+def test_a_view_whose_base_has_gained_a_history_can_be_written() -> None:
+    assert outcome(late_history(lambda m, v: v.mul_(2)), minigrad)[3] == "[4.0, 4.0]"  # torch takes it for a leaf
 
 
 def _kept(*, write: Any) -> Callable[[Any], Any]:

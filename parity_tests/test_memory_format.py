@@ -166,34 +166,34 @@ def test_a_view_of_feature_maps_holds_the_elements_in_logical_order() -> None:
     assert np.array_equal(x.grad.array, 2 * x.array)
 
 
-def test_a_view_that_shares_no_memory_cannot_be_written() -> None:
+def test_a_write_to_a_view_that_shares_no_memory_reaches_its_base() -> None:
     writes: list[Callable[[Any], Any]] = [
         lambda v: v.add_(1),
         lambda v: v.zero_(),
         lambda v: v[0].fill_(2),
         lambda v: v.view(-1).mul_(2),
-        lambda v: minigrad.nn.functional.relu(v, inplace=True),
-        lambda v: v.numpy().fill(1),
+        lambda v: v.relu_(),
     ]
     for write in writes:
         x = feature_maps(2, 3, 2, 2)
-        with pytest.raises((RuntimeError, ValueError), match="read-only"):
-            write(x.view(2, -1))
+        theirs = torch.tensor(x.contiguous().numpy())
+        write(x.view(2, -1))
+        write(theirs.view(2, -1))
+        assert x.tolist() == theirs.tolist()
+    with pytest.raises(ValueError, match="read-only"):
+        x.view(2, -1).numpy().fill(1)
 
 
-def test_a_view_that_shares_no_memory_is_refused_once_its_base_was_written() -> None:
+def test_a_view_that_shares_no_memory_shows_what_is_written_to_its_base() -> None:
     writes: list[Callable[[Any], Any]] = [lambda x: x.zero_(), lambda x: x[0].add_(1), lambda x: x.detach().mul_(2)]
     for write in writes:
         x = feature_maps(2, 3, 2, 2)
         view = x.view(2, -1)
         part = view[0]
         write(x)
-        for use in (lambda v: v + 1, lambda v: v.numpy(), lambda v: v.tolist(), lambda v: repr(v)):
-            for grad in (True, False):
-                with minigrad.set_grad_enabled(grad), pytest.raises(RuntimeError, match="Take the view again"):
-                    use(view)
-                with minigrad.set_grad_enabled(grad), pytest.raises(RuntimeError, match="Take the view again"):
-                    use(part)
+        expected = x.contiguous().view(2, -1).tolist()
+        assert (view + 0).tolist() == view.numpy().tolist() == view.tolist() == expected
+        assert (part + 0).tolist() == part.numpy().tolist() == part.tolist() == expected[0]
 
 
 def test_views_are_refused_where_torchs_are_unless_channels_lie_last() -> None:

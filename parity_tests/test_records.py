@@ -23,7 +23,7 @@ WITHOUT = """
 
     autocast can_cast enable_grad get_default_device get_default_dtype get_num_threads inference_mode
     is_autocast_enabled is_grad_enabled no_grad promote_types set_default_device set_default_dtype set_grad_enabled
-    set_num_threads: sets or tells how tensors are made and recorded; tests/
+    set_num_threads set_printoptions: sets or tells how tensors are made, recorded and printed; tests/
 """
 NAMES_WITHOUT = {name for part in WITHOUT.split("\n\n") for name in part.split(":")[0].split()}
 

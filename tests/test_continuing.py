@@ -31,7 +31,7 @@ def take_a_step(training: Training, loaded: Any, clock: Any) -> StepResult:
     training.model.fc.bias.array[...] += training.lr
     if training.scheduler is not None:
         training.scheduler.step()
-    return StepResult([1.0], [1], [2])
+    return StepResult([1.0], [1], [2], [1.0])
 
 
 def validate(*arguments: Any) -> Evaluation:
@@ -135,7 +135,7 @@ def test_a_renamed_class_is_refused_by_name_and_other_changes_of_the_data_are_sa
             ("--batch-size", 2),
             "batch_size: 4 there, 2 here). Leave them out to continue it, or begin a new run from its",
         ),
-        (("--lr", -1), "learning rate must be above 0"),
+        (("--lr", -1), "--lr must be above 0"),
         (("--output", "other"), "other already holds a run"),
     ],
 )

@@ -338,7 +338,7 @@ def test_training_asks_the_device_only_after_the_whole_step_has_been_issued(clip
     monkeypatch.setitem(devices._backends, where, watched)
     monkeypatch.setattr(type(run.optimizer), "_move", lambda *given: seen.append("moved") or move(*given))
     train_epoch(run, DataLoader(data.train, 2, drop_last=True), PhaseClock())
-    step = ["moved", "asked", "asked", *(["asked"] if clip else [])]  # for the loss, the correct predictions, the norm
+    step = ["moved", "asked", "asked", "asked", *(["asked"] if clip else [])]  # loss, predictions, cross entropy, norm
     assert seen == step * 2
 
 

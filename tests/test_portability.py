@@ -72,7 +72,7 @@ def test_inception_trains_and_goes_on_elsewhere_too(platform: str, tmp_path: Pat
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "run" / "weights.safetensors").stat().st_size > 80_000_000
     assert (tmp_path / "run" / "curves.png").exists()
-    again = run_as_on(platform, [*train, "--resume", "run"], tmp_path, blocked, cores=1)
+    again = run_as_on(platform, [*train, "--resume", "run", "--epochs", "2"], tmp_path, blocked, cores=1)
     assert again.returncode == 0, again.stderr
     assert "resumed run" in again.stdout
 
@@ -83,9 +83,9 @@ NEEDS = {
     "-m inception train --tensorboard": "tensorboardX, which are not installed: pip install 'minigrad[train]' "
     "'minigrad[board]'",
     "-m inception predict --weights w.safetensors x.png": "Pillow and safetensors",
-    "-m inception predict --weights w.pth x.png": "Pillow and PyTorch",
-    "-m inception evaluate --weights w.safetensors": "Pillow, Matplotlib and safetensors",
-    "-m inception export --weights w.safetensors x.onnx": "safetensors and onnx",
+    "-m inception predict --weights w.pth x.png": "Pillow and safetensors",
+    "-m inception evaluate --weights w.safetensors": "Pillow, Matplotlib, tqdm and safetensors",
+    "-m inception export --weights w.safetensors x.onnx": "onnx and safetensors",
     "-m minigrad.testing report": "PyTorch and Hypothesis",
     **{
         str(path): {

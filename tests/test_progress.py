@@ -177,7 +177,7 @@ def test_a_run_shows_its_loss_accuracy_speed_and_time_left(
         report.begin_epoch(training)
         for _ in range(2):
             training.step += 1
-            step = StepResult([1.234], [18], [32])
+            step = StepResult([1.234], [18], [32], [1.2])
             training.progress.add(step)
             report.step(training, step)
         report.end_steps()

@@ -16,7 +16,7 @@ class Parameter(Tensor):
 
     def __init__(self, data: Tensor | None = None, requires_grad: bool = True) -> None:
         data = creation.empty(0) if data is None else data
-        self.array = data.array[...]  # not the same object: a node tells its inputs apart by their arrays
+        self.array = data.array.view()  # not the same object: a node tells its inputs apart by their arrays
         self._version_cell = data._storage_version  # one memory, so a write to ``data`` counts for both
         self.requires_grad = requires_grad
 

@@ -132,6 +132,12 @@ class StandInArray(NDArrayOperatorsMixin):
         shared = np.may_share_memory(host, self._host)
         return StandInArray(host, (self if self.base is None else self.base) if shared else None)
 
+    def view(self) -> StandInArray:
+        """Return the same memory as another object, whichever device is the current one."""
+        alias = self._made_of(self._host.view())
+        alias.index = self.index
+        return alias
+
     # --- The attributes of an array ---
 
     shape = property(lambda self: self._host.shape)
