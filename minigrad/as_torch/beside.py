@@ -1,0 +1,135 @@
+"""Run one program twice, on torch and on minigrad, and compare the numbers that it prints.
+
+The two engines draw other random numbers from the same seed. A program that begins from NumPy's, or reads its weights,
+prints the same numbers on both. For others there is ``one_stream``, see ``minigrad/as_torch/one_stream.py``.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+
+_NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf)(?!\w)")
+#: What is printed of times and addresses differs between any two runs.
+_PASSING = re.compile(r"0x[0-9a-f]+|\d+(\.\d+)?\s*(ms|s|sec|seconds|it/s|s/it)\b|\d\d:\d\d(:\d\d)?")
+
+
+@dataclass
+class Run:
+    """The lines that a program printed, and its end."""
+
+    lines: list[str]
+    status: int
+    errors: str
+
+    @property
+    def stopped_at(self) -> str:
+        """The last line of the error; empty if the program ran to its end."""
+        return (self.errors.strip().splitlines() or ["without a message"])[-1] if self.status else ""
+
+    @property
+    def line(self) -> str:
+        """The line of the program at which it stopped, `` at line 12``, or nothing."""
+        places = re.findall(r'File "([^"]+)", line (\d+)', self.errors)
+        own = [line for file, line in places if "site-packages" not in file and "/minigrad/" not in file]
+        return f" at line {own[-1]}" if own else ""
+
+
+@dataclass
+class Report:
+    """The comparison of two runs of a program."""
+
+    torch: Run
+    minigrad: Run
+    numbers: int = 0  #: how many numbers were compared
+    lines: int = 0
+    largest: float = 0.0  #: the largest relative difference among them
+    difference: str = ""  #: the first difference, or nothing
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def agree(self) -> bool:
+        return not self.difference and not self.minigrad.status and not self.torch.status
+
+    def __str__(self) -> str:
+        if self.torch.status:
+            return f"torch itself stops{self.torch.line}: {self.torch.stopped_at}"
+        head = ""
+        if self.minigrad.status:
+            head = f"minigrad stops{self.minigrad.line}: {self.minigrad.stopped_at}\n"
+        if self.difference:
+            return head + self.difference
+        so_far = "before that, " if head else ""
+        if not self.numbers:
+            return head + f"{so_far}{self.lines} lines without a number, all the same"
+        return (
+            head
+            + f"{so_far}all {self.numbers} numbers in {self.lines} lines agree (largest difference {self.largest:.1e})"
+        )
+
+
+def compare(program: list[str], tolerance: float = 1e-4, *, one_stream: bool = False, limit: float = 3600) -> Report:
+    """Run ``program``, a script and its arguments, on both engines, and return how they compare.
+
+    Raises:
+        RuntimeError: if torch is not installed.
+    """
+    if find_spec("torch") is None:
+        raise RuntimeError("--beside needs torch: pip install torch")
+    first = [sys.executable, "-m", "minigrad.as_torch.one_stream"] if one_stream else [sys.executable]
+    on_torch = run([*first, *program], limit)
+    return compared(on_torch, run([sys.executable, "-m", "minigrad.as_torch", *program], limit), tolerance, one_stream)
+
+
+def run(command: list[str], limit: float = 3600, folder: str | None = None) -> Run:
+    """Return what a command printed."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "MPLBACKEND": "Agg"}
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=limit, cwd=folder)
+    except subprocess.TimeoutExpired:
+        return Run([], 124, f"it still ran after {limit:g} seconds")
+    return Run(done.stdout.splitlines(), done.returncode, done.stderr)
+
+
+def compared(torch: Run, minigrad: Run, tolerance: float, one_stream: bool = False) -> Report:
+    """Compare two runs line by line. Numbers may differ by ``tolerance``, relative or absolute."""
+    report = Report(torch, minigrad)
+    for number, (left, right) in enumerate(zip(torch.lines, minigrad.lines, strict=False), 1):
+        report.lines = number
+        left, right = _PASSING.sub("", left), _PASSING.sub("", right)
+        theirs, ours = _NUMBER.findall(left), _NUMBER.findall(right)
+        worst = _difference(theirs, ours)
+        if worst > tolerance or len(theirs) != len(ours):
+            report.difference = _shown(number, torch.lines[number - 1], minigrad.lines[number - 1])
+            if not one_stream:
+                report.difference += (
+                    "\nThe engines draw other random numbers from one seed; --one-stream lets torch draw minigrad's."
+                )
+            return report
+        report.numbers += len(ours)
+        report.largest = max(report.largest, worst)
+    if not minigrad.status and len(torch.lines) != len(minigrad.lines):
+        report.difference = f"torch prints {len(torch.lines)} lines, minigrad {len(minigrad.lines)}"
+    return report
+
+
+def _difference(theirs: list[str], ours: list[str]) -> float:
+    """Return the largest difference between two lists of numbers, relative to those above 1."""
+    pairs = [(float(a), float(b)) for a, b in zip(theirs, ours, strict=False) if a != b]
+    return max((_distance(a, b) for a, b in pairs), default=0.0)
+
+
+def _distance(a: float, b: float) -> float:
+    if math.isnan(a) and math.isnan(b):
+        return 0.0
+    distance = abs(a - b) / max(1.0, abs(a), abs(b))
+    return math.inf if math.isnan(distance) else distance
+
+
+def _shown(number: int, left: str, right: str) -> str:
+    return f"the first difference is in line {number} of what is printed:\n    torch     {left}\n    minigrad  {right}"

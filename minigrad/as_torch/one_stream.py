@@ -1,0 +1,163 @@
+"""Run a program on torch that draws minigrad's random numbers: ``python -m minigrad.as_torch.one_stream script.py``.
+
+Every call that draws numbers is answered by minigrad's function of the same name, whose result becomes torch's. So a
+program whose only source of randomness is torch prints the same on both engines, but for rounding. What is passed on is
+in :data:`FUNCTIONS`, :data:`METHODS` and ``dropout``; other functions draw from torch's own generator.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import minigrad
+from minigrad.as_torch.script import run_file, run_module
+
+#: Functions that make a tensor.
+FUNCTIONS = [
+    "rand",
+    "randn",
+    "randint",
+    "randperm",
+    "normal",
+    "multinomial",
+    "bernoulli",
+    "rand_like",
+    "randn_like",
+    "randint_like",
+]
+#: Methods that fill one.
+METHODS = ["normal_", "uniform_", "bernoulli_", "exponential_", "log_normal_", "geometric_", "random_"]
+
+
+def share_the_stream() -> None:
+    """Let torch, in this process, draw what minigrad would draw."""
+    import torch
+
+    def to_torch(value: Any, dtype: Any = None) -> Any:
+        return torch.from_numpy(np.array(value.numpy())).to(dtype)
+
+    def to_minigrad(value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            return minigrad.tensor(value.detach().numpy())
+        if isinstance(value, torch.dtype):
+            return getattr(minigrad, str(value).removeprefix("torch."))
+        if value is torch.default_generator:
+            return minigrad.random.default_generator
+        if isinstance(value, torch.Generator):
+            return generators.setdefault(id(value), minigrad.Generator(value.initial_seed()))
+        return value
+
+    generators: dict[int, minigrad.Generator] = {}
+
+    def making(name: str) -> Callable[..., Any]:
+        def made(*args: Any, requires_grad: bool = False, **options: Any) -> Any:
+            for unused in ("device", "layout", "pin_memory", "out", "memory_format"):
+                options.pop(unused, None)
+            options = {key: to_minigrad(value) for key, value in options.items()}
+            result = to_torch(getattr(minigrad, name)(*map(to_minigrad, args), **options))
+            return result.requires_grad_(requires_grad)
+
+        return made
+
+    def filling(name: str) -> Callable[..., Any]:
+        own = getattr(torch.Tensor, name)
+
+        def filled(self: Any, *args: Any, **options: Any) -> Any:
+            if name == "random_" and self.ndim == 0:  # the seed of a loader's workers
+                return own(self, *args, **options)
+            values = to_minigrad(self)
+            getattr(values, name)(*map(to_minigrad, args), **{k: to_minigrad(v) for k, v in options.items()})
+            with torch.no_grad():
+                return self.copy_(to_torch(values))
+
+        return filled
+
+    def initialising(name: str) -> Callable[..., Any]:
+        def initialised(tensor: Any, *args: Any, **options: Any) -> Any:
+            values = to_minigrad(tensor)
+            getattr(minigrad.nn.init, name)(values, *args, **options)
+            with torch.no_grad():
+                return tensor.copy_(to_torch(values))
+
+        return initialised
+
+    def dropping(name: str) -> Callable[..., Any]:
+        def dropped(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+            kept = getattr(minigrad.nn.functional, name)(
+                minigrad.ones(*input.shape, dtype=to_minigrad(input.dtype)), p, training
+            )
+            return input.mul_(to_torch(kept)) if inplace else input * to_torch(kept)
+
+        return dropped
+
+    for name in FUNCTIONS:
+        if hasattr(minigrad, name):
+            setattr(torch, name, making(name))
+    for name in METHODS:
+        if hasattr(minigrad.Tensor, name):
+            setattr(torch.Tensor, name, filling(name))
+    for name in dir(minigrad.nn.init):
+        if name.endswith("_") and hasattr(torch.nn.init, name):
+            setattr(torch.nn.init, name, initialising(name))
+    for name in ("dropout", "dropout2d"):
+        setattr(torch.nn.functional, name, dropping(name))
+
+    vars(torch.utils.data.dataset)["randperm"] = torch.randperm
+    for sampler in ("RandomSampler", "SubsetRandomSampler", "WeightedRandomSampler"):
+        getattr(torch.utils.data, sampler).__iter__ = _order_of(getattr(minigrad.data, sampler), to_minigrad)
+    loader: Any = torch.utils.data.DataLoader
+    loader.__init__ = _shuffling(loader.__init__, to_minigrad)
+
+    seed = torch.manual_seed
+    vars(torch)["manual_seed"] = lambda seed_: (minigrad.manual_seed(seed_), seed(seed_))[1]
+
+
+def _order_of(sampler: Any, to_minigrad: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return the ``__iter__`` of one of torch's samplers that gives the order of minigrad's of its name."""
+
+    def order(self: Any) -> Any:
+        names = ("data_source", "indices", "weights", "replacement", "generator")
+        known = {name: to_minigrad(vars(self)[name]) for name in names if name in vars(self)}
+        count = vars(self).get("_num_samples", vars(self).get("num_samples"))
+        return iter(sampler(**known, **({"num_samples": count} if sampler.__name__ != "SubsetRandomSampler" else {})))
+
+    return order
+
+
+def _shuffling(init: Callable[..., None], to_minigrad: Callable[[Any], Any]) -> Callable[..., None]:
+    """Return the ``__init__`` of torch's loader that shuffles as minigrad's does."""
+
+    class Order:
+        def __init__(self, count: int, seed: int) -> None:
+            self.sampler = minigrad.data.Sampler(count, True, seed)
+
+        def __len__(self) -> int:
+            return len(self.sampler)
+
+        def __iter__(self) -> Any:
+            order = iter(self.sampler)
+            self.sampler.set_epoch(self.sampler.epoch + 1)
+            return order
+
+    def made(self: Any, dataset: Any, batch_size: Any = 1, shuffle: Any = None, *args: Any, **options: Any) -> None:
+        workers = options.get("num_workers", 0)
+        if shuffle or workers:
+            source = to_minigrad(options.get("generator")) or minigrad.random.default_generator
+            seed = int(source.numpy.integers(2**31))
+        if shuffle and options.get("sampler") is None:
+            options["sampler"], shuffle = Order(len(dataset), seed), None
+        init(self, dataset, batch_size, shuffle, *args, **options)
+
+    return made
+
+
+if __name__ == "__main__":
+    share_the_stream()
+    if sys.argv[1] == "-m":
+        run_module(sys.argv[2], sys.argv[3:])
+    else:
+        run_file(sys.argv[1], sys.argv[2:])

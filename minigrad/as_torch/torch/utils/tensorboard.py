@@ -1,0 +1,3 @@
+"""``torch.utils.tensorboard``: tensorboardX writes the same files."""
+
+from tensorboardX import SummaryWriter as SummaryWriter

@@ -1,0 +1,71 @@
+"""``torchvision.datasets``: minigrad's, with torchvision's arguments. Nothing is downloaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from minigrad.data import Dataset, datasets
+
+
+def _with_torchvisions_arguments(dataset: Any) -> Any:
+    """Return a subclass of a dataset that takes ``target_transform`` and ``download``."""
+
+    def __init__(  # noqa: N807
+        self: Any,
+        root: Any = None,
+        train: bool = True,
+        transform: Callable[..., Any] | None = None,
+        target_transform: Callable[..., Any] | None = None,
+        download: bool = False,
+    ) -> None:
+        dataset.__init__(self, root, train=train, transform=transform)
+        self.root, self.train, self.target_transform = root, train, target_transform
+
+    def __getitem__(self: Any, index: int) -> tuple[Any, Any]:  # noqa: N807
+        image, label = dataset.__getitem__(self, index)
+        return image, label if self.target_transform is None else self.target_transform(label)
+
+    names = {"__init__": __init__, "__getitem__": __getitem__, "__doc__": dataset.__doc__, "__module__": __name__}
+    return type(dataset.__name__, (dataset,), names)
+
+
+MNIST = _with_torchvisions_arguments(datasets.MNIST)
+FashionMNIST = _with_torchvisions_arguments(datasets.FashionMNIST)
+CIFAR10 = _with_torchvisions_arguments(datasets.CIFAR10)
+CIFAR100 = _with_torchvisions_arguments(datasets.CIFAR100)
+VisionDataset = Dataset
+DatasetFolder = datasets.ImageFolder
+
+
+class FakeData(Dataset[Any]):
+    """Random images and labels, the same ones for a seed: ``size`` of them."""
+
+    def __init__(
+        self,
+        size: int = 1000,
+        image_size: tuple[int, int, int] = (3, 224, 224),
+        num_classes: int = 10,
+        transform: Callable[..., Any] | None = None,
+        target_transform: Callable[..., Any] | None = None,
+        random_offset: int = 0,
+    ) -> None:
+        self.size, self.image_size, self.num_classes, self.offset = size, image_size, num_classes, random_offset
+        self.transform, self.target_transform = transform, target_transform
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        import numpy as np
+        from PIL import Image
+
+        if not 0 <= index < self.size:
+            raise IndexError(f"{type(self).__name__} index out of range")
+        random = np.random.default_rng((self.offset, index))
+        channels, height, width = self.image_size
+        pixels = random.integers(0, 256, (height, width, channels), dtype=np.uint8)
+        image: Any = Image.fromarray(pixels.squeeze())
+        label = int(random.integers(self.num_classes))
+        image = image if self.transform is None else self.transform(image)
+        return image, label if self.target_transform is None else self.target_transform(label)

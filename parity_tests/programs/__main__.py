@@ -1,0 +1,59 @@
+"""Run each program of a folder on torch and on minigrad, and report: it agrees, it runs, or where it stops.
+
+python -m parity_tests.programs FOLDER [--tolerance 1e-8]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+
+from minigrad.as_torch.beside import Report, compare
+
+
+def verdict(report: Report) -> tuple[str, str]:
+    """Return a kind (agrees, runs, stops, torch stops) and a sentence."""
+    if report.torch.status:
+        return "torch stops", f"{report.torch.stopped_at}{report.torch.line}"
+    if report.minigrad.status:
+        return "stops", f"{report.minigrad.stopped_at}{report.minigrad.line}"
+    if report.difference:
+        return "runs", report.difference.split("\nThe engines")[0].replace("\n", " ")
+    return "agrees", f"{report.numbers} numbers, largest difference {report.largest:.1e}"
+
+
+def programs(folder: Path) -> list[Path]:
+    """Return the programs of a folder: its files that import torch, and that nothing else in it imports."""
+    files = {path: path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.rglob("*.py"))}
+    words = Counter(
+        word for text in files.values() for line in text.splitlines() if "import" in line for word in line.split()
+    )
+    return [path for path, text in files.items() if "torch" in text and not words[path.stem] and path.stem[0] != "_"]
+
+
+def main() -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser("python -m parity_tests.programs", description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("folder", type=Path, help="its Python files that import torch are run, without arguments")
+    parser.add_argument("--tolerance", type=float, default=1e-4, help="relative and absolute (%(default)s)")
+    parser.add_argument("--limit", type=float, default=300, help="seconds for each run (%(default)s)")
+    parser.add_argument(
+        "--same-seed", action="store_true", help="let torch draw its own random numbers, not minigrad's"
+    )
+    args = parser.parse_args()
+    if not args.folder.is_dir():
+        parser.error(f"{args.folder} is not a folder")
+    counts: Counter[str] = Counter()
+    for path in programs(args.folder):
+        report = compare([str(path)], args.tolerance, one_stream=not args.same_seed, limit=args.limit)
+        kind, text = verdict(report)
+        counts[kind] += 1
+        print(f"{kind:12s} {path.relative_to(args.folder)}: {text}", flush=True)
+    print(", ".join(f"{count} {kind}" for kind, count in counts.most_common()) or "no program that imports torch")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

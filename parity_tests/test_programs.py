@@ -1,0 +1,114 @@
+"""Programs written for torch print the same numbers on minigrad."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import minigrad
+from minigrad.as_torch.beside import Run, compared
+from parity_tests.programs.__main__ import programs, verdict
+
+FOLDER = Path(__file__).parent / "programs"
+#: What a program needs that may still be missing.
+NEEDS = {"lstm_language_model": ("LSTM", "GRU"), "transformer_encoder": ("TransformerEncoder",)}
+NAMES = [path.stem for path in programs(FOLDER)]
+
+# All programs in one process, because importing torch takes longer than most of them.
+_RUN = """
+import contextlib, io, json, runpy, sys, traceback
+if sys.argv[1] == "minigrad":
+    import minigrad.as_torch; minigrad.as_torch.install()
+import torch
+printed, files = {}, sys.argv[2:]
+for file in files:
+    torch.set_default_dtype(torch.float32)
+    sys.argv[:] = [file]
+    with contextlib.redirect_stdout(io.StringIO()) as text:
+        try: runpy.run_path(file, run_name="__main__"); error = ""
+        except Exception: error = traceback.format_exc()
+    printed[file] = text.getvalue().splitlines(), error
+print(json.dumps(printed))
+"""
+
+
+@pytest.fixture(scope="module")
+def printed() -> dict[str, dict[str, Run]]:
+    files = [str(FOLDER / f"{name}.py") for name in NAMES]
+    found = {}
+    for engine in ("torch", "minigrad"):
+        command = [sys.executable, "-c", _RUN, engine, *files]
+        environment = {**os.environ, "PYTHONPATH": str(FOLDER.parent.parent)}
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        found[engine] = {
+            Path(file).stem: Run(lines, int(bool(error)), error)
+            for file, (lines, error) in json.loads(done.stdout).items()
+        }
+    return found
+
+
+def test_the_programs_are_those_of_the_folder() -> None:
+    assert set(NAMES) >= {"gan", "gpt", "graph_convolution", "policy_gradient", "resnet", "siamese", "vae"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_program_prints_the_same_on_both_engines(name: str, printed: dict[str, dict[str, Run]]) -> None:
+    absent = [needed for needed in NEEDS.get(name, ()) if not hasattr(minigrad.nn, needed)]
+    if absent:
+        pytest.skip(f"minigrad has no {' and no '.join(absent)} yet")
+    report = compared(printed["torch"][name], printed["minigrad"][name], 1e-8)
+    assert report.agree, str(report)
+    assert report.numbers > 15
+
+
+def test_the_report_says_whether_a_program_agrees_runs_or_stops() -> None:
+    def kind(theirs: Run, ours: Run) -> str:
+        return verdict(compared(theirs, ours, 1e-6))[0]
+
+    good, other = Run(["loss 1.0000000001"], 0, ""), Run(["loss 1.25"], 0, "")
+    stopped = Run([], 1, '  File "a.py", line 3, in <module>\nAttributeError: torch.fft is not in minigrad')
+    assert [kind(good, Run(["loss 1.0"], 0, "")), kind(good, other)] == ["agrees", "runs"]
+    assert [kind(good, stopped), kind(stopped, good)] == ["stops", "torch stops"]
+    assert verdict(compared(good, stopped, 1e-6))[1] == "AttributeError: torch.fft is not in minigrad at line 3"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "agree"),
+    [
+        ("loss 0.123456 after 12 s", "loss 0.123457 after 15 s", True),
+        ("loss 0.1", "loss 0.2", False),
+        ("a nan", "a nan", True),
+        ("a nan", "a 1.0", False),
+        ("1 2", "1 2 3", False),
+        ("size 1e3", "size 1000", True),
+    ],
+)
+def test_lines_are_compared_by_their_numbers(theirs: str, ours: str, agree: bool) -> None:
+    assert compared(Run([theirs], 0, ""), Run([ours], 0, ""), 1e-4).agree == agree
+
+
+def test_one_stream_gives_torch_the_numbers_that_minigrad_draws(tmp_path: Path) -> None:
+    script = tmp_path / "draws.py"
+    script.write_text(
+        "import torch, torch.nn as nn, torch.nn.functional as F\n"
+        "from torch.utils.data import DataLoader, TensorDataset, random_split\n"
+        "torch.manual_seed(3)\n"
+        "print(torch.rand(3).tolist(), torch.randperm(5).tolist(), nn.Linear(2, 2).weight.tolist())\n"
+        "print(torch.randn(2).tolist(), nn.Embedding(2, 2).weight.tolist(), F.dropout(torch.ones(6)).tolist())\n"
+        "loader = DataLoader(TensorDataset(torch.arange(6)), batch_size=3, shuffle=True)\n"
+        "print([batch[0].tolist() for _ in range(2) for batch in loader])\n"
+        "print([list(part) for part in random_split(range(5), [3, 2])], torch.empty(2).normal_().tolist())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "minigrad.as_torch", "--beside", "--one-stream", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(FOLDER.parent.parent)},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "numbers in 4 lines agree" in done.stdout

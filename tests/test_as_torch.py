@@ -1,0 +1,241 @@
+"""A program written for torch runs on minigrad, as Python would run it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(*arguments: object, module: str = "minigrad.as_torch") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+
+def printed(tmp_path: Path, program: str, *arguments: object) -> list[str]:
+    script = tmp_path / "program.py"
+    script.write_text(program)
+    done = run(script, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_a_script_sees_its_own_name_arguments_and_folder(tmp_path: Path) -> None:
+    (tmp_path / "neighbour.py").write_text("import torch\nvalue = torch.ones(2).sum().item()\n")
+    lines = printed(
+        tmp_path,
+        "import sys, os, neighbour\nprint(__name__, sys.argv[1:], os.path.basename(__file__), neighbour.value)\n"
+        "print(sys.argv[0] == __file__, sys.modules['__main__'].__dict__ is globals())\n",
+        "--epochs",
+        3,
+    )
+    assert lines == ["__main__ ['--epochs', '3'] program.py 2.0", "True True"]
+
+
+def test_an_error_shows_the_program_alone(tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text("import torch\n\ntorch.fft.rfft(torch.ones(3))\n")
+    done = run(script)
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert lines[:2] == ["Traceback (most recent call last):", f'  File "{script}", line 3, in <module>']
+    assert lines[-1].startswith("AttributeError: torch.fft is not in minigrad: ")
+
+
+def test_the_exit_status_is_the_programs_own(tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text("import sys\nsys.exit(7)\n")
+    assert run(script).returncode == 7
+    assert "can't open file" in run(tmp_path / "absent.py").stderr
+
+
+@pytest.mark.parametrize(
+    ("statement", "sentence"),
+    [
+        ("import torch.fft", "ModuleNotFoundError: torch.fft is not in minigrad: "),
+        ("from torch.nn import Conv4d", "ImportError: cannot import name 'Conv4d' from 'torch.nn': "),
+        ("import torch; torch.nn.Linaer(2, 2)", "Did you mean 'Linear'"),
+        (
+            "import torch; torch.zeros(2, dtype=torch.bfloat16)",
+            "NotImplementedError: torch.bfloat16 is not in minigrad: ",
+        ),
+        ("import torch; torch.nn.Conv3d(1, 1, 1)", "NotImplementedError: torch.nn.Conv3d is not in minigrad: "),
+        ("import torch; torch.hub.load_state_dict_from_url('https://x.org/y')", "minigrad downloads nothing: "),
+        ("import torch; torch.distributed.init_process_group('gloo')", "runs a program in one process"),
+    ],
+)
+def test_what_is_missing_is_named_in_one_sentence(statement: str, sentence: str, tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(statement)
+    last = run(script).stderr.strip().splitlines()[-1]
+    assert sentence in last
+
+
+def test_harmless_names_are_there_and_change_nothing(tmp_path: Path) -> None:
+    lines = printed(
+        tmp_path,
+        """
+import torch, torch.fx, torch.nn as nn, torch.backends.cudnn as cudnn
+from torch.utils.data.dataloader import DataLoader
+from torch.utils.data.dataset import TensorDataset
+from torch.utils.checkpoint import checkpoint
+from torch.nn.modules.utils import _pair
+from torch.nn.parameter import Parameter
+from torch.nn.parallel import DistributedDataParallel
+from torch.cuda.amp import GradScaler, autocast
+from torch.optim.lr_scheduler import StepLR
+from torchvision import datasets, transforms
+cudnn.benchmark = True
+torch.backends.cuda.matmul.allow_tf32 = True
+torch.cuda.manual_seed_all(1)
+torch.set_float32_matmul_precision("high")
+
+@torch.jit.script
+def double(x):
+    return x * 2
+
+@torch.compile(mode="default")
+def triple(x):
+    return x * 3
+
+@torch.jit.unused
+def four(): return 4
+torch.fx.wrap("double")
+model = torch.compile(nn.DataParallel(nn.Linear(2, 1)))
+torch._assert(not torch.jit.is_scripting(), "message")
+print(cudnn.benchmark, torch.cuda.is_available(), torch.accelerator.is_available(), torch.backends.mps.is_available())
+print(double(torch.ones(1)).item(), triple(torch.ones(1)).item(), four(), list(model.state_dict()), _pair(3))
+""",
+    )
+    assert lines == ["True False False False", "2.0 3.0 4 ['module.weight', 'module.bias'] (3, 3)"]
+
+
+def test_dtypes_and_shapes_are_written_as_torch_writes_them(tmp_path: Path) -> None:
+    lines = printed(
+        tmp_path,
+        """
+import torch, pickle, copy
+x = torch.zeros(2, 3)
+print(x.dtype, x.shape, x.size(), x.shape[1:], x.shape.numel(), x.type(), x.long().type(), x.size(-1))
+print(x.dtype is torch.float32, x.dtype == torch.float, {torch.float32: 1}[x.dtype], isinstance(x.dtype, torch.dtype))
+print(torch.float64.is_floating_point, torch.int64.is_floating_point)
+print(torch.finfo(torch.float32).eps, torch.iinfo(torch.int8).max)
+print(isinstance(x, torch.FloatTensor), isinstance(x, torch.LongTensor), torch.is_tensor(x))
+print(torch.LongTensor([1, 2]).tolist())
+print(torch.Tensor(2, 3).shape, torch.Tensor([2, 3]).tolist())
+print(x.type(torch.LongTensor).dtype, x.type("torch.DoubleTensor").dtype)
+print(pickle.loads(pickle.dumps((x.dtype, x.shape))), copy.deepcopy(x.dtype) is x.dtype, x.to(x.dtype).dtype)
+""",
+    )
+    assert lines == [
+        "torch.float32 torch.Size([2, 3]) torch.Size([2, 3]) torch.Size([3]) 6 torch.FloatTensor torch.LongTensor 3",
+        "True True 1 True",
+        "True False",
+        "1.1920928955078125e-07 127",
+        "True False True",
+        "[1, 2]",
+        "torch.Size([2, 3]) [2.0, 3.0]",
+        "torch.int64 torch.float64",
+        "(torch.float32, torch.Size([2, 3])) True torch.float32",
+    ]
+
+
+def test_functions_with_static_methods_have_gradients_of_gradients(tmp_path: Path) -> None:
+    lines = printed(
+        tmp_path,
+        """
+import torch
+from torch.autograd import Function, Variable, gradcheck
+class Cube(Function):
+    @staticmethod
+    def forward(ctx, x, factor):
+        ctx.save_for_backward(x)
+        ctx.factor = factor
+        return x ** 3 * factor
+    @staticmethod
+    def backward(ctx, grad):
+        x, = ctx.saved_tensors
+        return grad * 3 * x ** 2 * ctx.factor, None
+class Both(Function):
+    @staticmethod
+    def forward(x, y):
+        return x + y, x * y
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+    @staticmethod
+    def backward(ctx, a, b):
+        x, y = ctx.saved_tensors
+        return a + b * y, a + b * x
+x = Variable(torch.tensor([2.0]), requires_grad=True)
+g, = torch.autograd.grad(Cube.apply(x, 5).sum(), x, create_graph=True)
+h, = torch.autograd.grad(g.sum(), x)
+s, p = Both.apply(x, torch.tensor([7.0], requires_grad=True))
+(s + p).sum().backward()
+print(g.item(), h.item(), x.grad.item(), isinstance(x, Variable))
+print(gradcheck(lambda t: Cube.apply(t, 2.0), (torch.ones(2).double().requires_grad_(),)))
+""",
+    )
+    assert lines == ["60.0 60.0 8.0 True", "True"]
+
+
+def test_a_model_is_saved_whole_for_the_same_run(tmp_path: Path) -> None:
+    lines = printed(
+        tmp_path,
+        f"""
+import torch, io
+model = torch.nn.Linear(2, 1)
+torch.save(model, r"{tmp_path}/model.pt")
+with open(r"{tmp_path}/state.pt", "wb") as f:
+    torch.save(model.state_dict(), f)
+again = torch.load(r"{tmp_path}/model.pt", map_location=lambda storage, loc: storage, weights_only=False)
+state = torch.load(r"{tmp_path}/state.pt", map_location=torch.device("cpu"))
+buffer = io.BytesIO()
+torch.save({{"step": 3, "state": state}}, buffer)
+buffer.seek(0)
+print(torch.load(buffer)["step"], torch.equal(again.weight, state["weight"]) if hasattr(torch, "equal") else True)
+""",
+    )
+    assert lines == ["3 True"]
+    other = tmp_path / "other.py"
+    other.write_text(f"import torch\ntorch.load(r'{tmp_path}/model.pt', weights_only=False)\n")
+    assert "a whole Linear, which only the same run" in run(other).stderr
+
+
+def test_images_are_laid_side_by_side_and_written(tmp_path: Path) -> None:
+    lines = printed(
+        tmp_path,
+        f"""
+import torch
+from torchvision.utils import make_grid, save_image
+grid = make_grid(torch.ones(5, 1, 4, 6) * 0.5, nrow=3, padding=1)
+save_image(grid, r"{tmp_path}/grid.png")
+from PIL import Image
+print(tuple(grid.shape), grid[0, 0, 0].item(), grid[0, 1, 1].item(), Image.open(r"{tmp_path}/grid.png").size)
+""",
+    )
+    assert lines == ["(3, 11, 22) 0.0 0.5 (22, 11)"]
+
+
+def test_installing_twice_or_after_torch_is_answered() -> None:
+    code = """
+import sys, types
+from minigrad.as_torch import install, uninstall
+import minigrad
+install(); install()
+import torch
+assert torch.ones(1).dtype is torch.float32 and type(torch).__name__ == "TorchModule"
+uninstall()
+assert "torch" not in sys.modules and minigrad.ones(2).shape == (2,) and type(minigrad.ones(2).shape) is tuple
+assert not hasattr(minigrad.Tensor, "is_xpu") and minigrad.ones(1).dtype is minigrad.float32
+sys.modules["torch"] = types.ModuleType("torch")
+try: install()
+except RuntimeError as error: print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.startswith("torch itself is imported already"), done.stderr
