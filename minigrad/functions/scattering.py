@@ -147,7 +147,8 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     if x.array.ndim == 0:
         return x + alpha * added.reshape(-1).sum(dtype=added.dtype)
     added = added if alpha == 1 else alpha * added
-    return x + ScatterAt.apply(added.reshape(*_shape_read(x, dim, index)), shape=x.array.shape, index=place)
+    total = ScatterAt.apply(added.reshape(*_shape_read(x, dim, index)), shape=x.array.shape, index=place)
+    return x + total.to(x.array.dtype)  # sums of bools are integers
 
 
 @numpy_names
