@@ -83,7 +83,7 @@ class KindOfTensor(type):
     def __instancecheck__(cls, instance: object) -> bool:
         return isinstance(instance, Tensor) and instance.array.dtype.name == cls.kind
 
-    def __call__(cls, *data: object) -> Tensor:
+    def __call__(cls, *data: Any) -> Tensor:
         """Return a tensor of numbers, or, of sizes, one that is not filled."""
         if data and all(isinstance(n, int) for n in data):
             return minigrad.empty(*data, dtype=dtypes.dtype_of(cls.kind))
@@ -102,13 +102,13 @@ FloatTensor, DoubleTensor, HalfTensor, ByteTensor, CharTensor, ShortTensor, IntT
 )
 
 
-def _init(self: Tensor, *data: object, **options: object) -> None:
+def _init(self: Tensor, *data: Any, **options: object) -> None:
     if len(data) > 1 or (data and isinstance(data[0], int | dtypes.Size)):  # sizes
         data = (minigrad.empty(*data),)
     _before["__init__"](self, *data, **options)
 
 
-_REPLACED = {"__init__", "dtype", "shape", "size"}
+_REPLACED = {"__init__", "dtype", "shape", "size", "type"}
 _ADDED: dict[str, Any] = {
     "__init__": _init,
     "dtype": property(_dtype),

@@ -48,7 +48,7 @@ def make_grid(
     return grid
 
 
-def save_image(tensor: Any, fp: Any, format: str | None = None, **options: object) -> None:
+def save_image(tensor: Any, fp: Any, format: str | None = None, **options: Any) -> None:
     """Write a batch of images with values in [0, 1] to a file, as one image; ``options`` are :func:`make_grid`'s."""
     from PIL import Image
 
