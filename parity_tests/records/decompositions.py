@@ -50,7 +50,7 @@ record(
 )
 record(
     "det",
-    lambda m, F, x: (m.det(x), x.logdet(), *m.linalg.slogdet(-x)),
+    lambda m, F, x: (m.det(x), x.logdet(), *m.linalg.slogdet(-x), m.slogdet(x)[1]),
     _square,
     lambda m, F: m.linalg.det(m.zeros(2, 3)),
     lambda m, F: m.linalg.det(m.zeros(2)),
@@ -80,7 +80,7 @@ record(
 )
 record(
     "cholesky",
-    lambda m, F, x: (m.linalg.cholesky(x), m.linalg.cholesky(x, upper=True)),
+    lambda m, F, x: (m.linalg.cholesky(x), m.cholesky(x, upper=True)),
     _definite,
     lambda m, F: m.linalg.cholesky(-m.eye(2)),
     lambda m, F: m.linalg.cholesky(m.zeros(2, 3)),
