@@ -230,6 +230,11 @@ ONE_BY_ONE += ("index_add", "scatter_reduce", "index_put.repeated", "pad.modes")
 
 #: Records marked ``sums`` without a long sum, and why.
 WITHOUT = {
+    **dict.fromkeys(
+        ("affine_grid", "cholesky", "det", "eigh", "inverse", "linalg.norms", "qr", "solve", "svd", "trace"),
+        "sums over the rows of small matrices; matmul and sum have the long ones",
+    ),
+    **dict.fromkeys(("grid_sample", "grid_sample.nearest"), "sums of four pixels; index_put has the long ones"),
     "adaptive_avg_pool1d": "the sums of adaptive_avg_pool2d, with a height of 1",
     "avg_pool1d": "the sums of avg_pool2d, with a height of 1",
     "conv_transpose1d": "the sums of conv_transpose2d, with a height of 1",

@@ -156,4 +156,4 @@ def _pixels(image: Tensor, row: Tensor, column: Tensor) -> Tensor:
     inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
     rows, columns = row.clamp(0, height - 1).long(), column.clamp(0, width - 1).long()
     batch = wrap(np.arange(n, like=image.array)).reshape(n, 1, 1)
-    return image[batch, :, rows, columns] * inside.unsqueeze(-1)
+    return where(inside.unsqueeze(-1), image[batch, :, rows, columns], 0.0)
