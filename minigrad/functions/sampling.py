@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad import dtypes
-from minigrad.devices import device_of, to_device, to_host
+from minigrad.devices import DeviceLike, device_of, get_default_device, to_device, to_host
+from minigrad.devices import device as device_class
 from minigrad.engine.tensor_base import TensorBase, wrap
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.random import Generator, default_generator
@@ -24,6 +25,7 @@ def normal(
     *,
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """Return numbers from normal distributions, one for each element of ``mean`` and ``std``, or of shape ``size``.
@@ -43,7 +45,10 @@ def normal(
     chosen = tensors[0].array.dtype if tensors else chosen
     drawn = (generator or default_generator).numpy.standard_normal(shape)
     like = tensors[0].array if tensors else None
-    numbers = np.asarray(drawn) if like is None else to_device(np.asarray(drawn), device_of(like))
+    where = (
+        device_of(like) if like is not None else device_class(device) if device is not None else get_default_device()
+    )
+    numbers = to_device(np.asarray(drawn), where)
     result = centre + width * numbers
     result = np.asarray(result) if like is None else result
     return wrap(result.astype(chosen)).requires_grad_(requires_grad)
