@@ -68,7 +68,7 @@ def test_the_same_seed_gives_the_same_weights_bit_by_bit(uninterrupted: dict[str
     assert weights(training) == uninterrupted
 
 
-@pytest.mark.parametrize("stop_after", [1, 3, 5])
+@pytest.mark.parametrize("stop_after", [3, 5, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_run_stopped_between_steps_and_resumed_ends_with_the_same_bits(
     stop_after: int, uninterrupted: dict[str, bytes], tmp_path: Path
 ) -> None:
