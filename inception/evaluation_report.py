@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from inception.evaluation import Evaluation
 from inception.scores import Scores, class_scores, macro
+from inception.wording import counted
 from minigrad.printable import columns, padded, printable
 
 
@@ -37,7 +38,7 @@ def table(found: Evaluation, names: Sequence[str]) -> list[str]:
     """Return the lines of a table: precision, recall and F1 of each class that has images, and their means."""
     scores = class_scores(found.confusion)
     seen = [(name, each) for name, each in zip(names, scores, strict=True) if each.images]
-    mean = f"mean of {len(seen)} classes"
+    mean = f"mean of {counted(len(seen), 'class')}"
     width = max(columns(printable(name)) for name in [mean, *(name for name, _ in seen)])
     head = f"  {'':<{width}}  precision  recall      F1  images"
     return [head, *(_row(name, each, width) for name, each in [*seen, (mean, macro(scores))])]

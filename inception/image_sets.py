@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -127,6 +128,12 @@ def paths_of(images: Images) -> list[str] | None:
     if not isinstance(base, ImageFolder | TinyImageNet):
         return None
     return [base.samples[i][0] for i in indices_of(images)]
+
+
+def file_sizes(images: Images) -> list[int] | None:
+    """Return the number of bytes of every image's file; None for a set that has no file for each."""
+    paths = paths_of(images)
+    return None if paths is None else [os.stat(path).st_size for path in paths]
 
 
 def some_of(images: Images, places: Sequence[int]) -> Subset[Labelled]:

@@ -148,7 +148,7 @@ class RunFolder:
 
     @property
     def predictions(self) -> Path:
-        """Test images with predictions."""
+        """Validation images with predictions."""
         return self.path / "predictions.png"
 
     def write_recipe(self, settings: Mapping[str, object]) -> None:

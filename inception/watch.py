@@ -9,6 +9,8 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+from inception.wording import counted
+
 EXPLODING = 30.0  # times the usual norm of all gradients
 VANISHING = 1e-7  # times the norm of the weights
 DEAD = 0.75  # share of a layer's channels
@@ -84,7 +86,7 @@ class Watch:
         if not worst:
             return []
         shown = ", ".join(f"{name} {share:.0%}" for share, name in worst[:3])
-        layers = "1 layer" if len(worst) == 1 else f"{len(worst)} layers"
+        layers = counted(len(worst), "layer")
         text = f"dead ReLUs: most channels of {layers} are 0 for every validation image ({shown}). "
         if all(name.startswith(tuple(frozen)) for _, name in worst):
             text += "These layers are frozen: check that --weights and --normalize belong together"

@@ -15,6 +15,7 @@ from inception.classes import listed, same
 from inception.model import SMALLEST_SIZE
 from inception.normalization import NORMALIZATIONS
 from inception.weight_files import Found, find_weights, read_metadata, read_tree, to_minigrad
+from inception.wording import counted
 from minigrad import Tensor, checkpoint, nn, zeros
 from minigrad.checkpoint import CheckpointError
 from minigrad.devices import to_host
@@ -89,7 +90,7 @@ class Description:
     def __str__(self) -> str:
         size = f"{self.image_size} x {self.image_size}" + (f" out of {self.resize}" if self.resize else "")
         average = ", averaged" if self.averaged else ""
-        return f"{len(self.classes)} classes, images of {size}, normalised: {self.normalize}{average}"
+        return f"{counted(len(self.classes), 'class')}, images of {size}, normalised: {self.normalize}{average}"
 
 
 class Weights(NamedTuple):
@@ -110,7 +111,7 @@ class Loaded(NamedTuple):
     left_out: list[str]  # names in the file that were not used
 
     def __str__(self) -> str:
-        parts = [f"loaded {self.tensors} tensors of {self.path}{self.place}"]
+        parts = [f"loaded {counted(self.tensors, 'tensor')} of {self.path}{self.place}"]
         new = dict.fromkeys(name.partition(".")[0] for name in self.new)
         left_out = dict.fromkeys(layer for name in self.left_out if (layer := name.partition(".")[0]) not in new)
         parts += [f"new: {', '.join(new)}"] if new else []

@@ -15,7 +15,7 @@ from inception import loop
 from inception import run as whole_run
 from inception.best import Best
 from inception.commands import train as train_command
-from inception.data import DataSummary
+from inception.data_summary import DataSummary
 from inception.evaluation import Evaluation
 from inception.resume import refuse_other_classes, what_changed
 from inception.state import Training, load_checkpoint, read_outline

@@ -13,8 +13,9 @@ from PIL import Image
 import minigrad
 from inception.balance import BalancedSampler, class_weights, training_loader
 from inception.batch import Batch, mix
-from inception.data import load_data, load_split, summary
+from inception.data import load_data, load_split
 from inception.data_source import DataSource
+from inception.data_summary import summary
 from inception.image_sets import paths_of, targets_of
 from inception.step import loss_computation
 from minigrad import nn

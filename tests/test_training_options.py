@@ -97,8 +97,8 @@ def test_the_average_of_the_weights_follows_its_formula_and_is_what_is_tested() 
         now = training.model.fc.weight.detach().numpy().astype(np.float64)
         rate = min(0.9, (1 + count) / (10 + count))
         expected = now if expected is None else rate * expected + (1 - rate) * now
-    assert training.tested_model is training.ema.module
-    assert np.allclose(training.tested_model.fc.weight.detach().numpy(), expected, atol=1e-6)
+    assert training.validated_model is training.ema.module
+    assert np.allclose(training.validated_model.fc.weight.detach().numpy(), expected, atol=1e-6)
     assert not np.allclose(training.model.fc.weight.detach().numpy(), expected, atol=1e-7)
 
 
@@ -153,7 +153,7 @@ def test_with_everything_switched_on_a_resumed_run_ends_with_the_same_bits(stop_
     assert resumed.global_step == stop_after
     run_to_the_end(resumed, loader)
     assert weights(resumed.model) == weights(whole.model)
-    assert weights(resumed.tested_model) == weights(whole.tested_model)
+    assert weights(resumed.validated_model) == weights(whole.validated_model)
 
 
 def test_training_stops_early_and_goes_back_to_the_best_weights(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:

@@ -298,7 +298,7 @@ def test_a_checkpoint_predicts_evaluates_and_exports_as_the_weights_of_its_run(
     training = Training.from_recipe(recipe, 3, 3, PETS)
     training.ema.module.fc.bias.array[...] = [0, 5, 0]  # the average says dog, the last step cat
     training.model.fc.bias.array[...] = [5, 0, 0]
-    save_weights(training.tested_model, tmp_path / "weights.safetensors", training.description)
+    save_weights(training.validated_model, tmp_path / "weights.safetensors", training.description)
     training.save(tmp_path / "checkpoint.st")
     outputs = []
     for name in ("weights.safetensors", "checkpoint.st"):

@@ -16,6 +16,7 @@ from inception.evaluation import Evaluation, evaluate
 from inception.evaluation_report import Mistake, as_json, table, worst_images
 from inception.image_sets import Images, Originals, paths_of
 from inception.progress import result, say, shown
+from inception.wording import counted, noun
 from minigrad import files
 from minigrad.data import DataLoader
 from minigrad.data.datasets.images import CorruptImageError
@@ -65,7 +66,7 @@ def run(options: argparse.Namespace) -> None:
     images, classes, split, notes = load_split(_source(options, trained), options.split)
     for note in notes:
         say(note)
-    say(f"{len(images):,} images of the split {split} of {options.root or options.data}")
+    say(f"{counted(len(images), 'image')} of the split {split} of {options.root or options.data}")
     outputs, names = _matched(trained, classes, options)
     folder = Folder(options.output)
     try:
@@ -153,7 +154,7 @@ def _matched(
         return places(classes, names, f"{data} has the classes", f"{options.weights} knows"), distinct(names)
     if len(classes) != len(names):
         raise ValueError(
-            f"{options.weights} has {len(names)} classes without names, the data have {len(classes)} "
+            f"{options.weights} has {counted(len(names), 'class')} without names, the data have {len(classes)} "
             f"({listed(classes)}): give the names of the former with --classes"
         )
     say(f"{options.weights} does not name its classes: they are taken in the order of the data's ({listed(classes)})")
@@ -164,10 +165,10 @@ def _show(found: Evaluation, names: tuple[str, ...], worst: list[Mistake]) -> No
     for line in table(found, names):
         result(line)
     if worst:
-        result(f"the {len(worst)} images with the highest losses:")
+        result(f"the {counted(len(worst), 'image')} with the highest {noun(len(worst), 'loss')}:")
     for mistake in worst:
         result(str(mistake))
-    result(f"{found.shares} of {found.seen:,} images, loss {found.loss:.3f}")
+    result(f"{found.shares} of {counted(found.seen, 'image')}, loss {found.loss:.3f}")
 
 
 def _draw(

@@ -12,6 +12,7 @@ from inception import figures
 from inception.commands.trained import add_model_options, load_model
 from inception.prediction import Prediction, as_csv, as_json, predict
 from inception.progress import result, say, shown
+from inception.wording import counted
 from minigrad import files
 from minigrad.data.datasets.image_files import LeftOut, images_in
 from minigrad.data.datasets.images import open_image
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace) -> None:
         say(problem)
     top, count = options.top or USUAL_TOP, len(described.classes)
     if top > count and options.top is not None:
-        say(f"--top {top}: the model has only {count} classes")
+        say(f"--top {top}: the model has only {counted(count, 'class')}")
     done: list[Prediction] = []
     try:
         for prediction in shown(predict(model, described, paths, top, options.batch_size), "predict", len(paths)):
@@ -67,7 +68,9 @@ def run(options: argparse.Namespace) -> None:
         _write(done, options)
     failed = sum(prediction.error is not None for prediction in done) + len(problems)
     if failed:
-        raise ValueError(f"no answer for {failed:,} of {len(paths) + len(problems):,} images; the reasons are above")
+        raise ValueError(
+            f"no answer for {failed:,} of {counted(len(paths) + len(problems), 'image')}; the reasons are above"
+        )
 
 
 def find_images(names: Iterable[str]) -> tuple[list[Path], list[str]]:

@@ -13,6 +13,7 @@ from inception.normalization import NORMALIZATIONS
 from inception.progress import say
 from inception.weight_files import packages_for
 from inception.weights import Description, load_exactly, read_weights
+from inception.wording import counted
 from minigrad.checkpoint import CheckpointError
 from minigrad.extras import require
 from minigrad.printable import printable
@@ -68,7 +69,7 @@ def load_model(options: argparse.Namespace, what: str, *packages: str) -> Traine
     loaded = load_exactly(model, weights, path)
     names = weights.description.classes if options.classes is None else read_names(options.classes)
     if names and len(names) != count:
-        raise ValueError(f"{len(names)} names of classes, but {path} has {count} classes")
+        raise ValueError(f"{counted(len(names), 'name')} of classes, but {path} has {counted(count, 'class')}")
     described = _preprocessing(replace(weights.description, classes=class_names(names, count)), options)
     say(printable(f"{loaded} ({described})"))
     return Trained(model.eval(), described, bool(names))
