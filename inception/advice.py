@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import shlex
 
+from inception.ending import NO_ROOM
 from inception.run_folder import RunFolder
 from inception.state import Training, read_outline
 from inception.step_result import NonFiniteLossError
 from minigrad import system
 from minigrad.data.datasets.images import CorruptImageError
 from minigrad.data.workers import WorkerError
-
-#: A full disk, a full quota, or the limit of a file's size.
-NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)
 
 
 def started_as() -> str:

@@ -49,8 +49,7 @@ def write_results(
     print(f"validation {found.shares} ({found.correct} of {found.seen})")
     worst = sorted((share, name) for share, name in zip(found.per_class, names, strict=True) if share is not None)
     print("hardest classes: " + ", ".join(f"{printable(name)} {share:.0%}" for share, name in worst[:3]))
-    files = (folder.weights, folder.best, folder.metrics, folder.curves, folder.predictions, folder.confusion)
-    print("\n".join(f"  {path}" for path in files if path.exists()))
+    print("\n".join(f"  {path}" for path in folder.results))
 
 
 def _draw(training: Training, found: Evaluation, images: Images, names: Sequence[str], folder: RunFolder) -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from inception.classes import listed, same
-from inception.model import SMALLEST_SIZE
 from inception.normalization import NORMALIZATIONS
+from inception.preprocessing import check_sizes
 from inception.weight_files import Found, find_weights, read_metadata, read_tree, to_minigrad
 from inception.wording import counted
 from minigrad import Tensor, checkpoint, nn, zeros
@@ -52,21 +52,13 @@ class Description:
     averaged: bool = False
 
     def __post_init__(self) -> None:
-        wrong = self._wrong()
-        if wrong is not None:
-            raise ValueError(f"the description of the weights has {wrong} {getattr(self, wrong)!r}")
-
-    def _wrong(self) -> str | None:
-        """Return the name of the first field that cannot be right."""
         if not isinstance(self.classes, tuple) or not all(isinstance(name, str) for name in self.classes):
-            return "classes"
-        if not _is_whole(self.image_size, SMALLEST_SIZE):
-            return "image_size"
-        if self.resize is not None and not _is_whole(self.resize, self.image_size):
-            return "resize"
+            raise ValueError(f"classes {self.classes!r} are no names")
         if not isinstance(self.normalize, str) or self.normalize not in NORMALIZATIONS:
-            return "normalize"
-        return None if isinstance(self.averaged, bool) else "averaged"
+            raise ValueError(f"normalize {self.normalize!r} is none of {', '.join(NORMALIZATIONS)}")
+        if not isinstance(self.averaged, bool):
+            raise ValueError(f"averaged must be true or false, got {self.averaged!r}")
+        check_sizes(self.image_size, self.resize)
 
     def as_dict(self) -> dict[str, object]:
         """Return the fields by name, as data for JSON or a checkpoint."""
@@ -85,7 +77,10 @@ class Description:
         if unknown:
             raise ValueError(f"the description of the weights has unknown entries: {', '.join(map(str, unknown))}")
         classes = values.get("classes", ())
-        return Description(**{**values, "classes": tuple(classes) if isinstance(classes, list) else classes})
+        try:
+            return Description(**{**values, "classes": tuple(classes) if isinstance(classes, list) else classes})
+        except ValueError as error:
+            raise ValueError(f"the description of the weights is wrong: {error}") from None
 
     def __str__(self) -> str:
         size = f"{self.image_size} x {self.image_size}" + (f" out of {self.resize}" if self.resize else "")
@@ -154,9 +149,8 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}. Take another copy of the file") from None
     where, prefix, state = found
-    place = f" ({', '.join(part for part in (where, prefix and f'names without {prefix!r}') if part)})"
     tensors = {name.removeprefix(prefix): to_minigrad(value, name, path) for name, value in state.items()}
-    return Weights(tensors, description, place if where or prefix else "")
+    return Weights(tensors, description, f" ({where})" if where else "")
 
 
 def load_pretrained(model: nn.Module, path: str | os.PathLike[str], classes: Sequence[str] = ()) -> Loaded:
@@ -224,7 +218,7 @@ def _described(tree: Mapping[str, Any], path: Path) -> tuple[Found, Description]
     described = replace(described, averaged=average is not None)
     if average is not None:
         state = {name: value for name, value in average.items() if name.startswith("module.")}
-        return Found("its average", "module.", state), described
+        return Found("", "module.", state), described
     return Found("", "", tree["model"]), described
 
 
@@ -237,7 +231,3 @@ def _with_counters(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> di
     """Return a state dict with the counters of batch norms, which files from before torch 0.4.1 do not have."""
     missing = [name for name in own if name.endswith(".num_batches_tracked") and name not in state]
     return {**{name: zeros((), dtype=own[name].dtype) for name in missing}, **state}
-
-
-def _is_whole(value: object, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least

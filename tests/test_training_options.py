@@ -291,7 +291,7 @@ BAD = {
     "accumulate": ({"accumulate": 0}, "--accumulate must be at least 1, got 0"),
     "sgd too late": ({"sgd_after": 2}, "--sgd-after 2 leaves no epoch for SGD"),
     "two kinds of freezing": ({"head_only": True, "freeze": "fc"}, "either --head-only or --freeze"),
-    "crop larger than the image": ({"image_size": 100, "resize": 90}, "--resize 90 is below the image size 100"),
+    "crop larger than the image": ({"image_size": 100, "resize": 90}, "resize 90 is below the image size 100"),
     "mixup": ({"mixup": -1.0}, "--mixup must be at least 0"),
     "clip": ({"clip": 0.0}, "--clip must be above 0"),
     "average": ({"ema": 2.0}, "--ema must be at least 0 and below 1"),

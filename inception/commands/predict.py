@@ -10,6 +10,7 @@ from pathlib import Path
 
 from inception import figures
 from inception.commands.trained import add_model_options, load_model
+from inception.ending import OptionError
 from inception.prediction import Prediction, as_csv, as_json, predict
 from inception.progress import result, say, shown
 from inception.wording import counted
@@ -49,7 +50,8 @@ def run(options: argparse.Namespace) -> None:
     """Print the most probable classes of every image.
 
     Raises:
-        ValueError: for options that cannot be; at the end, if an image has no answer.
+        OptionError: for a value outside its limits.
+        ValueError: at the end, if an image has no answer.
     """
     _check(options)
     model, described, _ = load_model(options, "predict", "PIL", *(["matplotlib"] if options.save else []))
@@ -104,14 +106,14 @@ def _check(options: argparse.Namespace) -> None:
     for name in ("top", "batch_size"):
         value = getattr(options, name)
         if value is not None and value < 1:
-            raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
+            raise OptionError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
     for file, ending in ((options.csv, ".csv"), (options.json, ".json")):
         if file is None:
             continue
         if file.suffix.lower() != ending:  # it may be an image, taken for the option's value
-            raise ValueError(f"--{ending[1:]} writes a file whose name ends in {ending}, got {file}")
+            raise OptionError(f"--{ending[1:]} writes a file whose name ends in {ending}, got {file}")
         if file.is_dir():
-            raise ValueError(f"--{ending[1:]} {file} is a folder")
+            raise OptionError(f"--{ending[1:]} {file} is a folder")
         files.make_writable(file.parent)
     if options.save is not None:
         files.make_writable(options.save)

@@ -18,11 +18,12 @@ from inception.board import Board
 from inception.classes import class_names
 from inception.data import Data, load_data
 from inception.data_summary import summary
+from inception.idle_options import idle_options
 from inception.lr_finder import find_learning_rate, suggestion
 from inception.options import check, option
 from inception.plan import Plan, how_it_has_finished, planned
-from inception.progress import messages_in_own_words
-from inception.recipes import FIELDS, Recipe
+from inception.progress import messages_in_own_words, say
+from inception.recipes import FIELDS, Recipe, settings_of
 from inception.report import Report
 from inception.results import write_results
 from inception.run import train
@@ -84,6 +85,8 @@ def run(recipe_name: str | None, settings: dict[str, object], options: RunOption
         settings: those that replace the recipe's.
     """
     plan = planned(recipe_name, settings, options.resume, options.output)
+    for line in idle_options(plan.recipe, settings, settings_of(recipe_name)):
+        say(line)
     try:
         return carry_out(plan, options)
     finally:
