@@ -12,6 +12,8 @@ from minigrad import system
 from minigrad.data.datasets.images import CorruptImageError
 from minigrad.data.workers import WorkerError
 
+USUAL = 0.01  # learning rate; no recipe's is more than ten times as high
+
 
 def started_as() -> str:
     """Return what to type to train."""
@@ -59,7 +61,7 @@ def _after_nan(training: Training, folder: RunFolder) -> str:
     option, rate = ("--lr", training.recipe.lr)
     if training.recipe.sgd_after is not None and training.epoch >= training.recipe.sgd_after:
         option, rate = ("--sgd-lr", training.recipe.sgd_lr)
-    lower = (option, f"{rate / 10:.1g}")
+    lower = (option, f"{USUAL if rate > 1 else rate / 10:.1g}")  # a tenth of a slip would be another
     advice = f"Continue from it with a lower learning rate: {how_to_continue(folder, *lower)}"
     if folder.best.exists():
         best = shlex.quote(str(folder.best))
