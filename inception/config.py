@@ -11,7 +11,6 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from inception.options import Field, flag
 
@@ -50,7 +49,7 @@ def read_settings(path: Path, options: Sequence[Field], recipes: Sequence[str]) 
     return settings
 
 
-def _parsed(path: Path) -> dict[str, Any]:
+def _parsed(path: Path) -> dict[str, object]:
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from inception.evaluation import Evaluation
 from inception.scores import Scores, class_scores, macro
@@ -74,7 +74,7 @@ def as_json(found: Evaluation, names: Sequence[str], worst: Sequence[Mistake], a
     return text.encode("utf-8", "backslashreplace")  # names of files need not be UTF-8
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: object) -> object:
     """Return data with None for numbers that JSON has not: NaN and infinity."""
     if isinstance(value, Mapping):
         return {name: _finite(each) for name, each in value.items()}

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -203,7 +203,7 @@ def load_into(model: nn.Module, state: Mapping[str, Tensor], path: str | os.Path
         raise CheckpointError(f"{path} is of another architecture. {error}") from None
 
 
-def _described(tree: Mapping[str, Any], path: Path) -> tuple[Found, Description]:
+def _described(tree: Mapping[str, object], path: Path) -> tuple[Found, Description]:
     """Return the weights in a tree, and their description."""
     recipe = tree.get("recipe")
     if "description" in tree:
