@@ -26,8 +26,9 @@ def read_settings(path: Path, options: Sequence[Field], recipes: Sequence[str]) 
         ValueError: for an unreadable file, an unknown name or a value outside its limits, naming the file.
     """
     content = _parsed(path)
-    if isinstance(content.get("recipe"), dict):  # the recipe.json of a run
-        content = content["recipe"]
+    of_a_run = content.get("recipe")  # in recipe.json
+    if isinstance(of_a_run, dict):
+        content = of_a_run
     by_name = {each.name: each for each in options}
     settings: dict[str, object] = {}
     for key, value in content.items():

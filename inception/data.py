@@ -113,7 +113,7 @@ def load_split(source: DataSource, name: str | None = None) -> Split:
     notes = notes_of(whole)
     images, _ = _chosen(images, source, notes)
     if len(images) == 0:
-        raise FileNotFoundError(f"no images in the split {name} of {source.root}" + "".join(f"; {n}" for n in notes))
+        raise FileNotFoundError("; ".join([_no_images(f"in the split {name}", source), *notes]))
     return Split(images, tuple(whole.classes), name, tuple(notes))
 
 
@@ -184,7 +184,7 @@ def _check(train: Images, validation: Images, source: DataSource, notes: list[st
             f"{source.classes}; give --classes {len(classes)} or more"
         )
     if len(validation) == 0:
-        raise ValueError("; ".join([f"no images for validation in {source.root or source.data}", *notes]))
+        raise ValueError("; ".join([_no_images("for validation", source), *notes]))
     for name, images in (("training", train), ("validation", validation)):
         counts = np.bincount(targets_of(images), minlength=len(classes))
         empty = [each for each, count in zip(classes, counts, strict=True) if count == 0]
@@ -201,6 +201,13 @@ def _check(train: Images, validation: Images, source: DataSource, notes: list[st
                 f"classes are uneven: {counted(int(counts.max()), 'training image')} of {most}, {counts.min():,} of "
                 f"{least}; --balanced or --class-weights balanced makes up for it"
             )
+
+
+def _no_images(where: str, source: DataSource) -> str:
+    of = source.root or source.data
+    if source.val_split is None:
+        return f"no images {where} of {of}"
+    return f"no images {where} of {of}: --val-split leaves at least one image of each class for training; add images"
 
 
 def _some(names: Sequence[str]) -> str:

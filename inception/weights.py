@@ -214,12 +214,13 @@ def _described(tree: Mapping[str, object], path: Path) -> tuple[Found, Descripti
     else:
         text = read_metadata(path).get("inception")
         return find_weights(tree, path), Description() if text is None else Description.from_dict(json.loads(text))
-    average = tree.get("ema")  # it is meant wherever there is one
-    described = replace(described, averaged=average is not None)
-    if average is not None:
+    average, model = tree.get("ema"), tree.get("model")
+    if isinstance(average, Mapping):  # it is meant wherever there is one
         state = {name: value for name, value in average.items() if name.startswith("module.")}
-        return Found("", "module.", state), described
-    return Found("", "", tree["model"]), described
+        return Found("", "module.", state), replace(described, averaged=True)
+    if not isinstance(model, Mapping):
+        raise ValueError("there are no weights in it")
+    return Found("", "", model), replace(described, averaged=False)
 
 
 def _is_of_head(name: str) -> bool:
