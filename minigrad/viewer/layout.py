@@ -51,9 +51,7 @@ def arranged(count: int, arrows: Sequence[tuple[int, int]]) -> Drawing:
     return Drawing(places[:count], [[places[box] for box in chain] for chain in chains], len(levels), width)
 
 
-def _with_places_between(
-    rows: Sequence[int], arrows: Sequence[tuple[int, int]]
-) -> tuple[list[list[int]], list[int]]:
+def _with_places_between(rows: Sequence[int], arrows: Sequence[tuple[int, int]]) -> tuple[list[list[int]], list[int]]:
     """Return each arrow as a chain of boxes, one in every row that it passes, and the row of every box."""
     row_of, chains = list(rows), []
     for start, end in arrows:

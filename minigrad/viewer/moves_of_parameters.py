@@ -112,4 +112,6 @@ def _rule(optimizer: Optimizer, p: Tensor, state: dict[str, object], group: Grou
 
 def _numbers(rule: Rule) -> dict[str, str]:
     values = {field.name: getattr(rule, field.name) for field in fields(rule)}
-    return {name: number(value) for name, value in values.items() if isinstance(value, int | float) and value is not False}
+    return {
+        name: number(value) for name, value in values.items() if isinstance(value, int | float) and value is not False
+    }

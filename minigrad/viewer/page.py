@@ -52,9 +52,7 @@ def page_data(story: Story, title: str) -> dict[str, Any]:
     """
     shown = told(story)
     sources = _Sources()
-    operations = [
-        {**_plain(op), "name": op.name, "source": sources.number(type(op.node))} for op in shown.operations
-    ]
+    operations = [{**_plain(op), "name": op.name, "source": sources.number(type(op.node))} for op in shown.operations]
     steps = [[1 if op.loss else 0, k] for k, op in enumerate(shown.operations)]
     steps += [[2, k] for k in range(len(shown.backward))]
     steps += [[3, k] for k in range(len(story.parameters))]
@@ -108,7 +106,9 @@ def _plain(value: Any) -> Any:
     """Return dataclasses as dicts, without the fields that are empty; nodes are left out."""
     if is_dataclass(value):
         items = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-        return {k: v for k, v in items.items() if v not in (None, "", [], {}, ()) and k not in ("node", "folded", "loss")}
+        return {
+            k: v for k, v in items.items() if v not in (None, "", [], {}, ()) and k not in ("node", "folded", "loss")
+        }
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

@@ -27,7 +27,9 @@ def scopes_of(story: Told) -> dict[int, dict[str, Any]]:
             )
             drawing = arranged(len(call.items), arrows)
             scopes[call.number] = {
-                "boxes": [[kind, number, *place] for (kind, number), place in zip(call.items, drawing.places, strict=True)],
+                "boxes": [
+                    [kind, number, *place] for (kind, number), place in zip(call.items, drawing.places, strict=True)
+                ],
                 "arrows": [[list(point) for point in points] for points in drawing.arrows],
                 "rows": drawing.rows,
                 "columns": drawing.columns,

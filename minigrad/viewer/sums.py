@@ -62,9 +62,7 @@ class WaitingSums:
                 element = place("", self._at[edge])
                 texts = [number(value) for value in parts]
                 total = number(float(np.sum(parts)))
-                found.append(
-                    Waiting(maker, output, self._name_of(node), len(parts), expected, element, texts, total)
-                )
+                found.append(Waiting(maker, output, self._name_of(node), len(parts), expected, element, texts, total))
         return found
 
 

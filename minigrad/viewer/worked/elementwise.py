@@ -76,7 +76,9 @@ def broadcast_gradient(run: Run, k: int, at: Index, raw: Array) -> Element:
     result = run.results[k]
     assert result is not None
     name = _names(type(run.node))[k]
-    element = Element(place(f"∂L/∂{name}", at), f"Σ over the copies that broadcasting made of {name}", number(result[at]))
+    element = Element(
+        place(f"∂L/∂{name}", at), f"Σ over the copies that broadcasting made of {name}", number(result[at])
+    )
     new = raw.ndim - result.ndim
     where = (slice(None),) * new + tuple(
         slice(None) if n == 1 else slice(i, i + 1) for n, i in zip(result.shape, at, strict=True)
@@ -104,9 +106,7 @@ def _is_reproduced(run: Run, at: Index) -> bool:
         return isinstance(run.node, InPlace)
     if y.size == 1:
         return all(x is None or x.size == 1 for x in run.inputs if not isinstance(x, int | float))
-    alone = [
-        x[_own(at, x.shape)].reshape(1) if isinstance(x, np.ndarray) and x.ndim else x for x in run.inputs
-    ]
+    alone = [x[_own(at, x.shape)].reshape(1) if isinstance(x, np.ndarray) and x.ndim else x for x in run.inputs]
     node = type(run.node)()
     node._edges = run.node._edges  # forward may look at which gradients are wanted
     try:

@@ -101,4 +101,3 @@ def _of_batch(array: Array, batch: list[int]) -> tuple[int, ...]:
     """Return the index of a matrix of ``array`` where the batch may have been broadcast."""
     own = array.shape[:-2]
     return tuple(0 if n == 1 else i for n, i in zip(own, batch[len(batch) - len(own) :], strict=True))
-

@@ -41,7 +41,9 @@ def gradient(run: Run, k: int, at: Index) -> Element | None:
     count = math.prod(result.shape[d] for d in dims) if isinstance(run.node, Mean) else 1
     there = tuple(0 if d in dims else i for d, i in enumerate(at) if _keeps(run) or d not in dims)
     element = Element(
-        place("∂L/∂x", at), f"∂L/∂y / {count:,}" if count > 1 else "∂L/∂y, the same for every element", number(result[at])
+        place("∂L/∂x", at),
+        f"∂L/∂y / {count:,}" if count > 1 else "∂L/∂y, the same for every element",
+        number(result[at]),
     )
     element.known = [(place("∂L/∂y", there), number(g[there]))]
     return element
