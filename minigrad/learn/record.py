@@ -66,7 +66,7 @@ class Swap:
     replacement: object
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Exercise:
     """One exercise. Texts are plain, at most 78 columns wide, and understood without the engine's files."""
 
