@@ -79,23 +79,27 @@ def diagnose(exercise: Exercise, found: Sequence[Outcome]) -> Diagnosis | None:
     right = expected(exercise)
     names = list(dict.fromkeys(name for outcome in right for name in outcome.values))
     wrong = [name for name in names if not _same(exercise, found, right, name)]
-    specific = [
-        diagnosis
-        for name in wrong or [""]
-        for diagnosis, outcomes in _bank(exercise)
-        if (not name or not _same(exercise, outcomes, right, name)) and _same(exercise, found, outcomes, name)
-    ]
-    if specific:
-        return specific[0]
+    bank = _bank(exercise)
+    for diagnosis, outcomes in bank:  # everything is as in this wrong solution
+        if all(_same(exercise, found, outcomes, name, traces=True) for name in names or [""]):
+            return diagnosis
+    for name in wrong:  # one result is
+        for diagnosis, outcomes in bank:
+            if not _same(exercise, outcomes, right, name) and _same(exercise, found, outcomes, name, traces=True):
+                return diagnosis
     for name in wrong:
         for diagnosis in _common(exercise, found, name, names):
             return diagnosis
     return None
 
 
-def _same(exercise: Exercise, found: Sequence[Outcome], others: Sequence[Outcome], name: str) -> bool:
+def _same(
+    exercise: Exercise, found: Sequence[Outcome], others: Sequence[Outcome], name: str, traces: bool = False
+) -> bool:
     """Return whether one of the results is the same in all calls; the name "" stands for how the call ended."""
     for a, b in zip(found, others, strict=True):
+        if traces and a.traces != b.traces:
+            return False
         if (a.problem is None) != (b.problem is None):
             return False
         if a.problem is not None and b.problem is not None:

@@ -37,6 +37,7 @@ class Outcome:
     """The result of one call: arrays (or other values) by their names, or the reason why there are none."""
 
     values: dict[str, object] = field(default_factory=dict)
+    traces: list[str] = field(default_factory=list)  #: what was called on the way; it tells mistakes apart
     problem: NotYetError | None = None
 
 
@@ -67,7 +68,8 @@ def load(source: str, path: str, function: str) -> Written:
 
 def call(exercise: Exercise, function: Written, arguments: tuple[object, ...], path: str = "") -> Outcome:
     """Call a function on copies of ``arguments``."""
-    given = copy.deepcopy(arguments)
+    given = _copied(arguments)
+    held = {name: list(given[i]) for i, name in exercise.changes if isinstance(given[i], list)}  # type: ignore[call-overload]
     with np.errstate(all="ignore"):
         try:
             result = function(*given)
@@ -76,11 +78,29 @@ def call(exercise: Exercise, function: Written, arguments: tuple[object, ...], p
     try:
         values = _values(exercise, result)
         for position, name in exercise.changes:
+            _refuse_replaced(name, held.get(name, []), given[position])
             values |= _parts(name, given[position])
         _refuse_changed(exercise, arguments, given)
     except NotYetError as error:
         return Outcome(problem=error)
-    return Outcome(values)
+    return Outcome(values, [_trace(argument) for argument in given])
+
+
+def _trace(argument: object) -> str:
+    """Return what a model or an optimiser of a probe shows of how it was used."""
+    if isinstance(argument, Module):
+        return str([p.grad is not None for p in argument.parameters()])
+    return str(getattr(argument, "calls", ""))
+
+
+def _copied(arguments: tuple[object, ...]) -> tuple[object, ...]:
+    """Return a deep copy, with the gradients of models, which ``deepcopy`` leaves behind."""
+    copied = copy.deepcopy(arguments)
+    for old, new in zip(arguments, copied, strict=True):
+        if isinstance(old, Module) and isinstance(new, Module):
+            for p, q in zip(old.parameters(), new.parameters(), strict=True):
+                q.grad = None if p.grad is None else p.grad.clone()
+    return copied
 
 
 def _values(exercise: Exercise, result: object) -> dict[str, object]:
@@ -119,6 +139,16 @@ def _values(exercise: Exercise, result: object) -> dict[str, object]:
     return {name: as_array(name, part) for name, part in zip(names, result, strict=True)}
 
 
+def _refuse_replaced(name: str, held: list[object], now: object) -> None:
+    """Refuse new arrays in a list whose arrays should be changed in place."""
+    for i, (before, after) in enumerate(zip(held, now if isinstance(now, list) else [], strict=False)):
+        if before is not after:
+            raise NotYetError(
+                f"{name}[{i}] is a new array. Others hold the old one, which has not changed: write into it, as in "
+                "p -= 1 or p[...] = 1."
+            )
+
+
 def _parts(name: str, value: object) -> dict[str, object]:
     """Return an argument that was changed: a list or dict of arrays, or a model, gives one entry for each."""
     if isinstance(value, Module):
@@ -137,7 +167,7 @@ def as_array(name: str, value: object) -> Array:
         NotYetError: naming the result, and what to do.
     """
     if isinstance(value, TensorBase):
-        raise NotYetError(f"{name} is a minigrad tensor. Here the arrays are NumPy's: return an array of numbers.")
+        raise NotYetError(f"{name} is a minigrad tensor. Here numbers are NumPy's: return an array, or of one number {name}.item().")
     if isinstance(value, list | tuple):
         raise NotYetError(f"{name} is {kind(value)}. Return a NumPy array: np.array({name}), or fill np.zeros(...).")
     if value is None:

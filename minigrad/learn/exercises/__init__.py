@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from minigrad.learn.exercises import (
+    accumulate,
     broadcast,
+    cross_entropy,
     difference,
     linear,
     matmul,
     mean,
     multiply,
+    order,
     relu,
+    sgd,
     tanh,
+    training_step,
 )
 from minigrad.learn.record import Exercise
 
@@ -25,5 +30,10 @@ EXERCISES: tuple[Exercise, ...] = tuple(
         matmul,
         linear,
         relu,
+        accumulate,
+        order,
+        cross_entropy,
+        sgd,
+        training_step,
     )
 )
