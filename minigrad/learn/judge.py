@@ -64,10 +64,18 @@ def judge(exercise: Exercise, source: str, path: str = "<your file>") -> Verdict
         verdict.failed, verdict.lines, verdict.unwritten = "shapes", str(problem).split("\n"), problem.unwritten
     except _FailedError as failure:
         verdict.failed, verdict.lines = failure.step, failure.lines
-        if failure.diagnosis:
+        verdict.unwritten = is_unwritten(source)
+        if verdict.unwritten:
+            verdict.lines = [f"Write {exercise.function} first: there is still a line `...` where your code belongs."]
+        elif failure.diagnosis:
             verdict.diagnosis = failure.diagnosis.name
             verdict.lines += ["", f"Known mistake: {failure.diagnosis.name}.", failure.diagnosis.says]
     return verdict
+
+
+def is_unwritten(source: str) -> bool:
+    """Return whether a line of the file is still ``...``."""
+    return any(line.strip() == "..." for line in source.splitlines())
 
 
 def _steps(exercise: Exercise, function: Written, path: str) -> Sequence[str]:

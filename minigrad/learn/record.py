@@ -89,6 +89,7 @@ class Exercise:
     replaces: Callable[[Written], Sequence[Swap]] | None = None
     in_engine: Callable[[], Sequence[Array]] | None = None  #: computes with the engine's function, or the learner's
     accepts: Callable[[tuple[object, ...], object], str | None] | None = None  #: judges a result that may differ
+    run: Callable[..., object] | None = None  #: calls the function (its first argument); by default with the arguments
     replaced: str = ""  #: the engine's function in words, such as ``Mul.backward``
     plain: bool = field(default=False)  #: the results are no arrays
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 from minigrad.learn.exercises import (
     accumulate,
     broadcast,
+    conv1d,
+    conv2d,
     cross_entropy,
     difference,
     linear,
     matmul,
+    max_pool,
     mean,
     multiply,
     order,
     relu,
     sgd,
+    strided_conv2d,
     tanh,
     training_step,
 )
@@ -35,5 +39,9 @@ EXERCISES: tuple[Exercise, ...] = tuple(
         cross_entropy,
         sgd,
         training_step,
+        conv1d,
+        conv2d,
+        strided_conv2d,
+        max_pool,
     )
 )
