@@ -1,4 +1,4 @@
-"""Probes for a function that is the derivative of an operation: one-hot gradients, random ones, difference quotients."""
+"""Probes for a function that is the derivative of an operation: one-hot gradients, random ones, quotients."""
 
 from __future__ import annotations
 

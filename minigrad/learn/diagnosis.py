@@ -1,7 +1,7 @@
 """Recognise typical mistakes by name.
 
-Each exercise has a bank of wrong solutions. A learner who makes a mistake of the bank gets the same wrong numbers as the
-wrong solution, however differently it is written. So the learner's numbers are compared with those of each wrong
+Each exercise has a bank of wrong solutions. A learner who makes a mistake of the bank gets the same wrong numbers as
+the wrong solution, however differently it is written. So the learner's numbers are compared with those of each wrong
 solution on the same arguments, result by result; and with simple changes of the right numbers (another sign, a factor,
 a transpose, a flip), which are mistakes in every exercise.
 """
@@ -39,8 +39,8 @@ COMMON = {
     "flipped": "The result is flipped: its elements are right, in the opposite order.",
     "zero": "The result is 0 everywhere. Is it computed and then not used?",
     "gradient from above missing": (
-        "The gradient from above, grad, is missing: this is the slope of the operation alone. The chain rule multiplies "
-        "it by grad."
+        "The gradient from above, grad, is missing: this is the slope of the operation alone. The chain rule "
+        "multiplies it by grad."
     ),
 }
 

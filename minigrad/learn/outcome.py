@@ -73,6 +73,8 @@ def call(exercise: Exercise, function: Written, arguments: tuple[object, ...], p
     with np.errstate(all="ignore"):
         try:
             result = exercise.run(function, *given) if exercise.run else function(*given)
+        except NotYetError as error:
+            return Outcome(problem=error)
         except (Exception, SystemExit) as error:
             return Outcome(problem=_raised(exercise, error, arguments, path))
     try:
@@ -107,7 +109,9 @@ def _values(exercise: Exercise, result: object) -> dict[str, object]:
     """Return the parts of a result by their names."""
     names = exercise.returns
     if result is ... or (isinstance(result, tuple) and any(part is ... for part in result)):
-        missing = [n for n, part in zip(names, result, strict=False) if part is ...] if isinstance(result, tuple) else []
+        missing = (
+            [n for n, part in zip(names, result, strict=False) if part is ...] if isinstance(result, tuple) else []
+        )
         what = f"{', '.join(missing)} of {exercise.function}" if missing and len(missing) < len(names) else None
         raise UnwrittenError(
             f"Write {what or exercise.function} first: there is still a `...` where your code belongs."
@@ -167,7 +171,9 @@ def as_array(name: str, value: object) -> Array:
         NotYetError: naming the result, and what to do.
     """
     if isinstance(value, TensorBase):
-        raise NotYetError(f"{name} is a minigrad tensor. Here numbers are NumPy's: return an array, or of one number {name}.item().")
+        raise NotYetError(
+            f"{name} is a minigrad tensor. Here numbers are NumPy's: return an array, or of one number {name}.item()."
+        )
     if isinstance(value, list | tuple):
         raise NotYetError(f"{name} is {kind(value)}. Return a NumPy array: np.array({name}), or fill np.zeros(...).")
     if value is None:
@@ -213,7 +219,9 @@ def kind(value: object) -> str:
     if value is None:
         return "None"
     name = type(value).__name__
-    return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else f"a{'n' * (name[0] in 'aeio')} {name}"
+    return (
+        f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else f"a{'n' * (name[0] in 'aeio')} {name}"
+    )
 
 
 def _raised(exercise: Exercise, error: BaseException, arguments: tuple[object, ...], path: str) -> NotYetError:

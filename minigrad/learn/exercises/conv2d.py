@@ -111,7 +111,7 @@ EXERCISE = Exercise(
         Mistake(
             "flipped kernel",
             {"grad, w[:, :, i, j]": "grad, w[:, :, -1 - i, -1 - j]"},
-            "The kernel is flipped in dx. The window read x[p + i] through w[i], so grad goes back through the same w[i].",
+            "The kernel is flipped in dx. The window read x[p + i] through w[i], so grad goes back through it.",
         ),
         Mistake(
             "flipped kernel",
@@ -130,7 +130,10 @@ EXERCISE = Exercise(
         ),
         Mistake(
             "rows and columns swapped",
-            {"i, j in np.ndindex(*w.shape[2:])": "j, i in np.ndindex(*w.shape[:1:-1])", "w[:, :, i, j]": "w[:, :, j % w.shape[2], i % w.shape[3]]"},  # noqa: E501
+            {
+                "i, j in np.ndindex(*w.shape[2:])": "j, i in np.ndindex(*w.shape[:1:-1])",
+                "w[:, :, i, j]": "w[:, :, j % w.shape[2], i % w.shape[3]]",
+            },
             "Rows and columns of the kernel are swapped: i goes with rows, j with columns.",
         ),
         Mistake(
@@ -140,11 +143,17 @@ EXERCISE = Exercise(
         ),
         Mistake(
             "channels added up",
-            {'"nopq,ncpq->oc", grad, x[seen]': '"nopq,nzpq->o", grad, x[seen]', "optimize=True)\n    return": "optimize=True)[:, None]\n    return"},  # noqa: E501
+            {
+                '"nopq,ncpq->oc", grad, x[seen]': '"nopq,nzpq->o", grad, x[seen]',
+                "optimize=True)\n    return": "optimize=True)[:, None]\n    return",
+            },
             "dw is the same for each input channel: they were added up. Each channel c has weights of its own.",
         ),
         Mistake("sign", {"dw[:, :, i, j] = np": "dw[:, :, i, j] = -np"}),
-        Mistake("gradient from above missing", {'pq", grad, w': 'pq", np.ones_like(grad), w', 'oc", grad, x': 'oc", np.ones_like(grad), x'}),  # noqa: E501
+        Mistake(
+            "gradient from above missing",
+            {'pq", grad, w': 'pq", np.ones_like(grad), w', 'oc", grad, x': 'oc", np.ones_like(grad), x'},
+        ),
     ),
     teaches=frozenset({"np.einsum", "np.s_", "optimize"}),
     terms=frozenset({"channels"}),

@@ -54,7 +54,7 @@ def replaces(function: Written) -> list[Swap]:
     assert original is not None
 
     def backward(node: CrossEntropy, grad: Array) -> tuple[Array | None, ...]:
-        """Use the learner's function for the plain mean; label smoothing, weights and other shapes stay the engine's."""
+        """Use the learner's function for the plain mean; all else stays the engine's."""
         x, labels, weight, *_ = node.saved_arrays
         plain = node.reduction == "mean" and weight is None and not node.smoothing and x.ndim == 2
         if not plain or np.any(labels == node.ignore):
@@ -177,7 +177,9 @@ EXERCISE = Exercise(
     ),
     teaches=frozenset({"np.exp", "np.arange", ".max", "len"}),
     terms=frozenset({"softmax", "cross entropy"}),
-    properties=(Property("each row adds up to 0, and a number added to all scores changes nothing", _rows_sum_to_zero),),
+    properties=(
+        Property("each row adds up to 0, and a number added to all scores changes nothing", _rows_sum_to_zero),
+    ),
     replaces=replaces,
     in_engine=lambda: gradients(lambda x: F.cross_entropy(x, from_numpy(LABELS)), numbers(4, 3)),
     replaced="CrossEntropy.backward",

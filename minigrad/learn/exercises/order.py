@@ -60,7 +60,9 @@ def accepts(arguments: tuple[object, ...], result: object) -> str | None:
     for user in reached:
         for node in graph[user]:
             if place[node] < place[user]:
-                return f"{shown}\n{node} comes before {user}, which uses it. So {node} would run before its sum is whole."
+                return (
+                    f"{shown}\n{node} comes before {user}, which uses it. So {node} would run before its sum is whole."
+                )
     return None
 
 
@@ -189,8 +191,8 @@ EXERCISE = Exercise(
                 "            visit(made_from)\n        order.append(node)\n": "            visit(made_from)\n",
                 "order[::-1]": "order",
             },
-            "A node is appended when it is first met. It may have another user, which is met later. Append it after its "
-            "inputs, and reverse at the end.",
+            "A node is appended when it is first met. It may have another user, which is met later. Append it after "
+            "its inputs, and reverse at the end.",
         ),
         Mistake(
             "pre-order instead of topological order",
@@ -200,8 +202,8 @@ EXERCISE = Exercise(
                 "in inputs[node]": "in inputs[node][::-1]",
                 "order[::-1]": "order",
             },
-            "A node is appended when it is first met. It may have another user, which is met later. Append it after its "
-            "inputs, and reverse at the end.",
+            "A node is appended when it is first met. It may have another user, which is met later. Append it after "
+            "its inputs, and reverse at the end.",
         ),
         Mistake(
             "nodes visited twice",

@@ -26,7 +26,9 @@ def _goes_downhill(function: Written, random: np.random.Generator) -> str | None
     for _ in range(50):
         function([p], [2 * p], 0.1)
     size = float(np.abs(p).max())
-    return None if size < 1e-3 else f"after 50 steps on the bowl sum(p ** 2) p is still {size:.3g} from its lowest point."
+    return (
+        None if size < 1e-3 else f"after 50 steps on the bowl sum(p ** 2) p is still {size:.3g} from its lowest point."
+    )
 
 
 def replaces(function: Written) -> list[Swap]:

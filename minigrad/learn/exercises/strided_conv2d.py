@@ -36,9 +36,7 @@ def dense(draw: Draw) -> tuple[object, ...]:
 
 def replaces(function: Written) -> list[Swap]:
     return [
-        replaced_conv2d(
-            function, lambda node, x, w: node.window.stride[0] == node.window.stride[1], with_stride=True
-        )
+        replaced_conv2d(function, lambda node, x, w: node.window.stride[0] == node.window.stride[1], with_stride=True)
     ]
 
 
@@ -157,7 +155,7 @@ EXERCISE = Exercise(
         ),
         Mistake(
             "last row and column forgotten",
-            {"    border = (padding, padding)": "    grad = grad.copy()\n    grad[:, :, -1] = 0\n    grad[:, :, :, -1] = 0\n    border = (padding, padding)"},  # noqa: E501
+            {"    border = ": "    grad = grad.copy()\n    grad[:, :, -1] = grad[:, :, :, -1] = 0\n    border = "},
             "The last positions of the window are left out.",
         ),
     ),

@@ -9,7 +9,6 @@ import numpy as np
 
 from minigrad import optim
 from minigrad.creation import from_numpy
-from minigrad.learn.engine_runs import numbers
 from minigrad.learn.record import Exercise, Mistake, Probe, Property, Swap, Written, code, prose
 from minigrad.learn.training import train
 from minigrad.nn import functional as F
@@ -73,7 +72,9 @@ def _loss_falls(function: Written, random: np.random.Generator) -> str | None:
     images, labels = _data(random)
     optimizer = optim.SGD(model.parameters(), lr=0.1)
     losses = [float(np.asarray(function(model, optimizer, F.cross_entropy, images, labels))) for _ in range(30)]
-    return None if losses[-1] < losses[0] else f"it was {losses[0]:.4g} at first and is {losses[-1]:.4g} after 30 steps."
+    return (
+        None if losses[-1] < losses[0] else f"it was {losses[0]:.4g} at first and is {losses[-1]:.4g} after 30 steps."
+    )
 
 
 def replaces(function: Written) -> list[Swap]:
