@@ -9,6 +9,7 @@ from minigrad.learn.engine_runs import gradients, numbers
 from minigrad.learn.record import Exercise, Mistake, Swap, Written, code, prose
 from minigrad.learn.windows import replaced_conv2d
 from minigrad.nn import functional as F
+from minigrad.ops.conv import Conv2d
 from minigrad.typing import Array
 
 
@@ -35,9 +36,10 @@ def dense(draw: Draw) -> tuple[object, ...]:
 
 
 def replaces(function: Written) -> list[Swap]:
-    return [
-        replaced_conv2d(function, lambda node, x, w: node.window.stride[0] == node.window.stride[1], with_stride=True)
-    ]
+    def fits(node: Conv2d, x: Array, w: Array) -> bool:
+        return node.window.stride[0] == node.window.stride[1] > 1
+
+    return [replaced_conv2d(function, fits, with_stride=True)]
 
 
 EXERCISE = Exercise(
@@ -106,7 +108,7 @@ EXERCISE = Exercise(
         as zeros of the padded shape.
 
         In the engine: class Conv2d in minigrad/ops/conv.py; the slices are Window.taps
-        in minigrad/kernels/geometry.py. Yours now serves every layer.
+        in minigrad/kernels/geometry.py. Yours now serves every layer with a stride.
     """),
     returns=("dx", "dw"),
     probes=derivative(forward, (small, images, leftover, dense), {"dx": 0, "dw": 1}),
@@ -166,5 +168,5 @@ EXERCISE = Exercise(
     in_engine=lambda: gradients(
         lambda x, w: F.conv2d(x, w, stride=2, padding=1), numbers(2, 3, 5, 6), numbers(4, 3, 3, 3)
     ),
-    replaced="Conv2d.backward",
+    replaced="Conv2d.backward, with a stride",
 )
