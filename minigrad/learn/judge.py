@@ -57,8 +57,7 @@ def judge(exercise: Exercise, source: str, path: str = "<your file>") -> Verdict
     verdict = Verdict()
     try:
         function = load(source, path, exercise.function)
-        for step in _steps(exercise, function, path):
-            verdict.done.append(step)
+        _take_steps(exercise, function, path, verdict.done)
         verdict.passed = True
     except NotYetError as problem:
         verdict.failed, verdict.lines, verdict.unwritten = "shapes", str(problem).split("\n"), problem.unwritten
@@ -78,13 +77,12 @@ def is_unwritten(source: str) -> bool:
     return any(line.strip() == "..." for line in source.splitlines())
 
 
-def _steps(exercise: Exercise, function: Written, path: str) -> Sequence[str]:
-    """Take the steps; return the names of those that there were.
+def _take_steps(exercise: Exercise, function: Written, path: str, done: list[str]) -> None:
+    """Take the steps, and note in ``done`` the names of those that passed.
 
     Raises:
         NotYetError, _FailedError: at the first that fails.
     """
-    done = ["shapes"]
     cases = probes(exercise)
     outcomes: list[Outcome] = []
     for probe, right in zip(cases, expected(exercise), strict=True):
@@ -99,8 +97,7 @@ def _steps(exercise: Exercise, function: Written, path: str) -> Sequence[str]:
             if outcome.problem is not None and known is None:
                 raise outcome.problem
             raise _FailedError(step, lines, known)
-        if probe.stage not in done:
-            done.append(probe.stage)
+        done += [step for step in ("shapes", probe.stage) if step not in done]
     if any(probe.measured for probe in cases):
         done.append("difference quotients")
     if exercise.replaces and exercise.in_engine:
@@ -109,7 +106,6 @@ def _steps(exercise: Exercise, function: Written, path: str) -> Sequence[str]:
     if exercise.properties:
         _try_properties(exercise, function, path)
         done.append("properties")
-    return done
 
 
 def _wrong(exercise: Exercise, probe: Probe, outcome: Outcome, right: Outcome) -> tuple[str, list[str]] | None:
