@@ -19,7 +19,7 @@ def draw_graph(result: Tensor, names: dict[str, Tensor], label: str = "loss") ->
         node = unvisited.pop()
         if id(node) in texts:
             continue
-        is_leaf = not hasattr(node, "next_functions")
+        is_leaf = isinstance(node, Tensor)
         texts[id(node)] = (node, known.get(id(node), "leaf") if is_leaf else node.name, is_leaf)
         for edge in () if is_leaf else node.next_functions:
             if edge is not None:
