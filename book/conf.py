@@ -26,6 +26,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "book.mathematics",
+    "book.exercises",
     "book.reference",
     "book.notebooks",
 ]

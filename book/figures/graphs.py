@@ -35,9 +35,7 @@ def draw_graph(result: Tensor, names: dict[str, Tensor], label: str = "loss") ->
     columns: dict[int, list[int]] = {}
     for key in sorted(texts, key=lambda key: getattr(texts[key][0], "number", 0)):
         columns.setdefault(column(key), []).append(key)
-    place = {
-        key: (1.7 * x, (len(keys) - 1) / 2 - y) for x, keys in columns.items() for y, key in enumerate(keys)
-    }
+    place = {key: (1.7 * x, (len(keys) - 1) / 2 - y) for x, keys in columns.items() for y, key in enumerate(keys)}
     tallest = max(map(len, columns.values()))
     _, axes = plt.subplots(figsize=(6.4, 0.9 + 0.8 * tallest))
     for tail, head in edges:
@@ -47,12 +45,13 @@ def draw_graph(result: Tensor, names: dict[str, Tensor], label: str = "loss") ->
             arrowprops={"arrowstyle": "-|>", "color": GREY, "shrinkA": 18, "shrinkB": 20, "lw": 2.4 if twice else 1.2},
         )  # fmt: skip
     for key, (node, text, is_leaf) in texts.items():
-        box = {"boxstyle": "round,pad=0.35", "facecolor": PALE if is_leaf else "white", "edgecolor": GREY if is_leaf else BLUE}
-        axes.text(*place[key], text, ha="center", va="center", bbox=box)
+        colours = {"facecolor": PALE, "edgecolor": GREY} if is_leaf else {"facecolor": "white", "edgecolor": BLUE}
+        axes.text(*place[key], text, ha="center", va="center", bbox={"boxstyle": "round,pad=0.35", **colours})
         if not is_leaf:
             x, y = place[key]
             axes.text(x, y - 0.42, str(node.number), ha="center", va="center", color=ORANGE, fontsize=10)
     x, y = place[id(result.grad_fn)]
-    axes.annotate(label, (x + 1.0, y), (x, y), va="center", arrowprops={"arrowstyle": "<|-", "color": GREY, "shrinkB": 20})
+    axes.annotate("", (x + 1.0, y), (x, y), arrowprops={"arrowstyle": "-|>", "color": GREY, "shrinkA": 24})
+    axes.text(x + 1.05, y, label, va="center")
     axes.set(xlim=(-0.7, x + 1.6), ylim=(-tallest / 2 - 0.35, tallest / 2 + 0.1))
     axes.axis("off")

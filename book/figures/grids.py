@@ -14,7 +14,9 @@ from book.figures.style import BLUE, ORANGE, PALE
 Cell = tuple[int, int]
 
 
-def draw_grid(axes: Axes, values: np.ndarray, title: str, blue: Collection[Cell] = (), orange: Collection[Cell] = ()) -> None:
+def draw_grid(
+    axes: Axes, values: np.ndarray, title: str, blue: Collection[Cell] = (), orange: Collection[Cell] = ()
+) -> None:
     """Draw a two-dimensional array as a grid, with frames around the cells of ``blue`` and ``orange``."""
     values = np.atleast_2d(values)
     rows, columns = values.shape
