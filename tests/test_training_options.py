@@ -100,8 +100,8 @@ def test_the_average_of_the_weights_follows_its_formula_and_is_what_is_tested() 
         now = training.model.fc.weight.detach().numpy().astype(np.float64)
         rate = min(0.9, (1 + count) / (10 + count))
         expected = now if expected is None else rate * expected + (1 - rate) * now
-    assert training.tested_model is training.ema.module
-    assert np.allclose(training.tested_model.fc.weight.detach().numpy(), expected, atol=1e-6)
+    assert training.validated_model is training.ema.module
+    assert np.allclose(training.validated_model.fc.weight.detach().numpy(), expected, atol=1e-6)
     assert not np.allclose(training.model.fc.weight.detach().numpy(), expected, atol=1e-7)
 
 
@@ -156,7 +156,7 @@ def test_with_everything_switched_on_a_resumed_run_ends_with_the_same_bits(stop_
     assert resumed.global_step == stop_after
     run_to_the_end(resumed, loader)
     assert weights(resumed.model) == weights(whole.model)
-    assert weights(resumed.tested_model) == weights(whole.tested_model)
+    assert weights(resumed.validated_model) == weights(whole.validated_model)
 
 
 def test_training_stops_early_and_goes_back_to_the_best_weights(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
@@ -288,7 +288,7 @@ BAD = {
     "accumulate": ({"accumulate": 0}, "--accumulate must be at least 1, got 0"),
     "sgd too late": ({"sgd_after": 2}, "--sgd-after 2 leaves no epoch for SGD"),
     "two kinds of freezing": ({"head_only": True, "freeze": "fc"}, "either --head-only or --freeze"),
-    "crop larger than the image": ({"image_size": 100, "resize": 90}, "--resize 90 is below the image size 100"),
+    "crop larger than the image": ({"image_size": 100, "resize": 90}, "resize 90 is below the image size 100"),
     "mixup": ({"mixup": -1.0}, "--mixup must be at least 0"),
     "clip": ({"clip": 0.0}, "--clip must be above 0"),
     "average": ({"ema": 2.0}, "--ema must be at least 0 and below 1"),
