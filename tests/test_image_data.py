@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from PIL import Image
 
 import minigrad
+from inception import image_sets
 from inception.balance import BalancedSampler, class_weights, training_loader
 from inception.batch import Batch, mix
 from inception.data import load_data, load_split
@@ -62,6 +65,20 @@ def test_small_classes_give_all_they_have_to_a_limit(tmp_path: Path) -> None:
 def test_a_limit_is_even_for_every_source(data: str) -> None:
     found = load_data(DataSource(data=data, limit=40))
     assert counts(found.train) == counts(found.validation) == [4] * 10
+
+
+def test_every_file_is_asked_for_its_size_once_at_the_start_of_a_run(tmp_path: Path, monkeypatch: Any) -> None:
+    root = folders(tmp_path, {"train": {"a": 3, "b": 2}, "val": {"a": 1, "b": 1}})
+    asked: list[str] = []
+
+    def stat(path: str) -> os.stat_result:
+        asked.append(path)
+        return os.stat(path)
+
+    monkeypatch.setattr(image_sets, "os", SimpleNamespace(stat=stat))
+    data = load_data(source(root))
+    assert summary(data)["train"]["bytes"] == sum(os.stat(path).st_size for path in paths_of(data.train) or ())
+    assert sorted(asked) == sorted([*(paths_of(data.train) or ()), *(paths_of(data.validation) or ())])
 
 
 # --- Splits ---
