@@ -115,7 +115,7 @@ def test_one_split_is_loaded_without_the_others(tmp_path: Path) -> None:
     assert (load_split(source(root)).name, len(load_split(source(root)).images)) == ("val", 3)
     found = load_split(source(root), "test")
     assert (found.classes, counts(found.images)) == (("dog",), [3])
-    with pytest.raises(FileNotFoundError, match=r"no split train of folder in .*; there is val and test"):
+    with pytest.raises(FileNotFoundError, match=r"no split train of .*, only val and test"):
         load_split(source(root), "train")
     with pytest.raises(FileNotFoundError, match=r"expected train and val, .*; found only Validation, test"):
         load_data(source(root))
