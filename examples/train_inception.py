@@ -2,6 +2,10 @@
 
     python examples/train_inception.py               into runs/DATE-TIME: weights, metrics, checkpoint, images
 
+Question: what is the whole of a training, with validation, checkpoints and figures?
+Change: --limit 500. How much of the accuracy is lost with a tenth of the images?
+Expect: under 8 minutes on 2 cores, and the loss and accuracy that README shows.
+
 Ctrl-C stops after the current step and saves a checkpoint. The command ``python -m inception train`` trains the same
 network to the same weights, bit for bit, continues a run, and has options for everything: other images, transfer
 learning, mixed precision, many optimizers and schedules (docs/training.md).
