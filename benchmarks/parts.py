@@ -58,8 +58,8 @@ SCALING = {
 #: Seconds that a measurement of each part takes on two slow cores, on average; compiled: with compilation by torch.
 SECONDS = {
     "steps": 57, "convolutions": 25, "inference": 20, "chain": 6, "small": 9, "networks": 45, "rounding": 15,
-    "startup": 33, "other engines": 25, "operations": 9, "threads": 35, "scaling": 45, "loading": 40,
-    "compiled small": 25, "compiled inference": 80, "compiled networks": 90, "compiled steps": 230,
+    "startup": 33, "other engines": 25, "operations": 9, "threads": 35, "scaling": 45, "loading": 30,
+    "compiled small": 35, "compiled inference": 80, "compiled networks": 90, "compiled steps": 230,
 }  # fmt: skip
 PEER_CONVOLUTION = "conv:8:80:192:73"
 
@@ -101,7 +101,7 @@ def units(rehearsal: bool = False, threads: int = 1) -> Iterator[Unit]:
     for name, series in SCALING.items():
         shown = dict(list(series.items())[:2]) if rehearsal else series
         yield unit("scaling", name, partial(scaling, shown))
-    yield unit("loading", "JPEG", partial(loading, 64 if rehearsal else 384))
+    yield unit("loading", "JPEG", partial(loading, 64 if rehearsal else 256))
 
 
 def beside_torch(case: str, setting: Setting) -> Result:
