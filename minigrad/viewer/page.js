@@ -189,9 +189,9 @@ function code(source, methods) {
     const lines = each.text.split("\n").map((line, k) => [el("span", {class: "no"}, String(each.line + k)), line, "\n"]);
     return [el("p", {class: "soft mono"}, `${each.file}, line ${each.line}`), el("pre", {tabindex: "0", "aria-label": `Source of ${each.method}`}, el("code", {}, lines.flat()))];
   });
-  const more = source.more ? [el("pre", {tabindex: "0", "aria-label": "Docstring"}, source.more)] : [];
+  const more = [source.more, D.abouts[source.about]].filter(text => text).map(text => el("pre", {tabindex: "0", "aria-label": "Docstring"}, text));
   if (!blocks.length && !more.length) return null;
-  return el("details", {class: "more"}, el("summary", {}, blocks.length ? `Source of ${methods.filter(m => shown.some(s => s.method === m)).join(" and ")}` : "More about it"), ...more, ...blocks.flat());
+  return el("details", {class: "more"}, el("summary", {}, ["Derivation", ...(blocks.length ? [`source of ${methods.filter(m => shown.some(s => s.method === m)).join(" and ")}`] : [])].slice(more.length ? 0 : 1).join(", and ")), ...more, ...blocks.flat());
 }
 
 function forward(k) {
@@ -201,7 +201,7 @@ function forward(k) {
     el("h3", {}, "One element, worked out"), worked(op.element) || el("p", {class: "note"}, "Not known for this operation."),
     el("h3", {}, "What goes in, and what comes out"),
     el("div", {class: "cards"}, (op.inputs || []).map(x => card(x.label, x.sample, origin(x), x.image)), el("span", {class: "arrow", "aria-hidden": "true"}, "→"),
-      (op.outputs || []).map((y, i) => card(op.outputs.length > 1 ? `output ${i}` : "output", y, usedBy(k)))),
+      (op.outputs || []).map((y, i) => card(i ? `output ${i}` : "y", y, i ? null : usedBy(k)))),
   ];
 }
 
@@ -220,7 +220,7 @@ function backward(k) {
     ...(parts.length ? [el("h3", {}, "Gradients that were added up before this turn came"), ...parts] : []),
     el("h3", {}, "One element of each gradient, worked out"), ...(step.results || []).map(r => worked(r.element)),
     el("h3", {}, "What arrives, and what is passed on"),
-    el("div", {class: "cards"}, (step.arriving || []).filter(g => g).map((g, i) => card(op.outputs.length > 1 ? `∂L/∂output ${i}` : "∂L/∂output", g)),
+    el("div", {class: "cards"}, (step.arriving || []).filter(g => g).map((g, i) => card(i ? `∂L/∂output ${i}` : "∂L/∂y", g)),
       el("span", {class: "arrow", "aria-hidden": "true"}, "→"), (step.results || []).map(r => card(`∂L/∂${r.label}`, r.sample, ["to ", ...origin(r)]))),
     el("h3", {}, "Sums of gradients that are waiting"), waiting(step.waiting || []),
   ];
@@ -228,7 +228,7 @@ function backward(k) {
 
 function added(op, output, parts) {
   const at = op.outputs[output] ? op.outputs[output].at : [];
-  return `∂L/∂output${at && at.length ? `[${at.join(", ")}]` : ""} = ${parts.join(" + ").replace(/\+ -/g, "− ")}`;
+  return `∂L/∂y${at && at.length ? `[${at.join(", ")}]` : ""} = ${parts.join(" + ").replace(/\+ -/g, "− ")}`;
 }
 
 function waiting(entries) {
@@ -342,7 +342,7 @@ function draw(section, scope) {
       svg("text", {x: x(row), y: y(column)}, text), svg("text", {class: "badge", x: x(row), y: y(column) - BOX.height / 2 - 7}));
   });
   const tip = svg("marker", {id: "tip", viewBox: "0 0 6 6", refX: 5, refY: 3, markerWidth: 6, markerHeight: 6, orient: "auto"}, svg("path", {d: "M0 0 L6 3 L0 6 z", style: "fill: var(--soft); stroke: none"}));
-  const crumbs = el("div", {class: "crumbs"}, chain(scope).flatMap((c, i) => [i ? "›" : "", D.scopes[c] && c !== scope ? el("button", {type: "button", onclick: () => { chosen = c; show(); }}, callName(c)) : el("span", {}, callName(c) + (c === scope && D.calls[c].kind ? ` · ${D.calls[c].kind}` : ""))]));
+  const crumbs = el("div", {class: "crumbs"}, chain(scope).flatMap((c, i) => [i ? "›" : "", D.scopes[c] && c !== scope ? el("button", {type: "button", onclick: () => { chosen = c; show(); }}, callName(c)) : el("span", {}, callName(c) + (c === scope && D.calls[c].kind && D.calls[c].kind !== callName(c) ? ` · ${D.calls[c].kind}` : ""))]));
   const whole = svg("svg", {width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Graph of ${callName(scope)}: ${drawing.boxes.length} parts`}, svg("defs", {}, tip), ...arrows, ...boxes);
   section.replaceChildren(crumbs, el("div", {class: "scroll", tabindex: "0", "aria-label": "Graph; scroll sideways"}, whole));
 }
@@ -381,12 +381,14 @@ const treeButton = new Map();
 
 function branch(entry) {
   if (entry.op !== undefined) {
-    const button = el("button", {type: "button", class: "op", title: opName(entry.op), onclick: () => go(stepOf(entry.op), false)}, opName(entry.op));
+    const kind = entry.kind && entry.kind !== opName(entry.op) ? `${entry.kind}, ${opName(entry.op)}` : opName(entry.op);
+    const label = entry.name ? [entry.name, el("span", {class: "soft"}, ` ${kind}`)] : kind;
+    const button = el("button", {type: "button", class: entry.name ? "" : "op", title: opTitle(entry.op), onclick: () => go(stepOf(entry.op), false)}, label);
     treeButton.set(entry.op, button);
     return el("li", {}, button);
   }
   const call = entry.call !== undefined ? D.calls[entry.call] : null;
-  const label = call ? [callName(entry.call), el("span", {class: "soft"}, ` ${call.kind}`)] : [el("span", {}, entry.repeat)];
+  const label = call ? [callName(entry.call), call.kind === callName(entry.call) ? "" : el("span", {class: "soft"}, ` ${call.kind}`)] : [entry.repeat];
   const list = el("ul", {hidden: true});
   const button = el("button", {type: "button", "aria-expanded": "false", title: call ? `${call.path || D.model}: ${call.kind}(${call.options || ""})` : entry.repeat}, label);
   const node = {button, list, filled: false};
@@ -487,9 +489,9 @@ function keys(event) {
 }
 
 function start() {
-  const counts = ["operations", "operations", "operations", "parameters"];
+  const counts = ["operation", "operation", "operation", "parameter"];
   D.phases.forEach((name, i) => $("phases").append(el("button", {type: "button", class: "phase", disabled: firstOfPhase[i] === null, title: `${name} (${i + 1})`, onclick: () => go(firstOfPhase[i])},
-    el("i"), `${i + 1} ${name}`, el("small", {}, firstOfPhase[i] === null ? (i === 1 ? "inside the model" : "none") : `${countOfPhase[i].toLocaleString("en")} ${counts[i]}`))));
+    el("i"), `${i + 1} ${name}`, el("small", {}, firstOfPhase[i] === null ? (i === 1 ? "inside the model" : "none") : `${countOfPhase[i].toLocaleString("en")} ${counts[i]}${countOfPhase[i] === 1 ? "" : "s"}`))));
   $("summary").textContent = `${D.model}, ${D.loss ? `loss ${D.loss}, ` : ""}${D.steps.length.toLocaleString("en")} steps. Go through them with ← and →, or 1 to 4 for a phase.`;
   $("tree").append(el("ul", {}, D.tree.map(branch)));
   $("first").addEventListener("click", () => go(0));

@@ -10,7 +10,7 @@ import inspect
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from weakref import ReferenceType, ref
+from weakref import ReferenceType, WeakSet, ref
 
 import numpy as np
 
@@ -19,18 +19,13 @@ from minigrad.engine.function import Function
 from minigrad.engine.inplace import InPlace
 from minigrad.engine.tensor_base import TensorBase
 from minigrad.nn.module import Module
-from minigrad.ops.casting import Cast
-from minigrad.ops.identity import Clone, Passage, ToDevice
-from minigrad.ops.shape import Expand, Reshape
 from minigrad.typing import Array
 from minigrad.viewer.calls import Calls
-from minigrad.viewer.samples import Sample, colour_image, sample, strongest
+from minigrad.viewer.plumbing import PLUMBING
+from minigrad.viewer.samples import colour_image, sample, strongest
 from minigrad.viewer.story import Backward, Input, InputGradient, Operation, Story
 from minigrad.viewer.sums import WaitingSums, undo_broadcasting
 from minigrad.viewer.worked import Run, worked_gradient, worked_output
-
-#: Operations that compute nothing: other shapes, types and places of the same elements.
-PLUMBING = (Reshape, Expand, Cast, Clone, ToDevice, Passage)
 
 
 class Recorder:
@@ -48,6 +43,7 @@ class Recorder:
         self._arrays: dict[Function, tuple[list[_Seen], list[_Seen], Mapping[str, object]]] = {}
         self._writes: dict[int, int] = {}  # how often an array was written in place
         self._sums = WaitingSums(self._name_of)
+        self._later: WeakSet[Function] = WeakSet()  # what ran forward after the backward pass had begun
         self._last = 0  # the number of the node whose backward ran last
         self.complete = False  # after the optimisation pass
 
@@ -73,6 +69,7 @@ class Recorder:
 
     def _forward(self, node: Function, inputs: Sequence[object], compute: Callable[[], object]) -> object:
         if self.story.backward:  # the step has had its forward pass; what follows measures or prints
+            self._later.add(node)
             return compute()
         given = [_on_host(x) for x in inputs]
         links = [self._link(node, i, x) for i, x in enumerate(inputs)]
@@ -159,9 +156,9 @@ class Recorder:
     # --- Backward ---
 
     def _backward(self, node: Function, inputs: Sequence[object], compute: Callable[[], object]) -> object:
-        if node not in self._operations:  # of a graph that was recorded before
+        if node not in self._operations and node not in self._later:  # of a graph that was recorded before
             return compute()
-        if self.complete or (self.story.backward and node.number >= self._last):
+        if node in self._later or self.complete or (self.story.backward and node.number >= self._last):
             raise RuntimeError(
                 "record() tells the story of one training step, and a second backward pass began inside it: leave the "
                 "with block after the first optimizer.step()"

@@ -32,6 +32,7 @@ class Source:
     formula: str  #: y = …
     derivative: str  #: ∂L/∂x = …
     more: str  #: the rest of the docstring
+    module: str  #: the docstring of the file
     code: list[Code] = field(default_factory=list)
 
 
@@ -46,7 +47,7 @@ def source_of(operation: type, methods: Sequence[str] = METHODS) -> Source:
     ('z = x · y', '∂L/∂x = ∂L/∂z · y,  ∂L/∂y = ∂L/∂z · x')
     """
     formula, derivative, more = _in_parts(inspect.getdoc(operation) if operation.__doc__ else "")
-    found = Source(formula, derivative, more)
+    found = Source(formula, derivative, more, inspect.getdoc(inspect.getmodule(operation)) or "")
     for method in methods:
         function = getattr(operation, method, None)
         defined = any(method in vars(cls) for cls in operation.__mro__ if cls not in (Function, Rule))

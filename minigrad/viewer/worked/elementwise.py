@@ -17,7 +17,7 @@ from minigrad.engine.inplace import InPlace
 from minigrad.typing import Array, Shape
 from minigrad.viewer.samples import Index, number, place
 from minigrad.viewer.sources import source_of
-from minigrad.viewer.worked.element import Element, Run, product, wide, with_sum
+from minigrad.viewer.worked.element import Element, Run, wide, with_sum
 
 
 def output(run: Run, at: Index) -> Element | None:
