@@ -150,14 +150,13 @@ def _inputs(
     if (input_shape is None) == (input_data is None):
         raise TypeError("summary() takes either input_shape, such as (1, 3, 75, 75), or input_data, tensors")
     if input_data is not None:
-        given = [input_data] if isinstance(input_data, Tensor) else list(input_data)
-        if not all(isinstance(x, Tensor) for x in given):
+        tensors = [input_data] if isinstance(input_data, Tensor) else list(input_data)
+        if not all(isinstance(x, Tensor) for x in tensors):
             raise TypeError(f"input_data must be a tensor or several, got {type(input_data).__name__}")
-        return given
+        return tensors
     if isinstance(input_shape, Tensor):
-        raise TypeError(
-            f"input_shape must be a shape; pass the tensor of shape {list(input_shape.shape)} as input_data"
-        )
+        given = list(input_shape.shape)
+        raise TypeError(f"input_shape must be a shape; pass the tensor of shape {given} as input_data")
     first = next((p for p in model.parameters() if dtypes.is_floating(p.dtype) and not is_lazy(p)), None)
     dtype = first.dtype if first is not None else None
     where = first.device if first is not None else None
@@ -188,7 +187,7 @@ class _Watch:
         self.multiply_adds = 0
         self._open: list[Layer] = []
         self._called: set[int] = set()
-        self._counted: set[int] = set()
+        self._used: set[int] = set()  # the identities of arrays
         self._thread = threading.get_ident()
         self._names = {module: path.rpartition(".")[2] for path, module in model.named_modules()}
 
@@ -207,15 +206,13 @@ class _Watch:
                 handle.remove()
 
     def uncalled(self) -> list[str]:
-        """Return the outermost modules with parameters that were not called."""
+        """Return the outermost modules none of whose parameters was used."""
         found: list[str] = []
         for path, module in self.model.named_modules():
-            own = any(p is not None for p in module._parameters.values())
             inside = any(path.startswith(f"{outer}.") for outer in found)
-            if id(module) not in self._called and not inside and (own or _has_parameters(module)):
-                reached = any(id(inner) in self._called for inner in module.modules())
-                if not reached:
-                    found.append(path)
+            parameters = list(module.parameters())
+            if parameters and not inside and not any(id(p.array) in self._used for p in parameters):
+                found.append(path)
         return found
 
     def _enter(self, module: Module, args: object) -> None:
@@ -236,15 +233,12 @@ class _Watch:
     def _run(self, node: Function, stage: str, inputs: Sequence[object], compute: Callable[[], object]) -> object:
         result = compute()
         if stage == "forward" and threading.get_ident() == self._thread:
+            self._used.update(map(id, inputs))
             adds = multiply_adds(node, inputs, result)
             self.multiply_adds += adds
             for layer in self._open:
                 layer.multiply_adds += adds
         return result
-
-
-def _has_parameters(module: Module) -> bool:
-    return next(iter(module.parameters()), None) is not None
 
 
 def multiply_adds(node: Function, inputs: Sequence[object], result: object) -> int:
