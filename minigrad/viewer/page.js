@@ -199,9 +199,8 @@ function forward(k) {
   return [
     formula(source, false), code(source, ["forward"]),
     el("h3", {}, "One element, worked out"), worked(op.element) || el("p", {class: "note"}, "Not known for this operation."),
-    el("h3", {}, "What goes in, and what comes out"),
-    el("div", {class: "cards"}, (op.inputs || []).map(x => card(x.label, x.sample, origin(x), x.image)), el("span", {class: "arrow", "aria-hidden": "true"}, "→"),
-      (op.outputs || []).map((y, i) => card(i ? `output ${i}` : "y", y, i ? null : usedBy(k)))),
+    el("h3", {}, "What goes in"), el("div", {class: "cards"}, (op.inputs || []).map(x => card(x.label, x.sample, origin(x), x.image))),
+    el("h3", {}, "What comes out"), el("div", {class: "cards"}, (op.outputs || []).map((y, i) => card(i ? `output ${i}` : "y", y, i ? null : usedBy(k)))),
   ];
 }
 
@@ -218,11 +217,10 @@ function backward(k) {
   return [
     formula(source, true), code(source, ["backward", "fused_backward"]), ...start,
     ...(parts.length ? [el("h3", {}, "Gradients that were added up before this turn came"), ...parts] : []),
-    el("h3", {}, "One element of each gradient, worked out"), ...(step.results || []).map(r => worked(r.element)),
-    el("h3", {}, "What arrives, and what is passed on"),
-    el("div", {class: "cards"}, (step.arriving || []).filter(g => g).map((g, i) => card(i ? `∂L/∂output ${i}` : "∂L/∂y", g)),
-      el("span", {class: "arrow", "aria-hidden": "true"}, "→"), (step.results || []).map(r => card(`∂L/∂${r.label}`, r.sample, ["to ", ...origin(r)]))),
     el("h3", {}, "Sums of gradients that are waiting"), waiting(step.waiting || []),
+    el("h3", {}, "One element of each gradient, worked out"), ...(step.results || []).map(r => worked(r.element)),
+    el("h3", {}, "What arrives"), el("div", {class: "cards"}, (step.arriving || []).filter(g => g).map((g, i) => card(i ? `∂L/∂output ${i}` : "∂L/∂y", g))),
+    el("h3", {}, "What is passed on"), el("div", {class: "cards"}, (step.results || []).map(r => card(`∂L/∂${r.label}`, r.sample, ["to ", ...origin(r)]))),
   ];
 }
 
@@ -255,7 +253,7 @@ function optimization(k) {
     if (p.state_before && p.state_before[name]) cards.push(card(`${name}, before`, p.state_before[name]));
     cards.push(card(`${name}, after`, p.state[name]));
   }
-  if (p.after) cards.push(el("span", {class: "arrow", "aria-hidden": "true"}, "→"), card("after", p.after));
+  if (p.after) cards.push(card("after", p.after));
   const intro = p.after ? [] : [el("p", {class: "note"}, "No optimizer took a step inside the block, so nothing moved.")];
   return [
     ...intro, formula(D.rule, false), D.rule ? code(D.rule, ["step"]) : null,
@@ -283,9 +281,15 @@ function moved(p) {
 
 const BOX = {width: 118, height: 30, column: 146, row: 46, pad: 22};
 
+/** The innermost module around a call with at least three parts; if there is none, the one with most. */
 function scopeOf(call) {
-  while (call !== undefined && call !== null && !D.scopes[call]) call = D.calls[call].parent;
-  return call ?? 0;
+  let best = null;
+  for (let c = call; c !== undefined && c !== null; c = D.calls[c].parent) {
+    const size = D.scopes[c] ? D.scopes[c].boxes.length : 0;
+    if (size >= 3) return c;
+    if (size && (best === null || size > D.scopes[best].boxes.length)) best = c;
+  }
+  return best;
 }
 
 const boxOf = new Map();
@@ -306,6 +310,7 @@ function graph() {
   if (operation === null || !Object.keys(D.scopes).length) { section.hidden = true; return; }
   section.hidden = false;
   const own = scopeOf(D.operations[operation].call);
+  if (own === null) { section.hidden = true; return; }
   const scope = chosen !== null && boxOf.get(chosen) && boxOf.get(chosen).has(operation) ? chosen : own;
   if (drawn !== scope) { draw(section, scope); drawn = scope; }
   paint(section, scope, operation);
@@ -435,6 +440,7 @@ function tree() {
   if (!button) return;
   button.setAttribute("aria-current", "step");
   for (let list = button.closest("ul"); list && list.parentElement.tagName === "LI"; list = list.parentElement.closest("ul")) list.previousElementSibling.classList.add("inside");
+  if (!nav.clientHeight) return;
   const top = button.offsetTop - nav.offsetTop;
   if (top < nav.scrollTop + 20 || top > nav.scrollTop + nav.clientHeight - 60) nav.scrollTop = top - nav.clientHeight / 2;
 }
@@ -473,7 +479,11 @@ function show() {
   phases();
   tree();
   graph();
-  history.replaceState(null, "", `#step=${now + 1}`);
+  try {
+    history.replaceState(null, "", `#step=${now + 1}`);
+  } catch {
+    // in a notebook's frame the page has no address, and some browsers allow few changes of it
+  }
 }
 
 function keys(event) {
@@ -493,6 +503,7 @@ function start() {
   D.phases.forEach((name, i) => $("phases").append(el("button", {type: "button", class: "phase", disabled: firstOfPhase[i] === null, title: `${name} (${i + 1})`, onclick: () => go(firstOfPhase[i])},
     el("i"), `${i + 1} ${name}`, el("small", {}, firstOfPhase[i] === null ? (i === 1 ? "inside the model" : "none") : `${countOfPhase[i].toLocaleString("en")} ${counts[i]}${countOfPhase[i] === 1 ? "" : "s"}`))));
   $("summary").textContent = `${D.model}, ${D.loss ? `loss ${D.loss}, ` : ""}${D.steps.length.toLocaleString("en")} steps. Go through them with ← and →, or 1 to 4 for a phase.`;
+  if (matchMedia("(max-width: 860px)").matches) $("outline").open = false;
   $("tree").append(el("ul", {}, D.tree.map(branch)));
   $("first").addEventListener("click", () => go(0));
   $("back").addEventListener("click", () => go(now - 1));
