@@ -19,8 +19,8 @@ from inception.board import Board
 from inception.classes import class_names
 from inception.data import Data, load_data
 from inception.data_summary import summary
-from inception.idle_options import idle_options
 from inception.first_step import FirstStep, refuse_unless_explainable
+from inception.idle_options import idle_options
 from inception.lr_finder import find_learning_rate, suggestion
 from inception.options import check, option
 from inception.plan import Plan, how_it_has_finished, planned
