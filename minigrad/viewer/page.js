@@ -51,8 +51,11 @@ D.steps.forEach(([phase, k], i) => {
 
 function operationOf(i) {
   const [phase, k] = D.steps[i];
-  return phase < 2 ? k : phase === 2 ? D.backward[k].operation : null;
+  return phase < 2 ? k : phase === 2 ? D.backward[k].operation : usedIn.get(D.parameters[k].name) ?? null;
 }
+
+const usedIn = new Map();  // from a parameter to the first operation that it goes into
+D.operations.forEach((op, k) => (op.inputs || []).forEach(x => { if (x.name && !usedIn.has(x.name)) usedIn.set(x.name, k); }));
 
 /** The step of an operation in the direction that is being walked. */
 function stepOf(operation) {
@@ -93,24 +96,31 @@ function table(sample, label) {
     }
     body.append(row);
   }
-  return el("div", {class: "scroll"}, el("table", {class: "numbers", "aria-label": `Numbers of ${label}`}, caption(sample, columns), body));
+  return el("div", {class: "scroll"}, el("table", {class: "numbers", "aria-label": `Numbers of ${label}`}, body), caption(sample, columns));
 }
 
 function caption(sample, columns) {
   const full = sample.shape || [], total = full.reduce((a, b) => a * b, 1), parts = [];
   if (full.length > 2) parts.push(`[${sample.at.slice(0, -2).join(", ")}, :, :]`);
   if (total > sample.rows * columns) parts.push(`${(sample.rows * columns).toLocaleString("en")} of ${total.toLocaleString("en")} numbers`);
-  return parts.length ? el("caption", {}, parts.join(", ")) : null;
+  return parts.length ? el("p", {class: "caption"}, parts.join(", ")) : null;
 }
 
-const dark = () => matchMedia("(prefers-color-scheme: dark)").matches;
+const scheme = matchMedia("(prefers-color-scheme: dark)");
+let palette = colours();
+
+function colours() {
+  return scheme.matches
+    ? {zero: [32, 35, 39], plus: [235, 130, 75], minus: [95, 155, 230], mark: "#f2efe9"}
+    : {zero: [255, 255, 255], plus: [190, 75, 25], minus: [30, 85, 160], mark: "#23211e"};
+}
 
 function canvasOf(image, side, label, mark, step) {
   const canvas = el("canvas", {width: image.width, height: image.height, role: "img", "aria-label": label});
   const scale = side / Math.max(image.width, image.height);
   canvas.style.width = `${Math.round(image.width * scale)}px`;
   const context = canvas.getContext("2d"), bytes = atob(image.pixels), data = context.createImageData(image.width, image.height);
-  const zero = dark() ? [32, 35, 39] : [255, 255, 255], plus = dark() ? [235, 130, 75] : [190, 75, 25], minus = dark() ? [95, 155, 230] : [30, 85, 160];
+  const {zero, plus, minus} = palette;
   for (let i = 0; i < image.width * image.height; i++) {
     for (let c = 0; c < 3; c++) {
       if (image.colour) { data.data[4 * i + c] = bytes.charCodeAt(3 * i + c); continue; }
@@ -120,13 +130,10 @@ function canvasOf(image, side, label, mark, step) {
     data.data[4 * i + 3] = 255;
   }
   context.putImageData(data, 0, 0);
-  if (mark) {
-    context.strokeStyle = dark() ? "#f2efe9" : "#23211e";
-    context.lineWidth = 1;
-    const [y, x, h, w] = mark.map(v => v / step);
-    context.strokeRect(Math.floor(x) + .5, Math.floor(y) + .5, Math.max(1, Math.ceil(w) - 1), Math.max(1, Math.ceil(h) - 1));
-  }
-  return canvas;
+  if (!mark) return canvas;
+  const [y, x, h, w] = mark.map(v => v / step * scale), frame = el("span", {class: "frame"});
+  frame.style.cssText = `left: ${x}px; top: ${y}px; width: ${Math.max(4, w)}px; height: ${Math.max(4, h)}px`;
+  return el("div", {class: "framed"}, canvas, frame);
 }
 
 function images(sample, label, colour) {
@@ -183,15 +190,24 @@ function formula(source, backward) {
     source.derivative ? [source.formula ? "\n" : "", el("span", {class: backward ? "now" : ""}, source.derivative)] : []);
 }
 
+/** The source and the docstring, built when they are opened. */
 function code(source, methods) {
   const shown = (source.code || []).filter(each => methods.includes(each.method));
-  const blocks = shown.map(each => {
-    const lines = each.text.split("\n").map((line, k) => [el("span", {class: "no"}, String(each.line + k)), line, "\n"]);
-    return [el("p", {class: "soft mono"}, `${each.file}, line ${each.line}`), el("pre", {tabindex: "0", "aria-label": `Source of ${each.method}`}, el("code", {}, lines.flat()))];
+  const more = [source.more, D.abouts[source.about]].filter(text => text);
+  const parts = [...(more.length ? ["derivation"] : []), ...shown.map(each => each.method)];
+  if (!parts.length) return null;
+  const summary = [...(more.length ? ["Derivation"] : []), ...(shown.length ? [`source of ${shown.map(each => each.method).join(" and ")}`] : [])].join(", and ");
+  const details = el("details", {class: "more"}, el("summary", {}, summary[0].toUpperCase() + summary.slice(1)));
+  details.addEventListener("toggle", () => {
+    if (details.childElementCount > 1) return;
+    details.append(...more.map(text => el("pre", {tabindex: "0", "aria-label": "Docstring"}, text)), ...shown.flatMap(listing));
   });
-  const more = [source.more, D.abouts[source.about]].filter(text => text).map(text => el("pre", {tabindex: "0", "aria-label": "Docstring"}, text));
-  if (!blocks.length && !more.length) return null;
-  return el("details", {class: "more"}, el("summary", {}, ["Derivation", ...(blocks.length ? [`source of ${methods.filter(m => shown.some(s => s.method === m)).join(" and ")}`] : [])].slice(more.length ? 0 : 1).join(", and ")), ...more, ...blocks.flat());
+  return details;
+}
+
+function listing(each) {
+  const lines = each.text.split("\n").flatMap((line, k) => [el("span", {class: "no"}, String(each.line + k)), line, "\n"]);
+  return [el("p", {class: "soft mono"}, `${each.file}, line ${each.line}`), el("pre", {tabindex: "0", "aria-label": `Source of ${each.method}`}, el("code", {}, lines))];
 }
 
 function forward(k) {
@@ -363,7 +379,7 @@ function paint(section, scope, operation) {
   for (const [op, b] of boxes) total.set(b, (total.get(b) || 0) + 1);
   const passed = new Map();
   for (const [op, b] of boxes) {
-    const at = phase === 2 ? stepOfBackward.get(op) : stepOfOperation.get(op);
+    const at = phase === 2 ? stepOfBackward.get(op) : phase < 2 ? stepOfOperation.get(op) : undefined;
     if (at !== undefined && at < now) passed.set(b, (passed.get(b) || 0) + 1);
   }
   for (const [b, count] of passed) if (count === total.get(b)) done.add(b);
@@ -472,13 +488,13 @@ function show() {
     lead = `parameter of shape ${shape(D.parameters[k].shape)}${D.optimizer ? `, moved by ${D.optimizer}` : ""}`;
     content = optimization(k);
   }
+  tree();  // before the step is replaced: it reads positions, which are known now
+  graph();
   step.replaceChildren(el("h2", {id: "name"}, title), el("p", {class: "lead"}, lead), ...content.flat(2).filter(each => each));
   $("where").replaceChildren(`${now + 1} of ${D.steps.length}`, el("small", {}, `${D.phases[phase]}: ${title}`));
   $("first").disabled = $("back").disabled = now === 0;
   $("last").disabled = $("forward").disabled = now === D.steps.length - 1;
   phases();
-  tree();
-  graph();
   try {
     history.replaceState(null, "", `#step=${now + 1}`);
   } catch {
@@ -510,7 +526,7 @@ function start() {
   $("forward").addEventListener("click", () => go(now + 1));
   $("last").addEventListener("click", () => go(D.steps.length - 1));
   document.addEventListener("keydown", keys);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
+  scheme.addEventListener("change", () => { palette = colours(); show(); });
   const asked = /^#step=(\d+)$/.exec(location.hash);
   now = asked ? Math.max(0, Math.min(D.steps.length - 1, Number(asked[1]) - 1)) : 0;
   show();
