@@ -47,7 +47,8 @@ const before = now;
 press("3");
 const report = {errors, headings, widest, unnamed, shown, last, before, phase: D.steps[now][0],
   steps: D.steps.length, live: document.querySelector("[aria-live]").textContent, width: innerWidth,
-  current: document.querySelectorAll("#phases [aria-current]").length, resources: performance.getEntriesByType("resource").map(r => r.name)};
+  current: document.querySelectorAll("#phases [aria-current]").length,
+  resources: performance.getEntriesByType("resource").map(r => r.name)};
 """
 
 
