@@ -67,7 +67,7 @@ class Witness:
     @staticmethod
     def copy(x: Any) -> Any:
         array = x.array if isinstance(x, Tensor) else x
-        return array.copy() if isinstance(array, np.ndarray) else None
+        return np.array(array) if isinstance(array, np.ndarray | np.generic) else None
 
 
 def recorded(model: nn.Module, file: Path, step: Callable[[], None]) -> tuple[viewer.record, dict[str, Any], Witness]:
