@@ -71,11 +71,11 @@ function go(i, focus) {
 
 // --- Numbers ---
 
+/** The class of a cell: p1 … p8 for a positive number, n1 … n8 for a negative one, by its share of the largest. */
 function shade(text, largest) {
   const value = Number(text), most = Number(largest) || 1;
   if (!Number.isFinite(value) || value === 0) return "";
-  const strength = Math.min(1, Math.abs(value) / most);
-  return `background: rgba(var(--${value > 0 ? "positive" : "negative"}), ${(0.06 + 0.6 * Math.sqrt(strength)).toFixed(2)})`;
+  return (value > 0 ? "p" : "n") + Math.max(1, Math.ceil(8 * Math.sqrt(Math.min(1, Math.abs(value) / most))));
 }
 
 function table(sample, label) {
@@ -92,7 +92,10 @@ function table(sample, label) {
     for (let c = 0; c < columns; c++) {
       const text = texts[r * columns + c];
       const inside = rank > 0 && top + r >= y && top + r < y + h && left + c >= x && left + c < x + w;
-      row.append(el("td", {style: shade(text, sample.largest), class: inside ? "mark" : null}, text));
+const cell = document.createElement("td");
+      cell.textContent = text;
+      cell.className = shade(text, sample.largest) + (inside ? " mark" : "");
+      row.append(cell);
     }
     body.append(row);
   }

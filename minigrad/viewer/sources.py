@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from minigrad.engine.function import Function
@@ -39,7 +40,8 @@ class Source:
 METHODS = ("forward", "backward", "fused_backward")  #: of an operation
 
 
-def source_of(operation: type, methods: Sequence[str] = METHODS) -> Source:
+@cache
+def source_of(operation: type, methods: tuple[str, ...] = METHODS) -> Source:
     """Return the formula, the derivative and the code of an operation, or of an optimiser's rule.
 
     >>> from minigrad.ops.arithmetic import Mul

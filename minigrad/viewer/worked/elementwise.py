@@ -19,7 +19,6 @@ from minigrad.viewer.samples import Index, number, place
 from minigrad.viewer.sources import source_of
 from minigrad.viewer.worked.element import Element, Run, wide, with_sum
 
-
 _TRIED = 5  # elements beside the one that is worked out
 
 
