@@ -10,6 +10,7 @@ import inspect
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 from weakref import ReferenceType, WeakSet, ref
 
 import numpy as np
@@ -146,7 +147,8 @@ class Recorder:
     def _seen(self, x: object) -> _Seen:
         if isinstance(x, np.ndarray):
             return ref(x), self._writes.get(id(x), 0)
-        return (lambda: x) if isinstance(x, int | float) else (lambda: None), 0
+        number: Any = x if isinstance(x, int | float) else None
+        return (lambda: number), 0
 
     def _alive(self, seen: _Seen) -> Array | None:
         """Return an array as an operation saw it; None if it is not in memory any more, or was overwritten."""

@@ -138,13 +138,16 @@ def image(plane: Array, most: int) -> Image:
     small = np.nan_to_num(small, nan=0.0, posinf=0.0, neginf=0.0)
     scale = float(np.abs(small).max()) or 1.0
     pixels = np.rint(128 + 127 * small / scale).astype(np.uint8)
-    return Image(*pixels.shape, b64encode(pixels.tobytes()).decode())
+    height, width = pixels.shape
+    return Image(height, width, b64encode(pixels.tobytes()).decode())
 
 
 def colour_image(array: Array, most: int = 96) -> Image:
     """Return the first image of a batch N x 3 x H x W in colour, its values stretched from 0 to 255."""
     step = max(1, -(-max(array.shape[2:]) // most))
     small = np.moveaxis(array[0, :, ::step, ::step].astype(np.float64), 0, -1)  # C H W -> H W C
+    small = np.nan_to_num(small, nan=0.0, posinf=0.0, neginf=0.0)
     low, high = float(small.min()), float(small.max())
     pixels = np.rint(255 * (small - low) / ((high - low) or 1.0)).astype(np.uint8)
-    return Image(*pixels.shape[:2], b64encode(np.ascontiguousarray(pixels).tobytes()).decode(), colour=True)
+    height, width, _ = pixels.shape
+    return Image(height, width, b64encode(pixels.tobytes()).decode(), colour=True)  # tobytes writes row by row

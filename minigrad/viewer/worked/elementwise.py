@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Mapping
 
 import numpy as np
 
 from minigrad.engine.function import Function
 from minigrad.engine.grad_mode import no_grad
-from minigrad.engine.inplace import InPlace
 from minigrad.typing import Array, Shape
 from minigrad.viewer.samples import Index, number, place
 from minigrad.viewer.sources import source_of
@@ -104,8 +104,8 @@ def _fits(inputs: object, shape: Shape) -> bool:
 def _works_alone(run: Run, at: Index) -> bool:
     """Return whether the operation gives an element, and a few others, if it gets nothing but that element."""
     y = run.outputs[0]
-    if y is None or isinstance(run.node, InPlace) or any(np.ndim(v) for v in run.options.values()):
-        return isinstance(run.node, InPlace)
+    if y is None or any(isinstance(option, np.ndarray) and option.ndim for option in run.options.values()):
+        return False
     if y.size == 1:
         return all(x is None or x.size == 1 for x in run.inputs if not isinstance(x, int | float))
     others = np.linspace(0, y.size - 1, _TRIED).astype(int)
@@ -163,7 +163,7 @@ def _derivative_of(text: str, name: str) -> str:
     return ""
 
 
-def _put_in(formula: str, values: dict[str, float | None]) -> str:
+def _put_in(formula: str, values: Mapping[str, float | None]) -> str:
     """Return a formula with numbers in place of names; a negative one stands in parentheses."""
     known = {name: number(value) for name, value in values.items() if value is not None}
     if not known:

@@ -94,7 +94,7 @@ def cross_entropy(run: Run, at: Index) -> Element | None:
         return _of_target(element, q[n], log_p[n], n)
     divisor = float(node.divisor) if node.divisor is not None else 1.0
     formula = "Σ over n of ℓ[n]" + (f" / {number(divisor)}" if node.reduction == "mean" else "")
-    element = Element("L", formula, number(result[()]))
+    element = Element("L", formula, number(float(result)))
     first = int(labels.reshape(-1)[0])
     element.known = [("label of target 0", str(first))]
     if 0 <= first < x.shape[1]:
