@@ -108,7 +108,7 @@ class Recorder:
         """Add an operation to the story, with one element of its output worked out."""
         arrays = [x if isinstance(x, np.ndarray | int | float) else None for x in given]
         results = [_on_host(y) for y in outputs]
-        shapes = [x.shape if isinstance(x, np.ndarray) else None for x in arrays]
+        shapes = [x.shape if isinstance(x, np.ndarray) and x.dtype.kind == "f" else None for x in arrays]
         run = Run(node, arrays, results, options, shapes=shapes)  # type: ignore[arg-type]  # numbers, where given
         folded = isinstance(node, PLUMBING) or _is_identity(arrays, results)
         at = strongest(results[0]) if isinstance(results[0], np.ndarray) else ()
@@ -191,7 +191,7 @@ class Recorder:
                 self._sums.add(edge, gradient)
         seen, made, options = self._arrays[node]
         run = Run(node, [self._alive(x) for x in seen], [self._alive(y) for y in made], options, arriving, fitted)
-        run.shapes = [tuple(x.sample.shape) if x is not None else None for x in _by_position(operation, len(seen))]
+        run.shapes = [_shape_of_floats(x) for x in _by_position(operation, len(seen))]
         run.kind = operation.element.kind if operation.element is not None else ""
         shown = [] if operation.folded else self._gradients(run, operation, raw)
         mark = next((g.element.gradient_mark for g in shown if g.element and g.element.gradient_mark), None)
@@ -256,6 +256,10 @@ def _by_position(operation: Operation, count: int) -> list[Input | None]:
     """Return the inputs of an operation that are arrays, each at its position; None elsewhere."""
     by_label = {link.label: link for link in operation.inputs}
     return [by_label.get(label) for label in _labels(operation.node, count)]
+
+
+def _shape_of_floats(link: Input | None) -> tuple[int, ...] | None:
+    return tuple(link.sample.shape) if link is not None and link.sample.dtype.startswith("float") else None
 
 
 def _labels(node: Function, count: int) -> list[str]:

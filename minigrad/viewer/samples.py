@@ -84,11 +84,11 @@ def strongest(array: Array, in_batch: bool = True) -> Index:
     """Return the index of the element with the largest absolute value.
 
     Args:
-        in_batch: look at the first item of a batch only.
+        in_batch: look at the first item of a batch, unless it is 0 everywhere.
     """
     if array.size == 0 or array.ndim == 0:
         return (0,) * array.ndim
-    part = array[:1] if in_batch and array.ndim > 1 else array
+    part = array[:1] if in_batch and array.ndim > 1 and array[0].any() else array
     sizes = np.abs(np.where(np.isfinite(part), part, 0).astype(np.float64))
     return tuple(int(i) for i in np.unravel_index(int(np.argmax(sizes)), part.shape))
 

@@ -17,7 +17,7 @@ from minigrad.engine.grad_mode import no_grad
 from minigrad.typing import Array, Shape
 from minigrad.viewer.samples import Index, number, place
 from minigrad.viewer.sources import source_of
-from minigrad.viewer.worked.element import Element, Run, wide, with_sum
+from minigrad.viewer.worked.element import Element, Run, alone, wide, with_sum
 
 _TRIED = 5  # elements beside the one that is worked out
 
@@ -39,9 +39,8 @@ def output(run: Run, at: Index) -> Element | None:
         element.known = [("in numbers", _put_in(right, values))]
     element.known += [(name, number(value)) for name, value in values.items()]
     for k, x in enumerate(run.inputs):
-        if x is not None and x.ndim:
-            index = _own(at, x.shape)
-            element.marks[k] = (index, ((0, *index)[-2], index[-1], 1, 1))
+        if isinstance(x, np.ndarray):
+            element.marks[k] = alone(_own(at, x.shape))
     return element
 
 
@@ -61,7 +60,7 @@ def gradient(run: Run, k: int, at: Index) -> Element | None:
     element.known += [(key, number(value)) for key, value in _values(run, at).items() if value is not None]
     if y is not None:
         element.known.append((left, number(y[at])))
-    element.gradient_mark = (at, ((0, *at)[-2], (0, *at)[-1], 1, 1))
+    element.gradient_mark = alone(at)
     if derivative and " where " not in derivative:
         known = {f"∂L/∂{left}": float(g[at]), left: None if y is None else float(y[at]), **_values(run, at)}
         element.known.insert(0, ("in numbers", _put_in(derivative.partition("=")[2].strip(), known)))
@@ -107,19 +106,19 @@ def _works_alone(run: Run, at: Index) -> bool:
     if y is None or any(isinstance(option, np.ndarray) and option.ndim for option in run.options.values()):
         return False
     if y.size == 1:
-        return all(x is None or x.size == 1 for x in run.inputs if not isinstance(x, int | float))
+        return all(x.size == 1 for x in run.inputs if isinstance(x, np.ndarray))
     others = np.linspace(0, y.size - 1, _TRIED).astype(int)
     tried = [at, *[tuple(int(i) for i in np.unravel_index(k, y.shape)) for k in others]]
     return all(_is_reproduced(run, y, index) for index in tried)
 
 
 def _is_reproduced(run: Run, y: Array, at: Index) -> bool:
-    alone = [x[_own(at, x.shape)].reshape(1) if isinstance(x, np.ndarray) and x.ndim else x for x in run.inputs]
+    inputs = [x[_own(at, x.shape)].reshape(1) if isinstance(x, np.ndarray) and x.ndim else x for x in run.inputs]
     node = type(run.node)()
     node._edges = run.node._edges  # forward may look at which gradients are wanted
     try:
         with no_grad():
-            again = node.forward(*alone, **run.options)
+            again = node.forward(*inputs, **run.options)
     except Exception:  # whatever a Function of the reader's own raises: it needs more than one element
         return False
     same = isinstance(again, np.ndarray) and again.size == 1
