@@ -86,7 +86,7 @@ OTHERS = {
     "multiply, dy alone wrong": ("multiply", "return grad * y, grad * y", "own factor"),
     "mean, by a loop": ("mean", "dx = np.empty(x.shape)\ndx[:] = grad / len(x)\nreturn dx", ""),
     "mean, repeated": ("mean", "return np.repeat(grad[None], len(x), 0)", "1/N forgotten"),
-    "linear, by einsum": ("linear", "return np.einsum('no,oi->ni', grad, w), np.einsum('no,ni->oi', grad, x), sum(grad)", ""),
+    "linear, by einsum": ("linear", "return grad.dot(w), np.einsum('no,ni->oi', grad, x), sum(grad)", ""),
     "linear, first row": ("linear", "return grad @ w, grad.T @ x, grad[0] * 1.0", "sum over the batch missing"),
     "relu, by where": ("relu", "return np.where(x > 0, grad, 0.0)", ""),
     "relu, in a copy": ("relu", "dx = grad.copy()\ndx[x < 0] = 0\nreturn dx", "open at 0"),
@@ -126,7 +126,11 @@ OTHERS = {
     ),
     "sgd, elementwise": ("sgd", "for i in range(len(parameters)):\n    parameters[i][...] -= lr * gradients[i]", ""),
     "conv1d, by correlate": ("conv1d", "return np.convolve(grad, w), np.correlate(x, grad, 'valid')", ""),
-    "conv1d, flipped": ("conv1d", "return np.convolve(grad, w[::-1]), np.correlate(x, grad, 'valid')", "flipped kernel"),
+    "conv1d, flipped": (
+        "conv1d",
+        "return np.convolve(grad, w[::-1]), np.correlate(x, grad, 'valid')",
+        "flipped kernel",
+    ),
     "conv2d, seven loops": (
         "conv2d",
         """

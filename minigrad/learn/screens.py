@@ -91,7 +91,7 @@ def hints(exercise: Exercise, shown: int) -> str:
 
 def solution(exercise: Exercise) -> str:
     """Return the reference solution and the explanation."""
-    body = textwrap.indent(exercise.solution.rstrip(), "    ")
+    body = exercise.solution.rstrip()
     return f"{heading(exercise)}\n\n{body}\n\nWhy it is so\n\n{exercise.why}"
 
 

@@ -149,7 +149,7 @@ EXERCISE = Exercise(
         ),
     ),
     teaches=frozenset(),
-    terms=frozenset({"path", "diamond"}),
+    terms=frozenset({"path"}),
     properties=(Property("the order in which gradients arrive does not matter", _any_order),),
     replaces=replaces,
     in_engine=lambda: gradients(lambda x, y: (x + y) * x + x, numbers(2, 3), numbers(2, 3, seed=3)),

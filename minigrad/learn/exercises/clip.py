@@ -180,7 +180,7 @@ EXERCISE = Exercise(
         ),
     ),
     teaches=frozenset({"sum"}),
-    terms=frozenset({"norm"}),
+    terms=frozenset(),
     properties=(Property("they are never longer than the limit, and keep their direction", _never_longer),),
     replaces=replaces,
     in_engine=in_engine,

@@ -47,8 +47,8 @@ EXERCISE = Exercise(
     chapter=5,
     function="conv1d_backward",
     text=prose("""
-        A small window w slides along x. At each position p it multiplies what it
-        covers by its weights, and adds up:
+        A small window w, the kernel, slides along x. At each position p it multiplies
+        what it covers by its weights, and adds up:
 
             y[p] = sum over i of w[i] * x[p + i]
 
@@ -151,7 +151,7 @@ EXERCISE = Exercise(
         ),
         Mistake("gradient from above missing", {"grad[p] * w[i]": "w[i]", "grad[p] * x": "x"}),
     ),
-    teaches=frozenset({"np.zeros_like", "range"}),
+    teaches=frozenset({"np.zeros_like"}),
     terms=frozenset({"window", "kernel"}),
     properties=(linear_in_grad(forward, small, 2),),
     replaces=replaces,

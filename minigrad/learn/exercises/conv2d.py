@@ -53,6 +53,7 @@ EXERCISE = Exercise(
         Seven loops are right, but slow; a network needs speed. Better: loop over
         the places (i, j) only, and do all n, o, c, p, q in one NumPy call. At (i, j)
         the windows see   x[:, :, i : i + P, j : j + Q],   with P, Q = grad.shape[2:].
+        This index, to use it twice:  seen = np.s_[:, :, i : i + P, j : j + Q]
         np.einsum multiplies and adds up by names of indices: for example
         np.einsum("nopq,ncpq->oc", a, b, optimize=True)  sums over n, p and q.
     """),
@@ -87,8 +88,10 @@ EXERCISE = Exercise(
             P, Q = grad.shape[2:]
             for i, j in np.ndindex(*w.shape[2:]):
                 seen = np.s_[:, :, i : i + P, j : j + Q]
-                dx[seen] += np.einsum("nopq,oc->ncpq", grad, w[:, :, i, j], optimize=True)
-                dw[:, :, i, j] = np.einsum("nopq,ncpq->oc", grad, x[seen], optimize=True)
+                w_ij = w[:, :, i, j]
+                dx[seen] += np.einsum("nopq,oc->ncpq", grad, w_ij, optimize=True)
+                dw_ij = np.einsum("nopq,ncpq->oc", grad, x[seen], optimize=True)
+                dw[:, :, i, j] = dw_ij
             return dx, dw
     '''),
     why=prose("""
@@ -110,7 +113,7 @@ EXERCISE = Exercise(
         ),
         Mistake(
             "flipped kernel",
-            {"grad, w[:, :, i, j]": "grad, w[:, :, -1 - i, -1 - j]"},
+            {"w_ij = w[:, :, i, j]": "w_ij = w[:, :, -1 - i, -1 - j]"},
             "The kernel is flipped in dx. The window read x[p + i] through w[i], so grad goes back through it.",
         ),
         Mistake(
@@ -145,11 +148,11 @@ EXERCISE = Exercise(
             "channels added up",
             {
                 '"nopq,ncpq->oc", grad, x[seen]': '"nopq,nzpq->o", grad, x[seen]',
-                "optimize=True)\n    return": "optimize=True)[:, None]\n    return",
+                "= dw_ij": "= dw_ij[:, None]",
             },
             "dw is the same for each input channel: they were added up. Each channel c has weights of its own.",
         ),
-        Mistake("sign", {"dw[:, :, i, j] = np": "dw[:, :, i, j] = -np"}),
+        Mistake("sign", {"= dw_ij": "= -dw_ij"}),
         Mistake(
             "gradient from above missing",
             {'pq", grad, w': 'pq", np.ones_like(grad), w', 'oc", grad, x': 'oc", np.ones_like(grad), x'},

@@ -87,8 +87,8 @@ EXERCISE = Exercise(
 
             (f(x + eps) - f(x - eps)) / (2 * eps)
 
-        This needs two calls of f for each number, far too slow for training; but
-        it needs no calculus, so it can check those who do.
+        This difference quotient needs two calls of f for each number, far too slow
+        for training; but it needs no calculus, so it can check those who do.
 
         Given: f, a function that takes an array and returns one number; x, an
             array of any shape; eps, a small step.

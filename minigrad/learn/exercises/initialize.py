@@ -77,7 +77,8 @@ EXERCISE = Exercise(
             random: random.standard_normal(shape) draws numbers of variance 1.
         Write: return weights of this shape and of the right variance. Draw once.
 
-        fan_in is inputs, or C * I * J. Numbers times s have the variance s squared.
+        fan_in is inputs, or C * I * J; np.prod multiplies the numbers of a tuple.
+        Numbers times s have the variance s squared.
     """),
     template=code('''
         import numpy as np

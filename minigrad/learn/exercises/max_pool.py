@@ -91,7 +91,8 @@ EXERCISE = Exercise(
         As in exercise 16, loop over the places (i, j) of the window. y compared with
         what the windows see there tells where this place holds the largest element.
         For the ties, remember in an array of True and False which windows have
-        found their winner: ~taken is its opposite, and & means "and".
+        found their winner: np.zeros(grad.shape, bool) is all False. ~taken is the
+        opposite of taken; & means "and", | means "or".
     """),
     template=code('''
         import numpy as np
@@ -122,7 +123,9 @@ EXERCISE = Exercise(
             P, Q = grad.shape[2:]
             taken = np.zeros(grad.shape, bool)
             for i, j in np.ndindex(size, size):
-                seen = np.s_[:, :, i : i + stride * P : stride, j : j + stride * Q : stride]
+                rows = np.s_[i : i + stride * P : stride]
+                columns = np.s_[j : j + stride * Q : stride]
+                seen = np.s_[:, :, rows, columns]
                 wins = (x[seen] == y) & ~taken
                 dx[seen] += grad * wins
                 taken = taken | wins

@@ -51,6 +51,7 @@ EXERCISE = Exercise(
 
         NumPy reads an array of shape (3,) as a row and repeats it as often as
         needed, if you combine it with an array of shape (4, 3): it broadcasts.
+        np.ones(x.shape) is an array of ones.
     """),
     template=code('''
         import numpy as np

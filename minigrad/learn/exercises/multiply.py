@@ -44,6 +44,7 @@ EXERCISE = Exercise(
         Write: the gradients of x and of y.
 
         If x grows by a little dx, then z grows by y * dx, and L by grad times that.
+        This is the chain rule: slopes multiply.
     """),
     template=code('''
         import numpy as np

@@ -67,8 +67,8 @@ EXERCISE = Exercise(
             sigma = square root of (mean of (x - mu)^2, plus eps)
             x_hat = (x - mu) / sigma
 
-        The mean of the squares is the variance. The small eps keeps sigma from 0
-        where a channel is constant.
+        The mean of the squares is the variance; np.sqrt takes the root. The small eps
+        keeps sigma from 0 where a channel is constant.
 
         Given: x, one column for each channel, and one row for each example (and
             pixel); eps.
@@ -161,7 +161,7 @@ EXERCISE = Exercise(
         ),
     ),
     teaches=frozenset({"np.sqrt"}),
-    terms=frozenset({"batch normalisation", "variance"}),
+    terms=frozenset({"Batch normalisation", "variance"}),
     properties=(Property("with a tiny eps each column has mean 0 and mean square 1", _mean_0_deviation_1),),
     replaces=replaces,
     in_engine=in_engine,

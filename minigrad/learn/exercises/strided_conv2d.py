@@ -93,9 +93,13 @@ EXERCISE = Exercise(
             dw = np.zeros_like(w)
             P, Q = grad.shape[2:]
             for i, j in np.ndindex(*w.shape[2:]):
-                seen = np.s_[:, :, i : i + stride * P : stride, j : j + stride * Q : stride]
-                dpadded[seen] += np.einsum("nopq,oc->ncpq", grad, w[:, :, i, j], optimize=True)
-                dw[:, :, i, j] = np.einsum("nopq,ncpq->oc", grad, padded[seen], optimize=True)
+                rows = np.s_[i : i + stride * P : stride]
+                columns = np.s_[j : j + stride * Q : stride]
+                seen = np.s_[:, :, rows, columns]
+                w_ij = w[:, :, i, j]
+                dpadded[seen] += np.einsum("nopq,oc->ncpq", grad, w_ij, optimize=True)
+                dw_ij = np.einsum("nopq,ncpq->oc", grad, padded[seen], optimize=True)
+                dw[:, :, i, j] = dw_ij
             H, W = x.shape[2:]
             dx = dpadded[:, :, padding : padding + H, padding : padding + W]
             return dx, dw
@@ -120,7 +124,7 @@ EXERCISE = Exercise(
         ),
         Mistake(
             "flipped kernel",
-            {"grad, w[:, :, i, j]": "grad, w[:, :, -1 - i, -1 - j]"},
+            {"w_ij = w[:, :, i, j]": "w_ij = w[:, :, -1 - i, -1 - j]"},
             "The kernel is flipped in dx. grad goes back through the very weight that was used.",
         ),
         Mistake(
@@ -141,7 +145,8 @@ EXERCISE = Exercise(
         Mistake(
             "stride ignored",
             {
-                "i : i + stride * P : stride, j : j + stride * Q : stride": "i : i + P, j : j + Q",
+                "i : i + stride * P : stride": "i : i + P",
+                "j : j + stride * Q : stride": "j : j + Q",
             },
             "The window moves by stride pixels, not by one: i : i + stride * P : stride.",
         ),

@@ -203,7 +203,7 @@ EXERCISE = Exercise(
         ),
     ),
     teaches=frozenset({".zero_grad", ".backward", ".step", ".item"}),
-    terms=frozenset({"optimiser"}),
+    terms=frozenset({"phases"}),
     properties=(Property("the loss falls", _loss_falls),),
     replaces=replaces,
     in_engine=in_engine,

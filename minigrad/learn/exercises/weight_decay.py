@@ -65,7 +65,7 @@ EXERCISE = Exercise(
             L + decay / 2 * (sum of p * p)
 
         Nobody computes this sum in training. One adds its *gradient* to the gradient
-        that backward found.
+        that backward found. This is weight decay.
 
         Given: p, a parameter; g, its gradient of L; decay, a small number.
         Write: return the gradient of the loss with the price. Do not change g.
