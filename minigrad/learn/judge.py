@@ -69,6 +69,8 @@ def judge(exercise: Exercise, source: str, path: str = "<your file>") -> Verdict
         elif failure.diagnosis:
             verdict.diagnosis = failure.diagnosis.name
             verdict.lines += ["", f"Known mistake: {failure.diagnosis.name}.", failure.diagnosis.says]
+    if verdict.failed in verdict.done or verdict.failed == "shapes":
+        verdict.done = [step for step in verdict.done if step != verdict.failed and verdict.failed != "shapes"]
     return verdict
 
 
