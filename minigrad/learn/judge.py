@@ -69,8 +69,9 @@ def judge(exercise: Exercise, source: str, path: str = "<your file>") -> Verdict
         elif failure.diagnosis:
             verdict.diagnosis = failure.diagnosis.name
             verdict.lines += ["", f"Known mistake: {failure.diagnosis.name}.", failure.diagnosis.says]
-    if verdict.failed in verdict.done or verdict.failed == "shapes":
-        verdict.done = [step for step in verdict.done if step != verdict.failed and verdict.failed != "shapes"]
+    if not verdict.passed:
+        order = list(STEPS)
+        verdict.done = [step for step in verdict.done if order.index(step) < order.index(verdict.failed)]
     return verdict
 
 
