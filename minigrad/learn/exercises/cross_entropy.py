@@ -76,7 +76,7 @@ EXERCISE = Exercise(
         class has all of the probability. That of a batch is the mean over its N
         examples.
 
-        Given: grad, the gradient of the loss, one number (mostly 1); scores
+        Given: grad, the gradient of the loss, a number (mostly 1); scores
             (N, classes); labels (N,), the number of each example's right class.
         Write: the gradient of scores.
 

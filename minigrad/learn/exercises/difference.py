@@ -82,7 +82,7 @@ EXERCISE = Exercise(
     chapter=1,
     function="numerical_gradient",
     text=prose("""
-        How do you know that a gradient is right? Measure it. Move one number of x
+        How do you know that a gradient is right? Measure it. Move an element of x
         a little up, then a little down, and see how the result changes:
 
             (f(x + eps) - f(x - eps)) / (2 * eps)
@@ -90,7 +90,7 @@ EXERCISE = Exercise(
         This difference quotient needs two calls of f for each number, far too slow
         for training; but it needs no calculus, so it can check those who do.
 
-        Given: f, a function that takes an array and returns one number; x, an
+        Given: f, a function that takes an array and returns a number; x, an
             array of any shape; eps, a small step.
         Write: an array of x's shape with the quotient for each element of x.
 
@@ -132,7 +132,7 @@ EXERCISE = Exercise(
         Taylor: f(x + e) = f + f'e + f''e^2/2 + ..., and f(x - e) = f - f'e + f''e^2/2
         - ... In the difference of the two, f'' cancels: the error is of order e^2
         instead of e. From now on you can check every backward that you write:
-        L = sum(grad * forward(x)) is one number, and its slopes are dx.
+        L = sum(grad * forward(x)) is a single number, and its slopes are dx.
         (The judge does just that.)
 
         In the engine: minigrad/testing/gradcheck.py. Your function now runs in it.

@@ -72,7 +72,7 @@ EXERCISE = Exercise(
 
         Given: x, one column for each channel, and one row for each example (and
             pixel); eps.
-        Write: return x_hat, of x's shape, and sigma, one number for each column.
+        Write: return x_hat, of x's shape, and sigma, a number for each column.
     """),
     template=code('''
         import numpy as np
