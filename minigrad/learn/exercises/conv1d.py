@@ -78,7 +78,8 @@ EXERCISE = Exercise(
         "y[p] += w[i] * x[p + i].",
         "The backward pass has the same two loops. The product that was added to y[p] gets the gradient grad[p], and "
         "sends it to both of its factors, as in exercise 1.",
-        "dx[p + i] += grad[p] * w[i], and dw[i] += grad[p] * x[p + i]. With +=, since each is used several times.",
+        "With +=, since each of them is used several times:\n\n    dx[p + i] += grad[p] * w[i]\n"
+        "    dw[i] += grad[p] * x[p + i]",
     ),
     solution=code('''
         import numpy as np

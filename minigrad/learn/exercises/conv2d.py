@@ -70,12 +70,14 @@ EXERCISE = Exercise(
             return dx, dw
     '''),
     hints=(
-        "Start from exercise 14: for each pair of (p, q) and (i, j), dx[n, c, p + i, q + j] += grad[n, o, p, q] * "
-        "w[o, c, i, j], and dw[o, c, i, j] += grad[n, o, p, q] * x[n, c, p + i, q + j].",
+        "Start from exercise 14. In seven loops the first of the two lines is\n\n"
+        "    dx[n, c, p + i, q + j] += grad[n, o, p, q] * w[o, c, i, j]\n\n"
+        "What is the other one?",
         "Keep the loops over i and j. p and q become slices: p + i for all p is i : i + P. dw[:, :, i, j] is then one "
         "sum over n, p, q: an einsum of grad and the part of x that is seen.",
-        'dx[:, :, i:i+P, j:j+Q] += np.einsum("nopq,oc->ncpq", grad, w[:, :, i, j], optimize=True), and '
-        'dw[:, :, i, j] = np.einsum("nopq,ncpq->oc", grad, x[:, :, i:i+P, j:j+Q], optimize=True).',
+        "Inside the loop over i and j:\n\n"
+        '    dx[seen] += np.einsum("nopq,oc->ncpq", grad, w[:, :, i, j],\n                          optimize=True)\n\n'
+        'and dw[:, :, i, j] is the einsum "nopq,ncpq->oc" of grad and x[seen].',
     ),
     solution=code('''
         import numpy as np
@@ -95,7 +97,7 @@ EXERCISE = Exercise(
             return dx, dw
     '''),
     why=prose("""
-        A network's hardest derivative is exercise 14 with more names. Each window
+        It looked hard, and is exercise 14 with more names. Each window
         sends its gradient, times w, back to the patch that it saw; patches overlap,
         so dx needs +=. And one w serves all images and positions, so dw sums over n,
         p and q. The loop over places (i, j) does few steps on large arrays: that is

@@ -111,7 +111,7 @@ EXERCISE = Exercise(
         "Only one element moves at a time; all others stay. So inside the loop you need an array that equals x "
         "everywhere but at index.",
         "up = x.copy(), then up[index] += eps. In the same way make down. f(up) and f(down) are two numbers.",
-        "slopes[index] = (f(up) - f(down)) / (2 * eps), for every index of np.ndindex(*x.shape).",
+        "slopes[index] is the quotient for this element:\n\n    slopes[index] = (f(up) - f(down)) / (2 * eps)",
     ),
     solution=code('''
         import numpy as np

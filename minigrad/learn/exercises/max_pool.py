@@ -110,8 +110,8 @@ EXERCISE = Exercise(
         "x[seen] == y is True where the winner is there.",
         "dx[seen] += grad where this place wins, and += 0 elsewhere. A comparison is a factor of 0 or 1, as in "
         "exercise 8.",
-        "taken = np.zeros(grad.shape, bool) before the loop. In it: wins = (x[seen] == y) & ~taken; dx[seen] += grad * "
-        "wins; taken = taken | wins.",
+        "Before the loop, taken = np.zeros(grad.shape, bool). In it:\n\n    wins = (x[seen] == y) & ~taken\n"
+        "    dx[seen] += grad * wins\n    taken = taken | wins",
     ),
     solution=code('''
         import numpy as np

@@ -87,8 +87,8 @@ EXERCISE = Exercise(
     hints=(
         "All means go over the rows: axis=0. Compute x - mean once, and use it twice.",
         "The variance is the mean of the squares of the centred x: divide by N, not by N - 1.",
-        "centred = x - x.mean(axis=0); sigma = np.sqrt((centred * centred).mean(axis=0) + eps); "
-        "x_hat = centred / sigma.",
+        "With centred = x - x.mean(axis=0):\n\n    sigma = np.sqrt((centred * centred).mean(axis=0) + eps)\n"
+        "    x_hat = centred / sigma",
     ),
     solution=code('''
         import numpy as np

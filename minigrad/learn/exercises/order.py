@@ -146,8 +146,9 @@ EXERCISE = Exercise(
         "Backward is just the reverse of that.",
         "A function that calls itself: to visit a node, visit its inputs first, and then append the node to a list. "
         "Remember in a set which nodes were visited, and visit none twice.",
-        "def visit(node): if node not in seen: seen.add(node), visit all of inputs[node], then order.append(node). "
-        "After visit(loss) return order[::-1].",
+        "Within your function:\n\n    def visit(node):\n        if node not in seen:\n            seen.add(node)\n"
+        "            ...                  # visit all of inputs[node]\n            order.append(node)\n\n"
+        "After visit(loss), return order[::-1].",
     ),
     solution=code('''
         def backward_order(loss, inputs):

@@ -90,8 +90,8 @@ EXERCISE = Exercise(
         "Four keys. Ask of each: would the next step be different without it?",
         "training.weights is changed in place by the next step. If you return the array itself, your checkpoint "
         "changes with it. Return a copy.",
-        'return {"weights": training.weights.copy(), "momentum": training.momentum.copy(), "step": training.step, '
-        '"random": copy.deepcopy(training.random.bit_generator.state)}',
+        'The last of the four is the only one that needs thought:\n\n    "random": copy.deepcopy(\n'
+        "        training.random.bit_generator.state)",
     ),
     solution=code('''
         import copy

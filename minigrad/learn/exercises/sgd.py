@@ -65,7 +65,7 @@ EXERCISE = Exercise(
     hints=(
         "For each pair of a parameter and its gradient, subtract something from the parameter.",
         "That something is the learning rate times the gradient.",
-        "for p, g in zip(parameters, gradients): p -= lr * g",
+        "Two lines:\n\n    for p, g in zip(parameters, gradients):\n        p -= lr * g",
     ),
     solution=code('''
         def sgd_step(parameters, gradients, lr):

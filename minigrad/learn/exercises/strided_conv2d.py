@@ -78,8 +78,9 @@ EXERCISE = Exercise(
         "off at the end.",
         "In between it is exercise 15; only the slices change. The place (i, j) of the window sees rows i, i + s, "
         "i + 2*s, ... : i : i + s*P : s.",
-        "seen = np.s_[:, :, i : i + stride * P : stride, j : j + stride * Q : stride]. At the end: dx = dpadded[:, :, "
-        "padding : padding + H, padding : padding + W], with H, W = x.shape[2:].",
+        "With H, W = x.shape[2:],\n\n    rows = np.s_[i : i + stride * P : stride]         # and columns\n"
+        "    seen = np.s_[:, :, rows, columns]\n    dx = dpadded[:, :, padding : padding + H,\n"
+        "                       padding : padding + W]    # after the loop",
     ),
     solution=code('''
         import numpy as np
