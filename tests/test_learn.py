@@ -213,6 +213,28 @@ OTHERS = {
         """,
         "mean without count",
     ),
+    "batch norm, two mistakes in one result": (
+        "batch_norm",
+        """
+        dw, db = (grad * x_hat).sum(0), grad.sum(0)
+        return (grad - grad.sum(0) - x_hat * (grad * x_hat).sum(0)) / sigma, dw, db
+        """,
+        "mean without count, and weight forgotten",
+    ),
+    "batch norm, a mistake in each of two results": (
+        "batch_norm",
+        """
+        g = grad * w
+        dw, db = (grad * x_hat).sum(0), grad * 1.0
+        return (g - g.mean(0) + x_hat * (g * x_hat).mean(0)) / sigma, dw, db.mean(0)
+        """,
+        "sign of the path through sigma, and mean over the batch",
+    ),
+    "linear, in single precision": (
+        "linear",
+        "return (grad @ w).astype(np.float32), (grad.T @ x).astype(np.float32), grad.sum(0)",
+        "",
+    ),
     "adam, in one go": (
         "adam",
         """

@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 
 from minigrad.learn.difference import wrong_elements
-from minigrad.learn.outcome import Outcome, call, load
+from minigrad.learn.outcome import NotYetError, Outcome, call, load
 from minigrad.learn.record import Exercise, Probe
 from minigrad.typing import Array
 
@@ -74,28 +74,52 @@ def _outcomes(exercise: Exercise, source: str) -> tuple[Outcome, ...]:
     return tuple(call(exercise, function, probe.arguments) for probe in probes(exercise))
 
 
+@cache
+def _pairs(exercise: Exercise) -> tuple[tuple[Diagnosis, tuple[Outcome, ...]], ...]:
+    """Return the results of two wrong solutions at once, where their edits do not exclude each other."""
+    found = []
+    for i, first in enumerate(exercise.mistakes):
+        for second in exercise.mistakes[i + 1 :]:
+            try:
+                outcomes = _outcomes(exercise, second.source(first.source(exercise.solution)))
+            except (ValueError, NotYetError):  # the first edit has taken away what the second one changes
+                continue
+            says = "\n".join(f"{m.name}: {m.says or COMMON[m.name]}" for m in (first, second))
+            found.append((Diagnosis(f"{first.name}, and {second.name}", says), outcomes))
+    return tuple(found)
+
+
 def diagnose(exercise: Exercise, found: Sequence[Outcome]) -> Diagnosis | None:
     """Return the mistake that a learner's results show, or None if it is not a known one."""
     right = expected(exercise)
-    names = list(dict.fromkeys(name for outcome in right for name in outcome.values))
-    wrong = [name for name in names if not _same(exercise, found, right, name)]
-    bank = _bank(exercise)
-    for diagnosis, outcomes in bank:  # everything is as in this wrong solution
-        if all(_same(exercise, found, outcomes, name, traces=True) for name in names or [""]):
+    names = list(dict.fromkeys(name for outcome in right for name in outcome.values)) or [""]
+    for diagnosis, outcomes in _bank(exercise):  # everything is as in this wrong solution
+        if all(_same(found, outcomes, name, traces=True) for name in names):
             return diagnosis
-    for name in wrong:  # one result is
-        for diagnosis, outcomes in bank:
-            if not _same(exercise, outcomes, right, name) and _same(exercise, found, outcomes, name, traces=True):
-                return diagnosis
-    for name in wrong:
-        for diagnosis in _common(exercise, found, name, names):
-            return diagnosis
-    return None
+    wrong = [name for name in names if name and not _same(found, right, name)]
+    several = [_of_one_result(exercise, found, name, names) for name in wrong]
+    known = list(dict.fromkeys(diagnosis for diagnosis in several if diagnosis))
+    if len(known) > 1:
+        says = "\n".join(f"{d.name}: {d.says}" for d in known)
+        return Diagnosis(", and ".join(d.name for d in known), says)
+    if known:
+        return known[0]
+    return next((d for d, outcomes in _pairs(exercise) if all(_same(found, outcomes, name) for name in names)), None)
 
 
-def _same(
-    exercise: Exercise, found: Sequence[Outcome], others: Sequence[Outcome], name: str, traces: bool = False
-) -> bool:
+def _of_one_result(exercise: Exercise, found: Sequence[Outcome], name: str, names: Sequence[str]) -> Diagnosis | None:
+    """Return the mistake that explains one result, whatever the others are."""
+    right = expected(exercise)
+
+    def explains(outcomes: Sequence[Outcome]) -> bool:
+        return not _same(outcomes, right, name) and _same(found, outcomes, name, traces=True)
+
+    single = [diagnosis for diagnosis, outcomes in _bank(exercise) if explains(outcomes)]
+    single = single or list(_common(exercise, found, name, names))
+    return single[0] if single else next((d for d, outcomes in _pairs(exercise) if explains(outcomes)), None)
+
+
+def _same(found: Sequence[Outcome], others: Sequence[Outcome], name: str, traces: bool = False) -> bool:
     """Return whether one of the results is the same in all calls; the name "" stands for how the call ended."""
     for a, b in zip(found, others, strict=True):
         if traces and a.traces != b.traces:

@@ -68,7 +68,11 @@ def judge(exercise: Exercise, source: str, path: str = "<your file>") -> Verdict
             verdict.lines = [f"Write {exercise.function} first: there is still a line `...` where your code belongs."]
         elif failure.diagnosis:
             verdict.diagnosis = failure.diagnosis.name
-            verdict.lines += ["", f"Known mistake: {failure.diagnosis.name}.", failure.diagnosis.says]
+            verdict.lines += [
+                "",
+                f"Known mistake{'s' * (', and ' in verdict.diagnosis)}: {verdict.diagnosis}.",
+                failure.diagnosis.says,
+            ]
     if not verdict.passed:
         order = list(STEPS)
         verdict.done = [step for step in verdict.done if order.index(step) < order.index(verdict.failed)]

@@ -102,7 +102,8 @@ EXERCISE = Exercise(
         "score[c] is exp(score[c]) / (sum of exp): what is that?",
         "Together: p - q, where q is 1 at the label and 0 elsewhere. What was predicted, minus what was wanted. Then "
         "the mean: divide by N.",
-        "Divide e = np.exp(shifted) by its row sums; then\n\n    p[np.arange(N), labels] -= 1\n    dscores = grad * p / N",
+        "With p for e = np.exp(shifted), divided by its row sums:\n\n"
+        "    p[np.arange(N), labels] -= 1\n    dscores = grad * p / N",
     ),
     solution=code('''
         import numpy as np
