@@ -20,7 +20,7 @@ from minigrad.learn import screens
 from minigrad.learn.digits import digits
 from minigrad.learn.exercises import EXERCISES
 from minigrad.learn.folder import Folder, file_name, find, first_text, number
-from minigrad.learn.judge import Verdict, judge
+from minigrad.learn.judge import STEPS, Verdict, judge
 from minigrad.learn.milestones import MILESTONES, learners, milestone_after, run
 from minigrad.learn.outcome import argument_names, load
 from minigrad.learn.record import Exercise, Written
@@ -375,7 +375,8 @@ def test_a_text_refers_to_earlier_exercises_and_to_files_that_exist(exercise: Ex
 def test_texts_fit_a_terminal_of_80_columns(exercise: Exercise) -> None:
     for text in (exercise.text, exercise.template, exercise.solution, exercise.why):
         assert all(len(line) <= 80 for line in text.splitlines()), text
-    for shown in (screens.hints(exercise, 3), screens.task(exercise, Folder(Path("learn")))):
+    everything = screens.steps(exercise, list(STEPS), "")
+    for shown in (everything, screens.hints(exercise, 3), screens.task(exercise, Folder(Path("learn")))):
         assert all(len(line) <= 80 for line in shown.splitlines())
 
 

@@ -177,6 +177,9 @@ def watch(folder: Folder, progress: Progress, name: str | None) -> int:
                 except OSError as error:
                     print(f"{error}: trying again when it is saved.")
                 following = next_exercise(progress)
+                if following and following is not exercise:
+                    print("\n" + "=" * screens.WIDTH + "\n\n" + screens.task(following, folder))
+                exercise = following
                 where = f"{file_name(following)} is next" if following else "all exercises have passed"
                 print(f"\nWatching: {where}. Ctrl-C ends this.", flush=True)
             seen = now

@@ -135,5 +135,5 @@ EXERCISE = Exercise(
     properties=(linear_in_grad(forward, large, 1, saved),),
     replaces=replaces,
     in_engine=lambda: gradients(Center.apply, numbers(4, 3)),
-    replaced="Center.backward (an operation of this exercise)",
+    replaced="Center.backward (of this exercise)",
 )

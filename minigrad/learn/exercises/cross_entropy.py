@@ -180,9 +180,7 @@ EXERCISE = Exercise(
     ),
     teaches=frozenset({"np.exp", "np.arange", ".max"}),
     terms=frozenset({"Softmax", "cross entropy"}),
-    properties=(
-        Property("each row adds up to 0, and a number added to all scores changes nothing", _rows_sum_to_zero),
-    ),
+    properties=(Property("each row adds up to 0; a number added to all scores changes nothing", _rows_sum_to_zero),),
     replaces=replaces,
     in_engine=lambda: gradients(lambda x: F.cross_entropy(x, from_numpy(LABELS)), numbers(4, 3)),
     replaced="CrossEntropy.backward",
