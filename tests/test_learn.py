@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from minigrad.learn import __main__ as command_line
-from minigrad.learn import screens
+from minigrad.learn import child, milestones, screens
 from minigrad.learn.digits import digits
 from minigrad.learn.exercises import EXERCISES
-from minigrad.learn.folder import Folder, file_name, find, first_text, number
+from minigrad.learn.folder import Folder, Progress, file_name, find, first_text, number
 from minigrad.learn.judge import STEPS, Verdict, judge
 from minigrad.learn.milestones import MILESTONES, learners, milestone_after, run
 from minigrad.learn.outcome import argument_names, load
@@ -443,6 +443,28 @@ def test_the_network_of_a_milestone_learns_with_the_learners_functions(milestone
     assert run(chosen, functions, said.append), "\n".join(said)
     losses = re.search(r"last loss with yours is (\S+), with the engine's (\S+)\.$", "\n".join(said), re.MULTILINE)
     assert losses
+
+
+def test_functions_that_are_too_slow_for_a_network_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(milestones, "LONGEST", 0.0)
+    functions = {e.slug: reference(e) for e in EXERCISES[: number(find("training_step"))]}
+    with pytest.raises(milestones.SlowError, match=r"(?s)400 steps would take .* The slowest is \w+: .* hint"):
+        run(MILESTONES[0], functions, lambda line: None)
+
+
+def test_an_error_in_a_milestone_names_the_line_of_the_learners_file(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.write_missing()
+    passed = [e.slug for e in EXERCISES[: number(find("training_step"))]]
+    for slug in passed:
+        write(tmp_path, slug, find(slug).solution)
+    write(tmp_path, "relu", "def relu_backward(grad, x):\n    return grad * (x > 1 / 0)\n")
+    folder.keep(Progress(passed))
+    child.milestone("digits", tmp_path, tmp_path / "result.json")
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert not result["learned"]
+    assert "    line 2:  return grad * (x > 1 / 0)" in result["lines"]
+    assert "    ZeroDivisionError: division by zero" in result["lines"]
 
 
 def test_the_digits_are_the_same_each_time_and_all_ten_are_there() -> None:

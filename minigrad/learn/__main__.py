@@ -231,6 +231,9 @@ def main(argv: list[str] | None = None) -> int:
         if warning:
             print(f"Note: {screens.filled(warning)}\n")
         return COMMANDS[arguments.command][0](folder, progress, getattr(arguments, "exercise", None))
+    except KeyboardInterrupt:
+        print("\nStopped.")
+        return 130
     except (LearnError, UnknownExerciseError) as error:
         print(screens.filled(f"{screens.COMMAND}: {error}"), file=sys.stderr)
         return 2
