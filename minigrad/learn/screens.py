@@ -111,10 +111,10 @@ def status(progress: Progress, folder: Folder) -> str:
         if milestone:
             reached = "[ok]" if milestone.name in progress.milestones else "    "
             lines.append(f"{reached}  *  {milestone.name:18} milestone: {milestone.title}")
-    reached = sum(milestone.name in progress.milestones for milestone in MILESTONES)
+    count = sum(milestone.name in progress.milestones for milestone in MILESTONES)
     lines += [
         "",
-        f"{len(progress.passed)} of {len(EXERCISES)} exercises, and {reached} of {len(MILESTONES)} milestones. "
+        f"{len(progress.passed)} of {len(EXERCISES)} exercises, and {count} of {len(MILESTONES)} milestones. "
         f"Your files are in {folder.path}.",
     ]
     return "\n".join(lines)

@@ -47,8 +47,8 @@ def replaces(function: Written) -> list[Swap]:
                 p.grad = wrap(g.astype(p.array.dtype))
             without.append((p, {**group, "weight_decay": 0}))
         original(optimizer, without)
-        for (p, _), g in zip(moved, kept, strict=True):
-            p.grad = g
+        for (p, _), gradient in zip(moved, kept, strict=True):
+            p.grad = gradient
 
     return [Swap(optim.SGD, "_move", move)]
 
