@@ -38,6 +38,8 @@ COMMON = {
     "transposed": "The result is transposed: rows and columns are swapped.",
     "flipped": "The result is flipped: its elements are right, in the opposite order.",
     "zero": "The result is 0 everywhere. Is it computed and then not used?",
+    "sum over the batch missing": "There is a part for each example. All of them count: sum over the batch, axis 0.",
+    "another shape": "The numbers are right, but arranged in another shape. Is there a dimension of length 1 too many?",
     "gradient from above missing": (
         "The gradient from above, grad, is missing: this is the slope of the operation alone. The chain rule "
         "multiplies it by grad."
@@ -166,8 +168,13 @@ def _common(exercise: Exercise, found: Sequence[Outcome], name: str, names: Sequ
     for label, change in changes.items():
         if all(_equal(a, change(b)) for a, b in arrays):
             yield Diagnosis(label, COMMON[label])
-    if all(_equal(a, b[..., ::-1, ::-1]) for a, b in arrays if b.ndim > 1) and arrays[0][1].ndim > 1:
+    turned: list[Callable[[Array], Array]] = [lambda x: x[..., ::-1, :], lambda x: x[..., ::-1, ::-1]]
+    if all(b.ndim > 1 for _, b in arrays) and any(all(_equal(a, turn(b)) for a, b in arrays) for turn in turned):
         yield Diagnosis("flipped", COMMON["flipped"])
+    if all(a.ndim == b.ndim + 1 and _equal(a.sum(0), b) for a, b in arrays):
+        yield Diagnosis("sum over the batch missing", COMMON["sum over the batch missing"])
+    if all(a.shape != b.shape and a.size == b.size and _equal(a.reshape(b.shape), b) for a, b in arrays):
+        yield Diagnosis("another shape", COMMON["another shape"])
     for other in names:
         others = [outcome.values.get(other) for outcome in right]
         if other != name and all(_equal(a, b) for (a, _), b in zip(arrays, others, strict=True)):

@@ -119,6 +119,19 @@ EXERCISE = Exercise(
             "dx is overwritten where windows overlap. Their shares add up: +=.",
         ),
         Mistake(
+            "= for +=",
+            {
+                "    for i, j in np.ndindex(size, size):\n": (
+                    "    for n, c, p, q in np.ndindex(*grad.shape):\n"
+                    "        a, b = p * stride, q * stride\n"
+                    "        window = x[n, c, a : a + size, b : b + size]\n"
+                    "        dx[n, c, a : a + size, b : b + size] = grad[n, c, p, q] / window.size\n"
+                    "    for i, j in ():\n"
+                ),
+            },
+            "dx is overwritten where windows overlap. Their shares add up: +=.",
+        ),
+        Mistake(
             "stride ignored",
             {"i : i + stride * P : stride": "i : i + P", "j : j + stride * Q : stride": "j : j + Q"},
             "The window moves by stride: i : i + stride * P : stride.",

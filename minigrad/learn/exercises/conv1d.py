@@ -121,6 +121,15 @@ EXERCISE = Exercise(
             "dw keeps the last position only. Each weight is used at every position: +=.",
         ),
         Mistake(
+            "= for +=",
+            {
+                "for p in range(len(grad)):": "for i in range(len(w)):",
+                "        for i in range(len(w)):": "        for p in range(len(grad)):",
+                "dx[p + i] += grad": "dx[p + i] = grad",
+            },
+            "dx is overwritten by each window that covers it. Windows overlap, and their gradients add up: +=.",
+        ),
+        Mistake(
             "flipped kernel",
             {"grad[p] * w[i]": "grad[p] * w[len(w) - 1 - i]"},
             "The kernel is flipped in dx. grad[p] goes back through the very weight that was used: w[i] to x[p + i].",

@@ -114,6 +114,58 @@ EXERCISE = Exercise(
             "dx is overwritten where windows overlap. A pixel lies in several windows, and their gradients add up: +=.",
         ),
         Mistake(
+            "= for +=",
+            {
+                "    for i, j in np.ndindex(*w.shape[2:]):\n": (
+                    "    for n, o, p, q, c, i, j in np.ndindex(*grad.shape, *w.shape[1:]):\n"
+                    "        dx[n, c, p + i, q + j] = grad[n, o, p, q] * w[o, c, i, j]\n"
+                    "        dw[o, c, i, j] += grad[n, o, p, q] * x[n, c, p + i, q + j]\n"
+                    "    for i, j in ():\n"
+                ),
+            },
+            "dx is overwritten where windows overlap. A pixel lies in several windows, and their gradients add up: +=.",
+        ),
+        Mistake(
+            "= for +=",
+            {
+                "    for i, j in np.ndindex(*w.shape[2:]):\n": (
+                    "    for n, o, p, q, c, i, j in np.ndindex(*grad.shape, *w.shape[1:]):\n"
+                    "        dx[n, c, p + i, q + j] += grad[n, o, p, q] * w[o, c, i, j]\n"
+                    "        dw[o, c, i, j] = grad[n, o, p, q] * x[n, c, p + i, q + j]\n"
+                    "    for i, j in ():\n"
+                ),
+            },
+            "dw is overwritten at each position of the window. Each weight is used at all of them: +=.",
+        ),
+        Mistake(
+            "= for +=",
+            {
+                "    for i, j in np.ndindex(*w.shape[2:]):\n": (
+                    "    I, J = w.shape[2:]\n"
+                    "    for p, q in np.ndindex(P, Q):\n"
+                    "        seen = np.s_[:, :, p : p + I, q : q + J]\n"
+                    '        dx[seen] = np.einsum("no,ocij->ncij", grad[:, :, p, q], w)\n'
+                    '        dw += np.einsum("no,ncij->ocij", grad[:, :, p, q], x[seen])\n'
+                    "    for i, j in ():\n"
+                ),
+            },
+            "dx is overwritten where windows overlap. A pixel lies in several windows, and their gradients add up: +=.",
+        ),
+        Mistake(
+            "= for +=",
+            {
+                "    for i, j in np.ndindex(*w.shape[2:]):\n": (
+                    "    I, J = w.shape[2:]\n"
+                    "    for p, q in np.ndindex(P, Q):\n"
+                    "        seen = np.s_[:, :, p : p + I, q : q + J]\n"
+                    '        dx[seen] += np.einsum("no,ocij->ncij", grad[:, :, p, q], w)\n'
+                    '        dw [...] = np.einsum("no,ncij->ocij", grad[:, :, p, q], x[seen])\n'
+                    "    for i, j in ():\n"
+                ),
+            },
+            "dw is overwritten at each position of the window. Each weight is used at all of them: +=.",
+        ),
+        Mistake(
             "flipped kernel",
             {"w_ij = w[:, :, i, j]": "w_ij = w[:, :, -1 - i, -1 - j]"},
             "The kernel is flipped in dx. The window read x[p + i] through w[i], so grad goes back through it.",
@@ -124,9 +176,24 @@ EXERCISE = Exercise(
             "dw is flipped: the place (i, j) of the window saw x[p + i, q + j].",
         ),
         Mistake(
+            "flipped kernel",
+            {"w_ij = w[:, :, i, j]": "w_ij = w[:, :, -1 - i, j]"},
+            "The rows of the kernel are flipped in dx. grad goes back through the very weight that was used.",
+        ),
+        Mistake(
+            "flipped kernel",
+            {"w_ij = w[:, :, i, j]": "w_ij = w[:, :, i, -1 - j]"},
+            "The columns of the kernel are flipped in dx. grad goes back through the very weight that was used.",
+        ),
+        Mistake(
             "sum over the batch missing",
             {'"nopq,ncpq->oc", grad, x[seen]': '"nopq,ncpq->oc", grad[:1], x[seen][:1]'},
             "dw comes from the first image alone. One kernel serves all images: sum over n.",
+        ),
+        Mistake(
+            "sum over the batch missing",
+            {'"nopq,ncpq->oc", grad, x[seen]': '"nopq,ncpq->oc", grad[-1:], x[seen][-1:]'},
+            "dw comes from the last image alone. One kernel serves all images: sum over n.",
         ),
         Mistake(
             "mean over the batch",

@@ -159,6 +159,20 @@ EXERCISE = Exercise(
             "dx is overwritten where windows overlap. An element may win several windows: +=.",
         ),
         Mistake(
+            "= for +=",
+            {
+                "    for i, j in np.ndindex(size, size):\n": (
+                    "    for n, c, p, q in np.ndindex(*grad.shape):\n"
+                    "        a, b = p * stride, q * stride\n"
+                    "        window = x[n, c, a : a + size, b : b + size]\n"
+                    "        i, j = np.unravel_index(window.argmax(), window.shape)\n"
+                    "        dx[n, c, a + i, b + j] = grad[n, c, p, q]\n"
+                    "    for i, j in ():\n"
+                ),
+            },
+            "dx is overwritten where windows overlap. An element may win several windows: +=.",
+        ),
+        Mistake(
             "shared equally",
             {"grad * wins": "grad / (size * size)"},
             "Each element of a window got an equal share, as for the mean. Only the largest has an effect on y.",

@@ -93,6 +93,14 @@ EXERCISE = Exercise(
             "p -= lr * g.",
         ),
         Mistake(
+            "not in place",
+            {
+                "for p, g in zip(parameters, gradients):": "for i in range(len(parameters)):",
+                "p -= lr * g": "parameters[i] = parameters[i] - lr * gradients[i]",
+            },
+            "A new array was put into the list; the network still holds the old one. Write p -= lr * g.",
+        ),
+        Mistake(
             "learning rate forgotten",
             {"lr * g": "g"},
             "The step is the whole gradient: multiply it by lr.",

@@ -157,6 +157,16 @@ EXERCISE = Exercise(
             "The columns move by the stride, too.",
         ),
         Mistake(
+            "flipped kernel",
+            {"w_ij = w[:, :, i, j]": "w_ij = w[:, :, -1 - i, j]"},
+            "The rows of the kernel are flipped in dx. grad goes back through the very weight that was used.",
+        ),
+        Mistake(
+            "flipped kernel",
+            {"w_ij = w[:, :, i, j]": "w_ij = w[:, :, i, -1 - j]"},
+            "The columns of the kernel are flipped in dx. grad goes back through the very weight that was used.",
+        ),
+        Mistake(
             "sum over the batch missing",
             {"grad, padded[seen]": "grad[:1], padded[seen][:1]"},
             "dw comes from the first image alone. One kernel serves all images: sum over n.",
