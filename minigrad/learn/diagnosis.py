@@ -100,7 +100,7 @@ def diagnose(exercise: Exercise, found: Sequence[Outcome]) -> Diagnosis | None:
             return diagnosis
     wrong = [name for name in names if name and not _same(found, right, name)]
     several = [_of_one_result(exercise, found, name, names) for name in wrong]
-    known = list(dict.fromkeys(diagnosis for diagnosis in several if diagnosis))
+    known = list({diagnosis.name: diagnosis for diagnosis in several if diagnosis}.values())
     if len(known) > 1:
         says = "\n".join(f"{d.name}: {d.says}" for d in known)
         return Diagnosis(", and ".join(d.name for d in known), says)

@@ -10,7 +10,7 @@ from minigrad.learn.derivative import Draw, derivative, linear_in_grad
 from minigrad.learn.engine_runs import gradients, numbers
 from minigrad.learn.record import Exercise, Mistake, Probe, Swap, Written, code, prose
 from minigrad.learn.swap import arrays, fused
-from minigrad.learn.windows import cropped, inherited, padded
+from minigrad.learn.windows import cropped, padded
 from minigrad.nn import functional as F
 from minigrad.ops.pool import MaxPool2d
 from minigrad.typing import Array
@@ -46,7 +46,7 @@ def probes(random: np.random.Generator) -> list[Probe]:
 
 
 def replaces(function: Written) -> list[Swap]:
-    engine_forward, engine_backward = MaxPool2d.forward, inherited(MaxPool2d)
+    engine_forward = MaxPool2d.forward
 
     def pool(node: MaxPool2d, x: Array, *, window: Window) -> Array:
         y = engine_forward(node, x, window=window)
@@ -63,7 +63,6 @@ def replaces(function: Written) -> list[Swap]:
         (dx,) = arrays(function(grad, padded(x, window, -np.inf), y, window.kernel[0], window.stride[0]), 1)
         return (cropped(dx, window, x.shape),)
 
-    assert engine_backward is None
     return [Swap(MaxPool2d, "forward", pool), fused(MaxPool2d, backward)]
 
 
