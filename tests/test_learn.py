@@ -516,6 +516,10 @@ def test_a_session_from_start_to_solution(tmp_path: Path, capfd: pytest.CaptureF
     assert " ->   2  tanh" in out
     assert "2 hints read" in out
     assert max(map(len, out.splitlines())) <= 80
+    write(folder, "multiply", "")
+    assert learn(folder, "check", "1") == 1
+    assert "It had passed before" in capfd.readouterr().out
+    assert learn(folder, "solution", "1") == 2
     assert learn(folder, "check", "nothing") == 2
     assert learn(folder, "milestone", "lenet") == 2
     assert "comes after exercise 17" in capfd.readouterr().err

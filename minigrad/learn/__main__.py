@@ -82,6 +82,10 @@ def _check(folder: Folder, progress: Progress, exercise: Exercise) -> bool:
     print(screens.filled("\n".join(verdict.lines)))
     if not verdict.unwritten:
         print(f"\nA hint: {screens.COMMAND} hint {number(exercise)}")
+    if exercise.slug in progress.passed:
+        progress.passed.remove(exercise.slug)
+        folder.keep(progress)
+        print("\nIt had passed before; it counts again when it passes again.")
     return False
 
 

@@ -74,7 +74,7 @@ def passed(exercise: Exercise, progress: Progress) -> str:
     lines = [f"Passed: {n}. {exercise.title}.", "", "Why it is so", "", exercise.why, ""]
     lines.append(f"The reference, to compare with yours:  {COMMAND} solution {n}")
     if milestone and milestone.name not in progress.milestones:
-        lines.append(f"A milestone is next:  {COMMAND} milestone {milestone.name}")
+        lines.append(f"A milestone comes now; to repeat it:  {COMMAND} milestone {milestone.name}")
     if following is None:
         lines.append(f"All {len(EXERCISES)} exercises have passed.")
     else:
