@@ -18,7 +18,8 @@ import sys
 from pathlib import Path
 
 import minigrad
-from inception.data import load_data, summary
+from inception.data import load_data
+from inception.data_summary import summary
 from inception.evaluation import evaluate
 from inception.interrupt import StopAfterThisStep
 from inception.model import InceptionV3
@@ -46,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     recipe = Recipe(epochs=options.epochs, limit=options.limit)
     data = load_data(recipe)
     loader = DataLoader(data.train, recipe.batch_size, shuffle=True, seed=recipe.seed, drop_last=True)
-    test_loader = DataLoader(data.validation, recipe.batch_size)
+    validation_loader = DataLoader(data.validation, recipe.batch_size)
     if len(loader) == 0:
         parser.error(f"--limit {recipe.limit} does not fill a batch of {recipe.batch_size} images")
 
@@ -83,15 +84,15 @@ def main(arguments: list[str] | None = None) -> int:
             if training.step == training.steps_per_epoch:
                 training.finish_epoch()
                 training.save(folder.checkpoint)  # before anything that may fail
-                test = evaluate(model, test_loader)
-                training.finish_validation(test.loss, test.accuracy)
-                report.end_epoch(training, test)
+                found = evaluate(model, validation_loader)
+                training.finish_validation(found.loss, found.accuracy)
+                report.end_epoch(training, found)
             training.save(folder.checkpoint)
     if not training.ended:
         print(f"\nstopped; continue with: python -m inception train --resume {folder.path}")
         return 130
 
-    write_results(training, test_loader, data.validation, folder, report)
+    write_results(training, validation_loader, data.validation, folder, report)
     return 0
 
 

@@ -47,6 +47,7 @@ from minigrad.functions.conv import *
 from minigrad.functions.copying import *
 from minigrad.functions.counting import *
 from minigrad.functions.gathering import *
+from minigrad.functions.index_parts import newaxis
 from minigrad.functions.indexing import *
 from minigrad.functions.linalg import *
 from minigrad.functions.order import *
@@ -149,7 +150,6 @@ __all__ = (
     ]
 )
 
-newaxis = None
 
 __version__ = "0.1.0"
 

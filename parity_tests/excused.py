@@ -77,6 +77,7 @@ EXCUSES: dict[str, Excuse] = {
     "einsum.ijk,ij->k": Excuse(_ANY_ORDER, values=_INFINITIES),
     **{name: Excuse(_PADDING, tensors=(1,)) for name in ("conv1d", "conv2d")},
     "conv_transpose2d": Excuse(_PADDING, tensors=(1,), values=_NOT_FINITE),  # its input meets padding in backward
+    "kthvalue": Excuse("which of equal elements is named is nobody's promise", ties=True),
     "topk": Excuse("which of equal elements comes first is nobody's promise", ties=True),
 }
 
@@ -104,6 +105,9 @@ OTHERWISE = {
     "hinge_embedding_loss": ("could not infer output dtype", "dtype float32, torch has"),
     # The places of equal elements, of which integers have many.
     "topk": ("output 1[",),
+    "kthvalue": ("output 1[",),
+    # A value that is no integer is cut off to one in torch.
+    "addcmul": ("dtype float32, torch has",),
     # Bools only, into other tensors; torch converts every other dtype, as minigrad converts all.
     **{
         f"setitem.{index}": ("Index put requires the source",)

@@ -16,8 +16,11 @@ from minigrad.testing.samples import Sample
 from parity_tests.excused import OTHERWISE, excuse_of
 from parity_tests.records import RECORDS
 from parity_tests.test_promotion import same_result_or_error
-from parity_tests.tolerances import FLOAT16, FLOAT16_SUMS
+from parity_tests.tolerances import FLOAT16, FLOAT16_CHAINS, FLOAT16_SUMS
 
+#: Where torch rounds the terms of the sum over a broadcast dimension, and minigrad the sum alone.
+ROUNDED_ONCE = ("lerp", "lerp.weights", "addcmul", "addcdiv")
+CHAINS = ("multi_head_attention_forward",)
 INTEGERS = (np.uint8, np.int8, np.int16, np.int32, np.int64, np.bool_)
 each_op = pytest.mark.parametrize("record", RECORDS, ids=repr)
 SETTINGS = settings()
@@ -27,7 +30,9 @@ SETTINGS = settings()
 @settings(max_examples=max(5, SETTINGS.max_examples // 6))
 @given(data=st.data())
 def test_float16_value_and_gradient_equal_torchs(record: OpRecord, data: Any) -> None:
-    tolerance = FLOAT16_SUMS if record.sums else FLOAT16
+    tolerance = FLOAT16_SUMS if record.sums or record.name in ROUNDED_ONCE else FLOAT16
+    if record.name in CHAINS:
+        tolerance = FLOAT16_CHAINS
     record.compare(data.draw(record.samples), np.float16, second=False, may_refuse=True, **tolerance._asdict())
 
 
@@ -41,7 +46,7 @@ def compare_integers(record: OpRecord, sample: Sample, dtype: Any) -> None:
 
 
 @each_op
-@settings(max_examples=max(6, SETTINGS.max_examples // 4))
+@settings(max_examples=max(5, SETTINGS.max_examples // 6))
 @given(data=st.data())
 def test_integers_and_bools_give_torchs_values_or_its_refusal(record: OpRecord, data: Any) -> None:
     dtype = data.draw(st.sampled_from(INTEGERS))

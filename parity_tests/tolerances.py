@@ -28,6 +28,9 @@ FLOAT16 = Tolerance(3e-3, 1e-5)
 #: What follows from sums there, where what was rounded may cancel.
 FLOAT16_SUMS = Tolerance(3e-3, 2e-3)
 
+#: Several products in float16, one after another: of each torch rounds the sum.
+FLOAT16_CHAINS = Tolerance(1e-2, 2e-3)
+
 #: Sums of 10⁶ float32 numbers: one after the other they err by 10⁻³ to 10⁻².
 LONG_SUM = Tolerance(2e-5, 0.0)
 

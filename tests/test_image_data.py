@@ -13,8 +13,9 @@ from PIL import Image
 import minigrad
 from inception.balance import BalancedSampler, class_weights, training_loader
 from inception.batch import Batch, mix
-from inception.data import load_data, load_split, summary
+from inception.data import load_data, load_split
 from inception.data_source import DataSource
+from inception.data_summary import summary
 from inception.image_sets import paths_of, targets_of
 from inception.step import loss_computation
 from minigrad import nn
@@ -78,6 +79,8 @@ def test_a_validation_split_has_the_same_share_of_every_class_and_the_same_image
     assert "Random" not in repr(load_data(source(root, val_split=0.2, augment="crop")).validation.dataset.transform)
     held_back = load_split(source(root, val_split=0.2))
     assert (held_back.name, paths_of(held_back.images)) == ("val", paths_of(one.validation))
+    with pytest.raises(ValueError, match=r"no images for validation .* --val-split leaves at least one image of each"):
+        load_data(source(folders(tmp_path / "few", {"": {"cat": 1, "dog": 1}}), val_split=0.5))
     with pytest.raises(ValueError, match="val-split must be above 0 and below 1"):
         source(root, val_split=1.0)
 

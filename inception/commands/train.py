@@ -16,18 +16,21 @@ from inception.arguments import parse
 from inception.balance import class_weights, training_loader
 from inception.board import Board
 from inception.classes import class_names
-from inception.data import Data, load_data, summary
+from inception.data import Data, load_data
+from inception.data_summary import summary
+from inception.idle_options import idle_options
 from inception.lr_finder import find_learning_rate, suggestion
 from inception.options import check, option
 from inception.plan import Plan, how_it_has_finished, planned
-from inception.progress import messages_in_own_words
-from inception.recipes import FIELDS, Recipe
+from inception.progress import messages_in_own_words, say
+from inception.recipes import FIELDS, Recipe, settings_of
 from inception.report import Report
 from inception.results import write_results
 from inception.run import train
 from inception.run_folder import RunFolder
 from inception.state import Change, Training, load_checkpoint
 from inception.weights import save_weights
+from inception.wording import counted
 from minigrad import system
 from minigrad.data import DataLoader
 from minigrad.extras import require
@@ -82,6 +85,8 @@ def run(recipe_name: str | None, settings: dict[str, object], options: RunOption
         settings: those that replace the recipe's.
     """
     plan = planned(recipe_name, settings, options.resume, options.output)
+    for line in idle_options(plan.recipe, settings, settings_of(recipe_name)):
+        say(line)
     try:
         return carry_out(plan, options)
     finally:
@@ -94,9 +99,10 @@ def carry_out(plan: Plan, options: RunOptions) -> int:
     if plan.has_finished and folder.complete:
         print(how_it_has_finished(plan))
         return 0
-    training, loader, test_loader, data = prepared(plan, options)
+    training, loader, validation_loader, data = prepared(plan, options)
     introduce(training, folder)
-    print(f"{len(data.train):,} training and {len(data.validation):,} validation images of {len(data.classes)} classes")
+    train_count, held_out = len(data.train), counted(len(data.validation), "validation image")
+    print(f"{train_count:,} training and {held_out} of {counted(len(data.classes), 'class')}")
     if options.find_lr:
         look_for_rate(training, loader, folder)
         return 0
@@ -105,11 +111,11 @@ def carry_out(plan: Plan, options: RunOptions) -> int:
     if board is not None and training.global_step == 0:
         board.begin(recipe.as_dict(), f"minigrad {minigrad.__version__}, {parameter_count(training):,} parameters")
     report = Report(folder, data.classes, options.log_gradients, board)
-    if not train(training, loader, test_loader, folder, report, options.save_every, options.keep):
+    if not train(training, loader, validation_loader, folder, report, options.save_every, options.keep):
         print(f"\nstopped; saved {folder.checkpoint}\ncontinue with: {how_to_continue(folder)}")
         return 130
     try:
-        write_results(training, test_loader, data.validation, folder, report)
+        write_results(training, validation_loader, data.validation, folder, report)
     except BaseException as error:
         error.add_note(f"The trained model is saved; write the results again with: {how_to_continue(folder)}")
         raise
@@ -132,7 +138,7 @@ class Prepared(NamedTuple):
 
     training: Training
     loader: DataLoader
-    test_loader: DataLoader
+    validation_loader: DataLoader
     data: Data
 
 
@@ -146,7 +152,7 @@ def prepared(plan: Plan, options: RunOptions) -> Prepared:
             error.add_note(f"If the data have moved: {how_to_continue(folder)} --root FOLDER")
         raise
     loader = training_loader(data.train, recipe, recipe.batch_size, options.workers, recipe.device != "cpu")
-    test_loader = DataLoader(data.validation, recipe.batch_size, seed=recipe.seed, num_workers=options.workers)
+    validation_loader = DataLoader(data.validation, recipe.batch_size, seed=recipe.seed, num_workers=options.workers)
     count = recipe.classes or len(data.classes)
     if tree is not None and plan.checkpoint is not None:
         resume.refuse_other_classes(tree["description"], class_names(data.classes, count), plan.checkpoint)
@@ -161,9 +167,9 @@ def prepared(plan: Plan, options: RunOptions) -> Prepared:
             folder.continue_from(plan.source, with_best=plan.best_is_in_source)
         folder.forget_after(training.global_step, training.validated)
         if not folder.best.exists() and training.best.epoch == training.epoch > 0 and training.step == 0:
-            save_weights(training.tested_model, folder.best, training.description)
+            save_weights(training.validated_model, folder.best, training.description)
     print("".join(f"{note}\n" for note in data.notes), end="", file=sys.stderr)
-    return Prepared(training, loader, test_loader, data)
+    return Prepared(training, loader, validation_loader, data)
 
 
 def restore(training: Training, path: Path, changes: Sequence[Change]) -> None:
@@ -190,9 +196,9 @@ def steps_of(loader: DataLoader, recipe: Recipe) -> int:
     steps = len(loader) // recipe.accumulate
     if steps == 0:
         none = len(loader) == 0
-        what = f"one batch of {recipe.batch_size}" if none else f"{recipe.accumulate} batches"
+        what = f"one batch of {recipe.batch_size}" if none else counted(recipe.accumulate, "batch")
         lower = "--batch-size" if none else "--accumulate or --batch-size"
-        raise ValueError(f"{len(loader.dataset)} training images do not fill {what}: lower {lower}")
+        raise ValueError(f"{counted(len(loader.dataset), 'training image')} cannot fill {what}: lower {lower}")
     return steps
 
 

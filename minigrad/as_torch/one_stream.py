@@ -54,7 +54,7 @@ def share_the_stream() -> None:
     generators: dict[int, minigrad.Generator] = {}
 
     def making(name: str) -> Callable[..., Any]:
-        def made(*args: Any, requires_grad: bool = False, **options: Any) -> Any:
+        def made(*args: object, requires_grad: bool = False, **options: object) -> Any:
             for unused in ("device", "layout", "pin_memory", "out", "memory_format"):
                 options.pop(unused, None)
             options = {key: to_minigrad(value) for key, value in options.items()}
@@ -66,7 +66,7 @@ def share_the_stream() -> None:
     def filling(name: str) -> Callable[..., Any]:
         own = getattr(torch.Tensor, name)
 
-        def filled(self: Any, *args: Any, **options: Any) -> Any:
+        def filled(self: Any, *args: object, **options: object) -> Any:
             if name == "random_" and self.ndim == 0:  # the seed of a loader's workers
                 return own(self, *args, **options)
             values = to_minigrad(self)
@@ -77,7 +77,7 @@ def share_the_stream() -> None:
         return filled
 
     def initialising(name: str) -> Callable[..., Any]:
-        def initialised(tensor: Any, *args: Any, **options: Any) -> Any:
+        def initialised(tensor: Any, *args: object, **options: object) -> Any:
             values = to_minigrad(tensor)
             getattr(minigrad.nn.init, name)(values, *args, **options)
             with torch.no_grad():
@@ -143,7 +143,9 @@ def _shuffling(init: Callable[..., None], to_minigrad: Callable[[Any], Any]) -> 
             self.sampler.set_epoch(self.sampler.epoch + 1)
             return order
 
-    def made(self: Any, dataset: Any, batch_size: Any = 1, shuffle: Any = None, *args: Any, **options: Any) -> None:
+    def made(
+        self: Any, dataset: Any, batch_size: Any = 1, shuffle: Any = None, *args: object, **options: object
+    ) -> None:
         workers = options.get("num_workers", 0)
         if shuffle or workers:
             source = to_minigrad(options.get("generator")) or minigrad.random.default_generator

@@ -62,7 +62,7 @@ class Context:
 class _Node(EngineFunction):
     """One call of a Function of torch's form, as an operation of minigrad's."""
 
-    def forward(self, *inputs: Any, function: type[Function], given: tuple[Any, ...]) -> Any:
+    def forward(self, *inputs: object, function: type[Function], given: tuple[Any, ...]) -> Any:
         self.function, self.context = function, Context(self)
         own = "setup_context" in dir(function)
         args = tuple(_as_given(array, x) for array, x in zip(inputs, given, strict=True))
@@ -75,7 +75,7 @@ class _Node(EngineFunction):
         self.context._to_save = self.context._without_gradient = ()  # else the node would hold its own output
         return tuple(x.array for x in result) if isinstance(result, tuple) else result.array
 
-    def backward(self, *grad_outputs: Any) -> Any:
+    def backward(self, *grad_outputs: object) -> Any:
         return self.function.backward(self.context, *grad_outputs)
 
 
@@ -107,12 +107,12 @@ class Function:
     """
 
     @staticmethod
-    def forward(*args: Any) -> Any:
+    def forward(*args: object) -> Any:
         """Compute the outputs from the arguments, after ``ctx`` if there is no ``setup_context``."""
         raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
 
     @staticmethod
-    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+    def backward(ctx: Any, *grad_outputs: object) -> Any:
         """Compute the gradient of each argument of ``forward`` from those of the outputs."""
         raise NotImplementedError(
             "You must implement either the backward or vjp method for your custom autograd.Function"
@@ -121,6 +121,6 @@ class Function:
     setup_context: Any
 
     @classmethod
-    def apply(cls, *args: Any) -> Any:
+    def apply(cls, *args: object) -> Any:
         """Run the operation, and record it if a gradient may be wanted."""
         return _Node.apply(*args, function=cls, given=args)

@@ -18,7 +18,7 @@ _MARK = "an object of the program that wrote this file"
 _kept: dict[str, Any] = {}
 
 
-def save(obj: Any, f: Any, pickle_module: Any = None, pickle_protocol: int = 2, **_: Any) -> None:
+def save(obj: Any, f: Any, pickle_module: Any = None, pickle_protocol: int = 2, **_: object) -> None:
     """Write ``obj`` to a path or an open file."""
     if isinstance(f, str | os.PathLike):
         _write(obj, os.fspath(f))
@@ -39,7 +39,7 @@ def _write(obj: Any, path: str) -> None:
         saving.save({_MARK: number, "type": type(obj).__name__}, path)
 
 
-def load(f: Any, map_location: Any = None, pickle_module: Any = None, *, weights_only: bool = True, **_: Any) -> Any:
+def load(f: Any, map_location: Any = None, pickle_module: Any = None, *, weights_only: bool = True, **_: object) -> Any:
     """Return what is in a path or an open file, on the device ``map_location``, if that names one.
 
     Raises:

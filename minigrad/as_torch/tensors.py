@@ -102,13 +102,13 @@ FloatTensor, DoubleTensor, HalfTensor, ByteTensor, CharTensor, ShortTensor, IntT
 )
 
 
-def _init(self: Tensor, *data: Any, **options: Any) -> None:
+def _init(self: Tensor, *data: Any, **options: object) -> None:
     if len(data) > 1 or (data and isinstance(data[0], int | dtypes.Size)):  # sizes
         data = (minigrad.empty(*data),)
     _before["__init__"](self, *data, **options)
 
 
-_REPLACED = {"__init__", "dtype", "shape", "size"}
+_REPLACED = {"__init__", "dtype", "shape", "size", "type"}
 _ADDED: dict[str, Any] = {
     "__init__": _init,
     "dtype": property(_dtype),

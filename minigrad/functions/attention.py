@@ -13,7 +13,7 @@ from minigrad.functions.linalg import matmul
 from minigrad.functions.noise import dropout
 from minigrad.functions.selection import masked_fill
 from minigrad.ops.casting import cast
-from minigrad.typing import Tensor
+from minigrad.typing import Array, Tensor
 
 __all__ = ["scaled_dot_product_attention"]
 
@@ -46,7 +46,7 @@ def scaled_dot_product_attention(
     if enable_gqa:
         key, value = (_for_heads(x, query.array.shape[-3]) for x in (key, value))
     if is_causal:
-        attn_mask = wrap(np.tri(query.array.shape[-2], key.array.shape[-2], dtype=bool, like=query.array))
+        attn_mask = wrap(_causal(query.array, key.array))
     factor = 1 / math.sqrt(query.array.shape[-1]) if scale is None else scale
     scores = matmul(query * factor, key.transpose(-2, -1))  # … L S
     if attn_mask is None:
@@ -56,6 +56,13 @@ def scaled_dot_product_attention(
         blind = (added == -math.inf).all(-1, keepdim=True)
         weights = masked_fill(softmax(scores + masked_fill(added, blind, 0.0), -1), blind, 0.0)
     return matmul(dropout(weights, dropout_p), value)
+
+
+def _causal(query: Array, key: Array) -> Array:
+    """Return the mask (L, S) that is True where a query may look: at keys that are not after it."""
+    queries, keys = np.arange(query.shape[-2], like=query), np.arange(key.shape[-2], like=query)
+    mask: Array = queries[:, None] >= keys
+    return mask
 
 
 def _check_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None, is_causal: bool) -> None:

@@ -42,7 +42,7 @@ def embedding_bag(
 
     Raises:
         ValueError: for an unknown mode, or if offsets and input do not fit.
-        RuntimeError: if an offset is outside the input.
+        RuntimeError: if an offset is outside the input, or the weight is not floating.
     """
     if mode not in ("sum", "mean", "max"):
         raise ValueError(f"mode has to be one of sum, mean or max, got {mode}")
@@ -53,6 +53,8 @@ def embedding_bag(
             f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have the "
             f"same shape as the input ({input.shape})"
         )
+    if weight.array.dtype.kind != "f":
+        raise RuntimeError(f"embedding_bag: expected a floating weight, but got {weight.array.dtype}")
     at, inside = _bags(input, offsets, include_last_offset)
     numbers = to_host(input.array).reshape(-1)
     if padding_idx is not None and numbers.size:

@@ -92,7 +92,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """Return x above 0, weight · x below (He et al. 2015).
 
     Args:
-        weight: one number, or one for each channel (dimension 1).
+        weight: a number, or one for each channel (dimension 1).
 
     Raises:
         RuntimeError: if there are neither one nor as many as channels.

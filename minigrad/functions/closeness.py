@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.devices import to_host
+from minigrad.dtypes import get_default_dtype
 from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.comparison import eq
@@ -36,8 +37,8 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
     same = eq(input, other).array
     if equal_nan and x.dtype.kind == "f":
         same = same | (np.isnan(x) & np.isnan(y))
-    if x.dtype.kind == "b":
-        x, y = x.astype(np.int8), y.astype(np.int8)
+    if x.dtype.kind != "f":
+        x, y = x.astype(get_default_dtype()), y.astype(get_default_dtype())
     difference = np.abs(x - y)
     return wrap(same | (np.isfinite(difference) & (difference <= atol + np.abs(rtol * y))))
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+#: A dimension of size 1 in an index.
+newaxis = None
+
 #: What may stand in brackets, alone or in a tuple.
 IndexPart: TypeAlias = Union[int, slice, EllipsisType, "Tensor", Array, "Sequence[object]", None]
 TorchIndex: TypeAlias = IndexPart | tuple[IndexPart, ...]

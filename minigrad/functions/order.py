@@ -6,6 +6,7 @@ from typing import overload
 
 import numpy as np
 
+from minigrad.devices import to_host
 from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arguments import as_tensor_operand, normalize_dim, numpy_names
 from minigrad.functions.reduce import ValuesAndIndices
@@ -76,7 +77,7 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Val
     size = x.array.shape[dim] if x.array.ndim else 1
     if not 1 <= k <= size:
         raise RuntimeError(f"kthvalue(): selected number k out of range: k={k}, dimension {dim} has {size} elements")
-    return _at(x, _order(x.array, dim, False).take([k - 1], axis=dim) if x.array.ndim else None, dim, keepdim)
+    return _at(x, _one(_order(x.array, dim, False), k - 1, dim) if x.array.ndim else None, dim, keepdim)
 
 
 @overload
@@ -104,7 +105,7 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
     if n == 0:
         raise IndexError(f"median(): Expected reduction dim {dim} to have non-zero size, got {list(x.array.shape)}")
     order = _order(x.array, dim, False)
-    middle = np.take(order, [(n - 1) // 2], axis=dim)
+    middle = _one(order, (n - 1) // 2, dim)
     isnan = x.array != x.array
     first_nan = np.argmax(isnan, axis=dim, keepdims=True)
     return _at(x, np.where(np.any(isnan, axis=dim, keepdims=True), first_nan, middle), dim, keepdim)
@@ -112,9 +113,14 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
 
 def _middle(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     """Return the median of a vector, as the primitive of extremes takes it."""
-    if np.any(x != x):
+    if to_host(np.any(x != x)):
         return np.full_like(x, np.nan, shape=(1,))
     return np.sort(x)[(x.size - 1) // 2].reshape(1)
+
+
+def _one(order: Array, position: int, dim: int) -> Array:
+    """Return the slice at a position along ``dim``, with size 1 there."""
+    return order[(slice(None),) * dim + (slice(position, position + 1),)]
 
 
 def _at(x: Tensor, positions: Array | None, dim: int, keepdim: bool) -> ValuesAndIndices:

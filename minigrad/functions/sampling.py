@@ -36,7 +36,7 @@ def normal(
     if not tensors and size is None:
         raise TypeError("normal(): of two numbers it needs a size: normal(mean, std, size=(2, 3))")
     centre, width = (x.array if isinstance(x, TensorBase) else x for x in (mean, std))
-    if to_host(np.any(np.asarray(width < 0))):
+    if to_host(np.any(width < 0)):
         raise RuntimeError(f"normal expects all elements of std >= 0.0, but found std {to_host(np.min(width))}")
     shape = tuple(size or ()) if not tensors else np.broadcast_shapes(*[x.array.shape for x in tensors])
     chosen = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
@@ -44,7 +44,9 @@ def normal(
     drawn = (generator or default_generator).numpy.standard_normal(shape)
     like = tensors[0].array if tensors else None
     numbers = np.asarray(drawn) if like is None else to_device(np.asarray(drawn), device_of(like))
-    return wrap(np.asarray(centre + width * numbers).astype(chosen)).requires_grad_(requires_grad)
+    result = centre + width * numbers
+    result = np.asarray(result) if like is None else result
+    return wrap(result.astype(chosen)).requires_grad_(requires_grad)
 
 
 def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from minigrad.devices import to_host
+from minigrad.devices import add_at, to_host
 from minigrad.engine.tensor_base import TensorBase, wrap
 from minigrad.functions.arguments import as_tensor_operand, normalize_dim, numpy_names
 from minigrad.functions.gathering import checked_index, scatter_add, used_source
@@ -62,7 +62,7 @@ def scatter(
     result = x.clone()
     if positions.array.size:
         positions, written = used_source(x, positions, source)
-        setitem(result, full_index(positions.array, dim), written)
+        setitem(result, tuple(map(wrap, full_index(positions.array, dim))), written)
     return result
 
 
@@ -97,7 +97,7 @@ def scatter_reduce(
         return x.clone()
     positions, source = used_source(x, positions, source)
     counts = np.zeros_like(x.array, dtype=np.int64)
-    np.add.at(counts, full_index(positions.array, dim), 1)
+    add_at(counts, full_index(positions.array, dim), 1)
     left_out = wrap(counts > 0) if not include_self else None
     if reduce in ("amax", "amin"):
         return ScatterExtreme.apply(
@@ -147,7 +147,8 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     if x.array.ndim == 0:
         return x + alpha * added.reshape(-1).sum(dtype=added.dtype)
     added = added if alpha == 1 else alpha * added
-    return x + ScatterAt.apply(added.reshape(*_shape_read(x, dim, index)), shape=x.array.shape, index=place)
+    total = ScatterAt.apply(added.reshape(*_shape_read(x, dim, index)), shape=x.array.shape, index=place)
+    return x + total.to(x.array.dtype)  # sums of bools are integers
 
 
 @numpy_names
@@ -169,7 +170,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
     result = x.clone()
     setitem(
         result,
-        (*(slice(None),) * dim, index.array.reshape(-1)) if x.array.ndim else ...,
+        (*(slice(None),) * dim, index.reshape(-1)) if x.array.ndim else ...,
         new.reshape(*_shape_read(x, dim, index)),
     )
     return result
@@ -188,7 +189,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | Number) -
         raise RuntimeError(f"index_fill_ only supports a 0-dimensional value tensor, got {value.array.ndim} dimensions")
     dim, _ = _slices("index_fill", x, dim, index)
     result = x.clone()
-    setitem(result, (*(slice(None),) * dim, index.array.reshape(-1)) if x.array.ndim else ..., value)
+    setitem(result, (*(slice(None),) * dim, index.reshape(-1)) if x.array.ndim else ..., value)
     return result
 
 

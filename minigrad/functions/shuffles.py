@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.typing import Tensor
 
@@ -66,7 +68,8 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
             f"Number of channels must be divisible by groups. Got {channels} channels and {groups} groups."
         )
     table = x.reshape(n, groups, channels // groups, *spatial)  # N C … -> N G C/G …
-    return table.transpose(1, 2).reshape(n, channels, *spatial)
+    result = table.transpose(1, 2).reshape(n, channels, *spatial)
+    return result.clone() if np.may_share_memory(result.array, x.array) else result
 
 
 def _check(name: str, x: Tensor, what: str, factor: int) -> None:

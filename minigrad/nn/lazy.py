@@ -170,7 +170,8 @@ class LazyConv1d(_LazyConvolution, Conv1d):
     """A :class:`Conv1d` that takes ``in_channels`` from the first input.
 
     Args:
-        out_channels, kernel_size, …: as those of :class:`Conv1d`.
+        out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode: as those of
+            :class:`Conv1d`.
 
     Shape:
         as of :class:`Conv1d`.
@@ -188,7 +189,8 @@ class LazyConv2d(_LazyConvolution, Conv2d):
     """A :class:`Conv2d` that takes ``in_channels`` from the first input.
 
     Args:
-        out_channels, kernel_size, …: as those of :class:`Conv2d`.
+        out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode: as those of
+            :class:`Conv2d`.
 
     Shape:
         as of :class:`Conv2d`.
@@ -206,7 +208,8 @@ class LazyConvTranspose2d(_LazyConvolution, ConvTranspose2d):
     """A :class:`ConvTranspose2d` that takes ``in_channels`` from the first input.
 
     Args:
-        out_channels, kernel_size, …: as those of :class:`ConvTranspose2d`.
+        out_channels, kernel_size, stride, padding, output_padding, groups, bias, dilation, padding_mode: as those of
+            :class:`ConvTranspose2d`.
 
     Shape:
         as of :class:`ConvTranspose2d`.
@@ -271,7 +274,7 @@ class LazyBatchNorm1d(_LazyNormalization, BatchNorm1d):
     """A :class:`BatchNorm1d` that takes ``num_features`` from the first input.
 
     Args:
-        eps, momentum, affine, track_running_stats: as those of :class:`BatchNorm1d`.
+        eps, momentum, affine, track_running_stats, bias: as those of :class:`BatchNorm1d`.
 
     Shape:
         as of :class:`BatchNorm1d`.
@@ -289,7 +292,7 @@ class LazyBatchNorm2d(_LazyNormalization, BatchNorm2d):
     """A :class:`BatchNorm2d` that takes ``num_features`` from the first input.
 
     Args:
-        eps, momentum, affine, track_running_stats: as those of :class:`BatchNorm2d`.
+        eps, momentum, affine, track_running_stats, bias: as those of :class:`BatchNorm2d`.
 
     Shape:
         as of :class:`BatchNorm2d`.

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
 from minigrad.tensor import Tensor
+
+#: What may be put into these containers: a Parameter, or anything else.
+Item: TypeAlias = Any
 
 
 def _as_parameter(value: object) -> object:
@@ -37,7 +40,7 @@ class ParameterList(Module):
     (2, 2)
     """
 
-    def __init__(self, values: Iterable[Any] | None = None) -> None:
+    def __init__(self, values: Iterable[Item] | None = None) -> None:
         super().__init__()
         self._size = 0
         self.extend(() if values is None else values)
@@ -48,34 +51,34 @@ class ParameterList(Module):
             raise IndexError(f"index {position} is out of range")
         return str(position % self._size)
 
-    def __getitem__(self, index: int | slice) -> Any:  # a Parameter, or whatever was put there
+    def __getitem__(self, index: int | slice) -> Item:  # a Parameter, or whatever was put there
         """Return one item, or for a slice a list of the same class."""
         if isinstance(index, slice):
             return type(self)([self[i] for i in range(self._size)[index]])
         return getattr(self, self._name_at(index))
 
-    def __setitem__(self, index: int, value: Any) -> None:
+    def __setitem__(self, index: int, value: Item) -> None:
         setattr(self, self._name_at(index), _as_parameter(value))
 
     def __len__(self) -> int:
         return self._size
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Item]:
         return iter([self[i] for i in range(self._size)])
 
-    def __iadd__(self, values: Iterable[Any]) -> Self:
+    def __iadd__(self, values: Iterable[Item]) -> Self:
         return self.extend(values)
 
     def __dir__(self) -> list[str]:
         return [name for name in super().__dir__() if not name.isdigit()]
 
-    def append(self, value: Any) -> Self:
+    def append(self, value: Item) -> Self:
         """Add an item at the end."""
         self._size += 1
         self[self._size - 1] = value
         return self
 
-    def extend(self, values: Iterable[Any]) -> Self:
+    def extend(self, values: Iterable[Item]) -> Self:
         """Add several items at the end.
 
         Raises:
@@ -87,7 +90,7 @@ class ParameterList(Module):
             self.append(value)
         return self
 
-    def __call__(self, *args: object, **kwargs: object) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> Item:
         raise RuntimeError("ParameterList should not be called.")
 
     def extra_repr(self) -> str:
@@ -107,7 +110,7 @@ class ParameterDict(Module):
     (['a', 'b'], ['a', 'b'])
     """
 
-    def __init__(self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None) -> None:
+    def __init__(self, parameters: Mapping[str, Item] | Iterable[tuple[str, Item]] | None = None) -> None:
         super().__init__()
         self._keys: dict[str, None] = {}
         self.update({} if parameters is None else parameters)
@@ -117,10 +120,10 @@ class ParameterDict(Module):
             raise TypeError(f"Index given to ParameterDict cannot be used as a key as it is not a string, got {key!r}")
         return key
 
-    def __getitem__(self, key: str) -> Any:  # a Parameter, or whatever was put there
+    def __getitem__(self, key: str) -> Item:  # a Parameter, or whatever was put there
         return getattr(self, self._checked(key))
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Item) -> None:
         setattr(self, self._checked(key), _as_parameter(value))
         self._keys[key] = None
 
@@ -147,40 +150,40 @@ class ParameterDict(Module):
         self.update(other)
         return self
 
-    def _as_dict(self) -> dict[str, Any]:
+    def _as_dict(self) -> dict[str, Item]:
         return {key: self[key] for key in self._keys}
 
     def keys(self) -> KeysView[str]:
         """Return the names."""
         return self._as_dict().keys()
 
-    def items(self) -> ItemsView[str, Any]:
+    def items(self) -> ItemsView[str, Item]:
         """Return names and parameters."""
         return self._as_dict().items()
 
-    def values(self) -> ValuesView[Any]:
+    def values(self) -> ValuesView[Item]:
         """Return the parameters."""
         return self._as_dict().values()
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str, default: Item = None) -> Item:
         """Return the parameter of a name, or the default."""
         if key not in self._keys:
             return default
         return self[key]
 
-    def setdefault(self, key: str, default: Any = None) -> Any:
+    def setdefault(self, key: str, default: Item = None) -> Item:
         """Return the parameter of a name, which is added if there is none."""
         if key not in self:
             self[key] = default
         return self[key]
 
-    def pop(self, key: str) -> Any:
+    def pop(self, key: str) -> Item:
         """Remove a parameter and return it."""
         value = self[key]
         del self[key]
         return value
 
-    def popitem(self) -> tuple[str, Any]:
+    def popitem(self) -> tuple[str, Item]:
         """Remove the last parameter, and return its name and it."""
         key = next(reversed(self))
         return key, self.pop(key)
@@ -189,7 +192,7 @@ class ParameterDict(Module):
         """Return another dict of the same parameters."""
         return ParameterDict(self._as_dict())
 
-    def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
+    def fromkeys(self, keys: Iterable[str], default: Item = None) -> ParameterDict:
         """Return a dict of one value for several names."""
         return ParameterDict((key, default) for key in keys)
 
@@ -198,7 +201,7 @@ class ParameterDict(Module):
         for key in list(self):
             del self[key]
 
-    def update(self, parameters: Mapping[str, Any] | ParameterDict | Iterable[tuple[str, Any]]) -> None:
+    def update(self, parameters: Mapping[str, Item] | ParameterDict | Iterable[tuple[str, Item]]) -> None:
         """Add parameters from a mapping or from pairs (name, parameter), or replace those of the same name.
 
         Raises:
@@ -213,7 +216,7 @@ class ParameterDict(Module):
         for key, value in pairs:
             self[key] = value
 
-    def __call__(self, *args: object, **kwargs: object) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> Item:
         raise RuntimeError("ParameterDict should not be called.")
 
     def extra_repr(self) -> str:

@@ -203,6 +203,7 @@ class LSTM(RNNBase):
         batch_first: inputs and outputs are (N, T, …) rather than (T, N, …); the states stay as they are.
         dropout: the probability of dropping between the layers.
         bidirectional: run a second network from the end to the start, and join the outputs.
+        proj_size: projections of the state are not supported; any size but 0 is refused.
 
     Shape:
         input (T, N, input_size), (T, input_size) or packed; states (layers · directions, N, hidden_size); output

@@ -39,6 +39,9 @@ ALLOWED_FUNCTIONS = {
     "concatenate": "arrays axis out dtype casting",
     "copy": "a order",
     "copyto": "dst src casting where",
+    "bincount": "x weights minlength",
+    "count_nonzero": "a axis",
+    "cumprod": "a axis dtype out",
     "cumsum": "a axis dtype out",
     "moveaxis": "a source destination",
     "empty_like": "prototype dtype order shape",
@@ -52,10 +55,12 @@ ALLOWED_FUNCTIONS = {
     "ones_like": "a dtype order shape",
     "prod": "a axis dtype out keepdims",
     "reshape": "a shape order",
+    "sort": "a axis",
     "squeeze": "a axis",
     "stack": "arrays axis",
     "sum": "a axis dtype out keepdims",
     "swapaxes": "a axis1 axis2",
+    "take": "a indices axis out",
     "take_along_axis": "arr indices axis",
     "transpose": "a axes",
     "where": "condition x y",
@@ -69,6 +74,8 @@ ONLY_BY_POSITION = {
     ("stack", "arrays"): "tup",
     ("take_along_axis", "arr"): "a",
 }
+#: The ufuncs whose method ``at`` is there.
+_REPEATED = ("maximum", "minimum")
 _ALLOWED_UFUNC_METHODS = ("__call__",)
 _ALLOWED_UFUNC_OPTIONS = {"out", "dtype", "casting"}
 
@@ -102,6 +109,9 @@ class StandInArray(NDArrayOperatorsMixin):
     # --- NumPy's functions ---
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **kwargs: _Value) -> object:
+        if method == "at" and ufunc.__name__ in _REPEATED:
+            ufunc.at(*_unwrap(inputs))
+            return None
         if method not in _ALLOWED_UFUNC_METHODS:
             raise TypeError(f"the device has no {ufunc.__name__}.{method}")
         if unknown := set(kwargs) - _ALLOWED_UFUNC_OPTIONS:

@@ -132,7 +132,7 @@ def seed() -> Any:
 # --- What has no meaning here and does no harm ---
 
 
-def compile(model: Any = None, **options: Any) -> Any:
+def compile(model: Any = None, **options: object) -> Any:
     """Return ``model`` as it is; also a decorator, with and without options."""
     return (lambda function: function) if model is None else model
 

@@ -32,7 +32,7 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
     """Make a ``backward`` that computes gradients without a graph of their own."""
 
     @wraps(backward)
-    def without_graph(*args: Any) -> Any:
+    def without_graph(*args: object) -> Any:
         with no_grad():
             return backward(*args)
 

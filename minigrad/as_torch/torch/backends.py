@@ -9,7 +9,7 @@ from typing import Any
 class Flags:
     """The flags of one library, all of them off until they are set."""
 
-    def __init__(self, **inside: Any) -> None:
+    def __init__(self, **inside: object) -> None:
         self.__dict__.update(inside)
 
     def __getattr__(self, name: str) -> Any:
@@ -28,12 +28,12 @@ class Flags:
     def get_cpu_capability(self) -> str:
         return "DEFAULT"
 
-    def flags(self, *_: Any, **__: Any) -> AbstractContextManager[None]:
+    def flags(self, *_: object, **__: object) -> AbstractContextManager[None]:
         return nullcontext()
 
     sdp_kernel = flags
 
-    def _do_nothing(self, *_: Any) -> None: ...
+    def _do_nothing(self, *_: object) -> None: ...
 
     enable_flash_sdp = enable_mem_efficient_sdp = enable_math_sdp = enable_cudnn_sdp = _do_nothing
     preferred_linalg_library = preferred_blas_library = _do_nothing

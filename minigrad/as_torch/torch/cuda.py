@@ -52,7 +52,7 @@ def is_initialized() -> bool:
     return _cuda.is_available()
 
 
-def is_bf16_supported(*_: Any) -> bool:
+def is_bf16_supported(*_: object) -> bool:
     """Return False: there is no bfloat16."""
     return False
 
@@ -61,7 +61,7 @@ def init() -> None:
     """Do nothing."""
 
 
-def _none(*_: Any, **__: Any) -> int:
+def _none(*_: object, **__: object) -> int:
     return 0
 
 

@@ -23,7 +23,7 @@ def get_world_size(group: Any = None) -> int:
     return 1
 
 
-def init_process_group(*_: Any, **__: Any) -> None:
+def init_process_group(*_: object, **__: object) -> None:
     """Refuse to start a group of processes.
 
     Raises:
@@ -38,14 +38,14 @@ class ReduceOp:
     SUM, PRODUCT, MIN, MAX, AVG = "sum", "product", "min", "max", "avg"
 
 
-def barrier(*_: Any, **__: Any) -> None:
+def barrier(*_: object, **__: object) -> None:
     """Do nothing: there is no other process to wait for."""
 
 
 destroy_process_group = barrier
 
 
-def all_reduce(tensor: Any, *_: Any, **__: Any) -> None:
+def all_reduce(tensor: Any, *_: object, **__: object) -> None:
     """Leave the tensor as it is: it is the sum over one process."""
 
 

@@ -19,7 +19,7 @@ class Tracer:
         NotImplementedError: always.
     """
 
-    def __init__(self, *_: Any, **__: Any) -> None:
+    def __init__(self, *_: object, **__: object) -> None:
         raise NotImplementedError(
             "torch.fx traces no graphs here: for the values inside a model use register_forward_hook on its modules"
         )
@@ -28,7 +28,7 @@ class Tracer:
 Graph = GraphModule = Node = Proxy = Interpreter = Transformer = Tracer
 
 
-def symbolic_trace(root: object, *_: Any, **__: Any) -> Any:
+def symbolic_trace(root: object, *_: object, **__: object) -> Any:
     """Refuse.
 
     Raises:

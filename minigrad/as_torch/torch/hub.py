@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 
-def _refuse(url: str, *_: Any, **__: Any) -> Any:
+def _refuse(url: str, *_: object, **__: object) -> Any:
     """Refuse to download.
 
     Raises:

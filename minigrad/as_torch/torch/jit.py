@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 F = TypeVar("F")
 
 
-def _unchanged(function: F, *_: Any, **__: Any) -> F:
+def _unchanged(function: F, *_: object, **__: object) -> F:
     return function
 
 
@@ -18,12 +18,12 @@ script = unused = export = interface = freeze = optimize_for_inference = _overlo
 _script_if_tracing = script_if_tracing = script_method = _unchanged
 
 
-def ignore(function: Any = None, drop: bool = False, **_: Any) -> Any:
+def ignore(function: Any = None, drop: bool = False, **_: object) -> Any:
     """Return the function as it is; also a decorator with options."""
     return function if callable(function) else _unchanged
 
 
-def trace(func: F, example_inputs: Any = None, *_: Any, **__: Any) -> F:
+def trace(func: F, example_inputs: Any = None, *_: object, **__: object) -> F:
     """Return the function as it is."""
     return func
 
@@ -61,7 +61,7 @@ Final = Any
 Attribute = annotate
 
 
-def save(m: Any, f: Any, **_: Any) -> None:
+def save(m: Any, f: Any, **_: object) -> None:
     """Refuse: there are no compiled modules.
 
     Raises:
@@ -70,7 +70,7 @@ def save(m: Any, f: Any, **_: Any) -> None:
     raise NotImplementedError("torch.jit.save: nothing is compiled here; use torch.save(model.state_dict(), path)")
 
 
-def load(f: Any, **_: Any) -> Callable[..., Any]:
+def load(f: Any, **_: object) -> Callable[..., Any]:
     """Refuse: there are no compiled modules.
 
     Raises:

@@ -14,11 +14,11 @@ from minigrad.nn.normalizations import _BatchNorm, _InstanceNorm
 class DataParallel(nn.Module):
     """A module on one device: it is called as it is, and its parameters are named ``module.…``, as in torch."""
 
-    def __init__(self, module: nn.Module, *_: Any, **__: Any) -> None:
+    def __init__(self, module: nn.Module, *_: object, **__: object) -> None:
         super().__init__()
         self.module = module
 
-    def forward(self, *inputs: Any, **options: Any) -> Any:
+    def forward(self, *inputs: object, **options: object) -> Any:
         return self.module(*inputs, **options)
 
 
@@ -26,7 +26,7 @@ DistributedDataParallel = DataParallel
 
 
 def _refused(name: str, reason: str) -> type:
-    def refuse(self: object, *_: Any, **__: Any) -> None:
+    def refuse(self: object, *_: object, **__: object) -> None:
         raise NotImplementedError(f"torch.nn.{name} is not in minigrad: {reason}")
 
     return type(name, (nn.Module,), {"__init__": refuse, "__module__": "torch.nn", "__doc__": "A name; see the error."})

@@ -83,7 +83,7 @@ def normalize(tensor: Tensor, mean: Any, std: Any, inplace: bool = False) -> Any
     return transforms.Normalize(mean, std)(tensor)
 
 
-def resize(img: Any, size: Any, *_: Any, **__: Any) -> Any:
+def resize(img: Any, size: Any, *_: object, **__: object) -> Any:
     """Return a Pillow image in another size."""
     return transforms.Resize(size)(img)
 

@@ -18,7 +18,7 @@ class ImageClassification:
         resize_size: int = 256,
         mean: tuple[float, ...] = (0.485, 0.456, 0.406),
         std: tuple[float, ...] = (0.229, 0.224, 0.225),
-        **_: Any,
+        **_: object,
     ) -> None:
         self.steps = transforms.Compose(
             [
