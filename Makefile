@@ -5,7 +5,7 @@ BIN := .venv/bin
 # conftest.py, the longest first, so that all processes end at about the same time. conftest.py also shows the progress.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxschedchunk 1 -o console_output_style=classic
 
-.PHONY: help train test test-all test-pythons lint format report bench clean
+.PHONY: help train test test-all test-pythons lint format report bench docs clean
 
 help:
 	@echo "make train     train Inception V3 on the images that ship with minigrad, into runs/"
@@ -15,6 +15,7 @@ help:
 	@echo "make lint      run ruff, mypy, and the check that imports only go down"
 	@echo "make format    format the code, and update the tables in docs/architecture.md"
 	@echo "make report    measure the parity figures, into docs/parity.md and README.md"
+	@echo "make docs      build the book, with a reference of every name, into build/book"
 	@echo "make bench     measure speed, memory and rounding beside torch, into benchmarks/results, plots and README.md"
 
 # A half-made environment is deleted, so that the next run does not use it.
@@ -35,10 +36,13 @@ help:
 # torchvision serves for its model definitions only; its dependencies would install another torch. CuPy serves for its
 # list of functions only; without it, the tests that use the list are skipped.
 .venv/test.stamp: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet torch==2.13.0
 	$(BIN)/python -m pip install --quiet --editable '.[lint]'
 	$(BIN)/python -m pip install --quiet --no-deps torchvision==0.28.0
-	-$(BIN)/python -m pip install --quiet --editable '.[cupy]'
+	-$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[cupy]'
+	@touch $@
+
+.venv/docs.stamp: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	@touch $@
 
 train: .venv/train.stamp
@@ -74,6 +78,11 @@ report: .venv/test.stamp
 
 bench: .venv/test.stamp
 	$(BIN)/python -m benchmarks
+
+# Code cells run, and a warning (a link that leads nowhere, a formula that is not understood) is an error.
+docs: .venv/docs.stamp
+	$(BIN)/python -m sphinx -W --keep-going -d build/book-doctrees book build/book
+	@echo "open build/book/index.html"
 
 clean:
 	rm -rf .venv build *.egg-info

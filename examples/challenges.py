@@ -2,10 +2,11 @@
 
     python examples/challenges.py
 
-1. Overfitting: a network with far more weights than images memorises them. Dropout, weight decay and early stopping
-   (at the lowest validation loss) help.
-2. Vanishing gradients: twelve sigmoids in a row leave almost nothing of the gradient. ReLU and batch norm help.
-3. Exploding gradients: a recurrent network multiplies by the same matrix again and again. Clipping the norm helps.
+Question: why does a training go wrong? 1. Overfitting: far more weights than images memorise them. 2. Vanishing
+gradients: twelve sigmoids in a row leave almost nothing. 3. Exploding gradients: a recurrent network multiplies by the
+same matrix again and again.
+Change: the dropout to 0.9, twelve layers to three, the matrix from 1.05 to 0.95. Which failure goes, and which comes?
+Expect: cures that work: dropout, weight decay and early stopping; ReLU and batch norm; clipping the norm.
 """
 
 from __future__ import annotations

@@ -3,7 +3,9 @@
     python examples/cifar10_cnn.py --root FOLDER     cifar-10-batches-py or -bin, as published
     python examples/cifar10_cnn.py                   synthetic images of the same size, as a trial
 
-The script trains, saves and loads the weights, prints the accuracy for each class, and draws images with predictions.
+Question: can a program that was written for another library be followed line by line here, up to saving and loading?
+Change: the batch size from 4 to 64, with the same learning rate; then with a rate that is 16 times as high.
+Expect: an accuracy for each class, well above a guess (10 %), and the file predictions.png with images and answers.
 """
 
 from __future__ import annotations

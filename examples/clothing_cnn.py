@@ -3,7 +3,9 @@
     python examples/clothing_cnn.py                                                  the 5,000 images that ship here
     python examples/clothing_cnn.py --root /usr/share/datasets/fashion-mnist         all 60,000 (Debian's package)
 
-On all of Fashion-MNIST it classifies more than 92 % of the test images correctly.
+Question: what do convolutions, batch norm, pooling and a learning-rate schedule add to a feed-forward network?
+Change: remove the batch norms, or train with --lr 0.04. Which network survives ten times the rate?
+Expect: more than 92 % of the test images right with all of Fashion-MNIST; shirts are taken for T-shirts.
 """
 
 from __future__ import annotations

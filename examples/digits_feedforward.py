@@ -3,8 +3,9 @@
     python examples/digits_feedforward.py                   1,797 digits of 8×8 pixels, from scikit-learn
     python examples/digits_feedforward.py --root FOLDER     MNIST's four IDX files: 70,000 digits of 28×28
 
-Prepare and split the data; for each batch compute the scores, the loss, and the gradients, and move the weights.
-Then measure the accuracy on the test images, which the network has not seen.
+Question: what does a training consist of, from the data to the accuracy on images that the network has not seen?
+Change: leave out ``optimizer.zero_grad()``, or both ReLUs. What do you lose with each?
+Expect: an accuracy above 93 % within seconds. Without ReLUs all layers are one matrix, and it is lower.
 """
 
 from __future__ import annotations

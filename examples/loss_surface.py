@@ -2,9 +2,11 @@
 
     python examples/loss_surface.py
 
-Left: a model with two weights, so that the plot is complete: y = tanh(w · x) · v, fitted to a few points.
-Right: a network with thousands of weights. The plane is spanned by the first two principal directions of the weights
-along the path, in which the path moves most (Li et al. 2018, "Visualizing the Loss Landscape of Neural Nets").
+Question: what does "downhill" look like? Left: a model with two weights, so that the plot is complete:
+y = tanh(w · x) · v, fitted to a few points. Right: a network with thousands of weights, on the plane in which its path
+moves most: its first two principal directions (Li et al. 2018, "Visualizing the Loss Landscape of Neural Nets").
+Change: the start of the two weights to (0.4, -2.4). Which minimum does the path find?
+Expect: a path at right angles to the contours, with steps that shorten as the slope does; surface.png shows both.
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 
     python examples/regression_points.py
 
-The last layer of a classifier gives scores, and cross entropy compares them with a class. Here the last layer gives
-two coordinates, and the loss is their squared distance to the true ones. Everything else is the same: the loss decides
-what a network learns.
+Question: what must change in a classifier to predict numbers? (The last layer gives two coordinates, and the loss is
+their squared distance to the true ones. Nothing else: the loss decides what a network learns.)
+Change: ``mse_loss`` to ``l1_loss``. Which one minds a few large errors more?
+Expect: a mean distance of less than 4 of 56 pixels; points.png shows true and predicted centres.
 """
 
 from __future__ import annotations

@@ -3,8 +3,10 @@
     python examples/sentiment.py --root aclImdb     the 50,000 reviews of the Large Movie Review Dataset
     python examples/sentiment.py                    synthetic reviews from a few dozen words, as a trial
 
-Each word has a vector of 16 elements. One layer maps the mean over a review's words to a score. The loss is binary
-cross entropy, since there are two classes.
+Question: how does a network read words? (Each has a vector of 16 elements. One layer maps the mean over a review's
+words to a score, and the loss is binary cross entropy.)
+Change: 16 elements to 1. Is a single number for each word enough to say good or bad?
+Expect: an accuracy above 85 % on the synthetic reviews. Since only the mean counts, "not good" is beyond this network.
 """
 
 from __future__ import annotations

@@ -2,6 +2,10 @@
 
     python examples/train_inception.py               into runs/DATE-TIME: weights, metrics, checkpoint, images
 
+Question: what is the whole of a training, with validation, checkpoints and figures?
+Change: --limit 500. How much of the accuracy is lost with a tenth of the images?
+Expect: under 8 minutes on 2 cores, and the loss and accuracy that README shows.
+
 Ctrl-C stops after the current step and saves a checkpoint. The command ``python -m inception train`` trains the same
 network to the same weights, bit for bit, continues a run, and has options for everything: other images, transfer
 learning, mixed precision, many optimizers and schedules (docs/training.md).
@@ -14,7 +18,8 @@ import sys
 from pathlib import Path
 
 import minigrad
-from inception.data import load_data, summary
+from inception.data import load_data
+from inception.data_summary import summary
 from inception.evaluation import evaluate
 from inception.interrupt import StopAfterThisStep
 from inception.model import InceptionV3
@@ -42,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     recipe = Recipe(epochs=options.epochs, limit=options.limit)
     data = load_data(recipe)
     loader = DataLoader(data.train, recipe.batch_size, shuffle=True, seed=recipe.seed, drop_last=True)
-    test_loader = DataLoader(data.validation, recipe.batch_size)
+    validation_loader = DataLoader(data.validation, recipe.batch_size)
     if len(loader) == 0:
         parser.error(f"--limit {recipe.limit} does not fill a batch of {recipe.batch_size} images")
 
@@ -79,15 +84,15 @@ def main(arguments: list[str] | None = None) -> int:
             if training.step == training.steps_per_epoch:
                 training.finish_epoch()
                 training.save(folder.checkpoint)  # before anything that may fail
-                test = evaluate(model, test_loader)
-                training.finish_validation(test.loss, test.accuracy)
-                report.end_epoch(training, test)
+                found = evaluate(model, validation_loader)
+                training.finish_validation(found.loss, found.accuracy)
+                report.end_epoch(training, found)
             training.save(folder.checkpoint)
     if not training.ended:
         print(f"\nstopped; continue with: python -m inception train --resume {folder.path}")
         return 130
 
-    write_results(training, test_loader, data.validation, folder, report)
+    write_results(training, validation_loader, data.validation, folder, report)
     return 0
 
 

@@ -2,10 +2,11 @@
 
     python examples/transfer_learning.py
 
-The first layers of a network detect edges and textures, which are useful for other images too. So keep them unchanged
-(frozen), replace the last layer by a new one, and train only that: here 1,731 of 25,251 weights. Frozen layers always
-give the same features for an image, so these are computed once. For comparison the same network is trained from
-scratch, which takes several times as long; with enough images it gets further.
+Question: can 20 images of a new class be enough? (The first layers detect edges and textures, useful for other
+images too. They are kept unchanged, frozen, and only a new last layer is trained: here 1,731 of 25,251 weights. Frozen
+layers always give the same features for an image, so these are computed once.)
+Change: --images 500. The same network trained from scratch takes several times as long; when does it get further?
+Expect: above 60 % for three classes, where a guess has 33 %; curves.png compares the two.
 With Inception V3 and your own images: ``python -m inception train --recipe transfer --root … --weights …``.
 """
 

@@ -25,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int | None:
     # These take a second to import. They are imported here, so that Ctrl-C in that second is one line, too.
+    from inception.arguments import Parser
     from inception.commands import evaluate, export, predict, train
     from minigrad.system import never_fail_to_print, started_as
 
@@ -32,19 +33,23 @@ def _run(arguments: list[str]) -> int | None:
         return train.main(arguments[1:])
     never_fail_to_print()
     program = started_as("inception")
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=program,
         description="Inception V3: training and image classification.",
         epilog=EXAMPLES.format(program=program),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command")
     commands.add_parser("train", help="train, continue a run, or look for a learning rate")
     for command in (evaluate, predict, export):
         command.add_parser(commands)
     for added in commands.choices.values():
         added.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if options.command is None:
+        raise ending.OptionError(f"give a command: {', '.join(commands.choices)}; {program} --help shows examples")
+    if unknown:
+        commands.choices[options.command].error(f"unrecognized arguments: {' '.join(unknown)}")
     status: int | None = options.run(options)
     return status
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import shlex
 
+from inception.ending import NO_ROOM
 from inception.run_folder import RunFolder
 from inception.state import Training, read_outline
 from inception.step_result import NonFiniteLossError
@@ -12,8 +12,7 @@ from minigrad import system
 from minigrad.data.datasets.images import CorruptImageError
 from minigrad.data.workers import WorkerError
 
-#: A full disk, a full quota, or the limit of a file's size.
-NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)
+USUAL = 0.01  # learning rate; no recipe's is more than ten times as high
 
 
 def started_as() -> str:
@@ -62,7 +61,7 @@ def _after_nan(training: Training, folder: RunFolder) -> str:
     option, rate = ("--lr", training.recipe.lr)
     if training.recipe.sgd_after is not None and training.epoch >= training.recipe.sgd_after:
         option, rate = ("--sgd-lr", training.recipe.sgd_lr)
-    lower = (option, f"{rate / 10:.1g}")
+    lower = (option, f"{USUAL if rate > 1 else rate / 10:.1g}")  # a tenth of a slip would be another
     advice = f"Continue from it with a lower learning rate: {how_to_continue(folder, *lower)}"
     if folder.best.exists():
         best = shlex.quote(str(folder.best))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 from inception.config import as_toml, read_settings
 from inception.ending import OptionError, checking_options
 from inception.options import add_options, flag, options_of
-from inception.recipes import RECIPES, Recipe, settings_of
+from inception.recipes import FIELDS, RECIPES, Recipe, with_given
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -100,8 +100,7 @@ def _parser(run_options: type[DataclassInstance], program: str, may_change: Coll
 
 def _effective(given: argparse.Namespace) -> dict[str, object]:
     """Return the value of every setting of the recipe."""
-    defaults = settings_of(given.recipe)
-    return {key: value if getattr(given, key) is None else getattr(given, key) for key, value in defaults.items()}
+    return with_given(given.recipe, {name: value for name in FIELDS if (value := getattr(given, name)) is not None})
 
 
 def _refuse_contradictions(given: argparse.Namespace) -> None:

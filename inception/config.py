@@ -11,7 +11,6 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from inception.options import Field, flag
 
@@ -27,8 +26,9 @@ def read_settings(path: Path, options: Sequence[Field], recipes: Sequence[str]) 
         ValueError: for an unreadable file, an unknown name or a value outside its limits, naming the file.
     """
     content = _parsed(path)
-    if isinstance(content.get("recipe"), dict):  # the recipe.json of a run
-        content = content["recipe"]
+    of_a_run = content.get("recipe")  # in recipe.json
+    if isinstance(of_a_run, dict):
+        content = of_a_run
     by_name = {each.name: each for each in options}
     settings: dict[str, object] = {}
     for key, value in content.items():
@@ -50,7 +50,7 @@ def read_settings(path: Path, options: Sequence[Field], recipes: Sequence[str]) 
     return settings
 
 
-def _parsed(path: Path) -> dict[str, Any]:
+def _parsed(path: Path) -> dict[str, object]:
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,7 +16,7 @@ from inception.image_sets import (
     Images,
     LabelledImages,
     Opener,
-    indices_of,
+    file_sizes,
     notes_of,
     openers,
     paths_of,
@@ -27,13 +25,12 @@ from inception.image_sets import (
     whole_set,
 )
 from inception.preprocessing import evaluation_transform, training_transform
+from inception.wording import counted, noun
 from minigrad.data import Subset, transforms
-from minigrad.data.datasets import ImageFolder, SyntheticImages, TinyImageNet
-from minigrad.data.datasets.images import ImageArrays
+from minigrad.data.datasets import ImageFolder
 
 SPLITS = ("train", "val", "test")
 _NAMED = 5  # classes or files named in a line; the others are counted
-_MOST_CHECKED = 100_000  # files that are asked for their size; among more, an empty one is an error when it is read
 _UNEVEN = 10  # times as many images in the largest class as in the smallest: worth a line
 
 
@@ -44,6 +41,8 @@ class Data(NamedTuple):
     validation: Images
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()  # lines for the user: files left out, classes with few images
+    train_sizes: list[int] | None = None  # bytes of every file; None for a set that has no file for each image
+    validation_sizes: list[int] | None = None
 
 
 class Split(NamedTuple):
@@ -82,9 +81,10 @@ def load_data(source: DataSource) -> Data:
         notes = notes_of(whole)
         if "val" in found:
             notes.append(f"val of {source.root} is not used: --val-split takes images of train for validation")
-    train, validation = _chosen(train, source, notes), _chosen(validation, source, notes)
+    train, train_sizes = _chosen(train, source, notes)
+    validation, validation_sizes = _chosen(validation, source, notes)
     _check(train, validation, source, notes)
-    return Data(train, validation, tuple(whole.classes), tuple(notes))
+    return Data(train, validation, tuple(whole.classes), tuple(notes), train_sizes, validation_sizes)
 
 
 def load_split(source: DataSource, name: str | None = None) -> Split:
@@ -106,14 +106,15 @@ def load_split(source: DataSource, name: str | None = None) -> Split:
         images = _split(whole, source, transform)[0 if name == "train" else 1]
     else:
         name = name or next((each for each in ("val", "test", ALL, "train") if each in found), "val")
+        if not found:
+            raise FileNotFoundError(f"{source.root} has no folders in it: expected a folder of images for each class")
         if name not in found:
-            where = source.data if source.root is None else f"{source.data} in {source.root}"
-            raise FileNotFoundError(f"no split {name} of {where}; there is {' and '.join(found) or 'none at all'}")
+            raise FileNotFoundError(f"no split {name} of {source.root or source.data}, only {' and '.join(found)}")
         whole = images = found[name](transform)
     notes = notes_of(whole)
-    images = _chosen(images, source, notes)
+    images, _ = _chosen(images, source, notes)
     if len(images) == 0:
-        raise FileNotFoundError(f"no images in the split {name} of {source.root}" + "".join(f"; {n}" for n in notes))
+        raise FileNotFoundError("; ".join([_no_images(f"in the split {name}", source), *notes]))
     return Split(images, tuple(whole.classes), name, tuple(notes))
 
 
@@ -157,17 +158,17 @@ def _as_numbered(validation: LabelledImages, train: LabelledImages, source: Data
     return validation
 
 
-def _chosen(images: Images, source: DataSource, notes: list[str]) -> Images:
-    """Return at most ``limit`` images, of every class evenly, without empty files."""
+def _chosen(images: Images, source: DataSource, notes: list[str]) -> tuple[Images, list[int] | None]:
+    """Return at most ``limit`` images, of every class evenly, without empty files, and the sizes of their files."""
     if source.limit is not None and source.limit < len(images):
         images = some_of(images, some_of_every_class(targets_of(images), source.limit, source.seed))
-    sizes = file_sizes(images) if len(images) <= _MOST_CHECKED else None
+    sizes = file_sizes(images)
     if sizes is None or all(sizes):
-        return images
+        return images, sizes
     paths = paths_of(images) or []
     empty = [path for path, size in zip(paths, sizes, strict=True) if not size]
-    notes.append(f"left out {len(empty):,} empty file{'s' if len(empty) > 1 else ''} (0 bytes): {_some(empty)}")
-    return some_of(images, [i for i, size in enumerate(sizes) if size])
+    notes.append(f"left out {counted(len(empty), 'empty file')} (0 bytes): {_some(empty)}")
+    return some_of(images, [i for i, size in enumerate(sizes) if size]), [size for size in sizes if size]
 
 
 def _check(train: Images, validation: Images, source: DataSource, notes: list[str]) -> None:
@@ -180,104 +181,36 @@ def _check(train: Images, validation: Images, source: DataSource, notes: list[st
         )
     if source.classes is not None and source.classes < len(classes):
         raise ValueError(
-            f"labels are out of range: the data have {len(classes)} classes, the model would have {source.classes}; "
-            f"give --classes {len(classes)} or more"
+            f"labels are out of range: the data have {counted(len(classes), 'class')}, the model would have "
+            f"{source.classes}; give --classes {len(classes)} or more"
         )
     if len(validation) == 0:
-        raise ValueError("; ".join([f"no images for validation in {source.root or source.data}", *notes]))
+        raise ValueError("; ".join([_no_images("for validation", source), *notes]))
     for name, images in (("training", train), ("validation", validation)):
         counts = np.bincount(targets_of(images), minlength=len(classes))
         empty = [each for each, count in zip(classes, counts, strict=True) if count == 0]
         if empty and name == "training" and source.limit is None:
             raise FileNotFoundError(
-                f"no training images of the class{'es' if len(empty) > 1 else ''} {_some(empty)} in {source.root}: "
+                f"no training images of the {noun(len(empty), 'class')} {_some(empty)} in {source.root}: "
                 "add some, or remove the folder" + "".join(f"; {note}" for note in notes)
             )
         if empty:
-            notes.append(f"no {name} images of {len(empty):,} of {len(classes):,} classes: {_some(empty)}")
+            notes.append(f"no {name} images of {len(empty):,} of {counted(len(classes), 'class')}: {_some(empty)}")
         elif name == "training" and counts.max() >= _UNEVEN * counts.min():
             most, least = classes[int(counts.argmax())], classes[int(counts.argmin())]
             notes.append(
-                f"classes are uneven: {counts.max():,} training images of {most}, {counts.min():,} of {least}; "
-                "--balanced or --class-weights balanced makes up for it"
+                f"classes are uneven: {counted(int(counts.max()), 'training image')} of {most}, {counts.min():,} of "
+                f"{least}; --balanced or --class-weights balanced makes up for it"
             )
+
+
+def _no_images(where: str, source: DataSource) -> str:
+    of = source.root or source.data
+    if source.val_split is None:
+        return f"no images {where} of {of}"
+    return f"no images {where} of {of}: --val-split leaves at least one image of each class for training; add images"
 
 
 def _some(names: Sequence[str]) -> str:
     more = f", and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
-
-
-class SetSummary(TypedDict):
-    """The images of one set in few words."""
-
-    images: int
-    bytes: int
-    per_class: list[int]
-    digest: str
-
-
-class DataSummary(TypedDict):
-    """The images of a run in few words."""
-
-    classes: list[str]
-    train: SetSummary
-    validation: SetSummary
-    left_out: list[str]
-
-
-def summary(data: Data) -> DataSummary:
-    """Return the images of a run in few words, for a checkpoint, by which a later change is noticed.
-
-    ``classes`` (names), ``left_out`` (notes), and of ``train`` and ``validation`` each ``images``, ``bytes``,
-    ``per_class`` (counts) and ``digest``: of names, sizes and classes of the files, or of the pixels where one file has
-    many images. Where the files lie makes no difference.
-    """
-    return {
-        "classes": list(data.classes),
-        "train": _set_summary(data.train, len(data.classes)),
-        "validation": _set_summary(data.validation, len(data.classes)),
-        "left_out": [_without_root(note, data) for note in data.notes],
-    }
-
-
-def _without_root(note: str, data: Data) -> str:
-    for base in (whole_set(data.train), whole_set(data.validation)):
-        if isinstance(base, ImageFolder | TinyImageNet):
-            note = note.replace(os.path.join(os.path.dirname(base.root), ""), "")
-    return note
-
-
-def _set_summary(images: Images, num_classes: int) -> SetSummary:
-    base, sizes = whole_set(images), file_sizes(images)
-    size = 0 if sizes is None else sum(sizes)
-    if isinstance(base, ImageArrays):
-        size = len(images) * base.data[0].nbytes
-    digest = hashlib.blake2b(digest_size=16)
-    for part in _contents(images, sizes):
-        digest.update(part)
-    counts = np.bincount(targets_of(images), minlength=num_classes).tolist()
-    return {"images": len(images), "bytes": size, "per_class": counts, "digest": digest.hexdigest()}
-
-
-def _contents(images: Images, sizes: list[int] | None) -> Iterator[bytes]:
-    """Yield what tells these images from others: of files their names below the root, their sizes and classes."""
-    base, targets, paths = whole_set(images), targets_of(images), paths_of(images)
-    if paths is not None and sizes is not None:
-        root = os.fspath(base.root) if isinstance(base, ImageFolder | TinyImageNet) else ""
-        names = (path[len(root) :].replace(os.sep, "/").strip("/") for path in paths)
-        for name, size, target in sorted(zip(names, sizes, targets.tolist(), strict=True)):
-            yield f"{name}\0{size}\0{base.classes[target]}\n".encode("utf-8", "surrogateescape")
-        return
-    yield targets.tobytes()
-    if isinstance(base, ImageArrays):
-        for index in indices_of(images):
-            yield base.data[index].tobytes()
-    elif isinstance(base, SyntheticImages):
-        yield f"{base.size} {base.seed} {list(indices_of(images))}".encode()
-
-
-def file_sizes(images: Images) -> list[int] | None:
-    """Return the number of bytes of every image's file; None for a set that has no file for each."""
-    paths = paths_of(images)
-    return None if paths is None else [os.stat(path).st_size for path in paths]

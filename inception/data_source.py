@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from inception.model import SMALLEST_SIZE
 from inception.normalization import NORMALIZATIONS
 from inception.options import check, option
-from inception.preprocessing import AUGMENTATIONS, AUTO_AUGMENTS
+from inception.preprocessing import AUGMENTATIONS, AUTO_AUGMENTS, check_sizes
 
 DATA = ("cifar10", "cifar100", "embedded", "fashion-mnist", "folder", "mnist", "synthetic", "tiny-imagenet")
 WITHOUT_ROOT = ("embedded", "synthetic")
@@ -28,7 +27,9 @@ class DataSource:
         choices=DATA,
     )
     root: str | None = option(
-        None, "folder of the files; needed for all data except embedded and synthetic", metavar="FOLDER"
+        None,
+        "folder of the files; needed for all data except embedded and synthetic; without --data, a folder of images",
+        metavar="FOLDER",
     )
     image_size: int = option(75, "height and width of the model's input: at least 75, with --aux at least 299")
     resize: int | None = option(
@@ -78,9 +79,4 @@ class DataSource:
             raise ValueError(f"--data {self.data} needs --root, the folder with its files")
         if self.balanced and self.class_weights is not None:
             raise ValueError("give either --balanced or --class-weights: together they would favour rare classes twice")
-        if self.image_size < SMALLEST_SIZE:
-            raise ValueError(
-                f"--image-size {self.image_size} is too small: Inception V3 needs at least {SMALLEST_SIZE}"
-            )
-        if self.resize is not None and self.resize < self.image_size:
-            raise ValueError(f"--resize {self.resize} is below the image size {self.image_size} that is cut out of it")
+        check_sizes(self.image_size, self.resize)

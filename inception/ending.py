@@ -6,6 +6,7 @@ loaded.
 
 from __future__ import annotations
 
+import errno
 import sys
 import tempfile
 import traceback
@@ -19,6 +20,10 @@ DONE, FAILED, WRONG_OPTIONS, INTERRUPTED = 0, 1, 2, 130
 
 #: What files, data and options may cause. Any other exception is a mistake in the program.
 EXPECTED = (ValueError, OSError, ImportError, RuntimeError, MemoryError)
+
+
+#: A full disk, a full quota, or the limit of a file's size.
+NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)
 
 
 class OptionError(ValueError):
@@ -66,7 +71,7 @@ def run(command: Callable[[], int | None], debug: bool = False) -> int:
 
 def one_line(error: BaseException) -> str:
     """Return an error and its notes (what to do now) as one line without control characters."""
-    text = " ".join(part for line in str(error).splitlines() if (part := line.strip()))
+    text = " ".join(part for line in _text(error).splitlines() if (part := line.strip()))
     if isinstance(error, MemoryError):
         text = f"out of memory{f' ({text})' if text else ''}: lower --batch-size, --image-size or --workers"
     elif not isinstance(error, EXPECTED):
@@ -74,8 +79,17 @@ def one_line(error: BaseException) -> str:
     return _with_notes(text or type(error).__name__, error)
 
 
+def _text(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
 def _with_notes(text: str, error: BaseException) -> str:
-    whole = ". ".join([text.rstrip("."), *getattr(error, "__notes__", ())])
+    notes = list(getattr(error, "__notes__", ()))
+    if not notes and isinstance(error, OSError) and error.errno in NO_ROOM:
+        notes = ["Make room on the disk, or write to another one, and run the command again"]
+    whole = ". ".join([text.rstrip("."), *notes])
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in whole)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from inception.evaluation import Evaluation
 from inception.scores import Scores, class_scores, macro
+from inception.wording import counted
 from minigrad.printable import columns, padded, printable
 
 
@@ -37,7 +38,7 @@ def table(found: Evaluation, names: Sequence[str]) -> list[str]:
     """Return the lines of a table: precision, recall and F1 of each class that has images, and their means."""
     scores = class_scores(found.confusion)
     seen = [(name, each) for name, each in zip(names, scores, strict=True) if each.images]
-    mean = f"mean of {len(seen)} classes"
+    mean = f"mean of {counted(len(seen), 'class')}"
     width = max(columns(printable(name)) for name in [mean, *(name for name, _ in seen)])
     head = f"  {'':<{width}}  precision  recall      F1  images"
     return [head, *(_row(name, each, width) for name, each in [*seen, (mean, macro(scores))])]
@@ -73,7 +74,7 @@ def as_json(found: Evaluation, names: Sequence[str], worst: Sequence[Mistake], a
     return text.encode("utf-8", "backslashreplace")  # names of files need not be UTF-8
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: object) -> object:
     """Return data with None for numbers that JSON has not: NaN and infinity."""
     if isinstance(value, Mapping):
         return {name: _finite(each) for name, each in value.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SYNTHETIC_TRAIN, SYNTHETIC_TEST = 512, 128  # numbers of images
+_AT_ONCE = 1000  # files between two signs of life
 
 
 class LabelledImages(Protocol):
@@ -127,6 +129,22 @@ def paths_of(images: Images) -> list[str] | None:
     if not isinstance(base, ImageFolder | TinyImageNet):
         return None
     return [base.samples[i][0] for i in indices_of(images)]
+
+
+def file_sizes(images: Images) -> list[int] | None:
+    """Return the number of bytes of every image's file; None for a set that has no file for each."""
+    paths = paths_of(images)
+    if paths is None:
+        return None
+    progress, sizes = Progress("looking at the files", len(paths), "file"), list[int]()
+    try:
+        for start in range(0, len(paths), _AT_ONCE):
+            some = [os.stat(path).st_size for path in paths[start : start + _AT_ONCE]]
+            sizes += some
+            progress.update(len(some))
+    finally:
+        progress.close()
+    return sizes
 
 
 def some_of(images: Images, places: Sequence[int]) -> Subset[Labelled]:

@@ -35,7 +35,7 @@ def is_finite(model: nn.Module) -> bool:
 
 
 def _square(x: Tensor) -> float:
-    flat = x.array.ravel(order="K")
+    flat = x.array.ravel(order="K").astype(np.float64)  # the square of a large float32 is infinite
     return float(to_host(np.dot(flat, flat)))
 
 

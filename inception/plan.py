@@ -10,9 +10,10 @@ from inception import ending, resume
 from inception.advice import how_to_continue
 from inception.ending import OptionError
 from inception.image_folders import find_splits
-from inception.recipes import Recipe, settings_of
+from inception.recipes import Recipe, settings_of, with_given
 from inception.run_folder import CHECKPOINT, CHECKPOINTS, RunFolder, new_folder
 from inception.state import Change, Checkpoint, has_ended, read_outline
+from inception.wording import counted
 
 
 class Plan(NamedTuple):
@@ -61,7 +62,7 @@ def planned(recipe_name: str | None, settings: dict[str, object], resumed: Path 
     with ending.checking_options():
         defaults = settings_of(recipe_name)
         if resumed is None:
-            recipe = resume.with_absolute_places(Recipe.from_dict({**defaults, **settings}))
+            recipe = resume.with_absolute_places(Recipe.from_dict(with_given(recipe_name, settings)))
     if resumed is None:
         target = output or new_folder()
         refuse_among_images(target, recipe)
@@ -123,6 +124,7 @@ def how_it_has_finished(plan: Plan) -> str:
     done = plan.tree["position"]["epoch"] if plan.tree is not None else 0
     longer = f"--epochs {done + recipe.epochs}" if done >= recipe.epochs else f"--patience {2 * (recipe.patience or 1)}"
     return (
-        f"{folder.path} has finished, with {done} of {recipe.epochs} epochs; its weights are in {folder.weights}\n"
+        f"{folder.path} has finished, with {done} of {counted(recipe.epochs, 'epoch')}; its weights are in "
+        f"{folder.weights}\n"
         f"train it longer with: {how_to_continue(folder, longer)}"
     )

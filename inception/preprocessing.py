@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from inception.model import SMALLEST_SIZE
 from inception.normalization import NORMALIZATIONS
 from minigrad.data import transforms
 from minigrad.data.datasets.images import as_rgb
@@ -13,6 +14,22 @@ AUTO_AUGMENTS: dict[str, Callable[[], Callable[..., object]]] = {
     "randaugment": transforms.RandAugment,
     "trivialaugment": transforms.TrivialAugmentWide,
 }
+
+
+def check_sizes(image_size: object, resize: object) -> None:
+    """Check the sizes of images and of what is cut out of them; the values may come from a file.
+
+    Raises:
+        ValueError: if Inception V3 cannot take the images, or they are larger than what they are cut out of.
+    """
+    if not _is_whole(image_size, SMALLEST_SIZE):
+        raise ValueError(f"image size {image_size} is too small: Inception V3 needs at least {SMALLEST_SIZE}")
+    if resize is not None and not _is_whole(resize, image_size):
+        raise ValueError(f"resize {resize} is below the image size {image_size} that is cut out of it")
+
+
+def _is_whole(value: object, least: object) -> bool:
+    return type(value) is int and type(least) is int and value >= least
 
 
 def training_transform(

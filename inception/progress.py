@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 
+from inception.wording import counted, noun
 from minigrad.extras import Later
 
 if TYPE_CHECKING:
@@ -124,11 +125,10 @@ class Progress:
         return f"{self.what} {self.done:,}" if not self.total else f"{self.what} {self.done / self.total:.0%}"
 
     def _parts(self) -> list[Part]:
-        several = "es" if self.unit.endswith("ch") else "s"
         parts = [Part(self.head)]
         if self.total:
-            parts.append(Part(f"{self.done:,}/{self.total:,} {self.unit}{several}", 3))
-        parts.append(Part(f"{self.speed:.{1 if self.speed < 100 else 0}f} {self.unit}{several}/s", 2))
+            parts.append(Part(f"{self.done:,}/{counted(self.total, self.unit)}", 3))
+        parts.append(Part(f"{self.speed:.{1 if self.speed < 100 else 0}f} {noun(2, self.unit)}/s", 2))
         if self.seconds_left is not None:
             parts.append(Part(f"{clock_time(self.seconds_left)} left", 1))
         return parts

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from inception.best import BEST_BY
-from inception.data_source import DataSource
+from inception.data_source import WITHOUT_ROOT, DataSource
 from inception.model import SMALLEST_AUX_SIZE
 from inception.options import option
 from inception.schedules import SCHEDULES
@@ -229,3 +229,11 @@ def settings_of(name: str | None) -> dict[str, object]:
     if name in RECIPE_DATA:
         settings["data"] = RECIPE_DATA[name]
     return settings
+
+
+def with_given(name: str | None, given: Mapping[str, object]) -> dict[str, object]:
+    """Return the settings of a recipe with those that were given; a root alone means a folder of images."""
+    settings = settings_of(name)
+    if given.get("root") is not None and settings["data"] in WITHOUT_ROOT:
+        settings["data"] = "folder"
+    return {**settings, **given}

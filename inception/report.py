@@ -24,14 +24,14 @@ class Report:
         log_gradients: record norms of gradients every this many steps.
         board: writes for TensorBoard.
 
-    Attributes: ``test``, the last validation.
+    Attributes: ``validation``, the last one.
     """
 
     def __init__(
         self, folder: RunFolder, classes: tuple[str, ...], log_gradients: int = 50, board: Board | None = None
     ) -> None:
         self.folder, self.classes, self.log_gradients, self.board = folder, classes, log_gradients, board
-        self.test: Evaluation | None = None
+        self.validation: Evaluation | None = None
         self.after_steps = 0.0  # seconds from the last step of an epoch to its end: checkpoint and validation
         self.began = self.ended = time.perf_counter()  # the last epoch, and its steps
 
@@ -101,7 +101,7 @@ class Report:
             clock: the time that each phase took.
             dead: the share of dead channels of each layer.
         """
-        self.test = found
+        self.validation = found
         progress, recipe = training.progress, training.recipe
         self.after_steps = time.perf_counter() - self.ended
         seconds = time.perf_counter() - self.began

@@ -23,8 +23,8 @@ ON_BOARD = 16  # validation images for TensorBoard
 
 def write_results(
     training: Training,
-    test_loader: DataLoader,
-    test_set: Images,
+    validation_loader: DataLoader,
+    images: Images,
     folder: RunFolder,
     report: Report,
 ) -> None:
@@ -32,32 +32,33 @@ def write_results(
 
     If the recipe stops early (``patience``), the weights are those of the best epoch.
     """
-    recipe, model, classes, test = training.recipe, training.tested_model, report.classes, report.test
+    recipe, model, classes, found = training.recipe, training.validated_model, report.classes, report.validation
     if recipe.patience is not None and training.best.epoch < training.epoch and folder.best.exists():
         load_weights(model, folder.best)
-        test = None
+        found = None
         print(f"went back to the weights of epoch {training.best.epoch}, which had {training.best.reason}")
-    if test is None:  # the last test was of other weights
-        test = evaluate(model, shown(test_loader, "validation", unit="batch"), recipe.device, recipe.dtype)
+    if found is None:  # the last validation was of other weights
+        found = evaluate(model, shown(validation_loader, "validation", unit="batch"), recipe.device, recipe.dtype)
     save_weights(model, folder.weights, training.description)
     names = class_names(classes, model.fc.out_features)
-    _draw(training, test, test_set, names, folder)
+    _draw(training, found, images, names, folder)
     if report.board is not None:
-        chosen = figures.evenly_chosen(test.labels, test.predictions, ON_BOARD, recipe.seed)
-        report.board.images(np.stack([test_set[i][0].numpy() for i in chosen]), training.global_step)
-        report.board.end(recipe.as_dict(), {"validation_accuracy": test.accuracy, "validation_loss": test.loss})
-    print(f"validation {test.shares} ({test.correct} of {test.seen})")
-    worst = sorted((share, name) for share, name in zip(test.per_class, names, strict=True) if share is not None)
+        chosen = figures.evenly_chosen(found.labels, found.predictions, ON_BOARD, recipe.seed)
+        report.board.images(np.stack([images[i][0].numpy() for i in chosen]), training.global_step)
+        report.board.end(recipe.as_dict(), {"validation_accuracy": found.accuracy, "validation_loss": found.loss})
+    print(f"validation {found.shares} ({found.correct} of {found.seen})")
+    worst = sorted((share, name) for share, name in zip(found.per_class, names, strict=True) if share is not None)
     print("hardest classes: " + ", ".join(f"{printable(name)} {share:.0%}" for share, name in worst[:3]))
-    files = (folder.weights, folder.best, folder.metrics, folder.curves, folder.predictions, folder.confusion)
-    print("\n".join(f"  {path}" for path in files if path.exists()))
+    print("\n".join(f"  {path}" for path in folder.results))
 
 
-def _draw(training: Training, test: Evaluation, test_set: Images, names: Sequence[str], folder: RunFolder) -> None:
+def _draw(training: Training, found: Evaluation, images: Images, names: Sequence[str], folder: RunFolder) -> None:
     """Draw the curves, the confusion matrix and images with predictions."""
     mixed = [f"{name} {share:g}" for name in ("mixup", "cutmix") if (share := getattr(training.recipe, name)) > 0]
     note = f"training images were mixed ({', '.join(mixed)}): loss and accuracy are worse than of whole images"
     figures.draw_curves(folder.records(), folder.curves, note if mixed else "")
-    figures.draw_confusion(test.confusion, names, folder.confusion)
-    images = Originals(test_set, figures.IMAGE_SIDE)
-    figures.draw_predictions(images, test.labels, test.predictions, names, folder.predictions, training.recipe.seed)
+    figures.draw_confusion(found.confusion, names, folder.confusion)
+    originals = Originals(images, figures.IMAGE_SIDE)
+    figures.draw_predictions(
+        originals, found.labels, found.predictions, names, folder.predictions, training.recipe.seed
+    )

@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from inception.data import DataSummary
+from inception.data_summary import DataSummary
 from inception.ending import OptionError, checking_options
 from inception.recipes import FIELDS, Recipe
 from inception.state import Change, Checkpoint, Training
+from inception.wording import counted
 
 PLACES = ("root", "weights")
 #: What may change, with what that means for the rest of the run.
@@ -104,7 +105,7 @@ def refuse_other_classes(description: Mapping[str, object], now: Sequence[str], 
     gone, new = [n for n in saved if n not in now], [n for n in now if n not in saved]
     found = f"the classes were {_listed(saved)}; now they are {_listed(now)}"
     if max(len(saved), len(now)) > MOST_NAMES:
-        found = f"of {len(saved)} classes there, {len(now)} here, "
+        found = f"of {counted(len(saved), 'class')} there, {len(now)} here, "
         found += f"missing: {_listed(gone)}; new: {_listed(new)}" if gone or new else "the order differs"
     raise ValueError(
         f"{path} was trained with other classes: {found}. Restore the names of the folders, or begin a new run from "
@@ -128,7 +129,7 @@ def what_changed(saved: DataSummary, now: DataSummary) -> str | None:
         pairs = zip(now["classes"], before["per_class"], after["per_class"], strict=True)
         classes = [f"{name} {old:,} → {new:,}" for name, old, new in pairs if old != new]
         if classes:
-            parts.append(f"{before['images']:,} → {after['images']:,} {split} images ({_listed(classes)})")
+            parts.append(f"{before['images']:,} → {counted(after['images'], f'{split} image')} ({_listed(classes)})")
         elif before["digest"] != after["digest"]:
             size = f" ({before['bytes']:,} → {after['bytes']:,} bytes)" if before["bytes"] != after["bytes"] else ""
             parts.append(f"as many {split} images as before, but not the same ones{size}")
@@ -150,5 +151,5 @@ def how_the_schedule_goes_on(training: Training, tree: Checkpoint) -> str | None
     if lr == before:
         return None
     longer = recipe.epochs != tree["recipe"]["epochs"]
-    whole = f", as in a run of {recipe.epochs} epochs from the beginning" if longer else ""
+    whole = f", as in a run of {counted(recipe.epochs, 'epoch')} from the beginning" if longer else ""
     return f"learning rate of the next step: {lr:.2e}, where it was {before:.2e} (schedule {recipe.schedule}{whole})"

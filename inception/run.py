@@ -7,7 +7,8 @@ if the state is whole.
 from __future__ import annotations
 
 import math
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 from inception.advice import how_to_go_on
 from inception.clock import PhaseClock
@@ -60,17 +61,19 @@ class Saving:
 def train(
     training: Training,
     loader: DataLoader,
-    test_loader: DataLoader,
+    validation_loader: DataLoader,
     folder: RunFolder,
     report: Report,
     save_every: int = 500,
     keep: int = 1,
+    around_step: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> bool:
     """Train to the end of the recipe, or until Ctrl-C. Return whether the end was reached.
 
     Args:
         save_every: write a checkpoint every this many steps within an epoch, too.
         keep: keep the checkpoints of the last ``keep`` epochs.
+        around_step: returns the context in which the next step runs.
 
     Raises:
         NonFiniteLossError: if the loss becomes NaN or infinite.
@@ -94,12 +97,12 @@ def train(
                     clock = PhaseClock()
                     report.begin_epoch(training)
                     try:
-                        train_epoch(training, loader, clock, after_step)
+                        train_epoch(training, loader, clock, after_step, around_step)
                     finally:
                         report.end_steps()
                     saving.save()
                 if training.validation_due and not stop.requested:
-                    _validate(training, test_loader, folder, report, clock)
+                    _validate(training, validation_loader, folder, report, clock)
                     saving.save()
                     if keep > 1:
                         folder.keep(training.epoch, keep)
@@ -112,22 +115,22 @@ def train(
 
 def _validate(
     training: Training,
-    test_loader: DataLoader,
+    validation_loader: DataLoader,
     folder: RunFolder,
     report: Report,
     clock: PhaseClock | None,
 ) -> None:
-    """Test the model after an epoch, keep its weights if they are the best so far, and report the epoch.
+    """Validate the model after an epoch, keep its weights if they are the best so far, and report the epoch.
 
     Args:
         clock: of the epoch; None if its steps were taken by another process, which was stopped before the validation.
     """
-    model, recipe = training.tested_model, training.recipe
+    model, recipe = training.validated_model, training.recipe
     with dead_channels(model) as dead:
-        test = evaluate(model, shown(test_loader, "validation", unit="batch"), recipe.device, recipe.dtype)
-    if not math.isfinite(test.loss):
-        raise NonFiniteLossError(f"the validation loss is {test.loss} after epoch {training.epoch}")
-    if training.best.is_beaten_by(test.loss, test.accuracy):
+        found = evaluate(model, shown(validation_loader, "validation", unit="batch"), recipe.device, recipe.dtype)
+    if not math.isfinite(found.loss):
+        raise NonFiniteLossError(f"the validation loss is {found.loss} after epoch {training.epoch}")
+    if training.best.is_beaten_by(found.loss, found.accuracy):
         save_weights(model, folder.best, training.description)
-    training.finish_validation(test.loss, test.accuracy)
-    report.end_epoch(training, test, clock, dead)
+    training.finish_validation(found.loss, found.accuracy)
+    report.end_epoch(training, found, clock, dead)

@@ -39,15 +39,15 @@ class RunFolder:
 
     def __init__(self, path: Path, resuming: bool = False) -> None:
         self.path = path
+        files.make_writable(path)
         try:
-            files.make_writable(path)
             self._lock = FolderLock(path)
             for partial in path.glob(files.PARTIAL):  # left by a run that was killed while writing
                 partial.unlink()
         except FolderInUseError:
             raise
         except OSError as error:
-            raise OSError(f"cannot write to the output folder {path}: {error.strerror or error}") from None
+            raise OSError(f"{path}: cannot write to this folder: {error.strerror or error}") from None
         for inner in (self.metrics, self.checkpoints, self.board, *self.board.rglob("*")):
             files.refuse_link(inner)  # all other files are replaced, which follows no link
         if not resuming:
@@ -83,6 +83,12 @@ class RunFolder:
             return False
         made = self.checkpoint.stat().st_mtime_ns
         return all(path.is_file() and path.stat().st_mtime_ns >= made for path in results)
+
+    @property
+    def results(self) -> list[Path]:
+        """The results that there are, those to look at first at the beginning."""
+        all_of_them = (self.weights, self.best, self.metrics, self.curves, self.predictions, self.confusion, self.board)
+        return [path for path in all_of_them if path.exists()]
 
     @property
     def recipe(self) -> Path:
@@ -142,13 +148,18 @@ class RunFolder:
         return self.path / "metrics.jsonl"
 
     @property
+    def first_step(self) -> Path:
+        """The page that tells the first step, with ``--explain``."""
+        return self.path / "first-step.html"
+
+    @property
     def curves(self) -> Path:
         """The plot of loss and accuracy over the steps."""
         return self.path / "curves.png"
 
     @property
     def predictions(self) -> Path:
-        """Test images with predictions."""
+        """Validation images with predictions."""
         return self.path / "predictions.png"
 
     def write_recipe(self, settings: Mapping[str, object]) -> None:

@@ -12,7 +12,7 @@ import minigrad
 from inception.best import Best
 from inception.build import build_average, build_model, build_optimizer, build_schedule
 from inception.classes import class_names
-from inception.data import DataSummary
+from inception.data_summary import DataSummary
 from inception.model import InceptionV3
 from inception.recipes import Recipe
 from inception.step_result import StepResult
@@ -120,8 +120,8 @@ class Training:
         return float(self.optimizer.param_groups[0]["lr"])
 
     @property
-    def tested_model(self) -> InceptionV3:
-        """The model that is tested and kept: the average of the weights, if the recipe wants one."""
+    def validated_model(self) -> InceptionV3:
+        """The model that is validated and kept: the average of the weights, if the recipe wants one."""
         return self.model if self.ema is None else cast(InceptionV3, self.ema.module)
 
     @property

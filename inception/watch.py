@@ -9,8 +9,11 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+from inception.wording import counted
+
 EXPLODING = 30.0  # times the usual norm of all gradients
 VANISHING = 1e-7  # times the norm of the weights
+HUGE = 1e6  # norm of the weights; that of a new Inception V3 is a few hundred
 DEAD = 0.75  # share of a layer's channels
 RISES = 2  # epochs in a row
 NOTICEABLE = 1.01  # times the validation loss before the rise
@@ -50,7 +53,12 @@ class Watch:
                 found["exploding"] = text + f"If this happens often, clip them (--clip {2 * usual:.1g}) or lower --lr"
             else:
                 found["exploding"] = text + f"They were clipped to {clip:g}; if this happens often, lower --lr"
-        if total < VANISHING * weights and accuracy < 1:
+        if weights > HUGE:
+            found["huge"] = (
+                f"the norm of the trained weights is {weights:.3g}: the steps are far too large. Start again with a "
+                "lower --lr"
+            )
+        elif total < VANISHING * weights and accuracy < 1:
             found["vanishing"] = (
                 f"gradients vanish: their norm is {total:.3g}, that of the trained weights {weights:.3g}. A larger "
                 "--lr does not help: the norms by layer (metrics.jsonl) show where they get lost. If an earlier step "
@@ -84,7 +92,7 @@ class Watch:
         if not worst:
             return []
         shown = ", ".join(f"{name} {share:.0%}" for share, name in worst[:3])
-        layers = "1 layer" if len(worst) == 1 else f"{len(worst)} layers"
+        layers = counted(len(worst), "layer")
         text = f"dead ReLUs: most channels of {layers} are 0 for every validation image ({shown}). "
         if all(name.startswith(tuple(frozen)) for _, name in worst):
             text += "These layers are frozen: check that --weights and --normalize belong together"

@@ -8,7 +8,7 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def packages_for(path: Path) -> list[str]:
     return ["torch"] if _is_torchs(_beginning(path)) else ["safetensors"]
 
 
-def read_tree(path: Path) -> Mapping[str, Any]:
+def read_tree(path: Path) -> Mapping[str, object]:
     """Return what a file of weights holds: a tree of dicts with tensors, numbers and texts in it.
 
     The tensors are those of minigrad or, in a file of torch, torch's; :func:`to_minigrad` converts one.
@@ -60,7 +60,7 @@ def read_tree(path: Path) -> Mapping[str, Any]:
     others = _types_in(path) - NUMPYS
     if others - {"BF16"}:
         raise CheckpointError(f"{path} has tensors of type {', '.join(sorted(others))}: convert them to float32 first")
-    tree: Mapping[str, Any] = _read_widened(path) if others else checkpoint.load(path)
+    tree: Mapping[str, object] = _read_widened(path) if others else checkpoint.load(path)
     return tree
 
 
@@ -77,10 +77,10 @@ class Found(NamedTuple):
 
     where: str
     prefix: str
-    state: Mapping[str, Any]
+    state: Mapping[str, object]
 
 
-def find_weights(tree: Mapping[str, Any], path: Path) -> Found:
+def find_weights(tree: Mapping[str, object], path: Path) -> Found:
     """Return the weights in a tree: the dict of tensors that has those of Inception V3, or else the largest one."""
     dicts = list(_dicts_of_tensors(tree, ""))
     if not dicts:
@@ -93,7 +93,9 @@ def find_weights(tree: Mapping[str, Any], path: Path) -> Found:
     return (averages or ours)[0]
 
 
-def _dicts_of_tensors(tree: Mapping[str, Any], where: str, depth: int = 3) -> Iterator[tuple[str, dict[str, Any]]]:
+def _dicts_of_tensors(
+    tree: Mapping[str, object], where: str, depth: int = 3
+) -> Iterator[tuple[str, dict[str, object]]]:
     tensors = {name: value for name, value in tree.items() if isinstance(name, str) and _is_tensor(value)}
     if tensors:
         yield where, tensors
@@ -102,17 +104,19 @@ def _dicts_of_tensors(tree: Mapping[str, Any], where: str, depth: int = 3) -> It
             yield from _dicts_of_tensors(value, f"{where}.{name}" if where else str(name), depth - 1)
 
 
-def _prefixes(state: Mapping[str, Any]) -> list[str]:
+def _prefixes(state: Mapping[str, object]) -> list[str]:
     """Return what stands before the names of Inception V3; nothing if there are none."""
     return [name.removesuffix(FIRST) for name in state if name == FIRST or name.endswith(f".{FIRST}")]
 
 
-def to_minigrad(value: Any, name: str, path: Path) -> Tensor:
+def to_minigrad(value: object, name: str, path: Path) -> Tensor:
     """Return a tensor of a tree as a tensor of minigrad. Types of floats that minigrad lacks become float32."""
     if isinstance(value, Tensor):
         return value
     import torch
 
+    if not isinstance(value, torch.Tensor):
+        raise CheckpointError(f"{path}: {name} is no tensor but {type(value).__name__}")
     if value.is_floating_point() and value.dtype not in (torch.float16, torch.float32, torch.float64):
         value = value.float()
     try:
@@ -136,7 +140,7 @@ def _is_torchs(start: bytes) -> bool:
     return start.startswith((ZIP, PICKLE)) and start[8:9] != b"{"
 
 
-def _read_torchs(path: Path) -> Mapping[str, Any]:
+def _read_torchs(path: Path) -> Mapping[str, object]:
     require(f"{path}: reading a file of torch (once; export converts it to safetensors)", "torch")
     import torch
 

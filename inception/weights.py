@@ -7,14 +7,15 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from inception.classes import listed, same
-from inception.model import SMALLEST_SIZE
 from inception.normalization import NORMALIZATIONS
+from inception.preprocessing import check_sizes
 from inception.weight_files import Found, find_weights, read_metadata, read_tree, to_minigrad
+from inception.wording import counted
 from minigrad import Tensor, checkpoint, nn, zeros
 from minigrad.checkpoint import CheckpointError
 from minigrad.devices import to_host
@@ -51,21 +52,13 @@ class Description:
     averaged: bool = False
 
     def __post_init__(self) -> None:
-        wrong = self._wrong()
-        if wrong is not None:
-            raise ValueError(f"the description of the weights has {wrong} {getattr(self, wrong)!r}")
-
-    def _wrong(self) -> str | None:
-        """Return the name of the first field that cannot be right."""
         if not isinstance(self.classes, tuple) or not all(isinstance(name, str) for name in self.classes):
-            return "classes"
-        if not _is_whole(self.image_size, SMALLEST_SIZE):
-            return "image_size"
-        if self.resize is not None and not _is_whole(self.resize, self.image_size):
-            return "resize"
+            raise ValueError(f"classes {self.classes!r} are no names")
         if not isinstance(self.normalize, str) or self.normalize not in NORMALIZATIONS:
-            return "normalize"
-        return None if isinstance(self.averaged, bool) else "averaged"
+            raise ValueError(f"normalize {self.normalize!r} is none of {', '.join(NORMALIZATIONS)}")
+        if not isinstance(self.averaged, bool):
+            raise ValueError(f"averaged must be true or false, got {self.averaged!r}")
+        check_sizes(self.image_size, self.resize)
 
     def as_dict(self) -> dict[str, object]:
         """Return the fields by name, as data for JSON or a checkpoint."""
@@ -84,12 +77,15 @@ class Description:
         if unknown:
             raise ValueError(f"the description of the weights has unknown entries: {', '.join(map(str, unknown))}")
         classes = values.get("classes", ())
-        return Description(**{**values, "classes": tuple(classes) if isinstance(classes, list) else classes})
+        try:
+            return Description(**{**values, "classes": tuple(classes) if isinstance(classes, list) else classes})
+        except ValueError as error:
+            raise ValueError(f"the description of the weights is wrong: {error}") from None
 
     def __str__(self) -> str:
         size = f"{self.image_size} x {self.image_size}" + (f" out of {self.resize}" if self.resize else "")
         average = ", averaged" if self.averaged else ""
-        return f"{len(self.classes)} classes, images of {size}, normalised: {self.normalize}{average}"
+        return f"{counted(len(self.classes), 'class')}, images of {size}, normalised: {self.normalize}{average}"
 
 
 class Weights(NamedTuple):
@@ -108,9 +104,10 @@ class Loaded(NamedTuple):
     tensors: int  # loaded
     new: list[str]  # names of the model that keep their own values
     left_out: list[str]  # names in the file that were not used
+    description: Description
 
     def __str__(self) -> str:
-        parts = [f"loaded {self.tensors} tensors of {self.path}{self.place}"]
+        parts = [f"loaded {counted(self.tensors, 'tensor')} of {self.path}{self.place}"]
         new = dict.fromkeys(name.partition(".")[0] for name in self.new)
         left_out = dict.fromkeys(layer for name in self.left_out if (layer := name.partition(".")[0]) not in new)
         parts += [f"new: {', '.join(new)}"] if new else []
@@ -153,9 +150,8 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}. Take another copy of the file") from None
     where, prefix, state = found
-    place = f" ({', '.join(part for part in (where, prefix and f'names without {prefix!r}') if part)})"
     tensors = {name.removeprefix(prefix): to_minigrad(value, name, path) for name, value in state.items()}
-    return Weights(tensors, description, place if where or prefix else "")
+    return Weights(tensors, description, f" ({where})" if where else "")
 
 
 def load_pretrained(model: nn.Module, path: str | os.PathLike[str], classes: Sequence[str] = ()) -> Loaded:
@@ -185,7 +181,7 @@ def load_pretrained(model: nn.Module, path: str | os.PathLike[str], classes: Seq
     if not any(name.startswith("Mixed_") for name in fits):
         fits = state  # of another architecture, which the error describes
     load_into(model, {**{name: own[name] for name in new}, **_with_counters(fits, own)}, path)
-    return Loaded(Path(path), place, len(fits), new, [name for name in state if name not in fits])
+    return Loaded(Path(path), place, len(fits), new, [name for name in state if name not in fits], described)
 
 
 def load_exactly(model: nn.Module, weights: Weights, path: Path) -> Loaded:
@@ -197,7 +193,8 @@ def load_exactly(model: nn.Module, weights: Weights, path: Path) -> Loaded:
     own = model.state_dict()
     known = {name: value for name, value in weights.state.items() if name in own}
     load_into(model, _with_counters(known, own), path)
-    return Loaded(path, weights.place, len(known), [], [name for name in weights.state if name not in own])
+    left_out = [name for name in weights.state if name not in own]
+    return Loaded(path, weights.place, len(known), [], left_out, weights.description)
 
 
 def load_into(model: nn.Module, state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> None:
@@ -208,7 +205,7 @@ def load_into(model: nn.Module, state: Mapping[str, Tensor], path: str | os.Path
         raise CheckpointError(f"{path} is of another architecture. {error}") from None
 
 
-def _described(tree: Mapping[str, Any], path: Path) -> tuple[Found, Description]:
+def _described(tree: Mapping[str, object], path: Path) -> tuple[Found, Description]:
     """Return the weights in a tree, and their description."""
     recipe = tree.get("recipe")
     if "description" in tree:
@@ -219,12 +216,13 @@ def _described(tree: Mapping[str, Any], path: Path) -> tuple[Found, Description]
     else:
         text = read_metadata(path).get("inception")
         return find_weights(tree, path), Description() if text is None else Description.from_dict(json.loads(text))
-    average = tree.get("ema")  # it is meant wherever there is one
-    described = replace(described, averaged=average is not None)
-    if average is not None:
+    average, model = tree.get("ema"), tree.get("model")
+    if isinstance(average, Mapping):  # it is meant wherever there is one
         state = {name: value for name, value in average.items() if name.startswith("module.")}
-        return Found("its average", "module.", state), described
-    return Found("", "", tree["model"]), described
+        return Found("", "module.", state), replace(described, averaged=True)
+    if not isinstance(model, Mapping):
+        raise ValueError("there are no weights in it")
+    return Found("", "", model), replace(described, averaged=False)
 
 
 def _is_of_head(name: str) -> bool:
@@ -236,7 +234,3 @@ def _with_counters(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> di
     """Return a state dict with the counters of batch norms, which files from before torch 0.4.1 do not have."""
     missing = [name for name in own if name.endswith(".num_batches_tracked") and name not in state]
     return {**{name: zeros((), dtype=own[name].dtype) for name in missing}, **state}
-
-
-def _is_whole(value: object, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least

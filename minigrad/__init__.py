@@ -163,7 +163,9 @@ __version__ = "0.1.0"
 _warnings.filterwarnings("ignore", ".* encountered in", RuntimeWarning, r"minigrad\.")
 
 # Imported when first used, because each takes a while or needs what the rest does not.
-_LATER = {name: f"minigrad.{name}" for name in ("checkpoint", "data", "distributions", "onnx", "saving", "testing")}
+_LATER = {
+    name: f"minigrad.{name}" for name in ("checkpoint", "data", "distributions", "onnx", "saving", "testing", "viewer")
+}
 _LATER |= {"load": "minigrad.saving:load", "save": "minigrad.saving:save"}
 
 if TYPE_CHECKING:
@@ -173,6 +175,7 @@ if TYPE_CHECKING:
     from minigrad import onnx as onnx
     from minigrad import saving as saving
     from minigrad import testing as testing
+    from minigrad import viewer as viewer
     from minigrad.saving import load as load
     from minigrad.saving import save as save
 else:

@@ -11,6 +11,7 @@ Anything else is taken for a slip of the pen, and answered with the names that l
 
 from __future__ import annotations
 
+import builtins
 import difflib
 import importlib
 import importlib.abc
@@ -541,7 +542,8 @@ def answer_for_modules() -> None:
         sys.meta_path.append(_AnswersForModules())
 
 
-# --- Tensor has no __getattr__, which would slow down each access to an attribute, but entries for the absent names ---
+# --- Tensor has no __getattr__, which would slow down each access to an attribute, but entries for the absent names.
+# --- Python's prompt finds the names that look like a misspelt one; IPython and Jupyter do not, so there it has one.
 
 
 class Absent:
@@ -573,7 +575,18 @@ def answer_for_absent_methods(cls: C) -> C:
     for name in [*names, *(f"{name}_" for name in names if name.islower() and name[-1] != "_")]:
         if not hasattr(cls, name) and not (name[0].isupper() and name != "H"):
             setattr(cls, name, Absent("Tensor", name))
+    if hasattr(builtins, "__IPYTHON__"):
+        hint_at_slips(cls)
     return cls
+
+
+def hint_at_slips(cls: type) -> None:
+    """Let a misspelt attribute of a tensor be answered with the names that look like it."""
+
+    def missing(self: object, name: str) -> object:
+        raise answer("Tensor", name, lambda: dir(self), f"'{type(self).__name__}' object")
+
+    cls.__getattr__ = missing  # type: ignore[attr-defined]
 
 
 #: torch's methods that have no entry of their own in INSTEAD.

@@ -41,10 +41,19 @@ def save(path: str | os.PathLike[str], tree: object, **metadata: str) -> None:
         TypeError: for a value other than a dict, list, tuple, number, string, None, array or tensor.
         OSError: if the file cannot be written; an old one is unchanged.
     """
+    write_atomically(path, to_bytes(tree, **metadata))
+
+
+def to_bytes(tree: object, **metadata: str) -> bytes:
+    """Return the content of the file that :func:`save` writes.
+
+    Raises:
+        TypeError: for a value other than a dict, list, tuple, number, string, None, array or tensor.
+    """
     tensors: dict[str, Array] = {}
     skeleton = _take_apart(tree, "", tensors)
-    content = safetensors_numpy.save(tensors, {**metadata, "tree": json.dumps(skeleton)})
-    write_atomically(path, content)
+    content: bytes = safetensors_numpy.save(tensors, {**metadata, "tree": json.dumps(skeleton)})
+    return content
 
 
 def load(path: str | os.PathLike[str], with_tensors: bool = True) -> Any:  # the tree that was saved
@@ -72,6 +81,25 @@ def load(path: str | os.PathLike[str], with_tensors: bool = True) -> Any:  # the
             f"{path}: not a whole safetensors file ({size} bytes): {error}. It may have been cut short while it "
             "was copied; take another copy or an earlier checkpoint"
         ) from None
+    return _tree(tensors, metadata)
+
+
+def from_bytes(content: bytes) -> Any:  # the tree that was saved
+    """Return the tree that :func:`to_bytes` turned into bytes. A plain safetensors file gives a flat dict of tensors.
+
+    Raises:
+        CheckpointError: if they are not the whole content of a safetensors file.
+    """
+    try:
+        tensors = safetensors_numpy.load(content)
+    except safetensors.SafetensorError as error:
+        raise CheckpointError(f"not a whole safetensors file ({len(content)} bytes): {error}") from None
+    head = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return _tree(tensors, head.get("__metadata__", {}))
+
+
+def _tree(tensors: Mapping[str, Array | None], metadata: Mapping[str, str]) -> object:
+    """Return the tree in a file of these tensors and texts."""
     if "tree" not in metadata:
         return {name: _tensor(array) for name, array in tensors.items()}
     return _put_together(json.loads(metadata["tree"]), tensors)

@@ -86,8 +86,6 @@ def as_dtype(dtype: DTypeLike) -> DType:
     Raises:
         NotImplementedError: for a type without arithmetic in minigrad (complex, quantised, strings).
     """
-    if dtype is builtins.float:  # Python's float means the default dtype, as in torch.tensor(0.5)
-        return _default_dtype
     found = np.dtype(dtype)
     if found not in _SUPPORTED:
         names = ", ".join(d.name for d in _SUPPORTED)

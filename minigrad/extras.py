@@ -16,7 +16,7 @@ PACKAGES = {
     "onnx": ("onnx", "minigrad[export]"),
     "PIL": ("Pillow", "minigrad[train]"),
     "safetensors": ("safetensors", "minigrad[train]"),
-    "sklearn": ("scikit-learn", "minigrad[test]"),
+    "sklearn": ("scikit-learn", "minigrad[train]"),
     "tensorboardX": ("tensorboardX", "minigrad[board]"),
     "torch": ("PyTorch", "torch"),
     "tqdm": ("tqdm", "minigrad[train]"),

@@ -66,11 +66,14 @@ def make_writable(folder: Path) -> None:
     """Create a folder if it does not exist, create a file in it and remove that again.
 
     Raises:
-        OSError: if the folder cannot be created or written to.
+        OSError: if the folder cannot be created or written to, naming it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with _temporary(folder / "writable"):
-        pass
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _temporary(folder / "writable"):
+            pass
+    except OSError as error:
+        raise OSError(error.errno, f"cannot write to this folder: {error.strerror}", str(folder)) from None
 
 
 def append(path: str | os.PathLike[str], content: bytes) -> None:

@@ -23,9 +23,12 @@ from minigrad.absent import module_getattr as _module_getattr
 from minigrad.engine.watchers import watchers
 from minigrad.files import write_atomically
 from minigrad.html import table_html
+from minigrad.kernels.compile_time import compile_seconds
 
 if TYPE_CHECKING:
     from minigrad.engine.function import Function
+
+COMPILING = "(compiling kernels)"  # the name of an event
 
 
 @dataclass
@@ -109,7 +112,7 @@ class profile:  # noqa: N801  (torch's name for it)
     """Record every operation inside the ``with`` block, of this thread and others.
 
     Operations of backward are those that backward runs: the phase says which. It costs about a microsecond an
-    operation, and nothing when it is off.
+    operation, and nothing when it is off. Compiling kernels, which happens once on a machine, is a row of its own.
 
     Raises:
         RuntimeError: if another profile is already recording.
@@ -143,12 +146,18 @@ class profile:  # noqa: N801  (torch's name for it)
         phase = self._phase()
         if stage != "forward":
             self._local.phase = "backward"
-        start = time.perf_counter()
+        start, compiled = time.perf_counter(), compile_seconds()
         try:
             results = compute()
             if stage != "backward":  # the operations of backward are recorded one by one
                 name = node.name if stage == "forward" else f"{node.name}Backward"
-                self.record(name, inputs, results if isinstance(results, tuple) else (results,), start)
+                outputs = results if isinstance(results, tuple) else (results,)
+                compiling = compile_seconds() - compiled
+                self.record(name, inputs, outputs, start, compiling)
+                if compiling > 0:
+                    self.events.append(
+                        Event(COMPILING, (), self._phase(), start - self._begin, compiling, 0, threading.get_ident())
+                    )
         finally:
             self._local.phase = phase
         return results
@@ -156,16 +165,22 @@ class profile:  # noqa: N801  (torch's name for it)
     def _phase(self) -> str:
         return getattr(self._local, "phase", "forward")
 
-    def record(self, name: str, arrays: Sequence[object], outputs: Sequence[object], start: float) -> None:
-        """Add an event that began at ``start`` (of ``time.perf_counter``) and ends now."""
-        now = time.perf_counter()
+    def record(
+        self, name: str, arrays: Sequence[object], outputs: Sequence[object], start: float, compiling: float = 0.0
+    ) -> None:
+        """Add an event that began at ``start`` (of ``time.perf_counter``) and ends now.
+
+        Args:
+            compiling: the seconds of these in which kernels were compiled, which happens once and does not count.
+        """
+        seconds = time.perf_counter() - start - compiling
         self.events.append(
             Event(
                 name,
                 tuple(tuple(a.shape) for a in arrays if hasattr(a, "shape")),
                 self._phase(),
-                start - self._begin,
-                now - start,
+                start - self._begin + compiling,
+                seconds,
                 sum(o.nbytes for o in outputs if hasattr(o, "nbytes")),
                 threading.get_ident(),
             )

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 import minigrad
 from parity_tests.excused import TORCHS_ERRORS_ON_A_GPU
 
-collect_ignore = ["programs"]  # scripts, which run when they are imported, and change the default dtype
+collect_ignore = ["programs"]  # importing one runs it; test_programs.py does so in processes of their own
 torch.set_num_threads(1)  # the tests run in as many processes as there are cores
 
 _common = {

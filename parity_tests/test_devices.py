@@ -22,6 +22,8 @@ from parity_tests.compare import assert_close
 from parity_tests.records import RECORDS
 from parity_tests.tolerances import FLOAT64
 
+SETTINGS = settings()
+
 
 @pytest.fixture(scope="module")
 def device(request: Any) -> str:
@@ -55,7 +57,7 @@ def run(record: OpRecord, sample: Any, where: str, elsewhere: str | None = None)
 
 @pytest.mark.device
 @pytest.mark.parametrize("record", RECORDS, ids=repr)
-@settings(max_examples=8)
+@settings(max_examples=max(3, SETTINGS.max_examples // 10))
 @given(data=st.data())
 def test_op_runs_on_the_device_as_on_the_cpu(record: OpRecord, device: str, data: Any) -> None:
     sample = data.draw(record.samples)
@@ -66,7 +68,7 @@ def test_op_runs_on_the_device_as_on_the_cpu(record: OpRecord, device: str, data
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=repr)
-@settings(max_examples=4)
+@settings(max_examples=max(2, SETTINGS.max_examples // 15))
 @given(data=st.data())
 def test_op_computes_where_its_inputs_are_although_another_device_computed_before(record: OpRecord, data: Any) -> None:
     register_stand_in_device()

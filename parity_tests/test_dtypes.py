@@ -46,7 +46,7 @@ def compare_integers(record: OpRecord, sample: Sample, dtype: Any) -> None:
 
 
 @each_op
-@settings(max_examples=max(6, SETTINGS.max_examples // 4))
+@settings(max_examples=max(5, SETTINGS.max_examples // 6))
 @given(data=st.data())
 def test_integers_and_bools_give_torchs_values_or_its_refusal(record: OpRecord, data: Any) -> None:
     dtype = data.draw(st.sampled_from(INTEGERS))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minigrad.testing import OpRecord
@@ -15,10 +15,12 @@ from parity_tests.tolerances import FLOAT32, FLOAT32_SUMS, FLOAT64
 
 on_device = pytest.mark.device
 each_op = pytest.mark.parametrize("record", RECORDS, ids=repr)
+SETTINGS = settings()
 
 
 @on_device
 @each_op
+@settings(max_examples=max(8, SETTINGS.max_examples // 3))
 @given(data=st.data())
 def test_float64_value_gradient_and_second_gradient_equal_torchs(record: OpRecord, data: Any) -> None:
     record.compare(data.draw(record.samples), np.float64, second=True, **FLOAT64._asdict())
@@ -26,6 +28,7 @@ def test_float64_value_gradient_and_second_gradient_equal_torchs(record: OpRecor
 
 @on_device
 @each_op
+@settings(max_examples=max(8, SETTINGS.max_examples // 4))
 @given(data=st.data())
 def test_float32_value_and_gradient_equal_torchs(record: OpRecord, data: Any) -> None:
     tolerance = FLOAT32_SUMS if record.sums else FLOAT32

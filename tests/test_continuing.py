@@ -15,7 +15,7 @@ from inception import loop
 from inception import run as whole_run
 from inception.best import Best
 from inception.commands import train as train_command
-from inception.data import DataSummary
+from inception.data_summary import DataSummary
 from inception.evaluation import Evaluation
 from inception.resume import refuse_other_classes, what_changed
 from inception.state import Training, load_checkpoint, read_outline
@@ -195,7 +195,7 @@ def test_after_nan_the_command_that_the_message_names_goes_on_with_a_lower_rate(
     assert train(*options, "--save-every", 1, "--output", "hi") == 1
     shown = capsys.readouterr().err
     assert "kept: hi/checkpoint.safetensors, of step 1 of epoch 1. Continue from it with a lower" in shown
-    assert "--resume hi --lr 1e+05" in shown
+    assert "--resume hi --lr 0.01" in shown
     assert train("--resume", "hi", "--lr", 0.5) == 0
     shown = capsys.readouterr().out
     assert "lr: 1000000.0 → 0.5" in shown

@@ -25,7 +25,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from inception import figures
-from inception.figures import page
+from inception.figures import fonts, page
 from inception.figures.curves import in_epochs, running_mean, thinned
 from inception.figures.fonts import fonts_for
 from inception.figures.labels import Labels
@@ -148,6 +148,18 @@ def test_labels_differ_and_fit_and_say_what_no_font_can_draw() -> None:
     assert fonts_for("plain") == (page.FONT,)
 
 
+def test_a_missing_font_is_named_once(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setattr(fonts, "_warned", set())
+    monkeypatch.setattr(fonts, "_installed", list)
+    for _ in range(2):
+        Labels(["plain", "猫 cat", "ねこ", "\U000131cb", "🦓"])
+    assert capsys.readouterr().err.splitlines() == [
+        "warning: no font for 猫 ね こ: figures show … or the number of the class. Install one, such as Noto Sans CJK",
+        "warning: no font for \U000131cb: figures show … or the number of the class. Install one, such as Noto Sans "
+        "Egyptian",
+    ]
+
+
 def test_a_grid_shows_all_classes_and_both_right_and_wrong_images() -> None:
     labels = np.repeat(range(3), 45)  # as in a folder: sorted by class
     predictions = np.where(np.arange(135) % 9 == 0, (labels + 1) % 3, labels)
@@ -175,7 +187,7 @@ def test_a_grid_says_the_accuracy_of_the_whole_set(drawn: list[Figure], tmp_path
     figures.draw_predictions([image()] * 200, labels, np.zeros(200, int), ["cat", "dog"], tmp_path / "grid.png")
     title = texts(drawn[0])[0].get_text()
     assert "100 of all 200 images are right (50.0%)" in title
-    assert "40 are shown, of all classes alike: 20 right (blue), 20 wrong" in title
+    assert "shown: 40, of all classes alike, 20 right (blue), 20 wrong" in title
 
 
 @pytest.mark.parametrize("size", [(800, 100), (300, 200), (100, 100), (100, 400)])

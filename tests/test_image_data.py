@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,10 +13,12 @@ import pytest
 from PIL import Image
 
 import minigrad
+from inception import image_sets
 from inception.balance import BalancedSampler, class_weights, training_loader
 from inception.batch import Batch, mix
-from inception.data import load_data, load_split, summary
+from inception.data import load_data, load_split
 from inception.data_source import DataSource
+from inception.data_summary import summary
 from inception.image_sets import paths_of, targets_of
 from inception.step import loss_computation
 from minigrad import nn
@@ -63,6 +67,20 @@ def test_a_limit_is_even_for_every_source(data: str) -> None:
     assert counts(found.train) == counts(found.validation) == [4] * 10
 
 
+def test_every_file_is_asked_for_its_size_once_at_the_start_of_a_run(tmp_path: Path, monkeypatch: Any) -> None:
+    root = folders(tmp_path, {"train": {"a": 3, "b": 2}, "val": {"a": 1, "b": 1}})
+    asked: list[str] = []
+
+    def stat(path: str) -> os.stat_result:
+        asked.append(path)
+        return os.stat(path)
+
+    monkeypatch.setattr(image_sets, "os", SimpleNamespace(stat=stat))
+    data = load_data(source(root))
+    assert summary(data)["train"]["bytes"] == sum(os.stat(path).st_size for path in paths_of(data.train) or ())
+    assert sorted(asked) == sorted([*(paths_of(data.train) or ()), *(paths_of(data.validation) or ())])
+
+
 # --- Splits ---
 
 
@@ -78,6 +96,8 @@ def test_a_validation_split_has_the_same_share_of_every_class_and_the_same_image
     assert "Random" not in repr(load_data(source(root, val_split=0.2, augment="crop")).validation.dataset.transform)
     held_back = load_split(source(root, val_split=0.2))
     assert (held_back.name, paths_of(held_back.images)) == ("val", paths_of(one.validation))
+    with pytest.raises(ValueError, match=r"no images for validation .* --val-split leaves at least one image of each"):
+        load_data(source(folders(tmp_path / "few", {"": {"cat": 1, "dog": 1}}), val_split=0.5))
     with pytest.raises(ValueError, match="val-split must be above 0 and below 1"):
         source(root, val_split=1.0)
 
@@ -95,7 +115,7 @@ def test_one_split_is_loaded_without_the_others(tmp_path: Path) -> None:
     assert (load_split(source(root)).name, len(load_split(source(root)).images)) == ("val", 3)
     found = load_split(source(root), "test")
     assert (found.classes, counts(found.images)) == (("dog",), [3])
-    with pytest.raises(FileNotFoundError, match=r"no split train of folder in .*; there is val and test"):
+    with pytest.raises(FileNotFoundError, match=r"no split train of .*, only val and test"):
         load_split(source(root), "train")
     with pytest.raises(FileNotFoundError, match=r"expected train and val, .*; found only Validation, test"):
         load_data(source(root))

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 import minigrad
-from minigrad import nn
+from minigrad import absent, nn
 
 
 class _Page(HTMLParser):
@@ -82,3 +82,17 @@ def test_a_profile_is_a_table() -> None:
     with minigrad.profiler.profile() as nothing:
         pass
     assert "0 operations" in "".join(_Page(nothing._repr_html_()).texts)
+
+
+def test_a_misspelt_attribute_of_a_tensor_is_answered_with_the_right_one() -> None:
+    """IPython and Jupyter, unlike Python's prompt, do not look for it themselves."""
+
+    class Like(minigrad.Tensor):
+        pass
+
+    absent.hint_at_slips(Like)
+    with pytest.raises(AttributeError, match=r"'Like' object has no attribute 'shap'\. Did you mean 'shape'"):
+        Like(2).shap  # noqa: B018
+    with pytest.raises(AttributeError, match=r"use x\.mT"):
+        Like(2, 2).H  # noqa: B018
+    assert not hasattr(Like(2), "nothing_like_it")

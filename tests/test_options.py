@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from inception.idle_options import idle_options
 from inception.options import Field, add_options, check, option, options_of, table
-from inception.recipes import Recipe
+from inception.recipes import Recipe, with_given
 
 TRAINING = Path(__file__).parent.parent / "docs" / "training.md"
 
@@ -84,3 +85,22 @@ def test_no_number_of_a_recipe_may_be_infinite_nan_or_negative(each: Field) -> N
 def test_the_table_of_options_in_the_documentation_is_that_of_the_fields() -> None:
     shown = TRAINING.read_text(encoding="utf-8").split("<!-- options -->\n")[1].split("\n<!-- /options -->")[0]
     assert shown == table(Recipe), "run: python scripts/write_option_table.py"
+
+
+def test_an_option_without_effect_is_named() -> None:
+    given: dict[str, object] = {"eps": 0.1, "momentum": 0.5, "warmup": 0.3, "sgd_lr": 0.1, "alpha": 0.5, "lr": 0.1}
+    recipe = replace(Recipe(), optimizer="sgd", schedule="cosine", **given)
+    assert idle_options(recipe, given, Recipe().as_dict()) == [
+        "--eps has no effect with --optimizer sgd",
+        "--warmup has no effect with --schedule cosine",
+        "--sgd-lr has no effect without --sgd-after",
+        "--alpha has no effect with --optimizer sgd",
+    ]
+    assert idle_options(Recipe(root="pets"), {"root": "pets"}, {}) == ["--root has no effect with --data embedded"]
+    assert idle_options(Recipe(), {"momentum": 0.9}, Recipe().as_dict()) == []
+
+
+def test_a_root_alone_means_a_folder_of_images() -> None:
+    assert with_given("quick", {"root": "pets"})["data"] == "folder"
+    assert with_given("quick", {"root": "pets", "data": "mnist"})["data"] == "mnist"
+    assert with_given("rocm-guide", {"root": "pets"})["data"] == "tiny-imagenet"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -54,6 +56,15 @@ def test_the_trace_is_chromes_format(tmp_path: Path) -> None:
     assert whole["ts"] <= inside["ts"]
     assert inside["ts"] + inside["dur"] <= whole["ts"] + whole["dur"]
     assert inside["args"]["shapes"] == [[5, 4], [3, 4], [3]]
+
+
+def test_compiling_kernels_is_a_row_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, compiled = itertools.count(step=3.0), itertools.count(step=2.0)  # each operation takes 3 s, 2 s of them once
+    monkeypatch.setattr(profiler, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    monkeypatch.setattr(profiler, "compile_seconds", lambda: next(compiled))
+    with profiler.profile() as prof:
+        minigrad.ones(2).exp()
+    assert {row.name: row.seconds for row in prof.key_averages()} == {"Exp": 1.0, profiler.COMPILING: 2.0}
 
 
 def test_one_profile_at_a_time_and_none_afterwards() -> None:

@@ -295,3 +295,10 @@ def test_the_edges_of_a_node_name_a_leaf_by_its_shape() -> None:
 def test_a_likely_mistake_is_refused_with_the_way_out(mistake: Any, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         mistake()
+
+
+def test_pythons_types_are_the_dtypes_that_torch_takes_them_for() -> None:
+    assert minigrad.tensor([1.5], dtype=float).dtype == minigrad.ones(1).to(float).dtype == minigrad.float64
+    assert minigrad.ones(1).to(int).dtype == minigrad.int64
+    assert minigrad.ones(1).to(bool).dtype == minigrad.bool
+    assert minigrad.tensor(0.5).dtype == minigrad.get_default_dtype() == minigrad.float32

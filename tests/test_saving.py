@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import pickle
 import zipfile
 from pathlib import Path
@@ -27,10 +28,22 @@ def test_a_state_dict_and_any_tree_are_saved_and_loaded(tmp_path: Path) -> None:
         assert again.state_dict()[name].tolist() == tensor.tolist()
 
 
+def test_an_open_file_takes_a_tree_and_gives_it_back() -> None:
+    file = io.BytesIO()
+    minigrad.save({"weight": minigrad.ones(2), "epoch": 3}, file)
+    with pytest.raises(CheckpointError, match=r"call seek\(0\)"):
+        minigrad.load(file)
+    file.seek(0)
+    found = minigrad.load(file)
+    assert (found["weight"].tolist(), found["epoch"]) == ([1.0, 1.0], 3)
+    with pytest.raises(CheckpointError, match="not a whole safetensors file"):
+        minigrad.load(io.BytesIO(file.getvalue()[:-1]))
+
+
 def test_what_cannot_be_saved_or_loaded_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match=r"save linear\.state_dict\(\)"):
         minigrad.save(nn.Linear(1, 1), tmp_path / "model.pt")
-    with pytest.raises(TypeError, match="takes a path to write to, not Linear"):
+    with pytest.raises(TypeError, match="takes a path or an open file to write to, not Linear"):
         minigrad.save({}, nn.Linear(1, 1))  # type: ignore[arg-type]  # a mistake
     with pytest.raises(FileNotFoundError, match="nowhere"):
         minigrad.load(tmp_path / "nowhere")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 import minigrad
+from inception import loop
 from inception import run as whole_run
 from inception.batch import Batch, mix
 from inception.clock import PhaseClock
@@ -31,6 +33,7 @@ from minigrad import nn
 from minigrad.checkpoint import CheckpointError
 from minigrad.data import DataLoader
 from minigrad.nn.averaging import AveragedModel, get_ema_avg_fn
+from tests.test_continuing import compute_nothing, take_a_step, validate
 
 TINY: dict[str, Any] = {"data": "synthetic", "batch_size": 2, "limit": 8, "classes": 3, "epochs": 2, "dropout": 0.0}
 
@@ -97,8 +100,8 @@ def test_the_average_of_the_weights_follows_its_formula_and_is_what_is_tested() 
         now = training.model.fc.weight.detach().numpy().astype(np.float64)
         rate = min(0.9, (1 + count) / (10 + count))
         expected = now if expected is None else rate * expected + (1 - rate) * now
-    assert training.tested_model is training.ema.module
-    assert np.allclose(training.tested_model.fc.weight.detach().numpy(), expected, atol=1e-6)
+    assert training.validated_model is training.ema.module
+    assert np.allclose(training.validated_model.fc.weight.detach().numpy(), expected, atol=1e-6)
     assert not np.allclose(training.model.fc.weight.detach().numpy(), expected, atol=1e-7)
 
 
@@ -153,19 +156,13 @@ def test_with_everything_switched_on_a_resumed_run_ends_with_the_same_bits(stop_
     assert resumed.global_step == stop_after
     run_to_the_end(resumed, loader)
     assert weights(resumed.model) == weights(whole.model)
-    assert weights(resumed.tested_model) == weights(whole.tested_model)
+    assert weights(resumed.validated_model) == weights(whole.validated_model)
 
 
 def test_training_stops_early_and_goes_back_to_the_best_weights(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
     losses = iter([1.0, 0.5, 0.7, 0.6, 0.9])
-    real = evaluate
-
-    def evaluate_as_planned(*arguments: Any) -> Evaluation:
-        found = real(*arguments)
-        found.loss = next(losses)
-        return found
-
-    monkeypatch.setattr(whole_run, "evaluate", evaluate_as_planned)
+    monkeypatch.setattr(loop, "_step", take_a_step)
+    monkeypatch.setattr(whole_run, "evaluate", lambda *arguments: replace(validate(), loss=next(losses)))
     arguments = ["--data", "synthetic", "--limit", "4", "--batch-size", "2", "--classes", "3"]
     arguments += ["--epochs", "9", "--patience", "2", "--output", str(tmp_path / "run")]
     assert train_command.main(arguments) == 0
@@ -224,7 +221,7 @@ def test_layers_up_to_a_named_one_are_frozen_with_their_statistics() -> None:
 
 def test_the_rate_finder_stops_where_the_loss_explodes_and_suggests_less() -> None:
     training, loader = begin(label_smoothing=0.0)
-    rates, losses = find_learning_rate(training, loader, 1e-5, 100.0, steps=30)
+    rates, losses = find_learning_rate(training, loader, 1e-5, 100.0, steps=16)
     assert rates == sorted(rates)
     assert len(rates) == len(losses) >= 5
     falling = [3.0, 3.0, 2.9, 2.0, 1.5, 1.4, 2.0, 9.0]
@@ -291,7 +288,7 @@ BAD = {
     "accumulate": ({"accumulate": 0}, "--accumulate must be at least 1, got 0"),
     "sgd too late": ({"sgd_after": 2}, "--sgd-after 2 leaves no epoch for SGD"),
     "two kinds of freezing": ({"head_only": True, "freeze": "fc"}, "either --head-only or --freeze"),
-    "crop larger than the image": ({"image_size": 100, "resize": 90}, "--resize 90 is below the image size 100"),
+    "crop larger than the image": ({"image_size": 100, "resize": 90}, "resize 90 is below the image size 100"),
     "mixup": ({"mixup": -1.0}, "--mixup must be at least 0"),
     "clip": ({"clip": 0.0}, "--clip must be above 0"),
     "average": ({"ema": 2.0}, "--ema must be at least 0 and below 1"),
@@ -343,7 +340,8 @@ def test_classes_that_differ_between_train_and_val_are_named(tmp_path: Path) -> 
 # --- Files ---
 
 
-def test_the_last_checkpoints_are_kept(tmp_path: Path) -> None:
+def test_the_last_checkpoints_are_kept(tmp_path: Path, monkeypatch: Any) -> None:
+    compute_nothing(monkeypatch)
     arguments = ["--data", "synthetic", "--limit", "4", "--batch-size", "2", "--classes", "3", "--epochs", "3"]
     assert train_command.main([*arguments, "--optimizer", "sgd", "--keep", "2", "--output", str(tmp_path)]) == 0
     kept = sorted((tmp_path / "checkpoints").iterdir())

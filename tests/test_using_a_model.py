@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import re
@@ -136,7 +137,7 @@ def test_evaluate_overwrites_nothing(zebra: Path, pets: Path, tmp_path: Path, mo
     assert "results.json exists already: choose another --output" in capsys.readouterr().err
     run(*evaluate, "--output", "confusion.png", status=1)
     assert "--output confusion.png is a file" in capsys.readouterr().err
-    run(*evaluate, "--output", "new", "--batch-size", 0, status=1)
+    run(*evaluate, "--output", "new", "--batch-size", 0, status=2)
     assert not Path("new").exists()
 
 
@@ -245,10 +246,15 @@ def test_predict_refuses_wrong_options_before_it_begins(zebra: Path, pets: Path,
         (["--csv", image], "--csv writes a file whose name ends in .csv"),
         (["--image-size", 20], "image size 20 is too small"),
         (["--resize", 20], "resize 20 is below the image size 75"),
-        (["--weights", tmp_path / "none"], "no weights at"),
+        (["--normalize", "none"], "--normalize invalid choice: 'none'"),
+        (["--topp", 3], "there is no option --topp 3; did you mean --top?"),
     ):
-        run("predict", "--weights", zebra, image, *arguments, status=1)
-        assert message in capsys.readouterr().err
+        run("predict", "--weights", zebra, image, *arguments, status=2)
+        said = capsys.readouterr().err
+        assert message in said
+        assert said.count("\n") == 1 + ("loaded" in said)
+    run("predict", "--weights", tmp_path / "none", image, status=1)
+    assert "no weights at" in capsys.readouterr().err
     assert image.read_bytes() == before
     run("predict", "--weights", zebra, image, "--top", 9)
     shown, said = capsys.readouterr()
@@ -298,7 +304,7 @@ def test_a_checkpoint_predicts_evaluates_and_exports_as_the_weights_of_its_run(
     training = Training.from_recipe(recipe, 3, 3, PETS)
     training.ema.module.fc.bias.array[...] = [0, 5, 0]  # the average says dog, the last step cat
     training.model.fc.bias.array[...] = [5, 0, 0]
-    save_weights(training.tested_model, tmp_path / "weights.safetensors", training.description)
+    save_weights(training.validated_model, tmp_path / "weights.safetensors", training.description)
     training.save(tmp_path / "checkpoint.st")
     outputs = []
     for name in ("weights.safetensors", "checkpoint.st"):
@@ -319,6 +325,8 @@ def test_a_checkpoint_predicts_evaluates_and_exports_as_the_weights_of_its_run(
 def test_training_says_what_it_starts_from(zebra: Path, capsys: Any) -> None:
     build_model(Recipe(data="synthetic", weights=str(zebra)), 5)
     assert capsys.readouterr().err == f"loaded 564 tensors of {zebra}; new: fc\n"
+    build_model(Recipe(data="synthetic", weights=str(zebra), normalize="imagenet"), 5)
+    assert "normalised otherwise: give --normalize half" in capsys.readouterr().err
 
 
 # --- export ---
@@ -345,5 +353,37 @@ def test_export_refuses_names_that_it_cannot_write(zebra: Path, tmp_path: Path, 
         (tmp_path / "x.onnx", "is a folder"),
         (zebra, "is the file that is read"),
     ):
-        run("export", "--weights", zebra, name, status=1)
+        run("export", "--weights", zebra, name, status=2)
         assert message in capsys.readouterr().err
+
+
+def test_a_wrong_value_for_evaluate_is_one_line_with_status_2(zebra: Path, pets: Path, capsys: Any) -> None:
+    for arguments, message in (
+        (["--val-split", 2], "--val-split must be above 0 and below 1, got 2.0"),
+        (["--limit", 0], "--limit must be at least 1"),
+        (["--workers", -1], "--workers must be at least 0"),
+        (["--data", "mnist"], "--data mnist needs --root"),
+    ):
+        root = [] if "--data" in arguments else ["--root", pets]
+        run("evaluate", "--weights", zebra, *root, *arguments, status=2)
+        assert message in capsys.readouterr().err
+    for arguments, message in (
+        (["evaluate"], "the following arguments are required: --weights"),
+        ([], "give a command: train, evaluate, predict, export"),
+    ):
+        assert command.main(arguments) == 2
+        said = capsys.readouterr().err
+        assert message in said
+        assert said.count("\n") == 1
+
+
+def test_on_a_full_disk_the_commands_say_what_to_do(zebra: Path, tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "m.safetensors")
+
+    monkeypatch.setattr("inception.weights.write_atomically", full)
+    run("export", "--weights", zebra, tmp_path / "m.safetensors", status=1)
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "error: m.safetensors: No space left on device. Make room on the disk, or write to another one, and run the "
+        "command again"
+    )

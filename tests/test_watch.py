@@ -42,6 +42,12 @@ def test_vanishing_gradients_are_no_reason_for_a_higher_rate_and_none_to_warn_wh
     assert Watch().gradients(0.0, 10.0, accuracy=1.0) == []  # a single class, or everything learned
 
 
+def test_huge_weights_are_a_matter_of_the_rate_and_not_of_vanishing_gradients() -> None:
+    (text,) = Watch().gradients(3e4, 1e30)
+    assert "the norm of the trained weights is 1e+30" in text
+    assert "lower --lr" in text
+
+
 @pytest.mark.parametrize("norm", [NAN, INF])
 def test_gradients_that_are_no_numbers_are_said_and_do_not_count_as_usual(norm: float) -> None:
     watch = settled()

@@ -60,7 +60,7 @@ def test_a_description_is_the_same_after_a_file_whatever_the_name_of_the_file(tm
     ],
 )  # fmt: skip
 def test_a_wrong_description_is_refused_by_name(wrong: Any, tmp_path: Path) -> None:
-    named = next(iter(wrong)) if isinstance(wrong, dict) else "no dict"
+    named = next(iter(wrong)).replace("_", " ") if isinstance(wrong, dict) else "no dict"
     with pytest.raises(ValueError, match=f"the description of the weights .*{named}"):
         Description.from_dict(wrong)
     path = write(tmp_path / "w.safetensors", arrays(Tiny()), {"inception": json.dumps(wrong)})

@@ -11,11 +11,14 @@ from inception import figures
 from inception.classes import distinct, listed, places
 from inception.commands.trained import Trained, add_model_options, load_model
 from inception.data import SPLITS, load_split
-from inception.data_source import DATA, DataSource
+from inception.data_source import DATA, WITHOUT_ROOT, DataSource
+from inception.ending import OptionError, checking_options
 from inception.evaluation import Evaluation, evaluate
 from inception.evaluation_report import Mistake, as_json, table, worst_images
+from inception.idle_options import idle_options
 from inception.image_sets import Images, Originals, paths_of
 from inception.progress import result, say, shown
+from inception.wording import counted, noun
 from minigrad import files
 from minigrad.data import DataLoader
 from minigrad.data.datasets.images import CorruptImageError
@@ -46,7 +49,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--output",
         type=Path,
         metavar="FOLDER",
-        help="for results.json, confusion.png and worst.png (evaluations/DATE-TIME); nothing in it is overwritten",
+        help="for results.json, confusion.png, classes.png and worst.png (evaluations/DATE-TIME); nothing in it is "
+        "overwritten",
     )
     parser.set_defaults(run=run)
 
@@ -55,17 +59,20 @@ def run(options: argparse.Namespace) -> None:
     """Print the accuracy, in all and by class, and write it with the confusion matrix into a folder.
 
     Raises:
-        ValueError: if the data have classes that the model does not know, or an option is out of range.
+        OptionError: for a value outside its limits.
+        ValueError: if the data have classes that the model does not know.
         FileExistsError: if the folder holds the results of something else.
     """
     for name, least in (("batch_size", 1), ("workers", 0), ("worst", 0)):
         if getattr(options, name) < least:
-            raise ValueError(f"--{name.replace('_', '-')} must be at least {least}, got {getattr(options, name)}")
+            raise OptionError(f"--{name.replace('_', '-')} must be at least {least}, got {getattr(options, name)}")
     trained = load_model(options, "evaluate", "PIL", "matplotlib", "tqdm")
-    images, classes, split, notes = load_split(_source(options, trained), options.split)
-    for note in notes:
+    source = _source(options, trained)
+    where = source.data if source.data in WITHOUT_ROOT else source.root
+    images, classes, split, notes = load_split(source, options.split)
+    for note in [*idle_options(source, vars(options), {"skip_corrupt": False}), *notes]:
         say(note)
-    say(f"{len(images):,} images of the split {split} of {options.root or options.data}")
+    say(f"{counted(len(images), 'image')} of the split {split} of {where}")
     outputs, names = _matched(trained, classes, options)
     folder = Folder(options.output)
     try:
@@ -85,7 +92,7 @@ def run(options: argparse.Namespace) -> None:
     files.write_atomically(folder.results, as_json(found, names, worst, about))  # before what can fail
     _show(found, names, worst)
     _draw(found, names, images, paths, options.worst, folder)
-    for path in (folder.results, folder.confusion, folder.worst):
+    for path in folder.files:
         if path.exists():
             result(f"  {path}")
 
@@ -102,12 +109,12 @@ class Folder:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path or Path("evaluations") / datetime.now().strftime("%Y%m%d-%H%M%S")
-        self.results, self.confusion, self.worst = (
-            self.path / name for name in ("results.json", "confusion.png", "worst.png")
+        self.results, self.confusion, self.classes, self.worst = self.files = tuple(
+            self.path / name for name in ("results.json", "confusion.png", "classes.png", "worst.png")
         )
         if self.path.exists() and not self.path.is_dir():
             raise FileExistsError(f"--output {self.path} is a file; give the name of a folder for the results")
-        for file in (self.results, self.confusion, self.worst):
+        for file in self.files:
             if file.exists() or file.is_symlink():
                 raise FileExistsError(f"{file} exists already: choose another --output")
         files.make_writable(self.path)
@@ -123,20 +130,21 @@ def _source(options: argparse.Namespace, trained: Trained) -> DataSource:
     described = trained.description
     options.given = options.data is not None or options.root is not None
     if not options.given and not trained.knows_names:
-        raise ValueError(f"{options.weights} does not name its classes: give the --data to evaluate it on")
+        raise OptionError(f"{options.weights} does not name its classes: give the --data to evaluate it on")
     options.data = options.data or ("embedded" if options.root is None else "folder")
-    return DataSource(
-        data=options.data,
-        root=options.root,
-        image_size=described.image_size,
-        resize=described.resize,
-        normalize=described.normalize,
-        limit=options.limit,
-        classes=len(described.classes) if options.data == "synthetic" else None,
-        skip_corrupt=options.skip_corrupt,
-        val_split=options.val_split,
-        seed=options.seed,
-    )
+    with checking_options():
+        return DataSource(
+            data=options.data,
+            root=options.root,
+            image_size=described.image_size,
+            resize=described.resize,
+            normalize=described.normalize,
+            limit=options.limit,
+            classes=len(described.classes) if options.data == "synthetic" else None,
+            skip_corrupt=options.skip_corrupt,
+            val_split=options.val_split,
+            seed=options.seed,
+        )
 
 
 def _matched(
@@ -153,7 +161,7 @@ def _matched(
         return places(classes, names, f"{data} has the classes", f"{options.weights} knows"), distinct(names)
     if len(classes) != len(names):
         raise ValueError(
-            f"{options.weights} has {len(names)} classes without names, the data have {len(classes)} "
+            f"{options.weights} has {counted(len(names), 'class')} without names, the data have {len(classes)} "
             f"({listed(classes)}): give the names of the former with --classes"
         )
     say(f"{options.weights} does not name its classes: they are taken in the order of the data's ({listed(classes)})")
@@ -164,19 +172,20 @@ def _show(found: Evaluation, names: tuple[str, ...], worst: list[Mistake]) -> No
     for line in table(found, names):
         result(line)
     if worst:
-        result(f"the {len(worst)} images with the highest losses:")
+        result(f"the {counted(len(worst), 'image')} with the highest {noun(len(worst), 'loss')}:")
     for mistake in worst:
         result(str(mistake))
-    result(f"{found.shares} of {found.seen:,} images, loss {found.loss:.3f}")
+    result(f"{found.shares} of {counted(found.seen, 'image')}, loss {found.loss:.3f}")
 
 
 def _draw(
     found: Evaluation, names: tuple[str, ...], images: Images, files: list[str] | None, worst: int, folder: Folder
 ) -> None:
-    """Draw the confusion matrix of the classes that occur, and the worst images."""
+    """Draw the confusion matrix of the classes that occur, their accuracy, and the worst images."""
     occurring = sorted({*found.labels.tolist(), *found.predictions.tolist()})
     matrix = found.confusion[occurring][:, occurring]
     figures.draw_confusion(matrix, [names[i] for i in occurring], folder.confusion)
+    figures.draw_classes(matrix, [names[i] for i in occurring], folder.classes)
     if worst:
         originals = Originals(images, figures.IMAGE_SIDE)
         figures.draw_worst(

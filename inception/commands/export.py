@@ -8,6 +8,7 @@ from pathlib import Path
 
 import minigrad
 from inception.commands.trained import add_model_options, load_model
+from inception.ending import OptionError
 from inception.normalization import NORMALIZATIONS
 from inception.weights import Description, save_weights
 from minigrad import files, onnx
@@ -30,11 +31,11 @@ def run(options: argparse.Namespace) -> None:
     """Write the model in the format that the name of the output file tells."""
     output, ending = options.output, options.output.suffix.lower()
     if ending not in ENDINGS:
-        raise ValueError(f"{output}: the name must end in .onnx or .safetensors")
+        raise OptionError(f"{output}: the name must end in .onnx or .safetensors")
     if output.is_dir():
-        raise ValueError(f"{output} is a folder; give the name of a file")
+        raise OptionError(f"{output} is a folder; give the name of a file")
     if output.exists() and output.samefile(options.weights):
-        raise ValueError(f"{output} is the file that is read: give another name")
+        raise OptionError(f"{output} is the file that is read: give another name")
     model, described, _ = load_model(options, "export", *(["onnx"] if ending == ".onnx" else []))
     files.make_writable(output.parent)
     size = described.image_size

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from inception import figures
 from inception.commands.trained import add_model_options, load_model
+from inception.ending import OptionError
 from inception.prediction import Prediction, as_csv, as_json, predict
 from inception.progress import result, say, shown
+from inception.wording import counted
 from minigrad import files
 from minigrad.data.datasets.image_files import LeftOut, images_in
 from minigrad.data.datasets.images import open_image
@@ -48,7 +50,8 @@ def run(options: argparse.Namespace) -> None:
     """Print the most probable classes of every image.
 
     Raises:
-        ValueError: for options that cannot be; at the end, if an image has no answer.
+        OptionError: for a value outside its limits.
+        ValueError: at the end, if an image has no answer.
     """
     _check(options)
     model, described, _ = load_model(options, "predict", "PIL", *(["matplotlib"] if options.save else []))
@@ -57,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
         say(problem)
     top, count = options.top or USUAL_TOP, len(described.classes)
     if top > count and options.top is not None:
-        say(f"--top {top}: the model has only {count} classes")
+        say(f"--top {top}: the model has only {counted(count, 'class')}")
     done: list[Prediction] = []
     try:
         for prediction in shown(predict(model, described, paths, top, options.batch_size), "predict", len(paths)):
@@ -67,7 +70,9 @@ def run(options: argparse.Namespace) -> None:
         _write(done, options)
     failed = sum(prediction.error is not None for prediction in done) + len(problems)
     if failed:
-        raise ValueError(f"no answer for {failed:,} of {len(paths) + len(problems):,} images; the reasons are above")
+        raise ValueError(
+            f"no answer for {failed:,} of {counted(len(paths) + len(problems), 'image')}; the reasons are above"
+        )
 
 
 def find_images(names: Iterable[str]) -> tuple[list[Path], list[str]]:
@@ -101,14 +106,14 @@ def _check(options: argparse.Namespace) -> None:
     for name in ("top", "batch_size"):
         value = getattr(options, name)
         if value is not None and value < 1:
-            raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
+            raise OptionError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
     for file, ending in ((options.csv, ".csv"), (options.json, ".json")):
         if file is None:
             continue
         if file.suffix.lower() != ending:  # it may be an image, taken for the option's value
-            raise ValueError(f"--{ending[1:]} writes a file whose name ends in {ending}, got {file}")
+            raise OptionError(f"--{ending[1:]} writes a file whose name ends in {ending}, got {file}")
         if file.is_dir():
-            raise ValueError(f"--{ending[1:]} {file} is a folder")
+            raise OptionError(f"--{ending[1:]} {file} is a folder")
         files.make_writable(file.parent)
     if options.save is not None:
         files.make_writable(options.save)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
@@ -16,18 +17,22 @@ from inception.arguments import parse
 from inception.balance import class_weights, training_loader
 from inception.board import Board
 from inception.classes import class_names
-from inception.data import Data, load_data, summary
+from inception.data import Data, load_data
+from inception.data_summary import summary
+from inception.first_step import FirstStep, refuse_unless_explainable
+from inception.idle_options import idle_options
 from inception.lr_finder import find_learning_rate, suggestion
 from inception.options import check, option
 from inception.plan import Plan, how_it_has_finished, planned
-from inception.progress import messages_in_own_words
-from inception.recipes import FIELDS, Recipe
+from inception.progress import messages_in_own_words, say
+from inception.recipes import FIELDS, Recipe, settings_of
 from inception.report import Report
 from inception.results import write_results
 from inception.run import train
 from inception.run_folder import RunFolder
 from inception.state import Change, Training, load_checkpoint
 from inception.weights import save_weights
+from inception.wording import counted
 from minigrad import system
 from minigrad.data import DataLoader
 from minigrad.extras import require
@@ -44,6 +49,7 @@ class RunOptions:
     keep: int = option(1, "keep the checkpoints of the last N epochs", at_least=1)
     log_gradients: int = option(50, "record norms of gradients every N steps", at_least=1)
     tensorboard: bool = option(False, "also write for TensorBoard, into the run's folder")
+    explain: bool = option(False, "also write a page that tells the first step by its own numbers")
     find_lr: bool = option(False, "do not train: try learning rates, and draw the losses")
     debug: bool = option(False, "show the traceback of an error")
 
@@ -82,6 +88,8 @@ def run(recipe_name: str | None, settings: dict[str, object], options: RunOption
         settings: those that replace the recipe's.
     """
     plan = planned(recipe_name, settings, options.resume, options.output)
+    for line in idle_options(plan.recipe, settings, settings_of(recipe_name)):
+        say(line)
     try:
         return carry_out(plan, options)
     finally:
@@ -94,9 +102,12 @@ def carry_out(plan: Plan, options: RunOptions) -> int:
     if plan.has_finished and folder.complete:
         print(how_it_has_finished(plan))
         return 0
-    training, loader, test_loader, data = prepared(plan, options)
+    if options.explain:
+        refuse_unless_explainable(recipe, options.find_lr)
+    training, loader, validation_loader, data = prepared(plan, options)
     introduce(training, folder)
-    print(f"{len(data.train):,} training and {len(data.validation):,} validation images of {len(data.classes)} classes")
+    train_count, held_out = len(data.train), counted(len(data.validation), "validation image")
+    print(f"{train_count:,} training and {held_out} of {counted(len(data.classes), 'class')}")
     if options.find_lr:
         look_for_rate(training, loader, folder)
         return 0
@@ -105,11 +116,14 @@ def carry_out(plan: Plan, options: RunOptions) -> int:
     if board is not None and training.global_step == 0:
         board.begin(recipe.as_dict(), f"minigrad {minigrad.__version__}, {parameter_count(training):,} parameters")
     report = Report(folder, data.classes, options.log_gradients, board)
-    if not train(training, loader, test_loader, folder, report, options.save_every, options.keep):
+    around = FirstStep(training.model, folder.first_step) if options.explain else nullcontext
+    if options.explain:
+        print(f"the first step will be explained in {folder.first_step}")
+    if not train(training, loader, validation_loader, folder, report, options.save_every, options.keep, around):
         print(f"\nstopped; saved {folder.checkpoint}\ncontinue with: {how_to_continue(folder)}")
         return 130
     try:
-        write_results(training, test_loader, data.validation, folder, report)
+        write_results(training, validation_loader, data.validation, folder, report)
     except BaseException as error:
         error.add_note(f"The trained model is saved; write the results again with: {how_to_continue(folder)}")
         raise
@@ -132,7 +146,7 @@ class Prepared(NamedTuple):
 
     training: Training
     loader: DataLoader
-    test_loader: DataLoader
+    validation_loader: DataLoader
     data: Data
 
 
@@ -146,7 +160,7 @@ def prepared(plan: Plan, options: RunOptions) -> Prepared:
             error.add_note(f"If the data have moved: {how_to_continue(folder)} --root FOLDER")
         raise
     loader = training_loader(data.train, recipe, recipe.batch_size, options.workers, recipe.device != "cpu")
-    test_loader = DataLoader(data.validation, recipe.batch_size, seed=recipe.seed, num_workers=options.workers)
+    validation_loader = DataLoader(data.validation, recipe.batch_size, seed=recipe.seed, num_workers=options.workers)
     count = recipe.classes or len(data.classes)
     if tree is not None and plan.checkpoint is not None:
         resume.refuse_other_classes(tree["description"], class_names(data.classes, count), plan.checkpoint)
@@ -161,9 +175,9 @@ def prepared(plan: Plan, options: RunOptions) -> Prepared:
             folder.continue_from(plan.source, with_best=plan.best_is_in_source)
         folder.forget_after(training.global_step, training.validated)
         if not folder.best.exists() and training.best.epoch == training.epoch > 0 and training.step == 0:
-            save_weights(training.tested_model, folder.best, training.description)
+            save_weights(training.validated_model, folder.best, training.description)
     print("".join(f"{note}\n" for note in data.notes), end="", file=sys.stderr)
-    return Prepared(training, loader, test_loader, data)
+    return Prepared(training, loader, validation_loader, data)
 
 
 def restore(training: Training, path: Path, changes: Sequence[Change]) -> None:
@@ -190,9 +204,9 @@ def steps_of(loader: DataLoader, recipe: Recipe) -> int:
     steps = len(loader) // recipe.accumulate
     if steps == 0:
         none = len(loader) == 0
-        what = f"one batch of {recipe.batch_size}" if none else f"{recipe.accumulate} batches"
+        what = f"one batch of {recipe.batch_size}" if none else counted(recipe.accumulate, "batch")
         lower = "--batch-size" if none else "--accumulate or --batch-size"
-        raise ValueError(f"{len(loader.dataset)} training images do not fill {what}: lower {lower}")
+        raise ValueError(f"{counted(len(loader.dataset), 'training image')} cannot fill {what}: lower {lower}")
     return steps
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from inception.classes import class_names, read_names
-from inception.model import SMALLEST_SIZE, InceptionV3
+from inception.ending import OptionError, checking_options
+from inception.model import InceptionV3
 from inception.normalization import NORMALIZATIONS
 from inception.progress import say
 from inception.weight_files import packages_for
 from inception.weights import Description, load_exactly, read_weights
+from inception.wording import counted
 from minigrad.checkpoint import CheckpointError
 from minigrad.extras import require
 from minigrad.printable import printable
@@ -56,7 +58,7 @@ def load_model(options: argparse.Namespace, what: str, *packages: str) -> Traine
     Raises:
         ImportError: if a package is missing.
         FileNotFoundError, CheckpointError: for a file that is missing, damaged, or of another architecture.
-        ValueError: if there are not as many names as classes, or for a size that cannot be.
+        OptionError: if there are not as many names as classes, or for a size that cannot be.
     """
     path: Path = options.weights
     require(what, *packages, *packages_for(path))
@@ -66,9 +68,10 @@ def load_model(options: argparse.Namespace, what: str, *packages: str) -> Traine
     count = weights.state["fc.weight"].shape[0]
     model = InceptionV3(count, aux_logits="AuxLogits.fc.weight" in weights.state, init_weights=False)
     loaded = load_exactly(model, weights, path)
-    names = weights.description.classes if options.classes is None else read_names(options.classes)
+    with checking_options():
+        names = weights.description.classes if options.classes is None else read_names(options.classes)
     if names and len(names) != count:
-        raise ValueError(f"{len(names)} names of classes, but {path} has {count} classes")
+        raise OptionError(f"{counted(len(names), 'name')} of classes, but {path} has {counted(count, 'class')}")
     described = _preprocessing(replace(weights.description, classes=class_names(names, count)), options)
     say(printable(f"{loaded} ({described})"))
     return Trained(model.eval(), described, bool(names))
@@ -76,16 +79,9 @@ def load_model(options: argparse.Namespace, what: str, *packages: str) -> Traine
 
 def _preprocessing(described: Description, options: argparse.Namespace) -> Description:
     """Return the description with what the command line says otherwise."""
-    if options.image_size is not None:
-        if options.image_size < SMALLEST_SIZE:
-            raise ValueError(
-                f"image size {options.image_size} is too small: Inception V3 needs at least {SMALLEST_SIZE}"
-            )
-        described = replace(described, image_size=options.image_size, resize=None)
-    if options.resize is not None:
-        if options.resize < described.image_size:
-            raise ValueError(
-                f"resize {options.resize} is below the image size {described.image_size} that is cut out of it"
-            )
-        described = replace(described, resize=options.resize)
-    return described if options.normalize is None else replace(described, normalize=options.normalize)
+    given = {name: getattr(options, name) for name in ("image_size", "resize", "normalize")}
+    changed = {name: value for name, value in given.items() if value is not None}
+    if "image_size" in changed:
+        changed = {"resize": None, **changed}  # that of the file belongs to its own image size
+    with checking_options():
+        return replace(described, **changed)

@@ -48,7 +48,7 @@ def draw_confusion(matrix: np.ndarray, classes: Sequence[str], path: Path) -> No
         axes = figure.add_axes(_part((margin, margin, side, side), size))
         title = f"{int(matrix.trace()):,} of {int(matrix.sum()):,} are right"
         if len(shown) < count:
-            title += f"\n{count - len(shown):,} of {count:,} classes do not occur and are left out"
+            title += f"\nleft out, since they do not occur: {count - len(shown):,} of {count:,} classes"
         elif not matrix.sum(1).all():
             title += "\nclasses without images are grey"
         axes.set_title(title, fontsize=10, loc="left")

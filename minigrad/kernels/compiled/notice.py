@@ -19,6 +19,7 @@ import time
 
 from numba.core import event
 
+from minigrad.kernels import compile_time
 from minigrad.kernels.compiled.names import CompilerEvent
 
 _A_WHILE = 3.0  # seconds
@@ -26,12 +27,11 @@ _log = logging.getLogger("minigrad")
 
 
 class _Notice(event.Listener):
-    """Adds up the time that Numba spends on minigrad's functions; it compiles one at a time in a process."""
+    """Counts the time that Numba spends on minigrad's functions; it compiles one at a time in a process."""
 
     def __init__(self) -> None:
         self._depth = 0  # a function is compiled while one that calls it is
         self._began = 0.0
-        self._seconds = 0.0
         self._end: threading.Timer | None = None
         self._closed = False
 
@@ -51,20 +51,22 @@ class _Notice(event.Listener):
         if not _is_ours(event):
             return
         self._depth -= 1
-        if self._depth == 0 and not self._closed:
-            self._seconds += time.perf_counter() - self._began
+        if self._depth > 0:
+            return
+        compile_time.add(time.perf_counter() - self._began)
+        if not self._closed:
             self._end = threading.Timer(_A_WHILE, self._close)
             self._end.daemon = True
             self._end.start()
 
     def _close(self, at_exit: bool = False) -> None:
         if at_exit and self._depth:  # a helper thread still compiles
-            self._seconds += time.perf_counter() - self._began
+            compile_time.add(time.perf_counter() - self._began)
         elif self._depth:
             return
         if not self._closed:
             self._closed = True
-            _log.warning("minigrad: compiled kernels in %.0f s", self._seconds)
+            _log.warning("minigrad: compiled kernels in %.0f s", compile_time.compile_seconds())
 
 
 def _is_ours(event: CompilerEvent) -> bool:

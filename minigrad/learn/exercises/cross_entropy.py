@@ -1,0 +1,187 @@
+"""Exercise: the derivative of softmax and cross entropy together."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigrad.creation import from_numpy
+from minigrad.learn.derivative import Draw, derivative
+from minigrad.learn.engine_runs import gradients, numbers
+from minigrad.learn.record import Exercise, Mistake, Probe, Property, Swap, Written, code, prose
+from minigrad.learn.swap import arrays, fused
+from minigrad.nn import functional as F
+from minigrad.ops.cross_entropy import CrossEntropy
+from minigrad.typing import Array
+
+LABELS = np.array([2, 0, 1, 1])
+
+
+def forward(scores: Array, labels: Array) -> Array:
+    shifted = scores - scores.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return np.asarray(-np.mean(log_p[np.arange(len(labels)), labels]))
+
+
+def small(draw: Draw) -> tuple[object, ...]:
+    return draw(4, 3), LABELS
+
+
+def wide(draw: Draw) -> tuple[object, ...]:
+    return draw(2, 5), np.array([4, 1])
+
+
+def probes(random: np.random.Generator) -> list[Probe]:
+    made = derivative(forward, (small, wide), {"dscores": 0})(random)
+    large = np.array([[1000.0, 0.0, -1000.0], [0.0, 800.0, 800.0]])
+    made.append(Probe((np.asarray(1.0), large, np.array([0, 1])), "numbers", "Scores as large as 1000."))
+    return made
+
+
+def _rows_sum_to_zero(function: Written, random: np.random.Generator) -> str | None:
+    for classes in (2, 5):
+        scores, labels = random.standard_normal((3, classes)), random.integers(0, classes, 3)
+        (dscores,) = arrays(function(np.asarray(2.0), scores, labels), 1)
+        if not np.allclose(dscores.sum(axis=1), 0):
+            return f"for {classes} classes a row adds up to {dscores.sum(axis=1)[0]:.4g}."
+        (shifted,) = arrays(function(np.asarray(2.0), scores + 3.0, labels), 1)
+        if not np.allclose(shifted, dscores):
+            return "3 added to all scores changes the gradient, but not the probabilities."
+    return None
+
+
+def replaces(function: Written) -> list[Swap]:
+    original = CrossEntropy.fused_backward
+    assert original is not None
+
+    def backward(node: CrossEntropy, grad: Array) -> tuple[Array | None, ...]:
+        """Use the learner's function for the plain mean; all else stays the engine's."""
+        x, labels, weight, *_ = node.saved_arrays
+        plain = node.reduction == "mean" and weight is None and not node.smoothing and x.ndim == 2
+        if not plain or np.any(labels == node.ignore):
+            return original(node, grad)
+        return *arrays(function(grad, x, labels), 1), None, None
+
+    return [fused(CrossEntropy, backward)]
+
+
+EXERCISE = Exercise(
+    slug="cross_entropy",
+    title="Where the gradient begins",
+    chapter=8,
+    function="cross_entropy_backward",
+    text=prose("""
+        A classifier ends in scores, one for each class. Softmax makes probabilities
+        of them:  p[c] = exp(score[c]) / (sum of exp(score[k]) over all k).
+        The loss of one example is -log(p[label]), the cross entropy: 0 if the right
+        class has all of the probability. That of a batch is the mean over its N
+        examples.
+
+        Given: grad, the gradient of the loss, a number (mostly 1); scores
+            (N, classes); labels (N,), the number of each example's right class.
+        Write: the gradient of scores.
+
+        Derive it on paper, for one example: log p[label] = score[label] - log(sum
+        of exp(score[k])). The result is surprisingly simple.
+
+        p[np.arange(N), labels] is the element of the right class in each row.
+        np.exp works element by element; but exp(1000) is too large for a float.
+        Softmax does not change if the largest score, scores.max(axis=1, keepdims=True),
+        is subtracted first.
+    """),
+    template=code('''
+        import numpy as np
+
+
+        def cross_entropy_backward(grad, scores, labels):
+            """Return the gradient of scores."""
+            dscores = ...
+            return dscores
+    '''),
+    hints=(
+        "The slope of -score[label] is -1 at the label and 0 elsewhere. The slope of log(sum of exp) with respect to "
+        "score[c] is exp(score[c]) / (sum of exp): what is that?",
+        "Together: p - q, where q is 1 at the label and 0 elsewhere. What was predicted, minus what was wanted. Then "
+        "the mean: divide by N.",
+        "With p for e = np.exp(shifted), divided by its row sums:\n\n"
+        "    p[np.arange(N), labels] -= 1\n    dscores = grad * p / N",
+    ),
+    solution=code('''
+        import numpy as np
+
+
+        def cross_entropy_backward(grad, scores, labels):
+            """Return the gradient of scores."""
+            N = len(labels)
+            e = np.exp(scores - scores.max(axis=1, keepdims=True))
+            p = e / e.sum(axis=1, keepdims=True)
+            p[np.arange(N), labels] -= 1
+            dscores = grad * p / N
+            return dscores
+    '''),
+    why=prose("""
+        p - q: if the network is sure and right, nothing flows back; if it is sure
+        and wrong, almost 1 does. This is why softmax and cross entropy are one
+        operation: the slope of the logarithm alone, 1 / p, explodes where p is
+        small, and the slope of the softmax undoes just that.
+
+        In each row the gradients add up to 0: what one class gains, others lose.
+
+        In the engine: class CrossEntropy in minigrad/ops/cross_entropy.py.
+    """),
+    returns=("dscores",),
+    probes=probes,
+    mistakes=(
+        Mistake(
+            "1/N forgotten",
+            {" / N": ""},
+            "The loss is a mean over the batch: divide by the number of examples, N.",
+        ),
+        Mistake(
+            "divided by all elements",
+            {" / N": " / scores.size"},
+            "Divided by the number of all scores. The mean is over the N examples.",
+        ),
+        Mistake("sign", {"grad * p": "-grad * p"}),
+        Mistake(
+            "target forgotten",
+            {"    p[np.arange(N), labels] -= 1\n": ""},
+            "These are the probabilities alone. Subtract what was wanted: 1 at the label.",
+        ),
+        Mistake(
+            "overflow",
+            {"scores - scores.max(axis=1, keepdims=True)": "scores"},
+            "np.exp overflows for large scores. Subtract the largest score of each row first.",
+        ),
+        Mistake(
+            "softmax over the batch",
+            {"e.sum(axis=1, keepdims=True)": "e.sum(axis=0, keepdims=True)"},
+            "The probabilities are divided by the sums of columns. Those of one example, a row, must add up to 1.",
+        ),
+        Mistake(
+            "softmax over everything",
+            {"e.sum(axis=1, keepdims=True)": "e.sum()"},
+            "The probabilities are divided by the sum of all. Those of each example must add up to 1.",
+        ),
+        Mistake(
+            "slope of the logarithm alone",
+            {
+                "    p[np.arange(N), labels] -= 1\n": (
+                    "    q = np.zeros(p.shape)\n    q[np.arange(N), labels] = 1\n    p = -q / p\n"
+                ),
+            },
+            "This is the gradient of the probabilities, -q / p. Go on through the softmax to the scores.",
+        ),
+        Mistake("gradient from above missing", {"grad * p": "p"}),
+        Mistake(
+            "1 subtracted everywhere",
+            {"p[np.arange(N), labels] -= 1": "p = p - 1"},
+            "1 was subtracted from each class. It belongs to the right one only: p[np.arange(N), labels].",
+        ),
+    ),
+    teaches=frozenset({"np.exp", "np.arange", ".max"}),
+    terms=frozenset({"Softmax", "cross entropy"}),
+    properties=(Property("each row adds up to 0; a number added to all scores changes nothing", _rows_sum_to_zero),),
+    replaces=replaces,
+    in_engine=lambda: gradients(lambda x: F.cross_entropy(x, from_numpy(LABELS)), numbers(4, 3)),
+    replaced="CrossEntropy.backward",
+)

@@ -1,0 +1,120 @@
+"""The texts of the command line, for a terminal of 80 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from minigrad.learn.diagnosis import probes
+from minigrad.learn.exercises import EXERCISES
+from minigrad.learn.folder import Folder, Progress, next_exercise, number
+from minigrad.learn.judge import STEPS
+from minigrad.learn.milestones import MILESTONES, milestone_after
+from minigrad.learn.record import Exercise
+
+WIDTH = 78
+COMMAND = "python -m minigrad.learn"
+
+
+def filled(text: str, indent: str = "") -> str:
+    """Return text in lines of at most 78 columns. Lines that are indented stay as they are."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        if not line or line.startswith(" "):
+            lines.append((indent + line).rstrip())
+        else:
+            lines += textwrap.wrap(
+                line, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False,
+                break_on_hyphens=False,
+            )  # fmt: skip
+    return "\n".join(lines)
+
+
+def heading(exercise: Exercise) -> str:
+    """Return the first line about an exercise."""
+    title = f"{number(exercise)}. {exercise.title}"
+    return f"{title}\n{'-' * len(title)}"
+
+
+def task(exercise: Exercise, folder: Folder) -> str:
+    """Return the text of an exercise, and where to write."""
+    n = number(exercise)
+    return (
+        f"{heading(exercise)}\n\n{exercise.text}\n\n"
+        f"Write {exercise.function} in {folder.file(exercise)}\n\n"
+        f"    {COMMAND} check {n:<8} is it right?\n"
+        f"    {COMMAND} hint {n:<9} one hint of three\n"
+        f"    {COMMAND} watch          check whenever you save\n"
+    )
+
+
+def steps(exercise: Exercise, done: Sequence[str], failed: str) -> str:
+    """Return the steps of the judge, with those that passed and the one that failed marked."""
+    lines = [f"    [ok] {_step(exercise, step)}" for step in STEPS if step in done]
+    if failed:
+        lines.append(f"    [no] {_step(exercise, failed)}")
+    return "\n".join(lines)
+
+
+def _step(exercise: Exercise, step: str) -> str:
+    if step == "engine":
+        return f"in the engine, in place of {exercise.replaced}"
+    if step == "properties":
+        return exercise.properties[0].sentence
+    if step == "one element" and not any(probe.measured for probe in probes(exercise)):
+        return "small cases"
+    return {**STEPS, "time": "it ends"}[step]
+
+
+def passed(exercise: Exercise, progress: Progress) -> str:
+    """Return the text after an exercise has passed for the first time."""
+    n = number(exercise)
+    following = next_exercise(progress)
+    milestone = milestone_after(exercise.slug)
+    lines = [f"Passed: {n}. {exercise.title}.", "", "Why it is so", "", exercise.why, ""]
+    lines.append(f"The reference, to compare with yours:  {COMMAND} solution {n}")
+    if milestone and milestone.name not in progress.milestones:
+        lines.append(f"A milestone comes now; to repeat it:  {COMMAND} milestone {milestone.name}")
+    if following is None:
+        lines.append(f"All {len(EXERCISES)} exercises have passed.")
+    else:
+        lines.append(f"Next: {number(following)}. {following.title}:  {COMMAND} start")
+    return "\n".join(lines)
+
+
+def hints(exercise: Exercise, shown: int) -> str:
+    """Return the first hints of an exercise."""
+    lines = [heading(exercise)]
+    for i, hint in enumerate(exercise.hints[:shown], 1):
+        lines += ["", f"Hint {i} of {len(exercise.hints)}", "", filled(hint, "    ")]
+    left = len(exercise.hints) - shown
+    lines += ["", f"{left} left: the same command again." if left else "That was the last one."]
+    return "\n".join(lines)
+
+
+def solution(exercise: Exercise) -> str:
+    """Return the reference solution and the explanation."""
+    body = exercise.solution.rstrip()
+    return f"{heading(exercise)}\n\n{body}\n\nWhy it is so\n\n{exercise.why}"
+
+
+def status(progress: Progress, folder: Folder) -> str:
+    """Return the path and where the learner is on it."""
+    current = next_exercise(progress)
+    lines = []
+    for exercise in EXERCISES:
+        mark = "[ok]" if exercise.slug in progress.passed else " -> " if exercise is current else "    "
+        used = progress.hints.get(exercise.slug, 0)
+        note = f"{used} hint{'s' * (used > 1)} read" if used else ""
+        lines.append(f"{mark} {number(exercise):2}  {exercise.slug:18} {exercise.title:32} {note}".rstrip())
+        milestone = milestone_after(exercise.slug)
+        if milestone:
+            reached = "[ok]" if milestone.name in progress.milestones else "    "
+            lines.append(f"{reached}  *  {milestone.name:18} milestone: {milestone.title}")
+    count = sum(milestone.name in progress.milestones for milestone in MILESTONES)
+    lines += [
+        "",
+        f"{len(progress.passed)} of {len(EXERCISES)} exercises, and {count} of {len(MILESTONES)} milestones. "
+        f"Your files are in {folder.path}.",
+    ]
+    return "\n".join(lines)
