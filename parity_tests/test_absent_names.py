@@ -28,6 +28,7 @@ PLACES: dict[str, tuple[Any, Any]] = {
     "optim": (optim, torch.optim),
     "optim.lr_scheduler": (optim.lr_scheduler, torch.optim.lr_scheduler),
     "autograd": (minigrad.autograd, torch.autograd),
+    "linalg": (minigrad.linalg, torch.linalg),
     "amp": (minigrad.amp, torch.amp),
     "cuda": (minigrad.cuda, torch.cuda),
     "data": (minigrad.data, torch.utils.data),
