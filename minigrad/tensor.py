@@ -28,6 +28,7 @@ from minigrad.html import tensor_html
 from minigrad.kernels.precision import rounded
 from minigrad.memory_order import check, contiguous_format, lies_in, memory_format, order_of, preserve_format
 from minigrad.ops.identity import ToDevice
+from minigrad.ops.patches import Windows
 from minigrad.printing import format_tensor, tensor_text
 from minigrad.random import Generator, default_generator
 from minigrad.typing import Array
@@ -998,7 +999,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
         return self.expand(*other.shape)
 
     def unfold(self, dimension: int, size: int, step: int) -> Tensor:
-        """Return the windows of ``size`` elements, ``step`` apart, of a dimension, in a new last one; in torch, a view.
+        """Return the windows of ``size`` elements, ``step`` apart, of a dimension, as a view with a new last one.
 
         Raises:
             RuntimeError: if the size is larger than the dimension's, or the step is not positive.
@@ -1009,11 +1010,8 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
             raise RuntimeError(f"maximum size for tensor at dimension {dim} is {length} but size is {size}")
         if step <= 0:
             raise RuntimeError(f"step is {step} but must be > 0")
-        starts = np.arange((length - size) // step + 1) * step
-        positions = wrap(to_device(starts[:, None] + np.arange(size), self.device))
-        moved = self.movedim(dim, -1) if self.ndim else self.reshape(1)
-        windows = moved[..., positions]  # … windows, size
-        return windows.movedim(-2, dim) if self.ndim else windows[0]
+        windows = Windows.apply(self if self.ndim else self.reshape(1), dim=dim, size=size, step=step)
+        return windows if self.ndim else windows[0]
 
     def view_as(self, other: Tensor) -> Tensor:
         """Return a view with the shape of another tensor."""

@@ -217,7 +217,6 @@ record(
         align_corners=[False, True],
     ),
     sums=True,
-    second=False,
 )
 record(
     "affine_grid",
