@@ -44,14 +44,13 @@ def normal(
     chosen = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     chosen = tensors[0].array.dtype if tensors else chosen
     drawn = (generator or default_generator).numpy.standard_normal(shape)
-    like = tensors[0].array if tensors else None
-    where = (
-        device_of(like) if like is not None else device_class(device) if device is not None else get_default_device()
-    )
-    numbers = to_device(np.asarray(drawn), where)
-    result = centre + width * numbers
-    result = np.asarray(result) if like is None else result
-    return wrap(result.astype(chosen)).requires_grad_(requires_grad)
+    if not tensors:
+        where = get_default_device() if device is None else device_class(device)
+        array = to_device(np.asarray(centre + width * drawn).astype(chosen), where)
+    else:
+        numbers = to_device(np.asarray(drawn), device_of(tensors[0].array))
+        array = (centre + width * numbers).astype(chosen)
+    return wrap(array).requires_grad_(requires_grad)
 
 
 def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:

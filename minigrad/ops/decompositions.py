@@ -103,7 +103,9 @@ class Cholesky(Function):
 
 
 class Eigh(Function):
-    """w, V with A·V = V·diag(w), for symmetric A        ∂L/∂A = the symmetric part of V (diag(∂L/∂w) + (Vᵀ ∂L/∂V) ∘ F) Vᵀ
+    """w, V with A·V = V·diag(w), for symmetric A
+
+    ∂L/∂A = the symmetric part of V (diag(∂L/∂w) + (Vᵀ ∂L/∂V) ∘ F) Vᵀ
 
     F has 1 / (wⱼ − wᵢ) in row i and column j, and 0 on the diagonal. Only one triangle of A is read.
     """
