@@ -656,7 +656,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
         return F.round(self, decimals=ndigits)
 
     def __invert__(self) -> Tensor:
-        return wrap(~self.array)
+        return F.bitwise_not(self)
 
     def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
         """Element by element; False, as for any object, beside what is no tensor, array or number."""
@@ -694,9 +694,11 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     bitwise_and = F.bitwise_and
     bitwise_or = F.bitwise_or
     bitwise_xor = F.bitwise_xor
+    bitwise_not = F.bitwise_not
     bitwise_left_shift = F.bitwise_left_shift
     bitwise_right_shift = F.bitwise_right_shift
     exp = F.exp
+    exp2 = F.exp2
     log = F.log
     sqrt = F.sqrt
     rsqrt = F.rsqrt
@@ -866,6 +868,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     floor_divide_ = _in_place(F.floor_divide)
     abs_ = _in_place(F.abs)
     exp_ = _in_place(F.exp)
+    exp2_ = _in_place(F.exp2)
     log_ = _in_place(F.log)
     sqrt_ = _in_place(F.sqrt)
     rsqrt_ = _in_place(F.rsqrt)
@@ -900,6 +903,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     bitwise_and_ = _in_place(F.bitwise_and)
     bitwise_or_ = _in_place(F.bitwise_or)
     bitwise_xor_ = _in_place(F.bitwise_xor)
+    bitwise_not_ = _in_place(F.bitwise_not)
     bitwise_left_shift_ = _in_place(F.bitwise_left_shift)
     bitwise_right_shift_ = _in_place(F.bitwise_right_shift)
     tan_ = _in_place(F.tan)
