@@ -13,6 +13,10 @@ import numpy as np
 import pytest
 
 import minigrad
+from inception.commands import train
+from inception.ending import OptionError
+from inception.first_step import FirstStep, refuse_unless_explainable
+from inception.recipes import Recipe
 from minigrad import Tensor, nn, optim, viewer
 from minigrad.engine.function import Function
 from minigrad.engine.watchers import watchers
@@ -444,3 +448,30 @@ def test_a_graph_deeper_than_pythons_stack_is_shown() -> None:
     for _ in range(3_000):
         y = y + x
     assert len(str(viewer.show(y)).splitlines()) == 3_000
+
+
+def test_the_first_step_of_a_run_is_recorded_and_none_after_it(tmp_path: Path) -> None:
+    model = nn.Linear(2, 2)
+    around = FirstStep(model, tmp_path / "first-step.html")
+    for _ in range(2):
+        with around():
+            model(minigrad.ones(1, 2)).sum().backward()
+    assert len(data_of((tmp_path / "first-step.html").read_text(encoding="utf-8"))["operations"]) == 2
+
+
+def test_a_run_without_a_step_of_one_batch_is_not_explained() -> None:
+    refuse_unless_explainable(Recipe(), find_lr=False)
+    with pytest.raises(OptionError, match="--accumulate 4 adds up the gradients of several"):
+        refuse_unless_explainable(Recipe(accumulate=4), find_lr=False)
+    with pytest.raises(OptionError, match="--find-lr trains nothing"):
+        refuse_unless_explainable(Recipe(), find_lr=True)
+
+
+@pytest.mark.slow
+def test_the_train_command_explains_its_first_step(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    options = ["--data", "synthetic", "--limit", "16", "--batch-size", "4", "--epochs", "1", "--explain"]
+    assert train.main([*options, "--output", str(run)]) == 0
+    data = data_of((run / "first-step.html").read_text(encoding="utf-8"))
+    assert len(data["steps"]) > 700
+    assert data["operations"][data["backward"][0]["operation"]]["name"] == "CrossEntropy"
