@@ -21,6 +21,7 @@ from minigrad import Tensor, nn, optim, viewer
 from minigrad.engine.function import Function
 from minigrad.engine.watchers import watchers
 from minigrad.nn import functional as F
+from minigrad.testing import register_stand_in_device
 from minigrad.viewer.layout import arranged
 from minigrad.viewer.samples import number
 from minigrad.viewer.telling import told
@@ -475,3 +476,23 @@ def test_the_train_command_explains_its_first_step(tmp_path: Path) -> None:
     data = data_of((run / "first-step.html").read_text(encoding="utf-8"))
     assert len(data["steps"]) > 700
     assert data["operations"][data["backward"][0]["operation"]]["name"] == "CrossEntropy"
+
+
+def test_a_step_on_another_device_is_told_with_the_same_numbers(tmp_path: Path) -> None:
+    pages = []
+    for device in ("cpu", register_stand_in_device()):
+        minigrad.manual_seed(0)
+        model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
+        model.append(nn.Linear(18, 3))
+        model.to(device)
+        optimizer = optim.SGD(model.parameters(), 0.1, momentum=0.9)
+        x, labels = minigrad.randn(2, 1, 8, 8).to(device), minigrad.tensor([0, 2]).to(device)
+        with viewer.record(model, tmp_path / "step.html"):
+            F.cross_entropy(model(x), labels).backward()
+            optimizer.step()
+        pages.append(data_of((tmp_path / "step.html").read_text(encoding="utf-8")))
+    for operation, other in zip(pages[0]["operations"], pages[1]["operations"], strict=True):
+        first, second = operation["outputs"][0]["text"].split(), other["outputs"][0]["text"].split()
+        assert [float(a) for a in first] == pytest.approx([float(b) for b in second], rel=2e-3, abs=1e-6)
+    elements = [r.get("element", {}) for each in pages[1]["backward"] for r in each["results"]]
+    assert all(element.get("terms") or element.get("known") for element in elements)

@@ -91,8 +91,8 @@ class Recorder:
             self._busy = False
         made = self._operations[node]
         for index, y in enumerate(outputs):
-            if isinstance(y, np.ndarray):
-                self._made[id(y)] = (ref(y), made, index)
+            if _is_array(y):
+                self._made[id(y)] = (ref(y), made, index)  # type: ignore[arg-type]  # an array
         options = _options(compute)
         self._arrays[node] = ([self._seen(x) for x in inputs], [self._seen(y) for y in outputs], options)
         return results
@@ -145,15 +145,17 @@ class Recorder:
         return None, 0, self._names.get(id(x)) or self.calls.inputs.get(id(x)) or ""
 
     def _seen(self, x: object) -> _Seen:
-        if isinstance(x, np.ndarray):
-            return ref(x), self._writes.get(id(x), 0)
+        if _is_array(x):
+            return ref(x), self._writes.get(id(x), 0)  # type: ignore[arg-type]  # an array
         number: Any = x if isinstance(x, int | float) else None
         return (lambda: number), 0
 
     def _alive(self, seen: _Seen) -> Array | None:
         """Return an array as an operation saw it; None if it is not in memory any more, or was overwritten."""
         array = seen[0]()
-        return array if array is not None and self._writes.get(id(array), 0) == seen[1] else None
+        if array is None or self._writes.get(id(array), 0) != seen[1]:
+            return None
+        return _on_host(array)  # type: ignore[return-value]  # an array stays one
 
     # --- Backward ---
 
@@ -228,6 +230,11 @@ _Seen = tuple[Callable[[], Array | None], int]  # a weak reference, and how ofte
 def _on_host(x: object) -> object:
     """Return an array in the host's memory, anything else as it is."""
     return to_host(x) if hasattr(x, "shape") and hasattr(x, "dtype") else x  # type: ignore[arg-type]  # an array
+
+
+def _is_array(x: object) -> bool:
+    """Return whether ``x`` is an array of any device, and no scalar of NumPy, which cannot be referred to weakly."""
+    return hasattr(x, "shape") and hasattr(x, "dtype") and not isinstance(x, np.generic)
 
 
 def _array_of(gradient: object) -> Array | None:
