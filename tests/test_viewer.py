@@ -266,6 +266,14 @@ def test_plumbing_is_folded_and_repeated_blocks_are_collapsed(small: tuple[Any, 
     assert "3 × Sequential" in json.dumps(data["tree"], ensure_ascii=False)
 
 
+def test_a_loss_that_is_divided_by_one_batch_is_shown_without_the_division(tmp_path: Path) -> None:
+    model = nn.Linear(2, 2)
+    step = lambda: (model(minigrad.ones(1, 2)).sum() / 1).backward()  # noqa: E731
+    _, data, _ = recorded(model, tmp_path / "step.html", step)
+    assert [op["name"] for op in data["operations"]] == ["Linear", "Sum"]
+    assert data["operations"][data["backward"][0]["operation"]]["name"] == "Sum"
+
+
 def test_the_four_phases_follow_each_other(small: tuple[Any, Any, Any]) -> None:
     _, data, _ = small
     phases = [phase for phase, _ in data["steps"]]

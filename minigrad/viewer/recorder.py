@@ -20,6 +20,8 @@ from minigrad.engine.function import Function
 from minigrad.engine.inplace import InPlace
 from minigrad.engine.tensor_base import TensorBase
 from minigrad.nn.module import Module
+from minigrad.ops.arithmetic import Div, Mul
+from minigrad.ops.constant import DivConstant, MulConstant
 from minigrad.typing import Array
 from minigrad.viewer.calls import Calls
 from minigrad.viewer.plumbing import PLUMBING
@@ -110,7 +112,7 @@ class Recorder:
         results = [_on_host(y) for y in outputs]
         shapes = [x.shape if isinstance(x, np.ndarray) and x.dtype.kind == "f" else None for x in arrays]
         run = Run(node, arrays, results, options, shapes=shapes)  # type: ignore[arg-type]  # numbers, where given
-        folded = isinstance(node, PLUMBING) or _is_identity(arrays, results)
+        folded = isinstance(node, PLUMBING) or _is_identity(node, arrays, results)
         at = strongest(results[0]) if isinstance(results[0], np.ndarray) else ()
         element = None if folded else worked_output(run, at)
         labels = _labels(node, len(given))
@@ -251,12 +253,11 @@ def _shape_of(node: Function | TensorBase, output: int) -> tuple[int, ...]:
     return kind[0]
 
 
-def _is_identity(inputs: Sequence[object], outputs: Sequence[object]) -> bool:
-    """Return whether a scalar passed unchanged, as a loss that is divided by one batch."""
-    arrays = [x for x in inputs if isinstance(x, np.ndarray)]
-    if not arrays or not isinstance(outputs[0], np.ndarray) or outputs[0].ndim or len(outputs) > 1:
+def _is_identity(node: Function, inputs: Sequence[object], outputs: Sequence[object]) -> bool:
+    """Return whether a scalar is multiplied or divided by 1, as the loss of a step with a single batch is."""
+    if not isinstance(node, Mul | Div | MulConstant | DivConstant) or not isinstance(inputs[0], np.ndarray):
         return False
-    return arrays[0].ndim == 0 and len(inputs) > 1 and bool(arrays[0] == outputs[0])
+    return inputs[0].ndim == 0 and bool(inputs[0] == outputs[0])
 
 
 def _by_position(operation: Operation, count: int) -> list[Input | None]:
