@@ -420,6 +420,22 @@ def test_an_operation_that_writes_in_place_shows_what_it_read(tmp_path: Path) ->
     assert relu["outputs"][0]["text"] == "0 2"
 
 
+def test_a_write_into_a_view_does_not_hold_up_the_sums(tmp_path: Path) -> None:
+    model = nn.Linear(1, 2, bias=False)
+    model.weight.data = minigrad.tensor([[1.0], [2.0]])
+
+    def step() -> None:
+        y = model(minigrad.ones(1, 1))
+        y[:, 0].mul_(3.0)
+        y.sum().backward()
+
+    _, data, _ = recorded(model, tmp_path / "step.html", step)
+    last = data["backward"][-1]
+    assert data["operations"][last["operation"]]["name"] == "Linear"
+    assert last["arriving"][0]["text"] == "3 1"
+    assert not last.get("waiting")
+
+
 def test_arrows_point_down_and_no_two_boxes_stand_in_one_place() -> None:
     generator = np.random.default_rng(0)
     for _ in range(20):
