@@ -14,6 +14,7 @@ from minigrad import creation as creation
 from minigrad import cuda as cuda
 from minigrad import dtypes as dtypes
 from minigrad import functions as functions
+from minigrad import linalg as linalg
 from minigrad import memory_order as memory_order
 from minigrad import nn as nn
 from minigrad import number_limits as number_limits
@@ -46,6 +47,8 @@ from minigrad.functions.contraction import *
 from minigrad.functions.conv import *
 from minigrad.functions.copying import *
 from minigrad.functions.counting import *
+from minigrad.functions.decompositions import *
+from minigrad.functions.diagonals import *
 from minigrad.functions.gathering import *
 from minigrad.functions.index_parts import newaxis
 from minigrad.functions.indexing import *
@@ -89,6 +92,8 @@ __all__ = (
     + functions.contraction.__all__
     + functions.conv.__all__
     + functions.copying.__all__
+    + functions.decompositions.__all__
+    + functions.diagonals.__all__
     + functions.gathering.__all__
     + functions.indexing.__all__
     + functions.linalg.__all__
@@ -129,6 +134,7 @@ __all__ = (
         "is_autocast_enabled",
         "is_grad_enabled",
         "is_tensor",
+        "linalg",
         "manual_seed",
         "memory_order",
         "nan",

@@ -78,6 +78,25 @@ def test_chapters_are_numbered_without_a_gap() -> None:
     assert [int(path.stem[:2]) for path in CHAPTERS] == list(range(1, 18))
 
 
+def test_the_code_of_the_five_steps_is_that_of_the_operation_they_describe() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    source = "\n".join(
+        (ROOT / path).read_text(encoding="utf-8")
+        for path in ("minigrad/ops/trigonometry.py", "minigrad/functions/trigonometry.py", "minigrad/tensor.py")
+    )
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == 4
+    for block in blocks[:-1]:
+        assert block in source, block
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
+def test_a_lesson_says_its_question_what_to_change_and_what_to_expect(path: Path) -> None:
+    docstring = path.read_text(encoding="utf-8").split('"""')[1]
+    for part in ("\nQuestion: ", "\nChange: ", "\nExpect: "):
+        assert part in docstring, part
+
+
 def test_a_formula_that_is_not_understood_ends_the_build() -> None:
     pytest.importorskip("latex2mathml", reason="needs the extra docs")
     pytest.importorskip("sphinx", reason="needs the extra docs")
