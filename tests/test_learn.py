@@ -553,6 +553,19 @@ def test_code_that_ends_python_is_reported(tmp_path: Path, capfd: pytest.Capture
 
 
 @pytest.mark.slow
+def test_a_file_in_another_encoding_and_code_that_waits_for_input_are_reported(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    learn(tmp_path, "start")
+    (tmp_path / file_name(find("multiply"))).write_bytes("# größer\n".encode("latin-1"))
+    assert learn(tmp_path, "check") == 1
+    assert "is not in UTF-8" in capfd.readouterr().out
+    write(tmp_path, "multiply", written(find("multiply"), "return input('x?')"))
+    assert learn(tmp_path, "check") == 1
+    assert "EOFError" in capfd.readouterr().out
+
+
+@pytest.mark.slow
 def test_code_that_never_ends_is_stopped_and_its_line_is_shown(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
