@@ -17,7 +17,7 @@ COMMAND = "python -m minigrad.learn"
 
 
 def filled(text: str, indent: str = "") -> str:
-    """Return text in lines of at most 78 columns. Lines that are indented stay as they are, if they are short enough."""
+    """Return text in lines of at most 78 columns. Short lines that are indented stay as they are."""
     lines: list[str] = []
     for line in text.split("\n"):
         own = indent + " " * (len(line) - len(line.lstrip()))
