@@ -767,6 +767,17 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     roll = F.roll
     tril = F.tril
     triu = F.triu
+    diag = F.diag
+    diag_embed = F.diag_embed
+    diagonal = F.diagonal
+    trace = F.trace
+    det = F.det
+    inverse = F.inverse
+    logdet = F.logdet
+    slogdet = F.slogdet
+    cholesky = F.cholesky
+    qr = F.qr
+    svd = F.svd
     gather = F.gather
     take_along_dim = F.take_along_dim
     index_select = F.index_select
@@ -985,6 +996,24 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     def expand_as(self, other: Tensor) -> Tensor:
         """Return a view with the shape of another tensor, to which this one broadcasts."""
         return self.expand(*other.shape)
+
+    def unfold(self, dimension: int, size: int, step: int) -> Tensor:
+        """Return the windows of ``size`` elements, ``step`` apart, of a dimension, in a new last one; in torch, a view.
+
+        Raises:
+            RuntimeError: if the size is larger than the dimension's, or the step is not positive.
+        """
+        dim = normalize_dim(dimension, self.ndim)
+        length = self.array.shape[dim] if self.ndim else 1
+        if not 0 <= size <= length:
+            raise RuntimeError(f"maximum size for tensor at dimension {dim} is {length} but size is {size}")
+        if step <= 0:
+            raise RuntimeError(f"step is {step} but must be > 0")
+        starts = np.arange((length - size) // step + 1) * step
+        positions = wrap(to_device(starts[:, None] + np.arange(size), self.device))
+        moved = self.movedim(dim, -1) if self.ndim else self.reshape(1)
+        windows = moved[..., positions]  # … windows, size
+        return windows.movedim(-2, dim) if self.ndim else windows[0]
 
     def view_as(self, other: Tensor) -> Tensor:
         """Return a view with the shape of another tensor."""

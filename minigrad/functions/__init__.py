@@ -34,6 +34,8 @@ from minigrad.functions import (
     copying,
     counting,
     ctc,
+    decompositions,
+    diagonals,
     distances,
     gated,
     gathering,
@@ -80,6 +82,8 @@ from minigrad.functions.conv import *
 from minigrad.functions.copying import *
 from minigrad.functions.counting import *
 from minigrad.functions.ctc import *
+from minigrad.functions.decompositions import *
+from minigrad.functions.diagonals import *
 from minigrad.functions.distances import *
 from minigrad.functions.gated import *
 from minigrad.functions.gathering import *
@@ -129,6 +133,8 @@ __all__ = (
     + gathering.__all__
     + heads.__all__
     + indexing.__all__
+    + decompositions.__all__
+    + diagonals.__all__
     + linalg.__all__
     + lookup.__all__
     + loss.__all__

@@ -82,6 +82,10 @@ def _check(folder: Folder, progress: Progress, exercise: Exercise) -> bool:
     print(screens.filled("\n".join(verdict.lines)))
     if not verdict.unwritten:
         print(f"\nA hint: {screens.COMMAND} hint {number(exercise)}")
+    if exercise.slug in progress.passed:
+        progress.passed.remove(exercise.slug)
+        folder.keep(progress)
+        print("\nIt had passed before; it counts again when it passes again.")
     return False
 
 
@@ -177,6 +181,9 @@ def watch(folder: Folder, progress: Progress, name: str | None) -> int:
                 except OSError as error:
                     print(f"{error}: trying again when it is saved.")
                 following = next_exercise(progress)
+                if following and following is not exercise:
+                    print("\n" + "=" * screens.WIDTH + "\n\n" + screens.task(following, folder))
+                exercise = following
                 where = f"{file_name(following)} is next" if following else "all exercises have passed"
                 print(f"\nWatching: {where}. Ctrl-C ends this.", flush=True)
             seen = now
@@ -228,6 +235,9 @@ def main(argv: list[str] | None = None) -> int:
         if warning:
             print(f"Note: {screens.filled(warning)}\n")
         return COMMANDS[arguments.command][0](folder, progress, getattr(arguments, "exercise", None))
+    except KeyboardInterrupt:
+        print("\nStopped.")
+        return 130
     except (LearnError, UnknownExerciseError) as error:
         print(screens.filled(f"{screens.COMMAND}: {error}"), file=sys.stderr)
         return 2

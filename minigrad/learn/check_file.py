@@ -53,7 +53,7 @@ def check_file(exercise: Exercise, path: Path) -> Checked:
 
 @dataclass
 class Trained:
-    """Whether a milestone's network has learned, and what went wrong."""
+    """The end of a milestone: has its network learned, and what went wrong."""
 
     learned: bool
     lines: list[str]

@@ -42,6 +42,7 @@ def check(slug: str, path: str, result: Path) -> None:
     """Judge a file, and write the verdict."""
     exercise = find(slug)
     source = Path(path).read_text(encoding="utf-8-sig")
+    sys.path.append(str(Path(path).parent))  # a learner's file may import another one
     printed = _Limited()
     watchdog = threading.Timer(SECONDS, _stop, (path, result, threading.get_ident(), printed))
     watchdog.daemon = True
@@ -118,4 +119,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:  # the parent, which got it too, says so
+        sys.exit(130)

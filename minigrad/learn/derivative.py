@@ -114,4 +114,4 @@ def linear_in_grad(
                     return f"for 2·a − 3·b your result {i} is not 2 times that of a minus 3 times that of b."
         return None
 
-    return Property("twice the gradient from above gives twice the result, and a sum gives the sum", holds)
+    return Property("it is linear in the gradient from above", holds)

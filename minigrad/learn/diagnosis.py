@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 
 from minigrad.learn.difference import wrong_elements
-from minigrad.learn.outcome import Outcome, call, load
+from minigrad.learn.outcome import NotYetError, Outcome, call, load
 from minigrad.learn.record import Exercise, Probe
 from minigrad.typing import Array
 
@@ -38,6 +38,8 @@ COMMON = {
     "transposed": "The result is transposed: rows and columns are swapped.",
     "flipped": "The result is flipped: its elements are right, in the opposite order.",
     "zero": "The result is 0 everywhere. Is it computed and then not used?",
+    "sum over the batch missing": "There is a part for each example. All of them count: sum over the batch, axis 0.",
+    "another shape": "The numbers are right, but arranged in another shape. Is there a dimension of length 1 too many?",
     "gradient from above missing": (
         "The gradient from above, grad, is missing: this is the slope of the operation alone. The chain rule "
         "multiplies it by grad."
@@ -74,28 +76,52 @@ def _outcomes(exercise: Exercise, source: str) -> tuple[Outcome, ...]:
     return tuple(call(exercise, function, probe.arguments) for probe in probes(exercise))
 
 
+@cache
+def _pairs(exercise: Exercise) -> tuple[tuple[Diagnosis, tuple[Outcome, ...]], ...]:
+    """Return the results of two wrong solutions at once, where their edits do not exclude each other."""
+    found = []
+    for i, first in enumerate(exercise.mistakes):
+        for second in exercise.mistakes[i + 1 :]:
+            try:
+                outcomes = _outcomes(exercise, second.source(first.source(exercise.solution)))
+            except (ValueError, NotYetError):  # the first edit has taken away what the second one changes
+                continue
+            says = "\n".join(f"{m.name}: {m.says or COMMON[m.name]}" for m in (first, second))
+            found.append((Diagnosis(f"{first.name}, and {second.name}", says), outcomes))
+    return tuple(found)
+
+
 def diagnose(exercise: Exercise, found: Sequence[Outcome]) -> Diagnosis | None:
     """Return the mistake that a learner's results show, or None if it is not a known one."""
     right = expected(exercise)
-    names = list(dict.fromkeys(name for outcome in right for name in outcome.values))
-    wrong = [name for name in names if not _same(exercise, found, right, name)]
-    bank = _bank(exercise)
-    for diagnosis, outcomes in bank:  # everything is as in this wrong solution
-        if all(_same(exercise, found, outcomes, name, traces=True) for name in names or [""]):
+    names = list(dict.fromkeys(name for outcome in right for name in outcome.values)) or [""]
+    for diagnosis, outcomes in _bank(exercise):  # everything is as in this wrong solution
+        if all(_same(found, outcomes, name, traces=True) for name in names):
             return diagnosis
-    for name in wrong:  # one result is
-        for diagnosis, outcomes in bank:
-            if not _same(exercise, outcomes, right, name) and _same(exercise, found, outcomes, name, traces=True):
-                return diagnosis
-    for name in wrong:
-        for diagnosis in _common(exercise, found, name, names):
-            return diagnosis
-    return None
+    wrong = [name for name in names if name and not _same(found, right, name)]
+    several = [_of_one_result(exercise, found, name, names) for name in wrong]
+    known = list({diagnosis.name: diagnosis for diagnosis in several if diagnosis}.values())
+    if len(known) > 1:
+        says = "\n".join(f"{d.name}: {d.says}" for d in known)
+        return Diagnosis(", and ".join(d.name for d in known), says)
+    if known:
+        return known[0]
+    return next((d for d, outcomes in _pairs(exercise) if all(_same(found, outcomes, name) for name in names)), None)
 
 
-def _same(
-    exercise: Exercise, found: Sequence[Outcome], others: Sequence[Outcome], name: str, traces: bool = False
-) -> bool:
+def _of_one_result(exercise: Exercise, found: Sequence[Outcome], name: str, names: Sequence[str]) -> Diagnosis | None:
+    """Return the mistake that explains one result, whatever the others are."""
+    right = expected(exercise)
+
+    def explains(outcomes: Sequence[Outcome]) -> bool:
+        return not _same(outcomes, right, name) and _same(found, outcomes, name, traces=True)
+
+    single = [diagnosis for diagnosis, outcomes in _bank(exercise) if explains(outcomes)]
+    single = single or list(_common(exercise, found, name, names))
+    return single[0] if single else next((d for d, outcomes in _pairs(exercise) if explains(outcomes)), None)
+
+
+def _same(found: Sequence[Outcome], others: Sequence[Outcome], name: str, traces: bool = False) -> bool:
     """Return whether one of the results is the same in all calls; the name "" stands for how the call ended."""
     for a, b in zip(found, others, strict=True):
         if traces and a.traces != b.traces:
@@ -142,8 +168,13 @@ def _common(exercise: Exercise, found: Sequence[Outcome], name: str, names: Sequ
     for label, change in changes.items():
         if all(_equal(a, change(b)) for a, b in arrays):
             yield Diagnosis(label, COMMON[label])
-    if all(_equal(a, b[..., ::-1, ::-1]) for a, b in arrays if b.ndim > 1) and arrays[0][1].ndim > 1:
+    turned: list[Callable[[Array], Array]] = [lambda x: x[..., ::-1, :], lambda x: x[..., ::-1, ::-1]]
+    if all(b.ndim > 1 for _, b in arrays) and any(all(_equal(a, turn(b)) for a, b in arrays) for turn in turned):
         yield Diagnosis("flipped", COMMON["flipped"])
+    if all(a.ndim == b.ndim + 1 and _equal(a.sum(0), b) for a, b in arrays):
+        yield Diagnosis("sum over the batch missing", COMMON["sum over the batch missing"])
+    if all(a.shape != b.shape and a.size == b.size and _equal(a.reshape(b.shape), b) for a, b in arrays):
+        yield Diagnosis("another shape", COMMON["another shape"])
     for other in names:
         others = [outcome.values.get(other) for outcome in right]
         if other != name and all(_equal(a, b) for (a, _), b in zip(arrays, others, strict=True)):

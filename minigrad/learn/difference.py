@@ -15,6 +15,8 @@ _MAP_ROWS, _MAP_COLUMNS = 12, 60  # the largest map
 
 def wrong_elements(found: Array, expected: Array, close: float = CLOSE) -> Array:
     """Return True for each element that is wrong; both arrays have the same shape."""
+    if found.dtype == np.float32:
+        close = max(close, 1e-4)
     scale = float(np.max(np.abs(expected[np.isfinite(expected)]), initial=0.0))
     return ~np.isclose(found, expected, rtol=close, atol=close * max(scale, 1e-3), equal_nan=True)
 

@@ -16,7 +16,7 @@ PROGRESS = "progress.json"
 
 @dataclass
 class Progress:
-    """What has passed, the hints that were read, and the milestones that were reached, by names."""
+    """The exercises that have passed, the hints that were read, and the milestones that were reached, by names."""
 
     passed: list[str] = field(default_factory=list)
     hints: dict[str, int] = field(default_factory=dict)
@@ -33,7 +33,7 @@ def number(exercise: Exercise) -> int:
 
 
 def file_name(exercise: Exercise) -> str:
-    """Return the name of an exercise's file, such as 01_multiply.py."""
+    """Return the name of an exercise's file, such as ``01_multiply`` with its ending."""
     return f"{number(exercise):02}_{exercise.slug}.py"  # not a module: it is read, not imported
 
 

@@ -68,7 +68,14 @@ def judge(exercise: Exercise, source: str, path: str = "<your file>") -> Verdict
             verdict.lines = [f"Write {exercise.function} first: there is still a line `...` where your code belongs."]
         elif failure.diagnosis:
             verdict.diagnosis = failure.diagnosis.name
-            verdict.lines += ["", f"Known mistake: {failure.diagnosis.name}.", failure.diagnosis.says]
+            verdict.lines += [
+                "",
+                f"Known mistake{'s' * (', and ' in verdict.diagnosis)}: {verdict.diagnosis}.",
+                failure.diagnosis.says,
+            ]
+    if not verdict.passed:
+        order = list(STEPS)
+        verdict.done = [step for step in verdict.done if order.index(step) < order.index(verdict.failed)]
     return verdict
 
 
@@ -91,6 +98,7 @@ def _take_steps(exercise: Exercise, function: Written, path: str, done: list[str
         problem = _wrong(exercise, probe, outcome, right)
         if problem:
             step, lines = problem
+            done += ["shapes"] if step != "shapes" and "shapes" not in done else []
             rest = [call(exercise, function, p.arguments, path) for p in cases[len(outcomes) :]]
             unwritten = outcome.problem is not None and outcome.problem.unwritten
             known = None if unwritten else diagnose(exercise, [*outcomes, *rest])
@@ -128,7 +136,10 @@ def _wrong(exercise: Exercise, probe: Probe, outcome: Outcome, right: Outcome) -
         if found.shape != value.shape:
             return "shapes", [f"{name} has the shape {found.shape}, but should have {value.shape}."]
         if wrong_elements(found, value).any():
-            return probe.stage, [*note, *first_difference(name, found, value)]
+            lines = [*note, *first_difference(name, found, value)]
+            if found.dtype.kind in "iu" and value.dtype.kind == "f":
+                lines.append(f"{name} holds whole numbers ({found.dtype}): make it from an array of floats.")
+            return probe.stage, lines
     surplus = [name for name in outcome.values if name not in right.values]
     if surplus:
         return "shapes", [f"Your function left {', '.join(surplus)}, which nobody needs."]

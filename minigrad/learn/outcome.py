@@ -172,7 +172,7 @@ def as_array(name: str, value: object) -> Array:
     """
     if isinstance(value, TensorBase):
         raise NotYetError(
-            f"{name} is a minigrad tensor. Here numbers are NumPy's: return an array, or of one number {name}.item()."
+            f"{name} is a minigrad tensor. Return NumPy's numbers: an array, or {name}.item() of a single number."
         )
     if isinstance(value, list | tuple):
         raise NotYetError(f"{name} is {kind(value)}. Return a NumPy array: np.array({name}), or fill np.zeros(...).")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
 
@@ -41,7 +42,7 @@ class Training:
         if "step" in saved:
             self.step = int(saved["step"])  # type: ignore[call-overload]
         if "random" in saved:
-            self.random.bit_generator.state = copy.deepcopy(saved["random"])  # type: ignore[assignment]
+            self.random.bit_generator.state = copy.deepcopy(cast(Mapping[str, object], saved["random"]))
 
 
 def checkpoint(training: Training) -> Mapping[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
+from minigrad.learn.diagnosis import probes
 from minigrad.learn.exercises import EXERCISES
 from minigrad.learn.folder import Folder, Progress, next_exercise, number
 from minigrad.learn.judge import STEPS
@@ -60,7 +61,9 @@ def _step(exercise: Exercise, step: str) -> str:
         return f"in the engine, in place of {exercise.replaced}"
     if step == "properties":
         return exercise.properties[0].sentence
-    return STEPS.get(step, step)
+    if step == "one element" and not any(probe.measured for probe in probes(exercise)):
+        return "small cases"
+    return {**STEPS, "time": "it ends"}[step]
 
 
 def passed(exercise: Exercise, progress: Progress) -> str:
@@ -71,7 +74,7 @@ def passed(exercise: Exercise, progress: Progress) -> str:
     lines = [f"Passed: {n}. {exercise.title}.", "", "Why it is so", "", exercise.why, ""]
     lines.append(f"The reference, to compare with yours:  {COMMAND} solution {n}")
     if milestone and milestone.name not in progress.milestones:
-        lines.append(f"A milestone is next:  {COMMAND} milestone {milestone.name}")
+        lines.append(f"A milestone comes now; to repeat it:  {COMMAND} milestone {milestone.name}")
     if following is None:
         lines.append(f"All {len(EXERCISES)} exercises have passed.")
     else:
@@ -91,7 +94,7 @@ def hints(exercise: Exercise, shown: int) -> str:
 
 def solution(exercise: Exercise) -> str:
     """Return the reference solution and the explanation."""
-    body = textwrap.indent(exercise.solution.rstrip(), "    ")
+    body = exercise.solution.rstrip()
     return f"{heading(exercise)}\n\n{body}\n\nWhy it is so\n\n{exercise.why}"
 
 
@@ -108,10 +111,10 @@ def status(progress: Progress, folder: Folder) -> str:
         if milestone:
             reached = "[ok]" if milestone.name in progress.milestones else "    "
             lines.append(f"{reached}  *  {milestone.name:18} milestone: {milestone.title}")
-    reached = sum(milestone.name in progress.milestones for milestone in MILESTONES)
+    count = sum(milestone.name in progress.milestones for milestone in MILESTONES)
     lines += [
         "",
-        f"{len(progress.passed)} of {len(EXERCISES)} exercises, and {reached} of {len(MILESTONES)} milestones. "
+        f"{len(progress.passed)} of {len(EXERCISES)} exercises, and {count} of {len(MILESTONES)} milestones. "
         f"Your files are in {folder.path}.",
     ]
     return "\n".join(lines)

@@ -6,14 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from minigrad.engine.function import Function
 from minigrad.kernels.geometry import Window
 from minigrad.learn.record import Swap, Written
 from minigrad.learn.swap import arrays, fused
 from minigrad.ops.conv import Conv2d
 from minigrad.typing import Array
-
-Fused = Callable[..., tuple[Array | None, ...]]
 
 
 def padded(x: Array, window: Window, value: float = 0.0) -> Array:
@@ -48,8 +45,3 @@ def replaced_conv2d(function: Written, fits: Callable[[Conv2d, Array, Array], bo
         return dx, dw, grad.sum((0, 2, 3)) if node.needs_input_grad[2] else None
 
     return fused(Conv2d, backward)
-
-
-def inherited(operation: type[Function]) -> Fused | None:
-    """Return the derivative on arrays that an operation has now: the engine's, or an earlier exercise's."""
-    return operation.fused_backward

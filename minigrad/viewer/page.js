@@ -51,8 +51,11 @@ D.steps.forEach(([phase, k], i) => {
 
 function operationOf(i) {
   const [phase, k] = D.steps[i];
-  return phase < 2 ? k : phase === 2 ? D.backward[k].operation : null;
+  return phase < 2 ? k : phase === 2 ? D.backward[k].operation : usedIn.get(D.parameters[k].name) ?? null;
 }
+
+const usedIn = new Map();  // from a parameter to the first operation that it goes into
+D.operations.forEach((op, k) => (op.inputs || []).forEach(x => { if (x.name && !usedIn.has(x.name)) usedIn.set(x.name, k); }));
 
 /** The step of an operation in the direction that is being walked. */
 function stepOf(operation) {
@@ -68,11 +71,11 @@ function go(i, focus) {
 
 // --- Numbers ---
 
+/** The class of a cell: p1 … p8 for a positive number, n1 … n8 for a negative one, by its share of the largest. */
 function shade(text, largest) {
   const value = Number(text), most = Number(largest) || 1;
   if (!Number.isFinite(value) || value === 0) return "";
-  const strength = Math.min(1, Math.abs(value) / most);
-  return `background: rgba(var(--${value > 0 ? "positive" : "negative"}), ${(0.06 + 0.6 * Math.sqrt(strength)).toFixed(2)})`;
+  return (value > 0 ? "p" : "n") + Math.max(1, Math.ceil(8 * Math.sqrt(Math.min(1, Math.abs(value) / most))));
 }
 
 function table(sample, label) {
@@ -89,28 +92,38 @@ function table(sample, label) {
     for (let c = 0; c < columns; c++) {
       const text = texts[r * columns + c];
       const inside = rank > 0 && top + r >= y && top + r < y + h && left + c >= x && left + c < x + w;
-      row.append(el("td", {style: shade(text, sample.largest), class: inside ? "mark" : null}, text));
+const cell = document.createElement("td");
+      cell.textContent = text;
+      cell.className = shade(text, sample.largest) + (inside ? " mark" : "");
+      row.append(cell);
     }
     body.append(row);
   }
-  return el("div", {class: "scroll"}, el("table", {class: "numbers", "aria-label": `Numbers of ${label}`}, caption(sample, columns), body));
+  return el("div", {class: "scroll"}, el("table", {class: "numbers", "aria-label": `Numbers of ${label}`}, body), caption(sample, columns));
 }
 
 function caption(sample, columns) {
   const full = sample.shape || [], total = full.reduce((a, b) => a * b, 1), parts = [];
   if (full.length > 2) parts.push(`[${sample.at.slice(0, -2).join(", ")}, :, :]`);
   if (total > sample.rows * columns) parts.push(`${(sample.rows * columns).toLocaleString("en")} of ${total.toLocaleString("en")} numbers`);
-  return parts.length ? el("caption", {}, parts.join(", ")) : null;
+  return parts.length ? el("p", {class: "caption"}, parts.join(", ")) : null;
 }
 
-const dark = () => matchMedia("(prefers-color-scheme: dark)").matches;
+const scheme = matchMedia("(prefers-color-scheme: dark)");
+let palette = colours();
+
+function colours() {
+  return scheme.matches
+    ? {zero: [32, 35, 39], plus: [235, 130, 75], minus: [95, 155, 230], mark: "#f2efe9"}
+    : {zero: [255, 255, 255], plus: [190, 75, 25], minus: [30, 85, 160], mark: "#23211e"};
+}
 
 function canvasOf(image, side, label, mark, step) {
   const canvas = el("canvas", {width: image.width, height: image.height, role: "img", "aria-label": label});
   const scale = side / Math.max(image.width, image.height);
   canvas.style.width = `${Math.round(image.width * scale)}px`;
   const context = canvas.getContext("2d"), bytes = atob(image.pixels), data = context.createImageData(image.width, image.height);
-  const zero = dark() ? [32, 35, 39] : [255, 255, 255], plus = dark() ? [235, 130, 75] : [190, 75, 25], minus = dark() ? [95, 155, 230] : [30, 85, 160];
+  const {zero, plus, minus} = palette;
   for (let i = 0; i < image.width * image.height; i++) {
     for (let c = 0; c < 3; c++) {
       if (image.colour) { data.data[4 * i + c] = bytes.charCodeAt(3 * i + c); continue; }
@@ -120,13 +133,10 @@ function canvasOf(image, side, label, mark, step) {
     data.data[4 * i + 3] = 255;
   }
   context.putImageData(data, 0, 0);
-  if (mark) {
-    context.strokeStyle = dark() ? "#f2efe9" : "#23211e";
-    context.lineWidth = 1;
-    const [y, x, h, w] = mark.map(v => v / step);
-    context.strokeRect(Math.floor(x) + .5, Math.floor(y) + .5, Math.max(1, Math.ceil(w) - 1), Math.max(1, Math.ceil(h) - 1));
-  }
-  return canvas;
+  if (!mark) return canvas;
+  const [y, x, h, w] = mark.map(v => v / step * scale), frame = el("span", {class: "frame"});
+  frame.style.cssText = `left: ${x}px; top: ${y}px; width: ${Math.max(4, w)}px; height: ${Math.max(4, h)}px`;
+  return el("div", {class: "framed"}, canvas, frame);
 }
 
 function images(sample, label, colour) {
@@ -183,15 +193,24 @@ function formula(source, backward) {
     source.derivative ? [source.formula ? "\n" : "", el("span", {class: backward ? "now" : ""}, source.derivative)] : []);
 }
 
+/** The source and the docstring, built when they are opened. */
 function code(source, methods) {
   const shown = (source.code || []).filter(each => methods.includes(each.method));
-  const blocks = shown.map(each => {
-    const lines = each.text.split("\n").map((line, k) => [el("span", {class: "no"}, String(each.line + k)), line, "\n"]);
-    return [el("p", {class: "soft mono"}, `${each.file}, line ${each.line}`), el("pre", {tabindex: "0", "aria-label": `Source of ${each.method}`}, el("code", {}, lines.flat()))];
+  const more = [source.more, D.abouts[source.about]].filter(text => text);
+  const parts = [...(more.length ? ["derivation"] : []), ...shown.map(each => each.method)];
+  if (!parts.length) return null;
+  const summary = [...(more.length ? ["Derivation"] : []), ...(shown.length ? [`source of ${shown.map(each => each.method).join(" and ")}`] : [])].join(", and ");
+  const details = el("details", {class: "more"}, el("summary", {}, summary[0].toUpperCase() + summary.slice(1)));
+  details.addEventListener("toggle", () => {
+    if (details.childElementCount > 1) return;
+    details.append(...more.map(text => el("pre", {tabindex: "0", "aria-label": "Docstring"}, text)), ...shown.flatMap(listing));
   });
-  const more = source.more ? [el("pre", {tabindex: "0", "aria-label": "Docstring"}, source.more)] : [];
-  if (!blocks.length && !more.length) return null;
-  return el("details", {class: "more"}, el("summary", {}, blocks.length ? `Source of ${methods.filter(m => shown.some(s => s.method === m)).join(" and ")}` : "More about it"), ...more, ...blocks.flat());
+  return details;
+}
+
+function listing(each) {
+  const lines = each.text.split("\n").flatMap((line, k) => [el("span", {class: "no"}, String(each.line + k)), line, "\n"]);
+  return [el("p", {class: "soft mono"}, `${each.file}, line ${each.line}`), el("pre", {tabindex: "0", "aria-label": `Source of ${each.method}`}, el("code", {}, lines))];
 }
 
 function forward(k) {
@@ -199,9 +218,8 @@ function forward(k) {
   return [
     formula(source, false), code(source, ["forward"]),
     el("h3", {}, "One element, worked out"), worked(op.element) || el("p", {class: "note"}, "Not known for this operation."),
-    el("h3", {}, "What goes in, and what comes out"),
-    el("div", {class: "cards"}, (op.inputs || []).map(x => card(x.label, x.sample, origin(x), x.image)), el("span", {class: "arrow", "aria-hidden": "true"}, "→"),
-      (op.outputs || []).map((y, i) => card(op.outputs.length > 1 ? `output ${i}` : "output", y, usedBy(k)))),
+    el("h3", {}, "What goes in"), el("div", {class: "cards"}, (op.inputs || []).map(x => card(x.label, x.sample, origin(x), x.image))),
+    el("h3", {}, "What comes out"), el("div", {class: "cards"}, (op.outputs || []).map((y, i) => card(i ? `output ${i}` : "y", y, i ? null : usedBy(k)))),
   ];
 }
 
@@ -218,17 +236,16 @@ function backward(k) {
   return [
     formula(source, true), code(source, ["backward", "fused_backward"]), ...start,
     ...(parts.length ? [el("h3", {}, "Gradients that were added up before this turn came"), ...parts] : []),
-    el("h3", {}, "One element of each gradient, worked out"), ...(step.results || []).map(r => worked(r.element)),
-    el("h3", {}, "What arrives, and what is passed on"),
-    el("div", {class: "cards"}, (step.arriving || []).filter(g => g).map((g, i) => card(op.outputs.length > 1 ? `∂L/∂output ${i}` : "∂L/∂output", g)),
-      el("span", {class: "arrow", "aria-hidden": "true"}, "→"), (step.results || []).map(r => card(`∂L/∂${r.label}`, r.sample, ["to ", ...origin(r)]))),
     el("h3", {}, "Sums of gradients that are waiting"), waiting(step.waiting || []),
+    el("h3", {}, "One element of each gradient, worked out"), ...(step.results || []).map(r => worked(r.element)),
+    el("h3", {}, "What arrives"), el("div", {class: "cards"}, (step.arriving || []).filter(g => g).map((g, i) => card(i ? `∂L/∂output ${i}` : "∂L/∂y", g))),
+    el("h3", {}, "What is passed on"), el("div", {class: "cards"}, (step.results || []).map(r => card(`∂L/∂${r.label}`, r.sample, ["to ", ...origin(r)]))),
   ];
 }
 
 function added(op, output, parts) {
   const at = op.outputs[output] ? op.outputs[output].at : [];
-  return `∂L/∂output${at && at.length ? `[${at.join(", ")}]` : ""} = ${parts.join(" + ").replace(/\+ -/g, "− ")}`;
+  return `∂L/∂y${at && at.length ? `[${at.join(", ")}]` : ""} = ${parts.join(" + ").replace(/\+ -/g, "− ")}`;
 }
 
 function waiting(entries) {
@@ -255,7 +272,7 @@ function optimization(k) {
     if (p.state_before && p.state_before[name]) cards.push(card(`${name}, before`, p.state_before[name]));
     cards.push(card(`${name}, after`, p.state[name]));
   }
-  if (p.after) cards.push(el("span", {class: "arrow", "aria-hidden": "true"}, "→"), card("after", p.after));
+  if (p.after) cards.push(card("after", p.after));
   const intro = p.after ? [] : [el("p", {class: "note"}, "No optimizer took a step inside the block, so nothing moved.")];
   return [
     ...intro, formula(D.rule, false), D.rule ? code(D.rule, ["step"]) : null,
@@ -283,9 +300,15 @@ function moved(p) {
 
 const BOX = {width: 118, height: 30, column: 146, row: 46, pad: 22};
 
+/** The innermost module around a call with at least three parts; if there is none, the one with most. */
 function scopeOf(call) {
-  while (call !== undefined && call !== null && !D.scopes[call]) call = D.calls[call].parent;
-  return call ?? 0;
+  let best = null;
+  for (let c = call; c !== undefined && c !== null; c = D.calls[c].parent) {
+    const size = D.scopes[c] ? D.scopes[c].boxes.length : 0;
+    if (size >= 3) return c;
+    if (size && (best === null || size > D.scopes[best].boxes.length)) best = c;
+  }
+  return best;
 }
 
 const boxOf = new Map();
@@ -306,6 +329,7 @@ function graph() {
   if (operation === null || !Object.keys(D.scopes).length) { section.hidden = true; return; }
   section.hidden = false;
   const own = scopeOf(D.operations[operation].call);
+  if (own === null) { section.hidden = true; return; }
   const scope = chosen !== null && boxOf.get(chosen) && boxOf.get(chosen).has(operation) ? chosen : own;
   if (drawn !== scope) { draw(section, scope); drawn = scope; }
   paint(section, scope, operation);
@@ -342,7 +366,7 @@ function draw(section, scope) {
       svg("text", {x: x(row), y: y(column)}, text), svg("text", {class: "badge", x: x(row), y: y(column) - BOX.height / 2 - 7}));
   });
   const tip = svg("marker", {id: "tip", viewBox: "0 0 6 6", refX: 5, refY: 3, markerWidth: 6, markerHeight: 6, orient: "auto"}, svg("path", {d: "M0 0 L6 3 L0 6 z", style: "fill: var(--soft); stroke: none"}));
-  const crumbs = el("div", {class: "crumbs"}, chain(scope).flatMap((c, i) => [i ? "›" : "", D.scopes[c] && c !== scope ? el("button", {type: "button", onclick: () => { chosen = c; show(); }}, callName(c)) : el("span", {}, callName(c) + (c === scope && D.calls[c].kind ? ` · ${D.calls[c].kind}` : ""))]));
+  const crumbs = el("div", {class: "crumbs"}, chain(scope).flatMap((c, i) => [i ? "›" : "", D.scopes[c] && c !== scope ? el("button", {type: "button", onclick: () => { chosen = c; show(); }}, callName(c)) : el("span", {}, callName(c) + (c === scope && D.calls[c].kind && D.calls[c].kind !== callName(c) ? ` · ${D.calls[c].kind}` : ""))]));
   const whole = svg("svg", {width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Graph of ${callName(scope)}: ${drawing.boxes.length} parts`}, svg("defs", {}, tip), ...arrows, ...boxes);
   section.replaceChildren(crumbs, el("div", {class: "scroll", tabindex: "0", "aria-label": "Graph; scroll sideways"}, whole));
 }
@@ -358,7 +382,7 @@ function paint(section, scope, operation) {
   for (const [op, b] of boxes) total.set(b, (total.get(b) || 0) + 1);
   const passed = new Map();
   for (const [op, b] of boxes) {
-    const at = phase === 2 ? stepOfBackward.get(op) : stepOfOperation.get(op);
+    const at = phase === 2 ? stepOfBackward.get(op) : phase < 2 ? stepOfOperation.get(op) : undefined;
     if (at !== undefined && at < now) passed.set(b, (passed.get(b) || 0) + 1);
   }
   for (const [b, count] of passed) if (count === total.get(b)) done.add(b);
@@ -381,12 +405,14 @@ const treeButton = new Map();
 
 function branch(entry) {
   if (entry.op !== undefined) {
-    const button = el("button", {type: "button", class: "op", title: opName(entry.op), onclick: () => go(stepOf(entry.op), false)}, opName(entry.op));
+    const kind = entry.kind && entry.kind !== opName(entry.op) ? `${entry.kind}, ${opName(entry.op)}` : opName(entry.op);
+    const label = entry.name ? [entry.name, el("span", {class: "soft"}, ` ${kind}`)] : kind;
+    const button = el("button", {type: "button", class: entry.name ? "" : "op", title: opTitle(entry.op), onclick: () => go(stepOf(entry.op), false)}, label);
     treeButton.set(entry.op, button);
     return el("li", {}, button);
   }
   const call = entry.call !== undefined ? D.calls[entry.call] : null;
-  const label = call ? [callName(entry.call), el("span", {class: "soft"}, ` ${call.kind}`)] : [el("span", {}, entry.repeat)];
+  const label = call ? [callName(entry.call), call.kind === callName(entry.call) ? "" : el("span", {class: "soft"}, ` ${call.kind}`)] : [entry.repeat];
   const list = el("ul", {hidden: true});
   const button = el("button", {type: "button", "aria-expanded": "false", title: call ? `${call.path || D.model}: ${call.kind}(${call.options || ""})` : entry.repeat}, label);
   const node = {button, list, filled: false};
@@ -433,6 +459,7 @@ function tree() {
   if (!button) return;
   button.setAttribute("aria-current", "step");
   for (let list = button.closest("ul"); list && list.parentElement.tagName === "LI"; list = list.parentElement.closest("ul")) list.previousElementSibling.classList.add("inside");
+  if (!nav.clientHeight) return;
   const top = button.offsetTop - nav.offsetTop;
   if (top < nav.scrollTop + 20 || top > nav.scrollTop + nav.clientHeight - 60) nav.scrollTop = top - nav.clientHeight / 2;
 }
@@ -464,14 +491,18 @@ function show() {
     lead = `parameter of shape ${shape(D.parameters[k].shape)}${D.optimizer ? `, moved by ${D.optimizer}` : ""}`;
     content = optimization(k);
   }
+  tree();  // before the step is replaced: it reads positions, which are known now
+  graph();
   step.replaceChildren(el("h2", {id: "name"}, title), el("p", {class: "lead"}, lead), ...content.flat(2).filter(each => each));
   $("where").replaceChildren(`${now + 1} of ${D.steps.length}`, el("small", {}, `${D.phases[phase]}: ${title}`));
   $("first").disabled = $("back").disabled = now === 0;
   $("last").disabled = $("forward").disabled = now === D.steps.length - 1;
   phases();
-  tree();
-  graph();
-  history.replaceState(null, "", `#step=${now + 1}`);
+  try {
+    history.replaceState(null, "", `#step=${now + 1}`);
+  } catch {
+    // in a notebook's frame the page has no address, and some browsers allow few changes of it
+  }
 }
 
 function keys(event) {
@@ -487,17 +518,18 @@ function keys(event) {
 }
 
 function start() {
-  const counts = ["operations", "operations", "operations", "parameters"];
+  const counts = ["operation", "operation", "operation", "parameter"];
   D.phases.forEach((name, i) => $("phases").append(el("button", {type: "button", class: "phase", disabled: firstOfPhase[i] === null, title: `${name} (${i + 1})`, onclick: () => go(firstOfPhase[i])},
-    el("i"), `${i + 1} ${name}`, el("small", {}, firstOfPhase[i] === null ? (i === 1 ? "inside the model" : "none") : `${countOfPhase[i].toLocaleString("en")} ${counts[i]}`))));
+    el("i"), `${i + 1} ${name}`, el("small", {}, firstOfPhase[i] === null ? (i === 1 ? "inside the model" : "none") : `${countOfPhase[i].toLocaleString("en")} ${counts[i]}${countOfPhase[i] === 1 ? "" : "s"}`))));
   $("summary").textContent = `${D.model}, ${D.loss ? `loss ${D.loss}, ` : ""}${D.steps.length.toLocaleString("en")} steps. Go through them with ← and →, or 1 to 4 for a phase.`;
+  if (matchMedia("(max-width: 860px)").matches) $("outline").open = false;
   $("tree").append(el("ul", {}, D.tree.map(branch)));
   $("first").addEventListener("click", () => go(0));
   $("back").addEventListener("click", () => go(now - 1));
   $("forward").addEventListener("click", () => go(now + 1));
   $("last").addEventListener("click", () => go(D.steps.length - 1));
   document.addEventListener("keydown", keys);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
+  scheme.addEventListener("change", () => { palette = colours(); show(); });
   const asked = /^#step=(\d+)$/.exec(location.hash);
   now = asked ? Math.max(0, Math.min(D.steps.length - 1, Number(asked[1]) - 1)) : 0;
   show();

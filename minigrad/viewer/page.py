@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from html import escape
 from importlib.resources import files
 from typing import Any
 
 from minigrad.engine.function import Function
 from minigrad.viewer.scopes import scopes_of
-from minigrad.viewer.sources import source_of
+from minigrad.viewer.sources import Source, source_of
 from minigrad.viewer.story import Story
 from minigrad.viewer.telling import Told, told
 from minigrad.viewer.tree import tree_of
@@ -71,6 +71,7 @@ def page_data(story: Story, title: str) -> dict[str, Any]:
         "optimizer": story.optimizer,
         "rule": None if story.rule is None else sources.of_rule(story.rule),
         "sources": sources.all,
+        "abouts": sources.abouts,
         "loss": _loss(shown),
     }
 
@@ -88,18 +89,26 @@ class _Sources:
 
     def __init__(self) -> None:
         self.all: list[Any] = []
+        self.abouts: list[str] = []  #: the docstrings of their files
         self._numbers: dict[type[Function], int] = {}
 
     def number(self, operation: type[Function]) -> int:
         """Return the position of an operation's source."""
         if operation not in self._numbers:
             self._numbers[operation] = len(self.all)
-            self.all.append(_plain(source_of(operation)))
+            self.all.append(self._with_about(source_of(operation)))
         return self._numbers[operation]
+
+    def _with_about(self, source: Source) -> Any:
+        """Return a source as plain data, with the position of its module's text, which is on the page once."""
+        text = source.module.strip()
+        if text not in self.abouts:
+            self.abouts.append(text)
+        return {**_plain(replace(source, module="")), "about": self.abouts.index(text)}
 
     def of_rule(self, rule: type) -> Any:
         """Return the formula and the code of an optimiser's rule."""
-        return _plain(source_of(rule, ("step",)))
+        return self._with_about(source_of(rule, ("step",)))
 
 
 def _plain(value: Any) -> Any:

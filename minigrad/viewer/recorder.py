@@ -10,7 +10,8 @@ import inspect
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from weakref import ReferenceType, ref
+from typing import Any
+from weakref import ReferenceType, WeakSet, ref
 
 import numpy as np
 
@@ -19,18 +20,13 @@ from minigrad.engine.function import Function
 from minigrad.engine.inplace import InPlace
 from minigrad.engine.tensor_base import TensorBase
 from minigrad.nn.module import Module
-from minigrad.ops.casting import Cast
-from minigrad.ops.identity import Clone, Passage, ToDevice
-from minigrad.ops.shape import Expand, Reshape
 from minigrad.typing import Array
 from minigrad.viewer.calls import Calls
-from minigrad.viewer.samples import Sample, colour_image, sample, strongest
+from minigrad.viewer.plumbing import PLUMBING
+from minigrad.viewer.samples import colour_image, sample, strongest
 from minigrad.viewer.story import Backward, Input, InputGradient, Operation, Story
 from minigrad.viewer.sums import WaitingSums, undo_broadcasting
 from minigrad.viewer.worked import Run, worked_gradient, worked_output
-
-#: Operations that compute nothing: other shapes, types and places of the same elements.
-PLUMBING = (Reshape, Expand, Cast, Clone, ToDevice, Passage)
 
 
 class Recorder:
@@ -48,6 +44,7 @@ class Recorder:
         self._arrays: dict[Function, tuple[list[_Seen], list[_Seen], Mapping[str, object]]] = {}
         self._writes: dict[int, int] = {}  # how often an array was written in place
         self._sums = WaitingSums(self._name_of)
+        self._later: WeakSet[Function] = WeakSet()  # what ran forward after the backward pass had begun
         self._last = 0  # the number of the node whose backward ran last
         self.complete = False  # after the optimisation pass
 
@@ -73,6 +70,7 @@ class Recorder:
 
     def _forward(self, node: Function, inputs: Sequence[object], compute: Callable[[], object]) -> object:
         if self.story.backward:  # the step has had its forward pass; what follows measures or prints
+            self._later.add(node)
             return compute()
         given = [_on_host(x) for x in inputs]
         links = [self._link(node, i, x) for i, x in enumerate(inputs)]
@@ -110,7 +108,7 @@ class Recorder:
         """Add an operation to the story, with one element of its output worked out."""
         arrays = [x if isinstance(x, np.ndarray | int | float) else None for x in given]
         results = [_on_host(y) for y in outputs]
-        shapes = [x.shape if isinstance(x, np.ndarray) else None for x in arrays]
+        shapes = [x.shape if isinstance(x, np.ndarray) and x.dtype.kind == "f" else None for x in arrays]
         run = Run(node, arrays, results, options, shapes=shapes)  # type: ignore[arg-type]  # numbers, where given
         folded = isinstance(node, PLUMBING) or _is_identity(arrays, results)
         at = strongest(results[0]) if isinstance(results[0], np.ndarray) else ()
@@ -149,7 +147,8 @@ class Recorder:
     def _seen(self, x: object) -> _Seen:
         if isinstance(x, np.ndarray):
             return ref(x), self._writes.get(id(x), 0)
-        return (lambda: x) if isinstance(x, int | float) else (lambda: None), 0
+        number: Any = x if isinstance(x, int | float) else None
+        return (lambda: number), 0
 
     def _alive(self, seen: _Seen) -> Array | None:
         """Return an array as an operation saw it; None if it is not in memory any more, or was overwritten."""
@@ -159,9 +158,9 @@ class Recorder:
     # --- Backward ---
 
     def _backward(self, node: Function, inputs: Sequence[object], compute: Callable[[], object]) -> object:
-        if node not in self._operations:  # of a graph that was recorded before
+        if node not in self._operations and node not in self._later:  # of a graph that was recorded before
             return compute()
-        if self.complete or (self.story.backward and node.number >= self._last):
+        if node in self._later or self.complete or (self.story.backward and node.number >= self._last):
             raise RuntimeError(
                 "record() tells the story of one training step, and a second backward pass began inside it: leave the "
                 "with block after the first optimizer.step()"
@@ -192,7 +191,7 @@ class Recorder:
                 self._sums.add(edge, gradient)
         seen, made, options = self._arrays[node]
         run = Run(node, [self._alive(x) for x in seen], [self._alive(y) for y in made], options, arriving, fitted)
-        run.shapes = [tuple(x.sample.shape) if x is not None else None for x in _by_position(operation, len(seen))]
+        run.shapes = [_shape_of_floats(x) for x in _by_position(operation, len(seen))]
         run.kind = operation.element.kind if operation.element is not None else ""
         shown = [] if operation.folded else self._gradients(run, operation, raw)
         mark = next((g.element.gradient_mark for g in shown if g.element and g.element.gradient_mark), None)
@@ -257,6 +256,10 @@ def _by_position(operation: Operation, count: int) -> list[Input | None]:
     """Return the inputs of an operation that are arrays, each at its position; None elsewhere."""
     by_label = {link.label: link for link in operation.inputs}
     return [by_label.get(label) for label in _labels(operation.node, count)]
+
+
+def _shape_of_floats(link: Input | None) -> tuple[int, ...] | None:
+    return tuple(link.sample.shape) if link is not None and link.sample.dtype.startswith("float") else None
 
 
 def _labels(node: Function, count: int) -> list[str]:

@@ -54,7 +54,7 @@ EXERCISE = Exercise(
     function="average_pool_backward",
     text=prose("""
         Average pooling returns the mean of each window of size x size, which moves
-        by stride. Inception uses it in its branches and at its end.
+        by stride. Inception uses it in its blocks and at its end.
 
         Given: grad, the gradient of y; x (N, C, H, W); size; stride.
         Write: the gradient of x.
@@ -87,7 +87,9 @@ EXERCISE = Exercise(
             dx = np.zeros_like(x)
             P, Q = grad.shape[2:]
             for i, j in np.ndindex(size, size):
-                seen = np.s_[:, :, i : i + stride * P : stride, j : j + stride * Q : stride]
+                rows = np.s_[i : i + stride * P : stride]
+                columns = np.s_[j : j + stride * Q : stride]
+                seen = np.s_[:, :, rows, columns]
                 dx[seen] += grad / (size * size)
             return dx
     '''),
@@ -117,8 +119,21 @@ EXERCISE = Exercise(
             "dx is overwritten where windows overlap. Their shares add up: +=.",
         ),
         Mistake(
+            "= for +=",
+            {
+                "    for i, j in np.ndindex(size, size):\n": (
+                    "    for n, c, p, q in np.ndindex(*grad.shape):\n"
+                    "        a, b = p * stride, q * stride\n"
+                    "        window = x[n, c, a : a + size, b : b + size]\n"
+                    "        dx[n, c, a : a + size, b : b + size] = grad[n, c, p, q] / window.size\n"
+                    "    for i, j in ():\n"
+                ),
+            },
+            "dx is overwritten where windows overlap. Their shares add up: +=.",
+        ),
+        Mistake(
             "stride ignored",
-            {"i : i + stride * P : stride, j : j + stride * Q : stride": "i : i + P, j : j + Q"},
+            {"i : i + stride * P : stride": "i : i + P", "j : j + stride * Q : stride": "j : j + Q"},
             "The window moves by stride: i : i + stride * P : stride.",
         ),
         Mistake(

@@ -75,16 +75,15 @@ EXERCISE = Exercise(
 
             y = x_hat * w + b,     x_hat = (x - mu) / sigma
 
-        x reaches y along three paths: directly, through mu, and through sigma. With
-        g for the gradient of x_hat, and means over the rows, the three are
+        x reaches y along three paths, and dx is the sum of all three. With g for the
+        gradient of x_hat, and means over the rows, two of them are
 
             direct          g / sigma
             through mu     -(mean of g) / sigma                    (exercise 19)
-            through sigma  -x_hat * (mean of g * x_hat) / sigma
 
-        and dx is their sum. Try to derive the third on paper: the slope of x_hat
-        with respect to sigma is -x_hat / sigma, and that of sigma with respect to
-        x[i] is x_hat[i] / N.
+        Find the third, through sigma, on paper. The slope of x_hat with respect to
+        sigma is -x_hat / sigma, and that of sigma with respect to x[i] is
+        x_hat[i] / N. All rows of a column share one sigma.
 
         Given: grad, the gradient of y; x_hat; sigma; w. One column a channel.
         Write: return dx, dw and db.
@@ -103,9 +102,9 @@ EXERCISE = Exercise(
     hints=(
         "The last step first: y = x_hat * w + b is exercises 1 and 5 together. It gives dw, db, and g, the gradient "
         "of x_hat.",
-        "dw sums grad * x_hat over the rows, db sums grad, and g = grad * w. Then dx has three terms with one "
-        "common divisor, sigma.",
-        "dx = (g - g.mean(axis=0) - x_hat * (g * x_hat).mean(axis=0)) / sigma",
+        "dw sums grad * x_hat over the rows, db sums grad, and g = grad * w. The gradient of sigma is a sum over the "
+        "rows of g * (-x_hat / sigma); each x[i] gets x_hat[i] / N of it. A sum divided by N is a mean.",
+        "All three together:\n\n    dx = (g - g.mean(axis=0)\n          - x_hat * (g * x_hat).mean(axis=0)) / sigma",
     ),
     solution=code('''
         import numpy as np

@@ -80,7 +80,9 @@ EXERCISE = Exercise(
         Write: the gradient of the input, of that shape.
 
         grad.sum(axis=0) adds up over the first dimension, which disappears;
-        grad.sum(axis=1, keepdims=True) leaves it there with the length 1.
+        grad.sum(axis=1, keepdims=True) leaves it there with the length 1. grad.ndim is
+        the number of dimensions, and len(shape) that of the input; `for axis in
+        range(len(shape)):` visits each.
     """),
     template=code('''
         import numpy as np
@@ -162,7 +164,7 @@ EXERCISE = Exercise(
             "The elements were cut to the new shape. Each element needs the sum over all its copies.",
         ),
     ),
-    teaches=frozenset({".sum", ".ndim", "axis", "keepdims"}),
+    teaches=frozenset({".sum", ".ndim", "axis", "keepdims", "len", "range"}),
     terms=frozenset(),
     properties=(Property("sum(undo(grad) * x) equals sum(grad * broadcast(x))", _adjoint),),
     replaces=replaces,

@@ -49,10 +49,10 @@ EXERCISE = Exercise(
     chapter=7,
     function="center_backward",
     text=prose("""
-        y = x - x.mean(axis=0) moves each column of x so that its mean is 0. It is
-        the first half of batch normalisation, and has its first difficulty: x[0, 0]
-        reaches y along *two* paths. Directly, into y[0, 0]; and through the mean, into
-        every y of its column.
+        y = x - x.mean(axis=0) moves each column of x so that its mean is 0. It looks
+        harmless, and has a difficulty that will come back: x[0, 0] reaches y along
+        *two* paths. Directly, into y[0, 0]; and through the mean, into every y of its
+        column.
 
         Given: grad, the gradient of y, N rows.
         Write: the gradient of x. (x itself is not needed. Why?)
@@ -135,5 +135,5 @@ EXERCISE = Exercise(
     properties=(linear_in_grad(forward, large, 1, saved),),
     replaces=replaces,
     in_engine=lambda: gradients(Center.apply, numbers(4, 3)),
-    replaced="Center.backward (an operation of this exercise)",
+    replaced="Center.backward (of this exercise)",
 )

@@ -97,8 +97,8 @@ EXERCISE = Exercise(
     hints=(
         "One norm for all arrays: add up (g * g).sum() over the list, then take the root.",
         "Only if norm > limit: multiply every g by limit / norm, in place (g *= ...).",
-        "norm = np.sqrt(sum((g * g).sum() for g in gradients)); if norm > limit: for g in gradients: g *= limit / "
-        "norm; return norm",
+        "The two steps:\n\n    norm = np.sqrt(sum((g * g).sum() for g in gradients))\n    if norm > limit:\n"
+        "        ...                      # g *= limit / norm, for each g",
     ),
     solution=code('''
         import numpy as np
@@ -180,7 +180,7 @@ EXERCISE = Exercise(
         ),
     ),
     teaches=frozenset({"sum"}),
-    terms=frozenset({"norm"}),
+    terms=frozenset(),
     properties=(Property("they are never longer than the limit, and keep their direction", _never_longer),),
     replaces=replaces,
     in_engine=in_engine,

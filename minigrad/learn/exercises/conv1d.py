@@ -47,8 +47,8 @@ EXERCISE = Exercise(
     chapter=5,
     function="conv1d_backward",
     text=prose("""
-        A small window w slides along x. At each position p it multiplies what it
-        covers by its weights, and adds up:
+        A small window w, the kernel, slides along x. At each position p it multiplies
+        what it covers by its weights, and adds up:
 
             y[p] = sum over i of w[i] * x[p + i]
 
@@ -78,7 +78,8 @@ EXERCISE = Exercise(
         "y[p] += w[i] * x[p + i].",
         "The backward pass has the same two loops. The product that was added to y[p] gets the gradient grad[p], and "
         "sends it to both of its factors, as in exercise 1.",
-        "dx[p + i] += grad[p] * w[i], and dw[i] += grad[p] * x[p + i]. With +=, since each is used several times.",
+        "With +=, since each of them is used several times:\n\n    dx[p + i] += grad[p] * w[i]\n"
+        "    dw[i] += grad[p] * x[p + i]",
     ),
     solution=code('''
         import numpy as np
@@ -120,6 +121,15 @@ EXERCISE = Exercise(
             "dw keeps the last position only. Each weight is used at every position: +=.",
         ),
         Mistake(
+            "= for +=",
+            {
+                "for p in range(len(grad)):": "for i in range(len(w)):",
+                "        for i in range(len(w)):": "        for p in range(len(grad)):",
+                "dx[p + i] += grad": "dx[p + i] = grad",
+            },
+            "dx is overwritten by each window that covers it. Windows overlap, and their gradients add up: +=.",
+        ),
+        Mistake(
             "flipped kernel",
             {"grad[p] * w[i]": "grad[p] * w[len(w) - 1 - i]"},
             "The kernel is flipped in dx. grad[p] goes back through the very weight that was used: w[i] to x[p + i].",
@@ -151,7 +161,7 @@ EXERCISE = Exercise(
         ),
         Mistake("gradient from above missing", {"grad[p] * w[i]": "w[i]", "grad[p] * x": "x"}),
     ),
-    teaches=frozenset({"np.zeros_like", "range"}),
+    teaches=frozenset({"np.zeros_like"}),
     terms=frozenset({"window", "kernel"}),
     properties=(linear_in_grad(forward, small, 2),),
     replaces=replaces,

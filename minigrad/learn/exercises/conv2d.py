@@ -53,6 +53,7 @@ EXERCISE = Exercise(
         Seven loops are right, but slow; a network needs speed. Better: loop over
         the places (i, j) only, and do all n, o, c, p, q in one NumPy call. At (i, j)
         the windows see   x[:, :, i : i + P, j : j + Q],   with P, Q = grad.shape[2:].
+        This index, to use it twice:  seen = np.s_[:, :, i : i + P, j : j + Q]
         np.einsum multiplies and adds up by names of indices: for example
         np.einsum("nopq,ncpq->oc", a, b, optimize=True)  sums over n, p and q.
     """),
@@ -69,12 +70,14 @@ EXERCISE = Exercise(
             return dx, dw
     '''),
     hints=(
-        "Start from exercise 14: for each pair of (p, q) and (i, j), dx[n, c, p + i, q + j] += grad[n, o, p, q] * "
-        "w[o, c, i, j], and dw[o, c, i, j] += grad[n, o, p, q] * x[n, c, p + i, q + j].",
+        "Start from exercise 14. In seven loops the first of the two lines is\n\n"
+        "    dx[n, c, p + i, q + j] += grad[n, o, p, q] * w[o, c, i, j]\n\n"
+        "What is the other one?",
         "Keep the loops over i and j. p and q become slices: p + i for all p is i : i + P. dw[:, :, i, j] is then one "
         "sum over n, p, q: an einsum of grad and the part of x that is seen.",
-        'dx[:, :, i:i+P, j:j+Q] += np.einsum("nopq,oc->ncpq", grad, w[:, :, i, j], optimize=True), and '
-        'dw[:, :, i, j] = np.einsum("nopq,ncpq->oc", grad, x[:, :, i:i+P, j:j+Q], optimize=True).',
+        "Inside the loop over i and j:\n\n"
+        '    dx[seen] += np.einsum("nopq,oc->ncpq", grad, w[:, :, i, j],\n                          optimize=True)\n\n'
+        'and dw[:, :, i, j] is the einsum "nopq,ncpq->oc" of grad and x[seen].',
     ),
     solution=code('''
         import numpy as np
@@ -87,12 +90,14 @@ EXERCISE = Exercise(
             P, Q = grad.shape[2:]
             for i, j in np.ndindex(*w.shape[2:]):
                 seen = np.s_[:, :, i : i + P, j : j + Q]
-                dx[seen] += np.einsum("nopq,oc->ncpq", grad, w[:, :, i, j], optimize=True)
-                dw[:, :, i, j] = np.einsum("nopq,ncpq->oc", grad, x[seen], optimize=True)
+                w_ij = w[:, :, i, j]
+                dx[seen] += np.einsum("nopq,oc->ncpq", grad, w_ij, optimize=True)
+                dw_ij = np.einsum("nopq,ncpq->oc", grad, x[seen], optimize=True)
+                dw[:, :, i, j] = dw_ij
             return dx, dw
     '''),
     why=prose("""
-        A network's hardest derivative is exercise 14 with more names. Each window
+        It looked hard, and is exercise 14 with more names. Each window
         sends its gradient, times w, back to the patch that it saw; patches overlap,
         so dx needs +=. And one w serves all images and positions, so dw sums over n,
         p and q. The loop over places (i, j) does few steps on large arrays: that is
@@ -109,8 +114,60 @@ EXERCISE = Exercise(
             "dx is overwritten where windows overlap. A pixel lies in several windows, and their gradients add up: +=.",
         ),
         Mistake(
+            "= for +=",
+            {
+                "    for i, j in np.ndindex(*w.shape[2:]):\n": (
+                    "    for n, o, p, q, c, i, j in np.ndindex(*grad.shape, *w.shape[1:]):\n"
+                    "        dx[n, c, p + i, q + j] = grad[n, o, p, q] * w[o, c, i, j]\n"
+                    "        dw[o, c, i, j] += grad[n, o, p, q] * x[n, c, p + i, q + j]\n"
+                    "    for i, j in ():\n"
+                ),
+            },
+            "dx is overwritten where windows overlap. A pixel lies in several windows, and their gradients add up: +=.",
+        ),
+        Mistake(
+            "= for +=",
+            {
+                "    for i, j in np.ndindex(*w.shape[2:]):\n": (
+                    "    for n, o, p, q, c, i, j in np.ndindex(*grad.shape, *w.shape[1:]):\n"
+                    "        dx[n, c, p + i, q + j] += grad[n, o, p, q] * w[o, c, i, j]\n"
+                    "        dw[o, c, i, j] = grad[n, o, p, q] * x[n, c, p + i, q + j]\n"
+                    "    for i, j in ():\n"
+                ),
+            },
+            "dw is overwritten at each position of the window. Each weight is used at all of them: +=.",
+        ),
+        Mistake(
+            "= for +=",
+            {
+                "    for i, j in np.ndindex(*w.shape[2:]):\n": (
+                    "    I, J = w.shape[2:]\n"
+                    "    for p, q in np.ndindex(P, Q):\n"
+                    "        seen = np.s_[:, :, p : p + I, q : q + J]\n"
+                    '        dx[seen] = np.einsum("no,ocij->ncij", grad[:, :, p, q], w)\n'
+                    '        dw += np.einsum("no,ncij->ocij", grad[:, :, p, q], x[seen])\n'
+                    "    for i, j in ():\n"
+                ),
+            },
+            "dx is overwritten where windows overlap. A pixel lies in several windows, and their gradients add up: +=.",
+        ),
+        Mistake(
+            "= for +=",
+            {
+                "    for i, j in np.ndindex(*w.shape[2:]):\n": (
+                    "    I, J = w.shape[2:]\n"
+                    "    for p, q in np.ndindex(P, Q):\n"
+                    "        seen = np.s_[:, :, p : p + I, q : q + J]\n"
+                    '        dx[seen] += np.einsum("no,ocij->ncij", grad[:, :, p, q], w)\n'
+                    '        dw [...] = np.einsum("no,ncij->ocij", grad[:, :, p, q], x[seen])\n'
+                    "    for i, j in ():\n"
+                ),
+            },
+            "dw is overwritten at each position of the window. Each weight is used at all of them: +=.",
+        ),
+        Mistake(
             "flipped kernel",
-            {"grad, w[:, :, i, j]": "grad, w[:, :, -1 - i, -1 - j]"},
+            {"w_ij = w[:, :, i, j]": "w_ij = w[:, :, -1 - i, -1 - j]"},
             "The kernel is flipped in dx. The window read x[p + i] through w[i], so grad goes back through it.",
         ),
         Mistake(
@@ -119,9 +176,24 @@ EXERCISE = Exercise(
             "dw is flipped: the place (i, j) of the window saw x[p + i, q + j].",
         ),
         Mistake(
+            "flipped kernel",
+            {"w_ij = w[:, :, i, j]": "w_ij = w[:, :, -1 - i, j]"},
+            "The rows of the kernel are flipped in dx. grad goes back through the very weight that was used.",
+        ),
+        Mistake(
+            "flipped kernel",
+            {"w_ij = w[:, :, i, j]": "w_ij = w[:, :, i, -1 - j]"},
+            "The columns of the kernel are flipped in dx. grad goes back through the very weight that was used.",
+        ),
+        Mistake(
             "sum over the batch missing",
             {'"nopq,ncpq->oc", grad, x[seen]': '"nopq,ncpq->oc", grad[:1], x[seen][:1]'},
             "dw comes from the first image alone. One kernel serves all images: sum over n.",
+        ),
+        Mistake(
+            "sum over the batch missing",
+            {'"nopq,ncpq->oc", grad, x[seen]': '"nopq,ncpq->oc", grad[-1:], x[seen][-1:]'},
+            "dw comes from the last image alone. One kernel serves all images: sum over n.",
         ),
         Mistake(
             "mean over the batch",
@@ -145,11 +217,11 @@ EXERCISE = Exercise(
             "channels added up",
             {
                 '"nopq,ncpq->oc", grad, x[seen]': '"nopq,nzpq->o", grad, x[seen]',
-                "optimize=True)\n    return": "optimize=True)[:, None]\n    return",
+                "= dw_ij": "= dw_ij[:, None]",
             },
             "dw is the same for each input channel: they were added up. Each channel c has weights of its own.",
         ),
-        Mistake("sign", {"dw[:, :, i, j] = np": "dw[:, :, i, j] = -np"}),
+        Mistake("sign", {"= dw_ij": "= -dw_ij"}),
         Mistake(
             "gradient from above missing",
             {'pq", grad, w': 'pq", np.ones_like(grad), w', 'oc", grad, x': 'oc", np.ones_like(grad), x'},

@@ -72,10 +72,11 @@ EXERCISE = Exercise(
     text=prose("""
         A classifier ends in scores, one for each class. Softmax makes probabilities
         of them:  p[c] = exp(score[c]) / (sum of exp(score[k]) over all k).
-        The loss of one example is -log(p[label]): 0 if the right class has all of
-        the probability. The loss of a batch is the mean over its N examples.
+        The loss of one example is -log(p[label]), the cross entropy: 0 if the right
+        class has all of the probability. That of a batch is the mean over its N
+        examples.
 
-        Given: grad, the gradient of the loss, one number (mostly 1); scores
+        Given: grad, the gradient of the loss, a number (mostly 1); scores
             (N, classes); labels (N,), the number of each example's right class.
         Write: the gradient of scores.
 
@@ -83,8 +84,9 @@ EXERCISE = Exercise(
         of exp(score[k])). The result is surprisingly simple.
 
         p[np.arange(N), labels] is the element of the right class in each row.
-        exp(1000) is too large for a float. Softmax does not change if the largest
-        score, scores.max(axis=1, keepdims=True), is subtracted first.
+        np.exp works element by element; but exp(1000) is too large for a float.
+        Softmax does not change if the largest score, scores.max(axis=1, keepdims=True),
+        is subtracted first.
     """),
     template=code('''
         import numpy as np
@@ -100,7 +102,8 @@ EXERCISE = Exercise(
         "score[c] is exp(score[c]) / (sum of exp): what is that?",
         "Together: p - q, where q is 1 at the label and 0 elsewhere. What was predicted, minus what was wanted. Then "
         "the mean: divide by N.",
-        "p = np.exp(shifted) divided by its row sums. p[np.arange(N), labels] -= 1. Then grad * p / N.",
+        "With p for e = np.exp(shifted), divided by its row sums:\n\n"
+        "    p[np.arange(N), labels] -= 1\n    dscores = grad * p / N",
     ),
     solution=code('''
         import numpy as np
@@ -175,11 +178,9 @@ EXERCISE = Exercise(
             "1 was subtracted from each class. It belongs to the right one only: p[np.arange(N), labels].",
         ),
     ),
-    teaches=frozenset({"np.exp", "np.arange", ".max", "len"}),
-    terms=frozenset({"softmax", "cross entropy"}),
-    properties=(
-        Property("each row adds up to 0, and a number added to all scores changes nothing", _rows_sum_to_zero),
-    ),
+    teaches=frozenset({"np.exp", "np.arange", ".max"}),
+    terms=frozenset({"Softmax", "cross entropy"}),
+    properties=(Property("each row adds up to 0; a number added to all scores changes nothing", _rows_sum_to_zero),),
     replaces=replaces,
     in_engine=lambda: gradients(lambda x: F.cross_entropy(x, from_numpy(LABELS)), numbers(4, 3)),
     replaced="CrossEntropy.backward",

@@ -82,15 +82,15 @@ EXERCISE = Exercise(
     chapter=1,
     function="numerical_gradient",
     text=prose("""
-        How do you know that a gradient is right? Measure it. Move one number of x
+        How do you know that a gradient is right? Measure it. Move an element of x
         a little up, then a little down, and see how the result changes:
 
             (f(x + eps) - f(x - eps)) / (2 * eps)
 
-        This needs two calls of f for each number, far too slow for training; but
-        it needs no calculus, so it can check those who do.
+        This difference quotient needs two calls of f for each number, far too slow
+        for training; but it needs no calculus, so it can check those who do.
 
-        Given: f, a function that takes an array and returns one number; x, an
+        Given: f, a function that takes an array and returns a number; x, an
             array of any shape; eps, a small step.
         Write: an array of x's shape with the quotient for each element of x.
 
@@ -111,7 +111,7 @@ EXERCISE = Exercise(
         "Only one element moves at a time; all others stay. So inside the loop you need an array that equals x "
         "everywhere but at index.",
         "up = x.copy(), then up[index] += eps. In the same way make down. f(up) and f(down) are two numbers.",
-        "slopes[index] = (f(up) - f(down)) / (2 * eps), for every index of np.ndindex(*x.shape).",
+        "slopes[index] is the quotient for this element:\n\n    slopes[index] = (f(up) - f(down)) / (2 * eps)",
     ),
     solution=code('''
         import numpy as np
@@ -132,7 +132,7 @@ EXERCISE = Exercise(
         Taylor: f(x + e) = f + f'e + f''e^2/2 + ..., and f(x - e) = f - f'e + f''e^2/2
         - ... In the difference of the two, f'' cancels: the error is of order e^2
         instead of e. From now on you can check every backward that you write:
-        L = sum(grad * forward(x)) is one number, and its slopes are dx.
+        L = sum(grad * forward(x)) is a single number, and its slopes are dx.
         (The judge does just that.)
 
         In the engine: minigrad/testing/gradcheck.py. Your function now runs in it.

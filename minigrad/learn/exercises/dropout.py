@@ -136,7 +136,7 @@ EXERCISE = Exercise(
         ),
     ),
     teaches=frozenset({".random"}),
-    terms=frozenset({"dropout"}),
+    terms=frozenset({"Dropout"}),
     properties=(Property("the mean of a large array stays what it was", _keeps_the_mean),),
     replaces=replaces,
     in_engine=in_engine,

@@ -77,7 +77,8 @@ EXERCISE = Exercise(
             random: random.standard_normal(shape) draws numbers of variance 1.
         Write: return weights of this shape and of the right variance. Draw once.
 
-        fan_in is inputs, or C * I * J. Numbers times s have the variance s squared.
+        fan_in is inputs, or C * I * J; np.prod multiplies the numbers of a tuple.
+        Numbers times s have the variance s squared.
     """),
     template=code('''
         import numpy as np
@@ -90,7 +91,7 @@ EXERCISE = Exercise(
     hints=(
         "fan_in is the product of all of the shape but its first number: np.prod(shape[1:]).",
         "From the formula v = 2 / fan_in. The factor for random.standard_normal(shape) is the root of v.",
-        "return random.standard_normal(shape) * np.sqrt(2 / np.prod(shape[1:]))",
+        "All of it:\n\n    fan_in = np.prod(shape[1:])\n    return random.standard_normal(shape) * np.sqrt(2 / fan_in)",
     ),
     solution=code('''
         import numpy as np

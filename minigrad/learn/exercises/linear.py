@@ -49,7 +49,7 @@ EXERCISE = Exercise(
     text=prose("""
         A layer of a network computes y = x @ w.T + b, for a batch of n examples at
         once. x has one example a row. w has one row for each output, as in PyTorch;
-        that is why it is transposed. b has one number for each output.
+        that is why it is transposed. b has an element for each output.
 
         Given: grad, the gradient of y (n, outputs); x (n, inputs);
             w (outputs, inputs).
@@ -130,7 +130,7 @@ EXERCISE = Exercise(
         Mistake(
             "sum over the wrong dimension",
             {"grad.sum(axis=0)": "grad.sum(axis=1)"},
-            "db is summed over the outputs. b has one number for each output: sum over the batch, axis 0.",
+            "db is summed over the outputs. b has an element for each output: sum over the batch, axis 0.",
         ),
         Mistake("sign", {"grad.T @ x": "-grad.T @ x"}),
     ),

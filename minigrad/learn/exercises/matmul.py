@@ -57,7 +57,8 @@ EXERCISE = Exercise(
 
             dA[i, k] = sum over j of grad[i, j] * B[k, j]
 
-        Write that as a matrix product. B.T is B with rows and columns swapped.
+        Write that as a matrix product. B.T, B transposed, is B with its
+        rows and columns swapped.
     """),
     template=code('''
         import numpy as np

@@ -10,7 +10,7 @@ from minigrad.learn.derivative import Draw, derivative, linear_in_grad
 from minigrad.learn.engine_runs import gradients, numbers
 from minigrad.learn.record import Exercise, Mistake, Probe, Swap, Written, code, prose
 from minigrad.learn.swap import arrays, fused
-from minigrad.learn.windows import cropped, inherited, padded
+from minigrad.learn.windows import cropped, padded
 from minigrad.nn import functional as F
 from minigrad.ops.pool import MaxPool2d
 from minigrad.typing import Array
@@ -46,7 +46,7 @@ def probes(random: np.random.Generator) -> list[Probe]:
 
 
 def replaces(function: Written) -> list[Swap]:
-    engine_forward, engine_backward = MaxPool2d.forward, inherited(MaxPool2d)
+    engine_forward = MaxPool2d.forward
 
     def pool(node: MaxPool2d, x: Array, *, window: Window) -> Array:
         y = engine_forward(node, x, window=window)
@@ -63,7 +63,6 @@ def replaces(function: Written) -> list[Swap]:
         (dx,) = arrays(function(grad, padded(x, window, -np.inf), y, window.kernel[0], window.stride[0]), 1)
         return (cropped(dx, window, x.shape),)
 
-    assert engine_backward is None
     return [Swap(MaxPool2d, "forward", pool), fused(MaxPool2d, backward)]
 
 
@@ -91,7 +90,8 @@ EXERCISE = Exercise(
         As in exercise 16, loop over the places (i, j) of the window. y compared with
         what the windows see there tells where this place holds the largest element.
         For the ties, remember in an array of True and False which windows have
-        found their winner: ~taken is its opposite, and & means "and".
+        found their winner: np.zeros(grad.shape, bool) is all False. ~taken is the
+        opposite of taken; & means "and", | means "or".
     """),
     template=code('''
         import numpy as np
@@ -109,8 +109,8 @@ EXERCISE = Exercise(
         "x[seen] == y is True where the winner is there.",
         "dx[seen] += grad where this place wins, and += 0 elsewhere. A comparison is a factor of 0 or 1, as in "
         "exercise 8.",
-        "taken = np.zeros(grad.shape, bool) before the loop. In it: wins = (x[seen] == y) & ~taken; dx[seen] += grad * "
-        "wins; taken = taken | wins.",
+        "Before the loop, taken = np.zeros(grad.shape, bool). In it:\n\n    wins = (x[seen] == y) & ~taken\n"
+        "    dx[seen] += grad * wins\n    taken = taken | wins",
     ),
     solution=code('''
         import numpy as np
@@ -122,7 +122,9 @@ EXERCISE = Exercise(
             P, Q = grad.shape[2:]
             taken = np.zeros(grad.shape, bool)
             for i, j in np.ndindex(size, size):
-                seen = np.s_[:, :, i : i + stride * P : stride, j : j + stride * Q : stride]
+                rows = np.s_[i : i + stride * P : stride]
+                columns = np.s_[j : j + stride * Q : stride]
+                seen = np.s_[:, :, rows, columns]
                 wins = (x[seen] == y) & ~taken
                 dx[seen] += grad * wins
                 taken = taken | wins
@@ -153,6 +155,20 @@ EXERCISE = Exercise(
         Mistake(
             "= for +=",
             {"dx[seen] += grad": "dx[seen] = grad"},
+            "dx is overwritten where windows overlap. An element may win several windows: +=.",
+        ),
+        Mistake(
+            "= for +=",
+            {
+                "    for i, j in np.ndindex(size, size):\n": (
+                    "    for n, c, p, q in np.ndindex(*grad.shape):\n"
+                    "        a, b = p * stride, q * stride\n"
+                    "        window = x[n, c, a : a + size, b : b + size]\n"
+                    "        i, j = np.unravel_index(window.argmax(), window.shape)\n"
+                    "        dx[n, c, a + i, b + j] = grad[n, c, p, q]\n"
+                    "    for i, j in ():\n"
+                ),
+            },
             "dx is overwritten where windows overlap. An element may win several windows: +=.",
         ),
         Mistake(

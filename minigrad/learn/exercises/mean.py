@@ -43,14 +43,15 @@ EXERCISE = Exercise(
     chapter=3,
     function="mean_backward",
     text=prose("""
-        y = x.mean(axis=0): x is a table of N rows, and y is their mean, one number
+        y = x.mean(axis=0): x is a table of N rows, and y is their mean, a number
         for each column.
 
-        Given: grad, the gradient of y, one number for each column; and x.
+        Given: grad, the gradient of y, a number for each column; and x.
         Write: the gradient of x, of x's shape.
 
         NumPy reads an array of shape (3,) as a row and repeats it as often as
         needed, if you combine it with an array of shape (4, 3): it broadcasts.
+        np.ones(x.shape) is an array of ones.
     """),
     template=code('''
         import numpy as np

@@ -71,7 +71,8 @@ EXERCISE = Exercise(
     hints=(
         "zip takes three lists, too. Two lines do the work, in the order of the text.",
         "In place: b *= mu and b += g change the array b. Then p -= lr * b.",
-        "for p, g, b in zip(parameters, gradients, buffers): b *= mu; b += g; p -= lr * b",
+        "All of it:\n\n    for p, g, b in zip(parameters, gradients, buffers):\n        b *= mu\n        b += g\n"
+        "        p -= lr * b",
     ),
     solution=code('''
         def momentum_step(parameters, gradients, buffers, lr, mu):

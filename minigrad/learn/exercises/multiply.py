@@ -32,7 +32,7 @@ EXERCISE = Exercise(
     chapter=1,
     function="multiply_backward",
     text=prose("""
-        A network computes a loss L: one number, small if the network is good.
+        A network computes a loss L: a single number, small if the network is good.
         Training asks of every number in it: if this one grows a little, how does
         L change? The answer is its gradient. Backpropagation finds all gradients
         in one walk from L back to the start, one operation at a time.
@@ -44,6 +44,7 @@ EXERCISE = Exercise(
         Write: the gradients of x and of y.
 
         If x grows by a little dx, then z grows by y * dx, and L by grad times that.
+        This is the chain rule: slopes multiply.
     """),
     template=code('''
         import numpy as np

@@ -49,8 +49,8 @@ def replaces(function: Written) -> list[Swap]:
 
 
 def in_engine() -> list[Array]:
-    x, w, b = numbers(4, 3, 2, 2), numbers(3), numbers(3, seed=1)
-    return [F.batch_norm(*map(from_numpy, (x, np.zeros(3), np.ones(3), w, b)), training=True).array]
+    x, w, b = from_numpy(numbers(4, 3, 2, 2)), from_numpy(numbers(3)), from_numpy(numbers(3, seed=1))
+    return [F.batch_norm(x, None, None, w, b, training=True).array]
 
 
 EXERCISE = Exercise(
@@ -67,12 +67,12 @@ EXERCISE = Exercise(
             sigma = square root of (mean of (x - mu)^2, plus eps)
             x_hat = (x - mu) / sigma
 
-        The mean of the squares is the variance. The small eps keeps sigma from 0
-        where a channel is constant.
+        The mean of the squares is the variance; np.sqrt takes the root. The small eps
+        keeps sigma from 0 where a channel is constant.
 
         Given: x, one column for each channel, and one row for each example (and
             pixel); eps.
-        Write: return x_hat, of x's shape, and sigma, one number for each column.
+        Write: return x_hat, of x's shape, and sigma, a number for each column.
     """),
     template=code('''
         import numpy as np
@@ -87,8 +87,8 @@ EXERCISE = Exercise(
     hints=(
         "All means go over the rows: axis=0. Compute x - mean once, and use it twice.",
         "The variance is the mean of the squares of the centred x: divide by N, not by N - 1.",
-        "centred = x - x.mean(axis=0); sigma = np.sqrt((centred * centred).mean(axis=0) + eps); "
-        "x_hat = centred / sigma.",
+        "With centred = x - x.mean(axis=0):\n\n    sigma = np.sqrt((centred * centred).mean(axis=0) + eps)\n"
+        "    x_hat = centred / sigma",
     ),
     solution=code('''
         import numpy as np
@@ -161,7 +161,7 @@ EXERCISE = Exercise(
         ),
     ),
     teaches=frozenset({"np.sqrt"}),
-    terms=frozenset({"batch normalisation", "variance"}),
+    terms=frozenset({"Batch normalisation", "variance"}),
     properties=(Property("with a tiny eps each column has mean 0 and mean square 1", _mean_0_deviation_1),),
     replaces=replaces,
     in_engine=in_engine,

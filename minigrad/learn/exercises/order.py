@@ -132,6 +132,9 @@ EXERCISE = Exercise(
 
         Such an order is called topological. Names here are strings; in the engine
         they are nodes, and there your function gets those.
+
+        order.append(node) adds to a list, seen.add(node) to a set; `node in seen` tells
+        whether it is there. set() makes an empty one.
     """),
     template=code('''
         def backward_order(loss, inputs):
@@ -143,8 +146,9 @@ EXERCISE = Exercise(
         "Backward is just the reverse of that.",
         "A function that calls itself: to visit a node, visit its inputs first, and then append the node to a list. "
         "Remember in a set which nodes were visited, and visit none twice.",
-        "def visit(node): if node not in seen: seen.add(node), visit all of inputs[node], then order.append(node). "
-        "After visit(loss) return order[::-1].",
+        "Within your function:\n\n    def visit(node):\n        if node not in seen:\n            seen.add(node)\n"
+        "            ...                  # visit all of inputs[node]\n            order.append(node)\n\n"
+        "After visit(loss), return order[::-1].",
     ),
     solution=code('''
         def backward_order(loss, inputs):
@@ -233,7 +237,7 @@ EXERCISE = Exercise(
         ),
     ),
     teaches=frozenset({"set", ".add", ".append"}),
-    terms=frozenset({"topological"}),
+    terms=frozenset({"topological", "diamond"}),
     properties=(Property("in random graphs each node comes after all of its users", _random_graphs),),
     replaces=replaces,
     in_engine=lambda: gradients(lambda x, y: (x * y).tanh() * x + (x * y), numbers(2, 3), numbers(2, 3, seed=3)),

@@ -42,7 +42,7 @@ EXERCISE = Exercise(
     function="relu_backward",
     text=prose("""
         Between its layers a network needs a function that is not linear, or all
-        layers together would be one. The usual one is y = max(x, 0).
+        layers together would be one. The usual one is y = max(x, 0), called ReLU.
 
         Given: grad, the gradient of y, and x.
         Write: the gradient of x.

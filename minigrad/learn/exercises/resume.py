@@ -21,7 +21,7 @@ def run(function: Written, training: Training, more: int) -> tuple[Array, Array]
     if not isinstance(saved, dict):
         raise NotYetError(f"Your function returned {kind(saved)}, where a dictionary must be.")
     if any(value is ... for value in saved.values()):
-        raise UnwrittenError("There is still a `...` in your dictionary.")
+        raise UnwrittenError("Write checkpoint first: there is still a `...` in your dictionary.")
     training.take(more)  # it goes on, and must not change what was saved
     fresh = Training(seed=99)
     fresh.restore(cast(Mapping[str, object], saved))
@@ -70,8 +70,8 @@ EXERCISE = Exercise(
             training.step       an int: the learning rate depends on it
             training.random     a NumPy generator, which chooses the batches;
                                 training.random.bit_generator.state is its state
-        Write: return a dictionary with the keys "weights", "momentum", "step" and
-            "random" (the state of the generator).
+        Write: return a dictionary, the checkpoint, with the keys "weights", "momentum",
+            "step" and "random" (the state of the generator).
 
         The training goes on at once. What you return must stay what it was.
         copy.deepcopy(x) copies anything.
@@ -90,8 +90,8 @@ EXERCISE = Exercise(
         "Four keys. Ask of each: would the next step be different without it?",
         "training.weights is changed in place by the next step. If you return the array itself, your checkpoint "
         "changes with it. Return a copy.",
-        'return {"weights": training.weights.copy(), "momentum": training.momentum.copy(), "step": training.step, '
-        '"random": copy.deepcopy(training.random.bit_generator.state)}',
+        'The last of the four is the only one that needs thought:\n\n    "random": copy.deepcopy(\n'
+        "        training.random.bit_generator.state)",
     ),
     solution=code('''
         import copy

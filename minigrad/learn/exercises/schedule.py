@@ -74,7 +74,8 @@ EXERCISE = Exercise(
     hints=(
         "Two cases: step < warmup, and the rest. Try the first and the last step of each by hand.",
         "In the warm-up: peak * (step + 1) / warmup. After it, step - warmup steps are done, of steps - warmup.",
-        "done = (step - warmup) / (steps - warmup); return peak * (1 + math.cos(math.pi * done)) / 2",
+        "After the warm-up:\n\n    done = (step - warmup) / (steps - warmup)\n"
+        "    return peak * (1 + math.cos(math.pi * done)) / 2",
     ),
     solution=code('''
         import math

@@ -65,7 +65,7 @@ EXERCISE = Exercise(
     hints=(
         "For each pair of a parameter and its gradient, subtract something from the parameter.",
         "That something is the learning rate times the gradient.",
-        "for p, g in zip(parameters, gradients): p -= lr * g",
+        "Two lines:\n\n    for p, g in zip(parameters, gradients):\n        p -= lr * g",
     ),
     solution=code('''
         def sgd_step(parameters, gradients, lr):
@@ -91,6 +91,14 @@ EXERCISE = Exercise(
             {"p -= lr * g": "p = p - lr * g"},
             "The parameters did not move: p = p - lr * g makes a new array, and the network holds the old one. Write "
             "p -= lr * g.",
+        ),
+        Mistake(
+            "not in place",
+            {
+                "for p, g in zip(parameters, gradients):": "for i in range(len(parameters)):",
+                "p -= lr * g": "parameters[i] = parameters[i] - lr * gradients[i]",
+            },
+            "A new array was put into the list; the network still holds the old one. Write p -= lr * g.",
         ),
         Mistake(
             "learning rate forgotten",

@@ -78,8 +78,9 @@ EXERCISE = Exercise(
         "off at the end.",
         "In between it is exercise 15; only the slices change. The place (i, j) of the window sees rows i, i + s, "
         "i + 2*s, ... : i : i + s*P : s.",
-        "seen = np.s_[:, :, i : i + stride * P : stride, j : j + stride * Q : stride]. At the end: dx = dpadded[:, :, "
-        "padding : padding + H, padding : padding + W], with H, W = x.shape[2:].",
+        "With H, W = x.shape[2:],\n\n    rows = np.s_[i : i + stride * P : stride]         # and columns\n"
+        "    seen = np.s_[:, :, rows, columns]\n    dx = dpadded[:, :, padding : padding + H,\n"
+        "                       padding : padding + W]    # after the loop",
     ),
     solution=code('''
         import numpy as np
@@ -93,9 +94,13 @@ EXERCISE = Exercise(
             dw = np.zeros_like(w)
             P, Q = grad.shape[2:]
             for i, j in np.ndindex(*w.shape[2:]):
-                seen = np.s_[:, :, i : i + stride * P : stride, j : j + stride * Q : stride]
-                dpadded[seen] += np.einsum("nopq,oc->ncpq", grad, w[:, :, i, j], optimize=True)
-                dw[:, :, i, j] = np.einsum("nopq,ncpq->oc", grad, padded[seen], optimize=True)
+                rows = np.s_[i : i + stride * P : stride]
+                columns = np.s_[j : j + stride * Q : stride]
+                seen = np.s_[:, :, rows, columns]
+                w_ij = w[:, :, i, j]
+                dpadded[seen] += np.einsum("nopq,oc->ncpq", grad, w_ij, optimize=True)
+                dw_ij = np.einsum("nopq,ncpq->oc", grad, padded[seen], optimize=True)
+                dw[:, :, i, j] = dw_ij
             H, W = x.shape[2:]
             dx = dpadded[:, :, padding : padding + H, padding : padding + W]
             return dx, dw
@@ -120,7 +125,7 @@ EXERCISE = Exercise(
         ),
         Mistake(
             "flipped kernel",
-            {"grad, w[:, :, i, j]": "grad, w[:, :, -1 - i, -1 - j]"},
+            {"w_ij = w[:, :, i, j]": "w_ij = w[:, :, -1 - i, -1 - j]"},
             "The kernel is flipped in dx. grad goes back through the very weight that was used.",
         ),
         Mistake(
@@ -141,7 +146,8 @@ EXERCISE = Exercise(
         Mistake(
             "stride ignored",
             {
-                "i : i + stride * P : stride, j : j + stride * Q : stride": "i : i + P, j : j + Q",
+                "i : i + stride * P : stride": "i : i + P",
+                "j : j + stride * Q : stride": "j : j + Q",
             },
             "The window moves by stride pixels, not by one: i : i + stride * P : stride.",
         ),
@@ -149,6 +155,16 @@ EXERCISE = Exercise(
             "stride only for the rows",
             {"j : j + stride * Q : stride": "j : j + Q"},
             "The columns move by the stride, too.",
+        ),
+        Mistake(
+            "flipped kernel",
+            {"w_ij = w[:, :, i, j]": "w_ij = w[:, :, -1 - i, j]"},
+            "The rows of the kernel are flipped in dx. grad goes back through the very weight that was used.",
+        ),
+        Mistake(
+            "flipped kernel",
+            {"w_ij = w[:, :, i, j]": "w_ij = w[:, :, i, -1 - j]"},
+            "The columns of the kernel are flipped in dx. grad goes back through the very weight that was used.",
         ),
         Mistake(
             "sum over the batch missing",

@@ -119,8 +119,8 @@ EXERCISE = Exercise(
         "Four lines, one for each phase, in the order of the text; and a return.",
         "Backward *adds* to the gradients that are there (exercise 9). So they must be cleared before it, and "
         "must not be cleared between backward and step.",
-        "optimizer.zero_grad(); loss = loss_function(model(images), labels); loss.backward(); optimizer.step(); "
-        "return loss.item()",
+        "The last three lines, after zero_grad and the loss:\n\n    loss.backward()\n    optimizer.step()\n"
+        "    return loss.item()",
     ),
     solution=code('''
         def training_step(model, optimizer, loss_function, images, labels):
@@ -203,7 +203,7 @@ EXERCISE = Exercise(
         ),
     ),
     teaches=frozenset({".zero_grad", ".backward", ".step", ".item"}),
-    terms=frozenset({"optimiser"}),
+    terms=frozenset({"phases"}),
     properties=(Property("the loss falls", _loss_falls),),
     replaces=replaces,
     in_engine=in_engine,

@@ -47,8 +47,8 @@ def replaces(function: Written) -> list[Swap]:
                 p.grad = wrap(g.astype(p.array.dtype))
             without.append((p, {**group, "weight_decay": 0}))
         original(optimizer, without)
-        for (p, _), g in zip(moved, kept, strict=True):
-            p.grad = g
+        for (p, _), gradient in zip(moved, kept, strict=True):
+            p.grad = gradient
 
     return [Swap(optim.SGD, "_move", move)]
 
@@ -65,7 +65,7 @@ EXERCISE = Exercise(
             L + decay / 2 * (sum of p * p)
 
         Nobody computes this sum in training. One adds its *gradient* to the gradient
-        that backward found.
+        that backward found. This is weight decay.
 
         Given: p, a parameter; g, its gradient of L; decay, a small number.
         Write: return the gradient of the loss with the price. Do not change g.

@@ -75,18 +75,14 @@ def _of_image(run: Run, result: Array, g: Array, w: Array, at: Index) -> Element
     outputs = w.shape[0] // _groups(run)
     group = c // w.shape[1]
     local, first = c % w.shape[1], group * outputs
-    taps = [
-        (i, j, p, q)
-        for i in range(w.shape[2])
-        for j in range(w.shape[3])
-        if (p := _position(window, u, i, 0, g.shape[2])) is not None
-        and (q := _position(window, v, j, 1, g.shape[3])) is not None
-    ]
+    rows = [(i, p) for i in range(w.shape[2]) if (p := _position(window, u, i, 0, g.shape[2])) is not None]
+    columns = [(j, q) for j in range(w.shape[3]) if (q := _position(window, v, j, 1, g.shape[3])) is not None]
+    taps = [(i, j, p, q) for i, p in rows for j, q in columns]
     element = Element(place("∂L/∂x", at), "Σ over o, i, j of ∂L/∂y[n, o, p, q] · w[o, c, i, j]", number(result[at]))
     if not taps:
         element.formula = "no window saw this pixel"
         return element
-    i, j, p, q = (np.array(each) for each in zip(*taps, strict=True))
+    i, j, p, q = np.array(taps).T
     from_outputs = wide(g[n, first : first + outputs])[:, p, q]  # outputs, taps
     values = from_outputs * wide(w[first : first + outputs, local])[:, i, j]
 
@@ -135,7 +131,8 @@ def _groups(run: Run) -> int:
 
 def _first_channel(run: Run, w: Array, o: int) -> int:
     """Return the first input channel that output channel ``o`` reads: that of its group."""
-    return o // (w.shape[0] // _groups(run)) * w.shape[1]
+    channels: int = w.shape[1]
+    return o // (w.shape[0] // _groups(run)) * channels
 
 
 def _read(window: Window, p: int, axis: int) -> Array:
