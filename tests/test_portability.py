@@ -323,7 +323,7 @@ print(len(started))
 
 def test_the_list_of_optional_packages_is_complete() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    names = {"pillow": "PIL"}
+    names = {"pillow": "PIL", "scikit-learn": "sklearn"}
     wanted = [line for extra in ("fast", "train", "board", "export") for line in extras[extra]]
     packages = {line.split(">")[0].split("=")[0] for line in wanted if not line.startswith("minigrad")}
     assert {names.get(package, package) for package in packages} <= set(OPTIONAL)

@@ -13,10 +13,15 @@ import numpy as np
 import pytest
 
 import minigrad
+from inception.commands import train
+from inception.ending import OptionError
+from inception.first_step import FirstStep, refuse_unless_explainable
+from inception.recipes import Recipe
 from minigrad import Tensor, nn, optim, viewer
 from minigrad.engine.function import Function
 from minigrad.engine.watchers import watchers
 from minigrad.nn import functional as F
+from minigrad.testing import register_stand_in_device
 from minigrad.viewer.layout import arranged
 from minigrad.viewer.samples import number
 from minigrad.viewer.telling import told
@@ -261,6 +266,14 @@ def test_plumbing_is_folded_and_repeated_blocks_are_collapsed(small: tuple[Any, 
     assert "3 × Sequential" in json.dumps(data["tree"], ensure_ascii=False)
 
 
+def test_a_loss_that_is_divided_by_one_batch_is_shown_without_the_division(tmp_path: Path) -> None:
+    model = nn.Linear(2, 2)
+    step = lambda: (model(minigrad.ones(1, 2)).sum() / 1).backward()  # noqa: E731
+    _, data, _ = recorded(model, tmp_path / "step.html", step)
+    assert [op["name"] for op in data["operations"]] == ["Linear", "Sum"]
+    assert data["operations"][data["backward"][0]["operation"]]["name"] == "Sum"
+
+
 def test_the_four_phases_follow_each_other(small: tuple[Any, Any, Any]) -> None:
     _, data, _ = small
     phases = [phase for phase, _ in data["steps"]]
@@ -340,11 +353,12 @@ def test_a_function_of_the_readers_own_is_worked_out_too(tmp_path: Path) -> None
 
 def wrong(model: nn.Module, step: Callable[[], object], folder: Path) -> str:
     """Return the error of a step that cannot be told; nothing is written."""
+    before = list(watchers)
     with pytest.raises(RuntimeError) as error, viewer.record(model, folder / "step.html"):
         step()
     assert not (folder / "step.html").exists()
     assert model(minigrad.ones(1, 2)).shape == (1, 2)  # the hooks are gone
-    assert watchers == []
+    assert watchers == before
     return str(error.value)
 
 
@@ -407,6 +421,22 @@ def test_an_operation_that_writes_in_place_shows_what_it_read(tmp_path: Path) ->
     assert relu["outputs"][0]["text"] == "0 2"
 
 
+def test_a_write_into_a_view_does_not_hold_up_the_sums(tmp_path: Path) -> None:
+    model = nn.Linear(1, 2, bias=False)
+    model.weight.data = minigrad.tensor([[1.0], [2.0]])
+
+    def step() -> None:
+        y = model(minigrad.ones(1, 1))
+        y[:, 0].mul_(3.0)
+        y.sum().backward()
+
+    _, data, _ = recorded(model, tmp_path / "step.html", step)
+    last = data["backward"][-1]
+    assert data["operations"][last["operation"]]["name"] == "Linear"
+    assert last["arriving"][0]["text"] == "3 1"
+    assert not last.get("waiting")
+
+
 def test_arrows_point_down_and_no_two_boxes_stand_in_one_place() -> None:
     generator = np.random.default_rng(0)
     for _ in range(20):
@@ -444,3 +474,50 @@ def test_a_graph_deeper_than_pythons_stack_is_shown() -> None:
     for _ in range(3_000):
         y = y + x
     assert len(str(viewer.show(y)).splitlines()) == 3_000
+
+
+def test_the_first_step_of_a_run_is_recorded_and_none_after_it(tmp_path: Path) -> None:
+    model = nn.Linear(2, 2)
+    around = FirstStep(model, tmp_path / "first-step.html")
+    for _ in range(2):
+        with around():
+            model(minigrad.ones(1, 2)).sum().backward()
+    assert len(data_of((tmp_path / "first-step.html").read_text(encoding="utf-8"))["operations"]) == 2
+
+
+def test_a_run_without_a_step_of_one_batch_is_not_explained() -> None:
+    refuse_unless_explainable(Recipe(), find_lr=False)
+    with pytest.raises(OptionError, match="--accumulate 4 adds up the gradients of several"):
+        refuse_unless_explainable(Recipe(accumulate=4), find_lr=False)
+    with pytest.raises(OptionError, match="--find-lr trains nothing"):
+        refuse_unless_explainable(Recipe(), find_lr=True)
+
+
+@pytest.mark.slow
+def test_the_train_command_explains_its_first_step(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    options = ["--data", "synthetic", "--limit", "16", "--batch-size", "4", "--epochs", "1", "--explain"]
+    assert train.main([*options, "--output", str(run)]) == 0
+    data = data_of((run / "first-step.html").read_text(encoding="utf-8"))
+    assert len(data["steps"]) > 700
+    assert data["operations"][data["backward"][0]["operation"]]["name"] == "CrossEntropy"
+
+
+def test_a_step_on_another_device_is_told_with_the_same_numbers(tmp_path: Path) -> None:
+    pages = []
+    for device in ("cpu", register_stand_in_device()):
+        minigrad.manual_seed(0)
+        model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
+        model.append(nn.Linear(18, 3))
+        model.to(device)
+        optimizer = optim.SGD(model.parameters(), 0.1, momentum=0.9)
+        x, labels = minigrad.randn(2, 1, 8, 8).to(device), minigrad.tensor([0, 2]).to(device)
+        with viewer.record(model, tmp_path / "step.html"):
+            F.cross_entropy(model(x), labels).backward()
+            optimizer.step()
+        pages.append(data_of((tmp_path / "step.html").read_text(encoding="utf-8")))
+    for operation, other in zip(pages[0]["operations"], pages[1]["operations"], strict=True):
+        first, second = operation["outputs"][0]["text"].split(), other["outputs"][0]["text"].split()
+        assert [float(a) for a in first] == pytest.approx([float(b) for b in second], rel=2e-3, abs=1e-6)
+    elements = [r.get("element", {}) for each in pages[1]["backward"] for r in each["results"]]
+    assert all(element.get("terms") or element.get("known") for element in elements)

@@ -1,4 +1,7 @@
-"""The page: a story as one HTML file, which needs nothing else: style, script and numbers are inside it."""
+"""The page: a story as one HTML file, which needs nothing else: style, script and numbers are inside it.
+
+The files of ``browser/`` are what runs there; the scripts are put together in the order of their names.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,14 @@ PHASES = ("forward pass", "loss computation", "backward pass", "optimization pas
 
 def page(story: Story, title: str) -> str:
     """Return the HTML of a story."""
-    parts = {name: files("minigrad.viewer").joinpath(name).read_text("utf-8") for name in ("page.css", "page.js")}
-    frame = files("minigrad.viewer").joinpath("page.html").read_text("utf-8")
+    folder = files("minigrad.viewer").joinpath("browser")
+    frame = folder.joinpath("page.html").read_text(encoding="utf-8")
+    scripts = sorted((file for file in folder.iterdir() if file.name.endswith(".js")), key=lambda file: file.name)
     filled = {
         "{{title}}": escape(title),
-        "{{style}}": parts["page.css"],
+        "{{style}}": folder.joinpath("page.css").read_text(encoding="utf-8"),
         "{{data}}": _embedded(page_data(story, title)),
-        "{{script}}": parts["page.js"],
+        "{{script}}": "".join(script.read_text(encoding="utf-8") for script in scripts),
     }
     before, *rest = frame.split("{{")
     pieces = [before]

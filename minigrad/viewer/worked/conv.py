@@ -69,7 +69,7 @@ def _of_bias(result: Array, g: Array, at: Index) -> Element:
 
 
 def _of_image(run: Run, result: Array, g: Array, w: Array, at: Index) -> Element:
-    """Each output whose window saw the pixel sends it ∂L/∂y · w."""
+    """Add up ∂L/∂y · w over the outputs whose windows saw the pixel."""
     n, c, u, v = at
     window = _window(run)
     outputs = w.shape[0] // _groups(run)
@@ -101,7 +101,7 @@ def _of_image(run: Run, result: Array, g: Array, w: Array, at: Index) -> Element
 
 
 def _of_kernel(run: Run, result: Array, g: Array, x: Array, w: Array, at: Index) -> Element:
-    """A weight has met every image at every position: Σ ∂L/∂y · x over all of them."""
+    """Add up ∂L/∂y · x over every image and position, since the weight has met them all."""
     o, c, i, j = at
     window, channel = _window(run), _first_channel(run, w, o) + c
     rows = np.arange(g.shape[2]) * window.stride[0] + i * window.dilation[0] - window.padding[0][0]

@@ -42,7 +42,7 @@ class Term:
 
 @dataclass
 class Element:
-    """How one element was computed."""
+    """One element, and how it was computed."""
 
     name: str  #: y[0, 3, 5, 7]
     formula: str

@@ -6,16 +6,15 @@ if the results are those that it computed in the whole tensor, an element depend
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Mapping
 
 import numpy as np
 
-from minigrad.engine.function import Function
 from minigrad.engine.grad_mode import no_grad
 from minigrad.typing import Array, Shape
 from minigrad.viewer.samples import Index, number, place
+from minigrad.viewer.signatures import input_names
 from minigrad.viewer.sources import source_of
 from minigrad.viewer.worked.element import Element, Run, alone, wide, with_sum
 
@@ -49,7 +48,7 @@ def gradient(run: Run, k: int, at: Index) -> Element | None:
     y, g, result = run.outputs[0], run.gradients[0], run.results[k]
     if g is None or result is None:
         return None
-    name = _names(type(run.node))[k]
+    name = input_names(type(run.node), k + 1)[k]
     source = source_of(type(run.node))
     derivative = _derivative_of(source.derivative, name)
     if result.shape != g.shape:
@@ -76,7 +75,7 @@ def broadcast_gradient(run: Run, k: int, at: Index, raw: Array) -> Element:
     """Work out an element of a gradient whose input was broadcast: the sum over its copies (engine/backward.py)."""
     result = run.results[k]
     assert result is not None
-    name = _names(type(run.node))[k]
+    name = input_names(type(run.node), k + 1)[k]
     element = Element(
         place(f"∂L/∂{name}", at), f"Σ over the copies that broadcasting made of {name}", number(result[at])
     )
@@ -128,19 +127,12 @@ def _is_reproduced(run: Run, y: Array, at: Index) -> bool:
 def _values(run: Run, at: Index) -> dict[str, float | None]:
     """Return the value of every input at an element, by the name that ``forward`` gives it."""
     found: dict[str, float | None] = {}
-    for name, x in zip(_names(type(run.node)), run.inputs, strict=False):
+    for name, x in zip(input_names(type(run.node), len(run.inputs)), run.inputs, strict=True):
         if isinstance(x, np.ndarray):
             found[name] = x[_own(at, x.shape)].item()
         else:
             found[name] = x if isinstance(x, int | float) else None
     return found
-
-
-def _names(operation: type[Function]) -> list[str]:
-    """Return the names that ``forward`` gives to its inputs."""
-    parameters = list(inspect.signature(operation.forward).parameters.values())[1:]
-    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return names + [f"x{i}" for i in range(len(names), 64)]
 
 
 def _own(at: Index, shape: Shape) -> Index:

@@ -82,6 +82,7 @@ def mean_gradient(run: Run, k: int, at: Index) -> Element | None:
 
 def _scale(run: Run, at: Index) -> float:
     scale = getattr(run.node, "scale", 1.0)
+    scale = scale if isinstance(scale, int | float) else to_host(scale)
     return float(scale[at[2:]]) if isinstance(scale, np.ndarray) and scale.ndim else float(scale)
 
 

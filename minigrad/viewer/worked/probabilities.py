@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad.devices import to_host
 from minigrad.ops.cross_entropy import CrossEntropy
 from minigrad.typing import Array
 from minigrad.viewer.samples import Index, number, place
@@ -92,7 +93,7 @@ def cross_entropy(run: Run, at: Index) -> Element | None:
         row = int(np.ravel_multi_index(at, labels.shape)) if at else 0
         element = Element(place("ℓ", at), "−Σ over c of q_c · log p_c", number(result[at]))
         return _of_target(element, q[row], log_p[row])
-    divisor = float(node.divisor) if node.divisor is not None else 1.0
+    divisor = float(to_host(node.divisor)) if node.divisor is not None else 1.0
     formula = "Σ over n of ℓ[n]" + (f" / {number(divisor)}" if node.reduction == "mean" else "")
     element = Element("L", formula, number(float(result)))
     first = int(labels.reshape(-1)[0])
@@ -139,7 +140,7 @@ def cross_entropy_gradient(run: Run, k: int, at: Index) -> Element | None:
         ("p · Σq − q", number(float(p[c] * q.sum() - q[c]))),
     ]
     if node.divisor is not None:
-        element.known.append(("∂L/∂ℓ", f"{number(share)} / {number(float(node.divisor))}"))
+        element.known.append(("∂L/∂ℓ", f"{number(share)} / {number(float(to_host(node.divisor)))}"))
     return element
 
 
