@@ -36,10 +36,9 @@ help:
 # torchvision serves for its model definitions only; its dependencies would install another torch. CuPy serves for its
 # list of functions only; without it, the tests that use the list are skipped.
 .venv/test.stamp: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet torch==2.13.0
 	$(BIN)/python -m pip install --quiet --editable '.[lint]'
 	$(BIN)/python -m pip install --quiet --no-deps torchvision==0.28.0
-	-$(BIN)/python -m pip install --quiet --editable '.[cupy]'
+	-$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[cupy]'
 	@touch $@
 
 .venv/docs.stamp: pyproject.toml | .venv/bin/python
@@ -82,7 +81,7 @@ bench: .venv/test.stamp
 
 # Code cells run, and a warning (a link that leads nowhere, a formula that is not understood) is an error.
 docs: .venv/docs.stamp
-	$(BIN)/python -m sphinx -W --keep-going -d build/book-doctrees book build/book
+	$(BIN)/python -m sphinx -W --keep-going -j auto -d build/book-doctrees book build/book
 	@echo "open build/book/index.html"
 
 clean:

@@ -7,8 +7,8 @@
 writes a file for the processor in the folder results beside this file, after every measurement; then plots in
 docs/images and the README's section on speed, from the files of all processors (``report`` does only that). A run that
 was stopped continues: what was measured with the same code, libraries, processor and options is kept (``--fresh``
-forgets it). The most important parts come first, and with ``--minutes`` nothing goes on after that time. ``gpu`` needs
-a GPU and runs alone.
+forgets it). The most important parts come first, nothing goes on after ``--minutes``, and what needs more time than is
+left is not begun: the same command measures it the next time. ``gpu`` needs a GPU and runs alone.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks import machine, report
 from benchmarks.measure import CandidateError, Setting, TimeUpError
@@ -26,7 +27,8 @@ from benchmarks.results import Results
 from minigrad.system import cores
 
 FOLDER = machine.ROOT / "benchmarks/results"
-ROUNDS, QUICK_ROUNDS, QUICK_MINUTES = 5, 3, 4.0
+ROUNDS, MINUTES = 3, 29.0
+QUICK_ROUNDS, QUICK_MINUTES = 2, 4.0
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -37,7 +39,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--named", default="", metavar="TEXT", help="only measurements with this in their name")
     parser.add_argument("--rounds", type=int, help=f"how often all candidates take turns ({ROUNDS})")
     parser.add_argument("--threads", type=int, default=cores(), help="threads of every candidate (%(default)s)")
-    parser.add_argument("--minutes", type=float, help="end after this time")
+    parser.add_argument("--minutes", type=float, help=f"end after this time ({MINUTES:g})")
     parser.add_argument("--quick", action="store_true", help=f"--minutes {QUICK_MINUTES:g} --rounds {QUICK_ROUNDS}")
     parser.add_argument("--fresh", action="store_true", help="keep nothing of an earlier run")
     parser.add_argument("--output", type=Path, help="another results file, or a folder; the README and plots stay")
@@ -48,13 +50,20 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         parser.error(f"unknown: {', '.join(sorted(unknown))}. The parts are: {', '.join(PARTS)}")
     if options.rehearse and options.output is None:
         parser.error("--rehearse needs --output, since small sizes are no results")
-    options.minutes = options.minutes or (QUICK_MINUTES if options.quick else None)
+    options.minutes = options.minutes or (QUICK_MINUTES if options.quick else MINUTES)
     options.rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
     return options
 
 
-def run(chosen: Sequence[Unit], results: Results, setting: Setting) -> int:
-    """Measure what is not yet in the results, and return how many measurements failed or had no time."""
+class Missing(NamedTuple):
+    """How many measurements failed, and how many had no time."""
+
+    failed: int
+    later: int
+
+
+def run(chosen: Sequence[Unit], results: Results, setting: Setting) -> Missing:
+    """Measure what is not yet in the results, and return how many measurements are missing."""
     versions, code = machine.versions(), machine.code()
     stamp = {
         "code": code,
@@ -62,7 +71,7 @@ def run(chosen: Sequence[Unit], results: Results, setting: Setting) -> int:
         "machine": machine.describe(setting.threads),
         "rounds": setting.rounds,
     }
-    missing = 0
+    failed = later = 0
     for unit in chosen:
         label = f"{unit.part}: {unit.name}"
         if results.has(unit.part, unit.name, stamp):
@@ -70,20 +79,21 @@ def run(chosen: Sequence[Unit], results: Results, setting: Setting) -> int:
             continue
         start = time.monotonic()
         try:
-            setting.left()
+            if setting.left() < unit.seconds:
+                raise TimeUpError
             print(f"{label} …", flush=True)
             found = unit.run(setting)
         except TimeUpError:
-            print(f"{label}: no time left", flush=True)
-            missing += 1
+            print(f"{label}: no time left for about {unit.seconds:.0f} s", flush=True)
+            later += 1
             continue
         except CandidateError as failure:
             found = {"failed": str(failure)}
-            missing += 1
+            failed += 1
         seconds = time.monotonic() - start
         results.keep(unit.part, unit.name, stamp, found, seconds)
         print(f"{label}: {report.brief(found)} ({seconds:.0f} s)", flush=True)
-    return missing
+    return Missing(failed, later)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -94,11 +104,10 @@ def main(arguments: Sequence[str]) -> int:
         gpu.main(list(arguments[1:]))
         return 0
     options = parse(arguments)
-    missing = 0
+    missing = Missing(0, 0)
     if options.parts != ["report"]:
         began = time.monotonic()
-        deadline = began + 60 * options.minutes if options.minutes else float("inf")
-        setting = Setting(options.threads, options.rounds, deadline)
+        setting = Setting(options.threads, options.rounds, deadline=began + 60 * options.minutes)
         path = options.output or FOLDER
         if path == FOLDER or path.is_dir():
             path /= f"{machine.slug(machine.processor(), machine.bits())}.json"
@@ -114,11 +123,15 @@ def main(arguments: Sequence[str]) -> int:
         ]
         missing = run(chosen, results, setting)
         print(
-            f"{missing} of {len(chosen)} are missing; {results.path} has the others ({time.monotonic() - began:.0f} s)"
+            f"{results.path} has {len(chosen) - sum(missing)} of {len(chosen)} measurements "
+            f"({time.monotonic() - began:.0f} s); {missing.failed} failed, and {missing.later} had no time: "
+            "the same command goes on with them"
+            if any(missing)
+            else f"{results.path} has all {len(chosen)} measurements ({time.monotonic() - began:.0f} s)"
         )
     if options.output is None:
         report.write(FOLDER)
-    return min(missing, 1) if not options.minutes else 0
+    return min(missing.failed, 1)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ class Unit(NamedTuple):
     part: str
     name: str
     run: Callable[[Setting], Result]
-    seconds: float = 30.0  # that it takes on two slow cores, roughly
+    seconds: float = 0.0  #: that it takes on two slow cores, roughly: with less time left it is not begun
 
 
 #: Cases by part and name: all, and small ones, which rehearse the benchmark.
@@ -52,45 +52,56 @@ REHEARSAL = {
 }
 SCALING = {
     "batch at 75 × 75": {count: f"train:inception:75:{count}" for count in (2, 8, 32)},
-    "size at batch 8": {size: f"train:inception:{size}:8" for size in (75, 139, 203, 299)},
+    "size at batch 8": {size: f"train:inception:{size}:8" for size in (75, 139, 299)},
     "operations in a chain": {ops: f"chain:{ops}" for ops in (1_000, 10_000, 100_000)},
 }
+#: Seconds that a measurement of each part takes on two slow cores, on average; compiled: with compilation by torch.
+SECONDS = {
+    "steps": 57, "convolutions": 25, "inference": 20, "chain": 6, "small": 9, "networks": 45, "rounding": 15,
+    "startup": 33, "other engines": 25, "operations": 9, "threads": 35, "scaling": 45, "loading": 30,
+    "compiled small": 35, "compiled inference": 80, "compiled networks": 90, "compiled steps": 230,
+}  # fmt: skip
 PEER_CONVOLUTION = "conv:8:80:192:73"
 
 
 def units(rehearsal: bool = False, threads: int = 1) -> Iterator[Unit]:
     """Yield all measurements, the most important first."""
     cases = REHEARSAL if rehearsal else CASES
+
+    def unit(part: str, name: str, run: Callable[[Setting], Result]) -> Unit:
+        kind = f"compiled {name.split(':')[0]}" if part == "compiled" else part
+        return Unit(part, name, run, 0.0 if rehearsal else SECONDS[kind])
+
     for name, case in cases["steps"].items():
-        yield Unit("steps", name, partial(step, case), 90)
+        yield unit("steps", name, partial(step, case))
     for name, case in cases["steps"].items():
-        yield Unit("convolutions", name, partial(convolutions, case), 100)
-    for part, seconds in (("inference", 30), ("chain", 10), ("small", 15), ("networks", 75)):
+        yield unit("convolutions", name, partial(convolutions, case))
+    for part in ("inference", "chain", "small", "networks"):
         for name, case in cases[part].items():
-            yield Unit(part, name, partial(beside_torch, case), seconds)
+            yield unit(part, name, partial(beside_torch, case))
     for width in machine.VECTORS:
         if width <= machine.bits():
-            yield Unit("rounding", f"{width} bits", partial(rounding, width), 60)
-    yield Unit("startup", "first step", startup.first_call, 60)
-    yield Unit("startup", "import", startup.importing, 15)
-    yield Unit("startup", "initial weights", startup.initial_weights, 10)
-    for part in ("steps", "inference", "networks", "small"):
-        for name, case in cases[part].items():
-            if not rehearsal or part == "small":
-                yield Unit("compiled", f"{part}: {name}", partial(compare, case, (COMPILED,)), 100)
-    for name, case in cases["steps"].items():
-        yield Unit("operations", name, partial(operations, case), 20)
-    case = list(cases["steps"].values())[-1]
-    yield Unit("threads", case, partial(threads_used, case, threads), 60)
-    for name, series in SCALING.items():
-        shown = dict(list(series.items())[:2]) if rehearsal else series
-        yield Unit("scaling", name, partial(scaling, shown), 60)
-    yield Unit("loading", "JPEG", partial(loading, 64 if rehearsal else 768), 90)
+            yield unit("rounding", f"{width} bits", partial(rounding, width))
+    yield unit("startup", "first step", startup.first_call)
+    yield unit("startup", "import", startup.importing)
+    yield unit("startup", "initial weights", startup.initial_weights)
     for name, engines, case, scale in (
         ("microseconds an operation", other_engines.CHAINS, "chain:200" if rehearsal else "chain:2000", 1e6),
         ("milliseconds a convolution", other_engines.CONVOLUTIONS, PEER_CONVOLUTION, 1e3),
     ):
-        yield Unit("other engines", name, partial(peers, tuple(engines), case, scale), 30)
+        yield unit("other engines", name, partial(peers, tuple(engines), case, scale))
+    for part in ("small", "inference", "networks", "steps"):  # the shortest compilation first
+        for name, case in cases[part].items():
+            if not rehearsal or part == "small":
+                yield unit("compiled", f"{part}: {name}", partial(compare, case, (COMPILED,)))
+    for name, case in cases["steps"].items():
+        yield unit("operations", name, partial(operations, case))
+    case = list(cases["steps"].values())[-1]
+    yield unit("threads", case, partial(threads_used, case, threads))
+    for name, series in SCALING.items():
+        shown = dict(list(series.items())[:2]) if rehearsal else series
+        yield unit("scaling", name, partial(scaling, shown))
+    yield unit("loading", "JPEG", partial(loading, 64 if rehearsal else 256))
 
 
 def beside_torch(case: str, setting: Setting) -> Result:

@@ -29,11 +29,17 @@ extensions = [
     "book.exercises",
     "book.reference",
     "book.notebooks",
+    "book.training_step",
 ]
-exclude_patterns = ["_build", "notebooks", "README.md"]
+exclude_patterns = ["notebooks", "extra"]
 
 # A reference that leads nowhere is a warning, and `make docs` turns warnings into errors.
 nitpicky = True
+nitpick_ignore_regex = [
+    ("py:class", r"(?!minigrad\.(?!kernels)).*"),  # types in signatures, as the source abbreviates them
+    ("py:obj", r"typing\..*"),
+]
+autodoc_typehints = "none"  # book/reference.py writes them into the signatures
 
 myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "deflist", "dollarmath", "smartquotes"]
 myst_heading_anchors = 3
@@ -49,6 +55,7 @@ nb_merge_streams = True
 html_theme = "furo"
 html_title = "minigrad"
 html_static_path = ["_static"]
+html_extra_path = ["extra"]  # book/training_step.py writes it
 html_css_files = ["book.css"]
 html_math_renderer = "mathml"
 html_copy_source = False

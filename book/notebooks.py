@@ -45,7 +45,9 @@ def for_notebook(markdown: str, folder: Path) -> str:
     text = re.sub(r"```\{code-block\} (\w+)", r"```\1", text)
     exercises = r"`python -m minigrad.learn status` lists the exercises of chapter \1."
     text = re.sub(r"```\{exercises\} (\d+)\n```", exercises, text)
-    text = re.sub(r"^\$\$ \((\S+)\)$", r"$$", text, flags=re.MULTILINE)  # labels of formulas
+    text = re.sub(r"\$\$ \([\w-]+\)$", "$$", text, flags=re.MULTILINE)  # labels of formulas
+    text = re.sub(r'<a href="\.\./[\w-]+\.html">([^<]+)</a>', r"\1", text)
+    text = re.sub(r"^This chapter as a notebook: .*\n?", "", text, flags=re.MULTILINE)
     text = re.sub(r"\{doc\}`([^<`]+) <[^>]+>`", r"\1", text)
     text = re.sub(r"\{doc\}`(?:.*/)?(\d+)-([\w-]+)`", lambda m: f"chapter {int(m[1])}", text)
     text = re.sub(r"\{eq\}`[\w-]+`", "the formula above", text)

@@ -47,7 +47,7 @@ def entries(module: ModuleType, names: list[str], members: str | None) -> Iterat
         if inspect.isclass(value):
             yield f".. autoclass:: {path}"
             if members is not None:
-                yield f"   :members: {members}"
+                yield f"   :members: {', '.join(n for n in members.split(', ') if not n or hasattr(value, n))}"
         elif callable(value):
             yield f".. autofunction:: {path}"
         else:
@@ -108,8 +108,38 @@ def plain(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: li
     lines[:] = found
 
 
+def as_written(
+    app: Sphinx, what: str, name: str, value: Any, options: Any, signature: str | None, returned: str | None
+) -> tuple[str, str | None] | None:
+    """Return a signature with its types as the source writes them, in place of what they stand for."""
+    if not callable(value):
+        return None
+    try:
+        found = inspect.signature(value)
+    except (TypeError, ValueError):
+        return None
+    given = list(found.parameters.values())
+    if what == "method" and given and given[0].name == "self":
+        given = given[1:]
+    given = [p if p.annotation is p.empty else p.replace(annotation=_Written(p.annotation)) for p in given]
+    arguments = str(found.replace(parameters=given, return_annotation=found.empty))
+    result = None if what == "class" or found.return_annotation is found.empty else found.return_annotation
+    return arguments, None if result is None else repr(_Written(result))
+
+
+class _Written:
+    """A type, whose text is that of the source."""
+
+    def __init__(self, annotation: object) -> None:
+        self.annotation = annotation
+
+    def __repr__(self) -> str:
+        return self.annotation if isinstance(self.annotation, str) else inspect.formatannotation(self.annotation)
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Add the directive; docstrings pass through `plain` before napoleon reads their sections."""
     app.add_directive("public", Public)
     app.connect("autodoc-process-docstring", plain, priority=100)
+    app.connect("autodoc-process-signature", as_written)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -5,7 +5,7 @@
 
 Question: how does a network read words? (Each has a vector of 16 elements. One layer maps the mean over a review's
 words to a score, and the loss is binary cross entropy.)
-Change: 16 elements to 1. Is one number for each word enough to say good or bad?
+Change: 16 elements to 1. Is a single number for each word enough to say good or bad?
 Expect: an accuracy above 85 % on the synthetic reviews. Since only the mean counts, "not good" is beyond this network.
 """
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from inception.freezing import freeze_all_but_head, freeze_up_to
 from inception.model import InceptionV3
-from inception.progress import say
+from inception.progress import say, warn
 from inception.recipes import OPTIMIZERS, Recipe
 from inception.schedules import SCHEDULES, Plan
 from inception.weights import load_pretrained
@@ -29,7 +29,14 @@ def build_model(recipe: Recipe, num_classes: int, classes: Sequence[str] = (), d
     """
     model = InceptionV3(num_classes, recipe.aux, init_weights=recipe.init == "paper", dropout=recipe.dropout)
     if recipe.weights is not None and not draw_only:
-        say(str(load_pretrained(model, recipe.weights, classes)))
+        loaded = load_pretrained(model, recipe.weights, classes)
+        say(str(loaded))
+        before = loaded.description
+        if before.classes and before.normalize != recipe.normalize:  # without names it describes nothing
+            warn(
+                f"{recipe.weights} was trained on images normalised otherwise: give --normalize {before.normalize}, or "
+                "the first layers have to learn anew"
+            )
     if recipe.head_only:
         freeze_all_but_head(model)
     elif recipe.freeze is not None:

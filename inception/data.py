@@ -106,9 +106,10 @@ def load_split(source: DataSource, name: str | None = None) -> Split:
         images = _split(whole, source, transform)[0 if name == "train" else 1]
     else:
         name = name or next((each for each in ("val", "test", ALL, "train") if each in found), "val")
+        if not found:
+            raise FileNotFoundError(f"{source.root} has no folders in it: expected a folder of images for each class")
         if name not in found:
-            where = source.data if source.root is None else f"{source.data} in {source.root}"
-            raise FileNotFoundError(f"no split {name} of {where}; there is {' and '.join(found) or 'none at all'}")
+            raise FileNotFoundError(f"no split {name} of {source.root or source.data}, only {' and '.join(found)}")
         whole = images = found[name](transform)
     notes = notes_of(whole)
     images, _ = _chosen(images, source, notes)

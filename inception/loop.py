@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from inception.batch import mix, to_device
 from inception.clock import WAITING, PhaseClock
@@ -19,12 +20,14 @@ def train_epoch(
     loader: DataLoader,
     clock: PhaseClock,
     after_step: Callable[[Training, StepResult], bool] = lambda training, result: False,
+    around_step: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> bool:
     """Train to the end of the current epoch. Return whether it was reached.
 
     Args:
         clock: records the time of each phase.
         after_step: called after every step, with its result; the epoch stops there if it returns true.
+        around_step: returns the context in which the next step runs.
 
     Raises:
         NonFiniteLossError: if the loss is NaN or infinite. On the CPU this is detected before the weights change.
@@ -39,7 +42,8 @@ def train_epoch(
         with clock(WAITING):
             together = [next(loaded) for _ in range(recipe.accumulate)]
         training.within_step = True
-        result = _step(training, together, clock)
+        with around_step():
+            result = _step(training, together, clock)
         training.finish_step(result)
         if after_step(training, result):
             break

@@ -7,7 +7,8 @@ if the state is whole.
 from __future__ import annotations
 
 import math
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 from inception.advice import how_to_go_on
 from inception.clock import PhaseClock
@@ -65,12 +66,14 @@ def train(
     report: Report,
     save_every: int = 500,
     keep: int = 1,
+    around_step: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> bool:
     """Train to the end of the recipe, or until Ctrl-C. Return whether the end was reached.
 
     Args:
         save_every: write a checkpoint every this many steps within an epoch, too.
         keep: keep the checkpoints of the last ``keep`` epochs.
+        around_step: returns the context in which the next step runs.
 
     Raises:
         NonFiniteLossError: if the loss becomes NaN or infinite.
@@ -94,7 +97,7 @@ def train(
                     clock = PhaseClock()
                     report.begin_epoch(training)
                     try:
-                        train_epoch(training, loader, clock, after_step)
+                        train_epoch(training, loader, clock, after_step, around_step)
                     finally:
                         report.end_steps()
                     saving.save()

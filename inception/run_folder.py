@@ -148,6 +148,11 @@ class RunFolder:
         return self.path / "metrics.jsonl"
 
     @property
+    def first_step(self) -> Path:
+        """The page that tells the first step, with ``--explain``."""
+        return self.path / "first-step.html"
+
+    @property
     def curves(self) -> Path:
         """The plot of loss and accuracy over the steps."""
         return self.path / "curves.png"

@@ -104,6 +104,7 @@ class Loaded(NamedTuple):
     tensors: int  # loaded
     new: list[str]  # names of the model that keep their own values
     left_out: list[str]  # names in the file that were not used
+    description: Description
 
     def __str__(self) -> str:
         parts = [f"loaded {counted(self.tensors, 'tensor')} of {self.path}{self.place}"]
@@ -180,7 +181,7 @@ def load_pretrained(model: nn.Module, path: str | os.PathLike[str], classes: Seq
     if not any(name.startswith("Mixed_") for name in fits):
         fits = state  # of another architecture, which the error describes
     load_into(model, {**{name: own[name] for name in new}, **_with_counters(fits, own)}, path)
-    return Loaded(Path(path), place, len(fits), new, [name for name in state if name not in fits])
+    return Loaded(Path(path), place, len(fits), new, [name for name in state if name not in fits], described)
 
 
 def load_exactly(model: nn.Module, weights: Weights, path: Path) -> Loaded:
@@ -192,7 +193,8 @@ def load_exactly(model: nn.Module, weights: Weights, path: Path) -> Loaded:
     own = model.state_dict()
     known = {name: value for name, value in weights.state.items() if name in own}
     load_into(model, _with_counters(known, own), path)
-    return Loaded(path, weights.place, len(known), [], [name for name in weights.state if name not in own])
+    left_out = [name for name in weights.state if name not in own]
+    return Loaded(path, weights.place, len(known), [], left_out, weights.description)
 
 
 def load_into(model: nn.Module, state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> None:

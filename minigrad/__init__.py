@@ -14,6 +14,7 @@ from minigrad import creation as creation
 from minigrad import cuda as cuda
 from minigrad import dtypes as dtypes
 from minigrad import functions as functions
+from minigrad import linalg as linalg
 from minigrad import memory_order as memory_order
 from minigrad import nn as nn
 from minigrad import number_limits as number_limits
@@ -46,6 +47,8 @@ from minigrad.functions.contraction import *
 from minigrad.functions.conv import *
 from minigrad.functions.copying import *
 from minigrad.functions.counting import *
+from minigrad.functions.decompositions import *
+from minigrad.functions.diagonals import *
 from minigrad.functions.gathering import *
 from minigrad.functions.index_parts import newaxis
 from minigrad.functions.indexing import *
@@ -89,6 +92,8 @@ __all__ = (
     + functions.contraction.__all__
     + functions.conv.__all__
     + functions.copying.__all__
+    + functions.decompositions.__all__
+    + functions.diagonals.__all__
     + functions.gathering.__all__
     + functions.indexing.__all__
     + functions.linalg.__all__
@@ -129,6 +134,7 @@ __all__ = (
         "is_autocast_enabled",
         "is_grad_enabled",
         "is_tensor",
+        "linalg",
         "manual_seed",
         "memory_order",
         "nan",
@@ -157,7 +163,9 @@ __version__ = "0.1.0"
 _warnings.filterwarnings("ignore", ".* encountered in", RuntimeWarning, r"minigrad\.")
 
 # Imported when first used, because each takes a while or needs what the rest does not.
-_LATER = {name: f"minigrad.{name}" for name in ("checkpoint", "data", "distributions", "onnx", "saving", "testing")}
+_LATER = {
+    name: f"minigrad.{name}" for name in ("checkpoint", "data", "distributions", "onnx", "saving", "testing", "viewer")
+}
 _LATER |= {"load": "minigrad.saving:load", "save": "minigrad.saving:save"}
 
 if TYPE_CHECKING:
@@ -167,6 +175,7 @@ if TYPE_CHECKING:
     from minigrad import onnx as onnx
     from minigrad import saving as saving
     from minigrad import testing as testing
+    from minigrad import viewer as viewer
     from minigrad.saving import load as load
     from minigrad.saving import save as save
 else:

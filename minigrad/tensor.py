@@ -28,6 +28,7 @@ from minigrad.html import tensor_html
 from minigrad.kernels.precision import rounded
 from minigrad.memory_order import check, contiguous_format, lies_in, memory_format, order_of, preserve_format
 from minigrad.ops.identity import ToDevice
+from minigrad.ops.patches import Windows
 from minigrad.printing import format_tensor, tensor_text
 from minigrad.random import Generator, default_generator
 from minigrad.typing import Array
@@ -655,7 +656,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
         return F.round(self, decimals=ndigits)
 
     def __invert__(self) -> Tensor:
-        return wrap(~self.array)
+        return F.bitwise_not(self)
 
     def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
         """Element by element; False, as for any object, beside what is no tensor, array or number."""
@@ -693,9 +694,11 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     bitwise_and = F.bitwise_and
     bitwise_or = F.bitwise_or
     bitwise_xor = F.bitwise_xor
+    bitwise_not = F.bitwise_not
     bitwise_left_shift = F.bitwise_left_shift
     bitwise_right_shift = F.bitwise_right_shift
     exp = F.exp
+    exp2 = F.exp2
     log = F.log
     sqrt = F.sqrt
     rsqrt = F.rsqrt
@@ -767,6 +770,17 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     roll = F.roll
     tril = F.tril
     triu = F.triu
+    diag = F.diag
+    diag_embed = F.diag_embed
+    diagonal = F.diagonal
+    trace = F.trace
+    det = F.det
+    inverse = F.inverse
+    logdet = F.logdet
+    slogdet = F.slogdet
+    cholesky = F.cholesky
+    qr = F.qr
+    svd = F.svd
     gather = F.gather
     take_along_dim = F.take_along_dim
     index_select = F.index_select
@@ -854,6 +868,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     floor_divide_ = _in_place(F.floor_divide)
     abs_ = _in_place(F.abs)
     exp_ = _in_place(F.exp)
+    exp2_ = _in_place(F.exp2)
     log_ = _in_place(F.log)
     sqrt_ = _in_place(F.sqrt)
     rsqrt_ = _in_place(F.rsqrt)
@@ -888,6 +903,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     bitwise_and_ = _in_place(F.bitwise_and)
     bitwise_or_ = _in_place(F.bitwise_or)
     bitwise_xor_ = _in_place(F.bitwise_xor)
+    bitwise_not_ = _in_place(F.bitwise_not)
     bitwise_left_shift_ = _in_place(F.bitwise_left_shift)
     bitwise_right_shift_ = _in_place(F.bitwise_right_shift)
     tan_ = _in_place(F.tan)
@@ -985,6 +1001,21 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     def expand_as(self, other: Tensor) -> Tensor:
         """Return a view with the shape of another tensor, to which this one broadcasts."""
         return self.expand(*other.shape)
+
+    def unfold(self, dimension: int, size: int, step: int) -> Tensor:
+        """Return the windows of ``size`` elements, ``step`` apart, of a dimension, as a view with a new last one.
+
+        Raises:
+            RuntimeError: if the size is larger than the dimension's, or the step is not positive.
+        """
+        dim = normalize_dim(dimension, self.ndim)
+        length = self.array.shape[dim] if self.ndim else 1
+        if not 0 <= size <= length:
+            raise RuntimeError(f"maximum size for tensor at dimension {dim} is {length} but size is {size}")
+        if step <= 0:
+            raise RuntimeError(f"step is {step} but must be > 0")
+        windows = Windows.apply(self if self.ndim else self.reshape(1), dim=dim, size=size, step=step)
+        return windows if self.ndim else windows[0]
 
     def view_as(self, other: Tensor) -> Tensor:
         """Return a view with the shape of another tensor."""

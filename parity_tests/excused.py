@@ -38,7 +38,12 @@ _INFINITE_FACTOR = (
     "an infinite weight makes the mean of the gradients infinite: what is left of ∞ − ∞ depends on the order"
 )
 _NO_DIGITS = "a difference of distances of 2·10⁹, of which float32 keeps no digit"
+_COMPOSED = (
+    "torch's relu6 passes the gradient at NaN, and so does this, which is composed of it; its hardsigmoid does not"
+)
 _SUM_FIRST = "torch multiplies the cotangent by a sum, of whose terms one may be 0 or infinite"
+_LAPACK = "what LAPACK makes of infinities and NaN, and of matrices that are nearly singular, depends on its version"
+_NOWHERE = "torch reads some pixel or other at a position that is no number"
 _PADDING = "what an infinite weight makes of the zeros of the padding depends on which algorithm torch chooses"
 
 #: By record.
@@ -49,10 +54,8 @@ EXCUSES: dict[str, Excuse] = {
     "relu6.inplace": Excuse(_PLACE, values=(np.nan,)),
     "elu": Excuse(_PLACE, values=(np.nan,)),
     "hardswish": Excuse(_PLACE, values=(np.nan,)),
-    **{
-        name: Excuse(_PLACE, values=(np.nan,))
-        for name in ("hardsigmoid", "hardsigmoid.inplace", "hardtanh", "hardtanh.inplace", "hardshrink", "softshrink")
-    },
+    **{name: Excuse(_PLACE, values=(np.nan,)) for name in ("hardtanh", "hardtanh.inplace", "hardshrink", "softshrink")},
+    **{name: Excuse(_COMPOSED, values=(np.nan,)) for name in ("hardsigmoid", "hardsigmoid.inplace")},
     **{name: Excuse(_SUM_FIRST, values=_INFINITIES, cotangents=True) for name in ("mish", "mish.inplace")},
     "selu.inplace": Excuse("torch's gradient in place is written in terms of the output", cotangents=True),
     "remainder": Excuse(_TWO_LOOPS, ends=True),
@@ -77,6 +80,11 @@ EXCUSES: dict[str, Excuse] = {
     "einsum.ijk,ij->k": Excuse(_ANY_ORDER, values=_INFINITIES),
     **{name: Excuse(_PADDING, tensors=(1,)) for name in ("conv1d", "conv2d")},
     "conv_transpose2d": Excuse(_PADDING, tensors=(1,), values=_NOT_FINITE),  # its input meets padding in backward
+    **{
+        name: Excuse(_LAPACK, tensors=(0,), cotangents=True)
+        for name in ("det", "inverse", "solve", "cholesky", "eigh", "svd", "qr", "linalg.norms")
+    },
+    **{name: Excuse(_NOWHERE, tensors=(1,)) for name in ("grid_sample", "grid_sample.nearest")},
     "kthvalue": Excuse("which of equal elements is named is nobody's promise", ties=True),
     "topk": Excuse("which of equal elements comes first is nobody's promise", ties=True),
 }

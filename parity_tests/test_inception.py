@@ -115,7 +115,7 @@ OPTIMIZERS = {
 @pytest.mark.parametrize(
     ("name", "steps"),
     [
-        ("SGD with momentum", 2),
+        ("SGD with momentum", 1),
         *(pytest.param(name, 10, marks=pytest.mark.slow) for name in OPTIMIZERS),
     ],
 )

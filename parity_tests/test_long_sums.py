@@ -94,6 +94,7 @@ long_sum("norm", lambda m, F, x: m.norm(x), one(-1), one(-1, 2))
 
 long_sum("matmul", lambda m, F, x, y: m.matmul(x, y), several((2, -1), (-1, 3)), several((-1,), (-1,)))
 long_sum("matmul", lambda m, F, x, y: m.matmul(x, y), several((-1, 2), (2, 3)), several((3, -1, 2), (2, 2)))
+long_sum("prelu", lambda m, F, x, w: F.prelu(x - 0.15, w), several((-1, 2), (2,)), several((-1, 1), (1,)))
 long_sum("linear", lambda m, F, x, w, b: F.linear(x, w, b), several((-1, 2), (3, 2), (3,)))
 long_sum("linear", lambda m, F, x, w, b: F.linear(x, w, b), several((2, -1), (3, -1), (3,)))
 long_sum("linear", lambda m, F, x, w, b: F.linear(x, w, b), several((2, -1, 2), (3, 2), (3,)))
@@ -101,6 +102,7 @@ long_sum("mm.bmm", lambda m, F, x, y: m.bmm(x, y), several((2, 2, -1), (2, -1, 2
 long_sum(
     "addmm", lambda m, F, c, x, y: m.addmm(c, x, y), several((3,), (-1, 2), (2, 3)), several((3,), (2, -1), (-1, 3))
 )
+long_sum("mv", lambda m, F, x, y: m.mv(x, y), several((2, -1), (-1,)), several((-1, 2), (2,)))
 long_sum("dot.outer", lambda m, F, x, y: m.dot(x, y), several((-1,), (-1,)))
 long_sum("tensordot", lambda m, F, x, y: m.tensordot(x, y, 2), several((2, -2, -2), (-2, -2, 2)))
 long_sum("einsum.i->", lambda m, F, x: m.einsum("i->", x), one(-1))
@@ -207,6 +209,16 @@ long_sum(
     lambda n: [numbers(3, 2), np.stack([classes(3, n)] * 2, 1), numbers(n, 2)],
 )
 long_sum(
+    "index_add",
+    lambda m, F, x, i, y: m.index_add(x, 0, i, y),
+    lambda n: [numbers(3, 2), classes(3, n), numbers(n, 2)],
+)
+long_sum(
+    "scatter_reduce",
+    lambda m, F, x, i, y: m.scatter_reduce(x, 0, i, y, "sum"),
+    lambda n: [numbers(3), classes(3, n), numbers(n)],
+)
+long_sum(
     "index_put.repeated",
     lambda m, F, x, i, y: m.index_put(x, (i,), y, accumulate=True),
     lambda n: [numbers(3, 2), classes(3, n), numbers(n, 2)],
@@ -214,10 +226,20 @@ long_sum(
 
 #: What adds to places that an index names, one number after the other, as torch does in float32.
 ONE_BY_ONE = ("embedding", "index_select", "getitem.tensor", "gather", "take_along_dim", "scatter_add")
-ONE_BY_ONE += ("index_put.repeated", "pad.modes")
+ONE_BY_ONE += ("index_add", "scatter_reduce", "index_put.repeated", "pad.modes")
 
 #: Records marked ``sums`` without a long sum, and why.
 WITHOUT = {
+    **dict.fromkeys(
+        ("affine_grid", "cholesky", "det", "eigh", "inverse", "linalg.norms", "qr", "solve", "svd", "trace"),
+        "sums over the rows of small matrices; matmul and sum have the long ones",
+    ),
+    **dict.fromkeys(("grid_sample", "grid_sample.nearest"), "sums of four pixels; index_put has the long ones"),
+    "adaptive_avg_pool1d": "the sums of adaptive_avg_pool2d, with a height of 1",
+    "avg_pool1d": "the sums of avg_pool2d, with a height of 1",
+    "conv_transpose1d": "the sums of conv_transpose2d, with a height of 1",
+    "index_fill": "the sum of a mean, which has its own",
+    "losses.weighted": "mean, sum and multiplication, which have theirs",
     "batch_norm_relu.training": "the sums of batch_norm.training",
     "batch_norm_relu.evaluation": "the sums of batch_norm.evaluation",
     "cross_entropy.unbatched": "one row only; cross_entropy has the long ones",

@@ -20,7 +20,7 @@ SETTINGS = settings()
 
 @on_device
 @each_op
-@settings(max_examples=max(8, SETTINGS.max_examples // 2))
+@settings(max_examples=max(8, SETTINGS.max_examples // 3))
 @given(data=st.data())
 def test_float64_value_gradient_and_second_gradient_equal_torchs(record: OpRecord, data: Any) -> None:
     record.compare(data.draw(record.samples), np.float64, second=True, **FLOAT64._asdict())
@@ -28,7 +28,7 @@ def test_float64_value_gradient_and_second_gradient_equal_torchs(record: OpRecor
 
 @on_device
 @each_op
-@settings(max_examples=max(8, SETTINGS.max_examples // 3))
+@settings(max_examples=max(8, SETTINGS.max_examples // 4))
 @given(data=st.data())
 def test_float32_value_and_gradient_equal_torchs(record: OpRecord, data: Any) -> None:
     tolerance = FLOAT32_SUMS if record.sums else FLOAT32

@@ -25,6 +25,8 @@ from minigrad.testing import (
     assert_parity,
     gradcheck,
     gradgradcheck,
+    parity,
+    rounding,
 )
 from minigrad.testing import strategies as s
 from minigrad.testing.report import table
@@ -172,6 +174,46 @@ def test_arguments_that_are_no_floating_arrays_are_passed_on() -> None:
         lambda x, i, dim: minigrad.index_select(x, dim, i), lambda x, i, dim: torch.index_select(x, dim, i), X, index, 1
     )
     assert report.gradient == 0.0
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_a_sum_that_cancels_may_differ_by_the_rounding_of_its_terms_and_by_no_more(dtype: Any) -> None:
+    random = np.random.default_rng(0)
+    a, b = 30 * random.standard_normal((2, 500))
+    a, b = (np.concatenate([x, y]).astype(dtype) for x, y in ((a, -a), (b, np.roll(b, 1) * 1e-2 + b)))
+    terms = (a * b).astype(np.float64)  # each rounded
+
+    def rounded(x: Any, y: Any) -> Any:
+        z = (x * y).sum()
+        return z - z.detach() + float(terms.sum())
+
+    def compare(ours: Any) -> Any:
+        return assert_parity(
+            ours, lambda x, y: (x.double() * y.double()).sum().to(x.dtype), a, b, second_gradient=False
+        )
+
+    exact = (a.astype(np.float64) * b).sum()
+    allowed = parity.DEFAULT_TOLERANCES[np.dtype(dtype).name]
+    assert abs(terms.sum() - exact) > 2 * (allowed[0] * abs(exact) + allowed[1])
+    compare(rounded)
+    with pytest.raises(AssertionError, match="for the rounding of what is added up"):
+        compare(lambda x, y: rounded(x, y) + 20 * float(np.finfo(dtype).eps / 2 * np.sqrt((terms**2).sum())))
+
+
+def test_rounding_allows_no_kink_and_no_tie() -> None:
+    x = np.array([1.0, 1.0, 0.5, -2.0], np.float32)
+    for function in (lambda x: x.clamp(-0.5, 0.5), lambda x: x.max(0).values, torch.relu):
+        errors = rounding.rounding_errors(
+            lambda xs, gs, function=function: _gradient(function, *xs, *gs), [x], [np.float32(3) * np.ones_like(x)]
+        )
+        assert errors is not None
+        assert np.max(errors[0]) < 1e-5
+
+
+def _gradient(function: Any, x: np.ndarray, g: np.ndarray) -> Any:
+    leaf = torch.from_numpy(x).requires_grad_()
+    y = function(leaf)
+    return torch.autograd.grad(y, leaf, torch.from_numpy(g)[: y.numel()].reshape(y.shape))
 
 
 def test_memory_order_and_gaps_reach_both_libraries() -> None:

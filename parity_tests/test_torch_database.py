@@ -22,7 +22,7 @@ NO_SECOND_GRADIENT = {"nn.functional.ctc_loss"}
 
 
 #: Samples of one operation in one dtype that `make test` takes; `make test-all` takes ten times as many. Only the
-#: poolings have more than this, nearly all of them with every combination of the same options.
+#: poolings and unfold have more than this, for every combination of the same options.
 MOST = 5 * settings().max_examples
 
 

@@ -6,7 +6,11 @@ from typing import NamedTuple
 
 
 class Tolerance(NamedTuple):
-    """|ours − theirs| ≤ atol + rtol · max |theirs|: relative to the largest element of the tensor."""
+    """|ours − theirs| ≤ atol + rtol · max |theirs|: relative to the largest element of the tensor.
+
+    In float16 and float32 ``assert_parity`` adds the rounding errors of the terms of sums, which are larger than the
+    result where they cancel: see ``minigrad.testing.rounding``.
+    """
 
     rtol: float
     atol: float

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks import machine, report, targets
-from benchmarks.__main__ import run
+from benchmarks.__main__ import MINUTES, run
 from benchmarks.cases import CHANNELS_LAST, COMPILED, EAGER, MINIGRAD
 from benchmarks.measure import CandidateError, Setting, TimeUpError, differ, summary
 from benchmarks.parts import PARTS, REHEARSAL, Unit, units
@@ -36,8 +36,8 @@ class Measurements:
         return {"value": len(self.ran)}
 
 
-def runs(path: Path, setting: Setting = SETTING, **raises: BaseException) -> tuple[list[str], int]:
-    """Run the units once; return which were measured, and how many are missing."""
+def runs(path: Path, setting: Setting = SETTING, **raises: BaseException) -> tuple[list[str], tuple[int, int]]:
+    """Run the units once; return which were measured, how many failed, and how many had no time."""
     measurements = Measurements(raises)
     missing = run(measurements.units(), Results(path), setting)
     return measurements.ran, missing
@@ -48,22 +48,22 @@ def test_a_run_that_was_interrupted_continues_where_it_stopped(tmp_path: Path) -
     with pytest.raises(KeyboardInterrupt):
         runs(path, b=KeyboardInterrupt())
     assert list(json.loads(path.read_text())["parts"]["part"]) == ["a"]
-    assert runs(path) == (["b", "c"], 0)
-    assert runs(path) == ([], 0)
+    assert runs(path) == (["b", "c"], (0, 0))
+    assert runs(path) == ([], (0, 0))
 
 
 def test_what_failed_or_had_no_time_is_measured_again(tmp_path: Path) -> None:
     path = tmp_path / "one.json"
-    assert runs(path, a=CandidateError("killed"), c=TimeUpError()) == (["a", "b", "c"], 2)
+    assert runs(path, a=CandidateError("killed"), c=TimeUpError()) == (["a", "b", "c"], (1, 1))
     assert json.loads(path.read_text())["parts"]["part"]["a"]["result"] == {"failed": "killed"}
     assert read(path)["parts"]["part"] == {"b": {"value": 2}}
-    assert runs(path) == (["a", "c"], 0)
+    assert runs(path) == (["a", "c"], (0, 0))
 
 
 def test_other_code_threads_or_more_rounds_are_measured_anew(tmp_path: Path, monkeypatch: Any) -> None:
     path = tmp_path / "one.json"
     runs(path)
-    assert runs(path, Setting(threads=1, rounds=2)) == ([], 0), "more rounds than wanted are kept"
+    assert runs(path, Setting(threads=1, rounds=2)) == ([], (0, 0)), "more rounds than wanted are kept"
     assert runs(path, Setting(threads=1, rounds=4))[0] == ["a", "b", "c"]
     assert runs(path, Setting(threads=2, rounds=3))[0] == ["a", "b", "c"]
     monkeypatch.setattr(machine, "code", lambda: "another")
@@ -75,7 +75,7 @@ def test_fresh_forgets_the_parts_that_are_measured(tmp_path: Path) -> None:
     runs(path)
     results = Results(path)
     results.forget(["other"])
-    assert run(Measurements().units(), results, SETTING) == 0
+    assert run(Measurements().units(), results, SETTING) == (0, 0)
     results.forget(["part"])
     measurements = Measurements()
     run(measurements.units(), results, SETTING)
@@ -84,7 +84,20 @@ def test_fresh_forgets_the_parts_that_are_measured(tmp_path: Path) -> None:
 
 def test_nothing_begins_after_the_deadline(tmp_path: Path) -> None:
     ran, missing = runs(tmp_path / "one.json", Setting(1, 3, deadline=time.monotonic() - 1))
-    assert (ran, missing) == ([], 3)
+    assert (ran, missing) == ([], (0, 3))
+
+
+def test_what_needs_more_time_than_is_left_is_not_begun(tmp_path: Path) -> None:
+    measurements = Measurements()
+    long, *short = measurements.units()
+    setting = Setting(1, 3, deadline=time.monotonic() + 60)
+    assert run([long._replace(seconds=100.0), *short], Results(tmp_path / "one.json"), setting) == (0, 1)
+    assert measurements.ran == ["b", "c"]
+
+
+def test_all_measurements_together_take_less_than_half_an_hour() -> None:
+    assert all(unit.seconds for unit in units())
+    assert sum(unit.seconds for unit in units()) < 60 * MINUTES
 
 
 def test_a_measurement_that_was_cut_short_is_kept_but_not_complete(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def _cases(draw: Any) -> tuple[Any, ...]:
     n = draw(st.sampled_from([1, 2, 3, 8, 33]))
     groups = draw(st.sampled_from([1, 1, 1, 2, 3, 7, 40]))
     most = 70 // groups
-    channels = draw(st.sampled_from([1, 3, 6, 16, 33, 70]).filter(lambda c: c <= most or c == 1))
+    channels = draw(st.sampled_from([1, 3, 6, 16, 17, 33, 70]).filter(lambda c: c <= most or c == 1))
     outputs = draw(st.sampled_from([1, 3, 8, 17, 32, 70]).filter(lambda c: c <= most or c == 1))
     size = []
     for axis in (0, 1):
@@ -143,6 +143,7 @@ def test_compiled_convolutions_equal_the_reference(case: tuple[Any, ...], dtype:
         ((2, 4, 30, 30), (8, 1, 3, 3), 1, 4),  # depthwise, fewer channels than a vector has elements
         ((1, 64, 1, 3000), (64, 64, 1, 9), 0, 1),
         ((512, 8, 2, 2), (8, 8, 3, 3), 1, 1),
+        ((512, 17, 1, 4), (3, 17, 1, 3), 1, 1),
         ((3, 3, 41, 37), (32, 3, 3, 3), 0, 1),  # few channels: patches
         ((2, 1, 30, 41), (17, 1, 7, 5), 1, 1),
         ((1, 7, 1, 2000), (20, 7, 1, 9), 0, 1),

@@ -129,6 +129,15 @@ def test_a_folder_belongs_to_one_run_until_it_is_released(tmp_path: Path) -> Non
     RunFolder(tmp_path / "run").release()
 
 
+def test_the_results_that_a_run_names_include_the_folder_of_tensorboard(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    assert folder.results == []
+    folder.weights.touch()
+    folder.board.mkdir()
+    assert folder.results == [folder.weights, folder.board]
+    folder.release()
+
+
 @pytest.mark.parametrize("place", ["run", "cat/run"])
 def test_a_run_is_refused_where_its_folder_would_become_a_class(place: str, tmp_path: Path, capsys: Any) -> None:
     (tmp_path / "cat").mkdir()

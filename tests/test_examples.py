@@ -46,6 +46,7 @@ def test_the_guides_network_runs_on_cifar_10(tmp_path: Path, capsys: Any) -> Non
     assert is_image(tmp_path / "run" / "predictions.png")
 
 
+@pytest.mark.slow
 def test_synthetic_images_are_classified_by_the_guides_network(tmp_path: Path) -> None:
     assert run("cifar10_cnn", tmp_path, "--epochs", 2, "--limit", 2500) > 0.15
 

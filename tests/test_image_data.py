@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from PIL import Image
 
 import minigrad
+from inception import image_sets
 from inception.balance import BalancedSampler, class_weights, training_loader
 from inception.batch import Batch, mix
 from inception.data import load_data, load_split
@@ -64,6 +67,20 @@ def test_a_limit_is_even_for_every_source(data: str) -> None:
     assert counts(found.train) == counts(found.validation) == [4] * 10
 
 
+def test_every_file_is_asked_for_its_size_once_at_the_start_of_a_run(tmp_path: Path, monkeypatch: Any) -> None:
+    root = folders(tmp_path, {"train": {"a": 3, "b": 2}, "val": {"a": 1, "b": 1}})
+    asked: list[str] = []
+
+    def stat(path: str) -> os.stat_result:
+        asked.append(path)
+        return os.stat(path)
+
+    monkeypatch.setattr(image_sets, "os", SimpleNamespace(stat=stat))
+    data = load_data(source(root))
+    assert summary(data)["train"]["bytes"] == sum(os.stat(path).st_size for path in paths_of(data.train) or ())
+    assert sorted(asked) == sorted([*(paths_of(data.train) or ()), *(paths_of(data.validation) or ())])
+
+
 # --- Splits ---
 
 
@@ -98,7 +115,7 @@ def test_one_split_is_loaded_without_the_others(tmp_path: Path) -> None:
     assert (load_split(source(root)).name, len(load_split(source(root)).images)) == ("val", 3)
     found = load_split(source(root), "test")
     assert (found.classes, counts(found.images)) == (("dog",), [3])
-    with pytest.raises(FileNotFoundError, match=r"no split train of folder in .*; there is val and test"):
+    with pytest.raises(FileNotFoundError, match=r"no split train of .*, only val and test"):
         load_split(source(root), "train")
     with pytest.raises(FileNotFoundError, match=r"expected train and val, .*; found only Validation, test"):
         load_data(source(root))

@@ -361,7 +361,7 @@ def calls(draw: Any, function: str, backend: Any) -> Call:
 
 
 @pytest.mark.parametrize("function", CALLS)
-@settings(max_examples=max(15, settings().max_examples // 2))
+@settings(max_examples=max(10, settings().max_examples // 3))
 @given(data=st.data())
 def test_all_kernels_equal_the_reference_on_special_values(backend: Any, function: str, data: Any) -> None:
     call = data.draw(calls(function, backend))

@@ -26,7 +26,7 @@ ODD = re.compile(r"\b(proofs?|proven?|proves|shall|whoever|one number|so many)\b
 
 
 def sources() -> Iterator[Path]:
-    for folder in ("minigrad", "inception", "examples"):
+    for folder in ("minigrad", "inception", "examples", "book"):
         yield from sorted((ROOT / folder).rglob("*.py"))
 
 
@@ -47,7 +47,8 @@ def is_property(node: ast.AST) -> bool:
 
 def lines() -> Iterator[tuple[Path, int, str]]:
     """Yield every line of the sources and the documents."""
-    for path in (*sources(), ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    texts = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "book").rglob("*.md")]
+    for path in (*sources(), *sorted(texts)):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             yield path, number, line.strip()
 

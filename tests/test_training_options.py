@@ -221,7 +221,7 @@ def test_layers_up_to_a_named_one_are_frozen_with_their_statistics() -> None:
 
 def test_the_rate_finder_stops_where_the_loss_explodes_and_suggests_less() -> None:
     training, loader = begin(label_smoothing=0.0)
-    rates, losses = find_learning_rate(training, loader, 1e-5, 100.0, steps=30)
+    rates, losses = find_learning_rate(training, loader, 1e-5, 100.0, steps=16)
     assert rates == sorted(rates)
     assert len(rates) == len(losses) >= 5
     falling = [3.0, 3.0, 2.9, 2.0, 1.5, 1.4, 2.0, 9.0]

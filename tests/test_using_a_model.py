@@ -325,6 +325,8 @@ def test_a_checkpoint_predicts_evaluates_and_exports_as_the_weights_of_its_run(
 def test_training_says_what_it_starts_from(zebra: Path, capsys: Any) -> None:
     build_model(Recipe(data="synthetic", weights=str(zebra)), 5)
     assert capsys.readouterr().err == f"loaded 564 tensors of {zebra}; new: fc\n"
+    build_model(Recipe(data="synthetic", weights=str(zebra), normalize="imagenet"), 5)
+    assert "normalised otherwise: give --normalize half" in capsys.readouterr().err
 
 
 # --- export ---

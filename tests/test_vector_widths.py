@@ -17,13 +17,8 @@ from minigrad.kernels.settings import WIDTHS
 pytest.importorskip("numba", reason="without Numba there are no vectors to choose")
 BITS = load("vectors").BITS
 ROOT = Path(__file__).parent.parent
-#: Convolutions of every kind, and the rounding of all kernels, in float32.
-NARROW_TESTS = [
-    "tests/test_conv_memory.py",
-    "parity_tests/test_float32_error.py",
-    "-k",
-    "float32",
-]
+#: Convolutions of every kind, and the rounding of all kernels in float32.
+NARROW_TESTS = ["tests/test_conv_memory.py", "parity_tests/test_float32_error.py"]
 
 
 def _with_bits(bits: str, *command: str) -> subprocess.CompletedProcess[str]:
@@ -33,9 +28,10 @@ def _with_bits(bits: str, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.parametrize("element", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("bits", [bits for bits in WIDTHS if bits < BITS])
-def test_kernels_with_narrower_vectors(bits: int) -> None:
-    run = _with_bits(str(bits), "-m", "pytest", "-q", "-n0", *NARROW_TESTS)
+def test_kernels_with_narrower_vectors(bits: int, element: str) -> None:
+    run = _with_bits(str(bits), "-m", "pytest", "-q", "-n0", *NARROW_TESTS, "-k", element)
     assert run.returncode == 0, run.stdout + run.stderr
     assert re.search(r"\d\d passed", run.stdout)
 

@@ -11,7 +11,7 @@ from inception import figures
 from inception.classes import distinct, listed, places
 from inception.commands.trained import Trained, add_model_options, load_model
 from inception.data import SPLITS, load_split
-from inception.data_source import DATA, DataSource
+from inception.data_source import DATA, WITHOUT_ROOT, DataSource
 from inception.ending import OptionError, checking_options
 from inception.evaluation import Evaluation, evaluate
 from inception.evaluation_report import Mistake, as_json, table, worst_images
@@ -68,10 +68,11 @@ def run(options: argparse.Namespace) -> None:
             raise OptionError(f"--{name.replace('_', '-')} must be at least {least}, got {getattr(options, name)}")
     trained = load_model(options, "evaluate", "PIL", "matplotlib", "tqdm")
     source = _source(options, trained)
+    where = source.data if source.data in WITHOUT_ROOT else source.root
     images, classes, split, notes = load_split(source, options.split)
     for note in [*idle_options(source, vars(options), {"skip_corrupt": False}), *notes]:
         say(note)
-    say(f"{counted(len(images), 'image')} of the split {split} of {options.root or options.data}")
+    say(f"{counted(len(images), 'image')} of the split {split} of {where}")
     outputs, names = _matched(trained, classes, options)
     folder = Folder(options.output)
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from inception.board import Board
 from inception.classes import class_names
 from inception.data import Data, load_data
 from inception.data_summary import summary
+from inception.first_step import FirstStep, refuse_unless_explainable
 from inception.idle_options import idle_options
 from inception.lr_finder import find_learning_rate, suggestion
 from inception.options import check, option
@@ -47,6 +49,7 @@ class RunOptions:
     keep: int = option(1, "keep the checkpoints of the last N epochs", at_least=1)
     log_gradients: int = option(50, "record norms of gradients every N steps", at_least=1)
     tensorboard: bool = option(False, "also write for TensorBoard, into the run's folder")
+    explain: bool = option(False, "also write a page that tells the first step by its own numbers")
     find_lr: bool = option(False, "do not train: try learning rates, and draw the losses")
     debug: bool = option(False, "show the traceback of an error")
 
@@ -99,6 +102,8 @@ def carry_out(plan: Plan, options: RunOptions) -> int:
     if plan.has_finished and folder.complete:
         print(how_it_has_finished(plan))
         return 0
+    if options.explain:
+        refuse_unless_explainable(recipe, options.find_lr)
     training, loader, validation_loader, data = prepared(plan, options)
     introduce(training, folder)
     train_count, held_out = len(data.train), counted(len(data.validation), "validation image")
@@ -111,7 +116,10 @@ def carry_out(plan: Plan, options: RunOptions) -> int:
     if board is not None and training.global_step == 0:
         board.begin(recipe.as_dict(), f"minigrad {minigrad.__version__}, {parameter_count(training):,} parameters")
     report = Report(folder, data.classes, options.log_gradients, board)
-    if not train(training, loader, validation_loader, folder, report, options.save_every, options.keep):
+    around = FirstStep(training.model, folder.first_step) if options.explain else nullcontext
+    if options.explain:
+        print(f"the first step will be explained in {folder.first_step}")
+    if not train(training, loader, validation_loader, folder, report, options.save_every, options.keep, around):
         print(f"\nstopped; saved {folder.checkpoint}\ncontinue with: {how_to_continue(folder)}")
         return 130
     try:

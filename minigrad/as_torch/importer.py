@@ -11,6 +11,7 @@ torchvision's models are ordinary Python. Where torchvision is installed, its ow
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 from collections.abc import Iterator, Sequence
 from importlib.abc import Loader, MetaPathFinder
@@ -20,6 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from minigrad import absent
+from minigrad.as_torch.out import taking_out
 
 #: Where minigrad has the names of one of torch's modules, if not in the module of the same name.
 ELSEWHERE = {
@@ -98,7 +100,8 @@ class TorchModule(ModuleType):
             except AttributeError:
                 continue
             if not isinstance(found, ModuleType):
-                return found
+                is_operation = self.__name__ in ("torch", "torch.linalg") and inspect.isfunction(found)
+                return taking_out(found) if is_operation else found
         inside = f"{self.__name__}.{name}"
         if sources_of(inside) or inside in INSTALLED:
             return importlib.import_module(inside)

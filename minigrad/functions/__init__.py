@@ -34,9 +34,12 @@ from minigrad.functions import (
     copying,
     counting,
     ctc,
+    decompositions,
+    diagonals,
     distances,
     gated,
     gathering,
+    grids,
     heads,
     indexing,
     linalg,
@@ -80,9 +83,12 @@ from minigrad.functions.conv import *
 from minigrad.functions.copying import *
 from minigrad.functions.counting import *
 from minigrad.functions.ctc import *
+from minigrad.functions.decompositions import *
+from minigrad.functions.diagonals import *
 from minigrad.functions.distances import *
 from minigrad.functions.gated import *
 from minigrad.functions.gathering import *
+from minigrad.functions.grids import *
 from minigrad.functions.heads import *
 from minigrad.functions.indexing import *
 from minigrad.functions.linalg import *
@@ -129,6 +135,9 @@ __all__ = (
     + gathering.__all__
     + heads.__all__
     + indexing.__all__
+    + decompositions.__all__
+    + grids.__all__
+    + diagonals.__all__
     + linalg.__all__
     + lookup.__all__
     + loss.__all__

@@ -35,6 +35,7 @@ __all__ = [
     "norm",
     "prod",
     "std",
+    "std_mean",
     "sum",
     "var",
     "var_mean",
@@ -143,6 +144,21 @@ def std(
     dtype = as_tensor_operand("std", input).array.dtype
     variance, _ = _wide_var_mean(input, dim, unbiased, keepdim, correction)
     return cast(_root_with_zero_gradient_at_zero(variance), dtype)
+
+
+@numpy_names
+def std_mean(
+    input: Tensor,
+    dim: Dim | None = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Return ``std`` and ``mean``."""
+    dtype = as_tensor_operand("std", input).array.dtype
+    variance, average = _wide_var_mean(input, dim, unbiased, keepdim, correction)
+    return cast(_root_with_zero_gradient_at_zero(variance), dtype), cast(average, dtype)
 
 
 @numpy_names

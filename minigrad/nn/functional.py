@@ -14,6 +14,7 @@ from minigrad.functions import (
     ctc,
     distances,
     gated,
+    grids,
     heads,
     lookup,
     loss,
@@ -37,6 +38,7 @@ from minigrad.functions.conv import *
 from minigrad.functions.ctc import *
 from minigrad.functions.distances import *
 from minigrad.functions.gated import *
+from minigrad.functions.grids import *
 from minigrad.functions.heads import *
 from minigrad.functions.linalg import bilinear as bilinear
 from minigrad.functions.lookup import *
@@ -62,9 +64,7 @@ __all__ = (
     + gated.__all__
     + attention.__all__
     + bags.__all__
-    + conv.__all__
-    + ctc.__all__
-    + distances.__all__
+    + grids.__all__
     + heads.__all__
     + lookup.__all__
     + loss.__all__

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
 from numpy.typing import DTypeLike
@@ -14,8 +14,10 @@ from minigrad.engine.handles import RemovableHandle
 from minigrad.html import module_html
 from minigrad.memory_order import channels_last, check, memory_format, preserve_format
 from minigrad.nn import state
+from minigrad.nn.giving_way import giving_way, is_taken
 from minigrad.nn.hooks import Hook, Hooks
 from minigrad.nn.parameter import Parameter
+from minigrad.nn.summary import InputShape, Summary, summarize
 from minigrad.nn.uninitialized import is_lazy
 from minigrad.tensor import Tensor, target_of_to
 
@@ -249,7 +251,7 @@ class Module:
             raise KeyError(f'{kind} name can\'t be empty string ""')
         taken = [self.__dict__, self._parameters, self._buffers, self._modules]
         taken.remove(self.__dict__[registry])
-        if any(name in names for names in taken) or hasattr(type(self), name):
+        if any(name in names for names in taken) or is_taken(type(self), name):
             raise KeyError(f"attribute '{name}' already exists")
 
     # --- Walking the tree ---
@@ -486,6 +488,35 @@ class Module:
         return state.load(self, state_dict, strict, assign)
 
     # --- Text ---
+
+    @giving_way
+    def summary(
+        self,
+        input_shape: InputShape | None = None,
+        *,
+        input_data: Tensor | Sequence[Tensor] | None = None,
+        depth: int = 3,
+    ) -> Summary:
+        """Return a table of the layers: output shapes, parameters, and multiply-adds, as torchinfo and Keras show them.
+
+        The model runs once, in evaluation mode and without gradients; its state stays as it is. The multiply-adds are
+        the products of convolutions and matrix products.
+
+        Args:
+            input_shape: of the input, with the batch in front: ``(1, 3, 75, 75)``. Several inputs: a list of shapes.
+            input_data: tensors to run on, in place of zeros; a model that looks up indices needs them.
+            depth: levels of modules within modules that are shown.
+
+        Raises:
+            TypeError: unless either ``input_shape`` or ``input_data`` is given, as a shape or as tensors.
+            ValueError: for a negative size.
+
+        >>> from minigrad import nn
+        >>> found = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)).summary((1, 4))
+        >>> found.total_params, found.total_mult_adds
+        (58, 48)
+        """
+        return summarize(self, input_shape, input_data, depth)
 
     def extra_repr(self) -> str:
         """Return the text that ``repr`` shows between the parentheses; a subclass gives its options."""

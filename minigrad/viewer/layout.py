@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 _ROUNDS = 4  # of sorting, down and up
 
@@ -39,7 +40,7 @@ def arranged(count: int, arrows: Sequence[tuple[int, int]]) -> Drawing:
     above: list[list[int]] = [[] for _ in row_of]
     below: list[list[int]] = [[] for _ in row_of]
     for chain in chains:
-        for upper, lower in zip(chain, chain[1:], strict=False):
+        for upper, lower in pairwise(chain):
             above[lower].append(upper)
             below[upper].append(lower)
     for _ in range(_ROUNDS):

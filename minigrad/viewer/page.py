@@ -1,16 +1,19 @@
-"""The page: a story as one HTML file, which needs nothing else: style, script and numbers are inside it."""
+"""The page: a story as one HTML file, which needs nothing else: style, script and numbers are inside it.
+
+The files of ``browser/`` are what runs there; the scripts are put together in the order of their names.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from html import escape
 from importlib.resources import files
 from typing import Any
 
 from minigrad.engine.function import Function
 from minigrad.viewer.scopes import scopes_of
-from minigrad.viewer.sources import source_of
+from minigrad.viewer.sources import Source, source_of
 from minigrad.viewer.story import Story
 from minigrad.viewer.telling import Told, told
 from minigrad.viewer.tree import tree_of
@@ -20,13 +23,14 @@ PHASES = ("forward pass", "loss computation", "backward pass", "optimization pas
 
 def page(story: Story, title: str) -> str:
     """Return the HTML of a story."""
-    parts = {name: files("minigrad.viewer").joinpath(name).read_text("utf-8") for name in ("page.css", "page.js")}
-    frame = files("minigrad.viewer").joinpath("page.html").read_text("utf-8")
+    folder = files("minigrad.viewer").joinpath("browser")
+    frame = folder.joinpath("page.html").read_text("utf-8")
+    scripts = sorted((file for file in folder.iterdir() if file.name.endswith(".js")), key=lambda file: file.name)
     filled = {
         "{{title}}": escape(title),
-        "{{style}}": parts["page.css"],
+        "{{style}}": folder.joinpath("page.css").read_text("utf-8"),
         "{{data}}": _embedded(page_data(story, title)),
-        "{{script}}": parts["page.js"],
+        "{{script}}": "".join(script.read_text("utf-8") for script in scripts),
     }
     before, *rest = frame.split("{{")
     pieces = [before]
@@ -71,6 +75,7 @@ def page_data(story: Story, title: str) -> dict[str, Any]:
         "optimizer": story.optimizer,
         "rule": None if story.rule is None else sources.of_rule(story.rule),
         "sources": sources.all,
+        "abouts": sources.abouts,
         "loss": _loss(shown),
     }
 
@@ -88,18 +93,26 @@ class _Sources:
 
     def __init__(self) -> None:
         self.all: list[Any] = []
+        self.abouts: list[str] = []  #: the docstrings of their files
         self._numbers: dict[type[Function], int] = {}
 
     def number(self, operation: type[Function]) -> int:
         """Return the position of an operation's source."""
         if operation not in self._numbers:
             self._numbers[operation] = len(self.all)
-            self.all.append(_plain(source_of(operation)))
+            self.all.append(self._with_about(source_of(operation)))
         return self._numbers[operation]
+
+    def _with_about(self, source: Source) -> Any:
+        """Return a source as plain data, with the position of its module's text, which is on the page once."""
+        text = source.module.strip()
+        if text not in self.abouts:
+            self.abouts.append(text)
+        return {**_plain(replace(source, module="")), "about": self.abouts.index(text)}
 
     def of_rule(self, rule: type) -> Any:
         """Return the formula and the code of an optimiser's rule."""
-        return _plain(source_of(rule, ("step",)))
+        return self._with_about(source_of(rule, ("step",)))
 
 
 def _plain(value: Any) -> Any:

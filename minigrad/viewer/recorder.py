@@ -6,11 +6,10 @@ worked out as soon as it is computed, and one of a gradient as soon as that is.
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from weakref import ReferenceType, ref
+from typing import Any
+from weakref import ReferenceType, WeakSet, ref
 
 import numpy as np
 
@@ -19,18 +18,16 @@ from minigrad.engine.function import Function
 from minigrad.engine.inplace import InPlace
 from minigrad.engine.tensor_base import TensorBase
 from minigrad.nn.module import Module
-from minigrad.ops.casting import Cast
-from minigrad.ops.identity import Clone, Passage, ToDevice
-from minigrad.ops.shape import Expand, Reshape
+from minigrad.ops.arithmetic import Div, Mul
+from minigrad.ops.constant import DivConstant, MulConstant
 from minigrad.typing import Array
 from minigrad.viewer.calls import Calls
-from minigrad.viewer.samples import Sample, colour_image, sample, strongest
+from minigrad.viewer.plumbing import PLUMBING
+from minigrad.viewer.samples import colour_image, sample, strongest
+from minigrad.viewer.signatures import input_names, options_of
 from minigrad.viewer.story import Backward, Input, InputGradient, Operation, Story
 from minigrad.viewer.sums import WaitingSums, undo_broadcasting
 from minigrad.viewer.worked import Run, worked_gradient, worked_output
-
-#: Operations that compute nothing: other shapes, types and places of the same elements.
-PLUMBING = (Reshape, Expand, Cast, Clone, ToDevice, Passage)
 
 
 class Recorder:
@@ -48,6 +45,7 @@ class Recorder:
         self._arrays: dict[Function, tuple[list[_Seen], list[_Seen], Mapping[str, object]]] = {}
         self._writes: dict[int, int] = {}  # how often an array was written in place
         self._sums = WaitingSums(self._name_of)
+        self._later: WeakSet[Function] = WeakSet()  # what ran forward after the backward pass had begun
         self._last = 0  # the number of the node whose backward ran last
         self.complete = False  # after the optimisation pass
 
@@ -72,7 +70,8 @@ class Recorder:
     # --- Forward ---
 
     def _forward(self, node: Function, inputs: Sequence[object], compute: Callable[[], object]) -> object:
-        if self.story.backward:  # the step has had its forward pass; what follows measures or prints
+        if self._last:  # the step has had its forward pass; what follows measures or prints
+            self._later.add(node)
             return compute()
         given = [_on_host(x) for x in inputs]
         links = [self._link(node, i, x) for i, x in enumerate(inputs)]
@@ -88,14 +87,14 @@ class Recorder:
             self._writes[id(outputs[0])] = self._writes.get(id(outputs[0]), 0) + 1
         self._busy = True
         try:
-            self._note(node, given, links, outputs, _options(compute))
+            self._note(node, given, links, outputs, options_of(compute))
         finally:
             self._busy = False
         made = self._operations[node]
         for index, y in enumerate(outputs):
-            if isinstance(y, np.ndarray):
-                self._made[id(y)] = (ref(y), made, index)
-        options = _options(compute)
+            if _is_array(y):
+                self._made[id(y)] = (ref(y), made, index)  # type: ignore[arg-type]  # an array
+        options = options_of(compute)
         self._arrays[node] = ([self._seen(x) for x in inputs], [self._seen(y) for y in outputs], options)
         return results
 
@@ -110,12 +109,12 @@ class Recorder:
         """Add an operation to the story, with one element of its output worked out."""
         arrays = [x if isinstance(x, np.ndarray | int | float) else None for x in given]
         results = [_on_host(y) for y in outputs]
-        shapes = [x.shape if isinstance(x, np.ndarray) else None for x in arrays]
+        shapes = [x.shape if isinstance(x, np.ndarray) and x.dtype.kind == "f" else None for x in arrays]
         run = Run(node, arrays, results, options, shapes=shapes)  # type: ignore[arg-type]  # numbers, where given
-        folded = isinstance(node, PLUMBING) or _is_identity(arrays, results)
+        folded = isinstance(node, PLUMBING) or _is_identity(node, arrays, results)
         at = strongest(results[0]) if isinstance(results[0], np.ndarray) else ()
         element = None if folded else worked_output(run, at)
-        labels = _labels(node, len(given))
+        labels = input_names(type(node), len(given))
         seen = []
         for i, x in enumerate(arrays):
             if isinstance(x, np.ndarray):
@@ -147,52 +146,60 @@ class Recorder:
         return None, 0, self._names.get(id(x)) or self.calls.inputs.get(id(x)) or ""
 
     def _seen(self, x: object) -> _Seen:
-        if isinstance(x, np.ndarray):
-            return ref(x), self._writes.get(id(x), 0)
-        return (lambda: x) if isinstance(x, int | float) else (lambda: None), 0
+        if _is_array(x):
+            return ref(x), self._writes.get(id(x), 0)  # type: ignore[arg-type]  # an array
+        number: Any = x if isinstance(x, int | float) else None
+        return (lambda: number), 0
 
     def _alive(self, seen: _Seen) -> Array | None:
         """Return an array as an operation saw it; None if it is not in memory any more, or was overwritten."""
         array = seen[0]()
-        return array if array is not None and self._writes.get(id(array), 0) == seen[1] else None
+        if array is None or self._writes.get(id(array), 0) != seen[1]:
+            return None
+        return _on_host(array)  # type: ignore[return-value]  # an array stays one
 
     # --- Backward ---
 
     def _backward(self, node: Function, inputs: Sequence[object], compute: Callable[[], object]) -> object:
-        if node not in self._operations:  # of a graph that was recorded before
-            return compute()
-        if self.complete or (self.story.backward and node.number >= self._last):
-            raise RuntimeError(
-                "record() tells the story of one training step, and a second backward pass began inside it: leave the "
-                "with block after the first optimizer.step()"
-            )
-        self._last = node.number
-        if not self.story.backward:
-            self._sums.expect(node)
+        operation = self._operations.get(node)
+        if operation is not None or node in self._later:
+            self._begin_or_go_on(node)
         self._busy = True
         try:
             results = compute()
-            self._note_backward(node, inputs, results)
+            if self._last:  # the sweep of this step; it may also pass nodes that only record a write into a view
+                raw, fitted = _gradients_of_inputs(node, results)
+                parts = self._sums.pass_on(node, fitted)
+                if operation is not None:
+                    self._note_backward(operation, inputs, raw, fitted, parts)
         finally:
             self._busy = False
         return results
 
-    def _note_backward(self, node: Function, inputs: Sequence[object], results: object) -> None:
-        operation = self._operations[node]
+    def _begin_or_go_on(self, node: Function) -> None:
+        """Refuse a second sweep: a sweep takes the nodes from the youngest to the oldest."""
+        if node in self._later or self.complete or (self._last and node.number >= self._last):
+            raise RuntimeError(
+                "record() tells the story of one training step, and a second backward pass began inside it: leave the "
+                "with block after the first optimizer.step()"
+            )
+        if not self._last:
+            self._sums.expect(node)
+        self._last = node.number
+
+    def _note_backward(
+        self,
+        operation: Operation,
+        inputs: Sequence[object],
+        raw: Sequence[Array | None],
+        fitted: Sequence[Array | None],
+        parts: list[list[str]],
+    ) -> None:
+        node = operation.node
         arriving = [_array_of(g) for g in inputs]
-        several = list(results) if isinstance(results, tuple | list) else [results]
-        raw = [_array_of(each) if edge is not None else None for each, edge in zip(several, node._edges, strict=False)]
-        fitted = [
-            None if g is None or edge is None else undo_broadcasting(g, _shape_of(edge[0], edge[1]))
-            for g, edge in zip(raw, node._edges, strict=False)
-        ]
-        parts = self._sums.take(node)
-        for edge, gradient in zip(node._edges, fitted, strict=False):
-            if edge is not None and gradient is not None:
-                self._sums.add(edge, gradient)
         seen, made, options = self._arrays[node]
         run = Run(node, [self._alive(x) for x in seen], [self._alive(y) for y in made], options, arriving, fitted)
-        run.shapes = [tuple(x.sample.shape) if x is not None else None for x in _by_position(operation, len(seen))]
+        run.shapes = [_shape_of_floats(x) for x in _by_position(operation, len(seen))]
         run.kind = operation.element.kind if operation.element is not None else ""
         shown = [] if operation.folded else self._gradients(run, operation, raw)
         mark = next((g.element.gradient_mark for g in shown if g.element and g.element.gradient_mark), None)
@@ -201,7 +208,7 @@ class Recorder:
 
     def _gradients(self, run: Run, operation: Operation, raw: Sequence[Array | None]) -> list[InputGradient]:
         """Return the gradients of the inputs, one element of each worked out."""
-        labels = _labels(run.node, len(raw))
+        labels = input_names(type(run.node), len(raw))
         found = []
         for k, result in enumerate(run.results):
             if result is None:
@@ -231,6 +238,11 @@ def _on_host(x: object) -> object:
     return to_host(x) if hasattr(x, "shape") and hasattr(x, "dtype") else x  # type: ignore[arg-type]  # an array
 
 
+def _is_array(x: object) -> bool:
+    """Return whether ``x`` is an array of any device, and no scalar of NumPy, which cannot be referred to weakly."""
+    return hasattr(x, "shape") and hasattr(x, "dtype") and not isinstance(x, np.generic)
+
+
 def _array_of(gradient: object) -> Array | None:
     """Return the array of a gradient, which is a tensor in ``backward`` and an array in ``fused_backward``."""
     if gradient is None:
@@ -239,36 +251,36 @@ def _array_of(gradient: object) -> Array | None:
     return array if isinstance(array, np.ndarray) else None
 
 
+def _gradients_of_inputs(node: Function, results: object) -> tuple[list[Array | None], list[Array | None]]:
+    """Return the gradients that an operation computed, as they are and with broadcasting undone."""
+    several = list(results) if isinstance(results, tuple | list) else [results]
+    raw, fitted = [], []
+    for each, edge in zip(several, node._edges, strict=False):
+        gradient = None if edge is None else _array_of(each)
+        raw.append(gradient)
+        undone = None if gradient is None or edge is None else undo_broadcasting(gradient, _shape_of(*edge))
+        fitted.append(undone)
+    return raw, fitted
+
+
 def _shape_of(node: Function | TensorBase, output: int) -> tuple[int, ...]:
     kind = node._output_kinds[output]
     assert kind is not None  # or there would be no edge
     return kind[0]
 
 
-def _is_identity(inputs: Sequence[object], outputs: Sequence[object]) -> bool:
-    """Return whether a scalar passed unchanged, as a loss that is divided by one batch."""
-    arrays = [x for x in inputs if isinstance(x, np.ndarray)]
-    if not arrays or not isinstance(outputs[0], np.ndarray) or outputs[0].ndim or len(outputs) > 1:
+def _is_identity(node: Function, inputs: Sequence[object], outputs: Sequence[object]) -> bool:
+    """Return whether a scalar is multiplied or divided by 1, as the loss of a step with a single batch is."""
+    if not isinstance(node, Mul | Div | MulConstant | DivConstant) or not isinstance(inputs[0], np.ndarray):
         return False
-    return arrays[0].ndim == 0 and len(inputs) > 1 and bool(arrays[0] == outputs[0])
+    return inputs[0].ndim == 0 and bool(inputs[0] == outputs[0])
 
 
 def _by_position(operation: Operation, count: int) -> list[Input | None]:
     """Return the inputs of an operation that are arrays, each at its position; None elsewhere."""
     by_label = {link.label: link for link in operation.inputs}
-    return [by_label.get(label) for label in _labels(operation.node, count)]
+    return [by_label.get(label) for label in input_names(type(operation.node), count)]
 
 
-def _labels(node: Function, count: int) -> list[str]:
-    """Return the names that ``forward`` gives to its inputs."""
-    parameters = list(inspect.signature(type(node).forward).parameters.values())[1:]
-    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    several = next((p.name for p in parameters if p.kind == p.VAR_POSITIONAL), "x")
-    return [names[i] if i < len(names) else f"{several}[{i - len(names)}]" for i in range(count)]
-
-
-def _options(compute: object) -> Mapping[str, object]:
-    """Return the options that ``forward`` is about to be called with, through other watchers around it."""
-    while isinstance(compute, partial) and compute.args and isinstance(compute.args[-1], partial):
-        compute = compute.args[-1]
-    return compute.keywords if isinstance(compute, partial) else {}
+def _shape_of_floats(link: Input | None) -> tuple[int, ...] | None:
+    return tuple(link.sample.shape) if link is not None and link.sample.dtype.startswith("float") else None

@@ -62,7 +62,7 @@ class record:  # noqa: N801  (like minigrad.profiler.profile, a context manager 
 
     @property
     def story(self) -> Story:
-        """What was recorded."""
+        """The story that was recorded."""
         if self._recorder is None:
             raise RuntimeError("record() has recorded nothing yet: use it in a with statement")
         return self._recorder.story

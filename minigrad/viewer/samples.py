@@ -84,11 +84,11 @@ def strongest(array: Array, in_batch: bool = True) -> Index:
     """Return the index of the element with the largest absolute value.
 
     Args:
-        in_batch: look at the first item of a batch only.
+        in_batch: look at the first item of a batch, unless it is 0 everywhere.
     """
     if array.size == 0 or array.ndim == 0:
         return (0,) * array.ndim
-    part = array[:1] if in_batch and array.ndim > 1 else array
+    part = array[:1] if in_batch and array.ndim > 1 and array[0].any() else array
     sizes = np.abs(np.where(np.isfinite(part), part, 0).astype(np.float64))
     return tuple(int(i) for i in np.unravel_index(int(np.argmax(sizes)), part.shape))
 
@@ -138,13 +138,16 @@ def image(plane: Array, most: int) -> Image:
     small = np.nan_to_num(small, nan=0.0, posinf=0.0, neginf=0.0)
     scale = float(np.abs(small).max()) or 1.0
     pixels = np.rint(128 + 127 * small / scale).astype(np.uint8)
-    return Image(*pixels.shape, b64encode(pixels.tobytes()).decode())
+    height, width = pixels.shape
+    return Image(height, width, b64encode(pixels.tobytes()).decode())
 
 
 def colour_image(array: Array, most: int = 96) -> Image:
     """Return the first image of a batch N x 3 x H x W in colour, its values stretched from 0 to 255."""
     step = max(1, -(-max(array.shape[2:]) // most))
     small = np.moveaxis(array[0, :, ::step, ::step].astype(np.float64), 0, -1)  # C H W -> H W C
+    small = np.nan_to_num(small, nan=0.0, posinf=0.0, neginf=0.0)
     low, high = float(small.min()), float(small.max())
     pixels = np.rint(255 * (small - low) / ((high - low) or 1.0)).astype(np.uint8)
-    return Image(*pixels.shape[:2], b64encode(np.ascontiguousarray(pixels).tobytes()).decode(), colour=True)
+    height, width, _ = pixels.shape
+    return Image(height, width, b64encode(pixels.tobytes()).decode(), colour=True)  # tobytes writes row by row

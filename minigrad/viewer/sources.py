@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from minigrad.engine.function import Function
@@ -32,13 +33,15 @@ class Source:
     formula: str  #: y = …
     derivative: str  #: ∂L/∂x = …
     more: str  #: the rest of the docstring
+    module: str  #: the docstring of the file
     code: list[Code] = field(default_factory=list)
 
 
 METHODS = ("forward", "backward", "fused_backward")  #: of an operation
 
 
-def source_of(operation: type, methods: Sequence[str] = METHODS) -> Source:
+@cache
+def source_of(operation: type, methods: tuple[str, ...] = METHODS) -> Source:
     """Return the formula, the derivative and the code of an operation, or of an optimiser's rule.
 
     >>> from minigrad.ops.arithmetic import Mul
@@ -46,7 +49,7 @@ def source_of(operation: type, methods: Sequence[str] = METHODS) -> Source:
     ('z = x · y', '∂L/∂x = ∂L/∂z · y,  ∂L/∂y = ∂L/∂z · x')
     """
     formula, derivative, more = _in_parts(inspect.getdoc(operation) if operation.__doc__ else "")
-    found = Source(formula, derivative, more)
+    found = Source(formula, derivative, more, inspect.getdoc(inspect.getmodule(operation)) or "")
     for method in methods:
         function = getattr(operation, method, None)
         defined = any(method in vars(cls) for cls in operation.__mro__ if cls not in (Function, Rule))

@@ -46,7 +46,15 @@ class WaitingSums:
             self._at[edge] = strongest(gradient) if followed is None else followed
         self._arrived.setdefault(edge, []).append(float(gradient[self._at[edge]]))
 
-    def take(self, node: Function) -> list[list[str]]:
+    def pass_on(self, node: Function, gradients: Sequence[Array | None]) -> list[list[str]]:
+        """Note the gradients that a node sends along its edges; return what had been added up for its outputs."""
+        parts = self._take(node)
+        for edge, gradient in zip(node._edges, gradients, strict=False):
+            if edge is not None and gradient is not None:
+                self.add(edge, gradient)
+        return parts
+
+    def _take(self, node: Function) -> list[list[str]]:
         """Remove the sums of a node whose turn has come; return what was added up, output by output."""
         taken = [self._arrived.pop((node, output), []) for output in range(node.num_outputs)]
         return [[number(value) for value in parts] for parts in taken]

@@ -56,8 +56,8 @@ def _source(story: Story, maker: int | None, output: int) -> tuple[int | None, i
     while maker is not None and story.operations[maker].folded:
         operation = story.operations[maker]
         through.insert(0, operation.name)
-        first = operation.inputs[0]
-        maker, output, name = first.maker, first.output, first.name
+        link = operation.inputs[min(output, len(operation.inputs) - 1)]
+        maker, output, name = link.maker, link.output, link.name
     return maker, output, through, name
 
 

@@ -24,7 +24,12 @@ def _branches(story: Told, call: Call) -> list[Branch]:
         if kind == "operation":
             branches.append({"op": number})
         else:
-            branches.append({"call": number, "in": _branches(story, story.calls[number])})
+            inner = story.calls[number]
+            inside = _branches(story, inner)
+            if len(inside) == 1 and "op" in inside[0]:  # a layer that is one operation takes one line
+                branches.append({**inside[0], "name": inner.name or inner.kind, "kind": inner.kind})
+            else:
+                branches.append({"call": number, "in": inside})
     return _collapsed(story, branches)
 
 
@@ -55,7 +60,7 @@ def _alike(story: Told, one: Branch, other: Branch) -> bool:
 def _structure(story: Told, branch: Branch) -> object:
     """Return what a block is made of, without its names and sizes."""
     if "op" in branch:
-        return story.operations[branch["op"]].name
+        return (branch.get("kind"), story.operations[branch["op"]].name)
     inside = tuple(_structure(story, each) for each in branch["in"])
     return ("repeat" if "repeat" in branch else story.calls[branch["call"]].kind, inside)
 

@@ -3,6 +3,7 @@
 from parity_tests.records import (
     activations,
     clamped,
+    decompositions,
     elementwise,
     indexing,
     lines,

@@ -64,7 +64,12 @@ record(
 record("norm.zero", lambda m, F, x: m.norm(x * 0, dim=-1), s.unary(min_dims=1, min_side=1), second=False)
 record(
     "var.unbiased",
-    lambda m, F, x, unbiased: m.var(x, 0, unbiased) + m.std(x, unbiased) + m.var_mean(x, unbiased=unbiased)[1],
+    lambda m, F, x, unbiased: (
+        m.var(x, 0, unbiased)
+        + m.std(x, unbiased)
+        + m.var_mean(x, unbiased=unbiased)[1]
+        + m.std_mean(x, unbiased=unbiased)[0]
+    ),
     with_options(s.unary(min_dims=1, min_side=2), unbiased=[True, False]),
     sums=True,
 )

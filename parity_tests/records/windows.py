@@ -166,7 +166,7 @@ record(
     with_options(
         s.array_of((2, 3, 4, 5)).map(lambda a: Sample([a])),
         size=[3, (7, 4), (4, 5), (1, 9)],
-        mode=["nearest", "bilinear"],
+        mode=["nearest", "bilinear", "nearest-exact", "area"],
     ),
     lambda m, F: F.interpolate(m.zeros(1, 1, 4)),
     lambda m, F: F.interpolate(m.zeros(1, 1, 4), 2, 2.0),
@@ -187,5 +187,42 @@ record(
 record(
     "interpolate.lines",
     lambda m, F, x, **o: F.interpolate(x, **o),
-    with_options(s.array_of((2, 3, 5)).map(lambda a: Sample([a])), scale_factor=[2.5, 0.7], mode=["nearest", "linear"]),
+    with_options(
+        s.array_of((2, 3, 5)).map(lambda a: Sample([a])),
+        scale_factor=[2.5, 0.7],
+        mode=["nearest", "linear", "nearest-exact", "area"],
+    ),
+)
+record(
+    "grid_sample",
+    lambda m, F, x, grid, **o: F.grid_sample(x, 0.9 * grid, **o),
+    with_options(
+        st.builds(lambda *a: Sample(list(a)), s.array_of((2, 3, 4, 5)), s.array_of((2, 3, 2, 2))),
+        mode=["bilinear"],
+        padding_mode=["zeros", "border", "reflection"],
+        align_corners=[False, True],
+    ),
+    lambda m, F: F.grid_sample(m.zeros(1, 1, 2, 2), m.zeros(2, 1, 2, 2)),
+    lambda m, F: F.grid_sample(m.zeros(1, 1, 2, 2), m.zeros(1, 1, 2, 3)),
+    lambda m, F: F.grid_sample(m.zeros(1, 1, 2, 2), m.zeros(1, 1, 2, 2), "cubic"),
+    lambda m, F: F.grid_sample(m.zeros(1, 1, 2, 2), m.zeros(1, 1, 2, 2), padding_mode="mirror"),
+    sums=True,
+)
+record(
+    "grid_sample.nearest",
+    lambda m, F, x, grid, **o: F.grid_sample(x, 0.9 * grid, "nearest", **o),
+    with_options(
+        st.builds(lambda *a: Sample(list(a)), s.array_of((2, 3, 4, 5)), s.array_of((2, 3, 2, 2))),
+        padding_mode=["zeros", "border", "reflection"],
+        align_corners=[False, True],
+    ),
+    sums=True,
+)
+record(
+    "affine_grid",
+    lambda m, F, x, **o: F.affine_grid(x, [2, 3, 4, 5], **o),
+    with_options(s.array_of((2, 2, 3)).map(lambda a: Sample([a])), align_corners=[False, True]),
+    lambda m, F: F.affine_grid(m.zeros(1, 2, 2), [1, 1, 2, 2]),
+    lambda m, F: F.affine_grid(m.zeros(1, 2, 3), [1, 1, 0, 2]),
+    sums=True,
 )

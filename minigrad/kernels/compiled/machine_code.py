@@ -145,14 +145,15 @@ def _files(module: str) -> set[Path]:
         for file in (path.with_suffix(".py"), path / "__init__.py"):
             if file not in files and file.is_relative_to(_KERNELS) and file.exists():
                 files.add(file)
-                unread += _imports(file.read_text(encoding="utf-8"))
+                unread += _imports(file)
     return files or set(_KERNELS.rglob("*.pyc"))  # where only those are installed
 
 
-def _imports(source: str) -> list[str]:
-    """Return the names that may be those of imported modules."""
+@cache
+def _imports(file: Path) -> list[str]:
+    """Return the names in a file that may be those of imported modules."""
     names = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module is not None:

@@ -69,24 +69,20 @@ def _of_bias(result: Array, g: Array, at: Index) -> Element:
 
 
 def _of_image(run: Run, result: Array, g: Array, w: Array, at: Index) -> Element:
-    """Each output whose window saw the pixel sends it ∂L/∂y · w."""
+    """Add up ∂L/∂y · w over the outputs whose windows saw the pixel."""
     n, c, u, v = at
     window = _window(run)
     outputs = w.shape[0] // _groups(run)
     group = c // w.shape[1]
     local, first = c % w.shape[1], group * outputs
-    taps = [
-        (i, j, p, q)
-        for i in range(w.shape[2])
-        for j in range(w.shape[3])
-        if (p := _position(window, u, i, 0, g.shape[2])) is not None
-        and (q := _position(window, v, j, 1, g.shape[3])) is not None
-    ]
+    rows = [(i, p) for i in range(w.shape[2]) if (p := _position(window, u, i, 0, g.shape[2])) is not None]
+    columns = [(j, q) for j in range(w.shape[3]) if (q := _position(window, v, j, 1, g.shape[3])) is not None]
+    taps = [(i, j, p, q) for i, p in rows for j, q in columns]
     element = Element(place("∂L/∂x", at), "Σ over o, i, j of ∂L/∂y[n, o, p, q] · w[o, c, i, j]", number(result[at]))
     if not taps:
         element.formula = "no window saw this pixel"
         return element
-    i, j, p, q = (np.array(each) for each in zip(*taps, strict=True))
+    i, j, p, q = np.array(taps).T
     from_outputs = wide(g[n, first : first + outputs])[:, p, q]  # outputs, taps
     values = from_outputs * wide(w[first : first + outputs, local])[:, i, j]
 
@@ -105,7 +101,7 @@ def _of_image(run: Run, result: Array, g: Array, w: Array, at: Index) -> Element
 
 
 def _of_kernel(run: Run, result: Array, g: Array, x: Array, w: Array, at: Index) -> Element:
-    """A weight has met every image at every position: Σ ∂L/∂y · x over all of them."""
+    """Add up ∂L/∂y · x over every image and position, since the weight has met them all."""
     o, c, i, j = at
     window, channel = _window(run), _first_channel(run, w, o) + c
     rows = np.arange(g.shape[2]) * window.stride[0] + i * window.dilation[0] - window.padding[0][0]
@@ -135,7 +131,8 @@ def _groups(run: Run) -> int:
 
 def _first_channel(run: Run, w: Array, o: int) -> int:
     """Return the first input channel that output channel ``o`` reads: that of its group."""
-    return o // (w.shape[0] // _groups(run)) * w.shape[1]
+    channels: int = w.shape[1]
+    return o // (w.shape[0] // _groups(run)) * channels
 
 
 def _read(window: Window, p: int, axis: int) -> Array:

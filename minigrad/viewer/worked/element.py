@@ -27,7 +27,7 @@ class Run:
     options: Mapping[str, object]
     gradients: Sequence[Array | None] = ()  #: of the outputs, on the way back
     results: Sequence[Array | None] = ()  #: the gradients of the inputs
-    shapes: Sequence[Shape | None] = ()  #: of the inputs, also of those that are not in memory any more
+    shapes: Sequence[Shape | None] = ()  #: of the inputs of a floating dtype, in memory or not any more
     kind: str = ""  #: on the way back: what the element of the output was found to be
 
 
@@ -42,7 +42,7 @@ class Term:
 
 @dataclass
 class Element:
-    """How one element was computed."""
+    """One element, and how it was computed."""
 
     name: str  #: y[0, 3, 5, 7]
     formula: str
@@ -80,6 +80,12 @@ def product(a: float, b: float) -> str:
     """Return a product in numbers; a negative second factor stands in parentheses."""
     right = number(b)
     return f"{number(a)} · {f'({right})' if right.startswith('-') else right}"
+
+
+def alone(at: Index) -> tuple[Index, Mark]:
+    """Return the mark of a single element."""
+    row, column = (0, 0, *at)[-2:]
+    return at, (row, column, 1, 1)
 
 
 def wide(array: Array) -> Array:

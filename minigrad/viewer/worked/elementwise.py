@@ -1,23 +1,24 @@
 """An element of an operation that works element by element: its formula with the numbers put in.
 
-No list says which operations these are. The operation is run again on the one element; if the result is the element
-that it computed in the whole tensor, the element depends on nothing else.
+No list says which operations these are. The operation is run again on the one element, and on a few others;
+if the results are those that it computed in the whole tensor, an element depends on nothing else.
 """
 
 from __future__ import annotations
 
-import inspect
 import re
+from collections.abc import Mapping
 
 import numpy as np
 
-from minigrad.engine.function import Function
 from minigrad.engine.grad_mode import no_grad
-from minigrad.engine.inplace import InPlace
 from minigrad.typing import Array, Shape
 from minigrad.viewer.samples import Index, number, place
+from minigrad.viewer.signatures import input_names
 from minigrad.viewer.sources import source_of
-from minigrad.viewer.worked.element import Element, Run, product, wide, with_sum
+from minigrad.viewer.worked.element import Element, Run, alone, wide, with_sum
+
+_TRIED = 5  # elements beside the one that is worked out
 
 
 def output(run: Run, at: Index) -> Element | None:
@@ -26,7 +27,7 @@ def output(run: Run, at: Index) -> Element | None:
     if y is None or not _fits(run.inputs, y.shape):
         return None
     values = {name: value for name, value in _values(run, at).items() if value is not None}
-    if not values or not _is_reproduced(run, at):
+    if not values or not _works_alone(run, at):
         return None
     formula = source_of(type(run.node)).formula
     left, right = _sides(formula)
@@ -37,9 +38,8 @@ def output(run: Run, at: Index) -> Element | None:
         element.known = [("in numbers", _put_in(right, values))]
     element.known += [(name, number(value)) for name, value in values.items()]
     for k, x in enumerate(run.inputs):
-        if x is not None and x.ndim:
-            index = _own(at, x.shape)
-            element.marks[k] = (index, ((0, *index)[-2], index[-1], 1, 1))
+        if isinstance(x, np.ndarray):
+            element.marks[k] = alone(_own(at, x.shape))
     return element
 
 
@@ -48,7 +48,7 @@ def gradient(run: Run, k: int, at: Index) -> Element | None:
     y, g, result = run.outputs[0], run.gradients[0], run.results[k]
     if g is None or result is None:
         return None
-    name = _names(type(run.node))[k]
+    name = input_names(type(run.node), k + 1)[k]
     source = source_of(type(run.node))
     derivative = _derivative_of(source.derivative, name)
     if result.shape != g.shape:
@@ -59,7 +59,7 @@ def gradient(run: Run, k: int, at: Index) -> Element | None:
     element.known += [(key, number(value)) for key, value in _values(run, at).items() if value is not None]
     if y is not None:
         element.known.append((left, number(y[at])))
-    element.gradient_mark = (at, ((0, *at)[-2], (0, *at)[-1], 1, 1))
+    element.gradient_mark = alone(at)
     if derivative and " where " not in derivative:
         known = {f"∂L/∂{left}": float(g[at]), left: None if y is None else float(y[at]), **_values(run, at)}
         element.known.insert(0, ("in numbers", _put_in(derivative.partition("=")[2].strip(), known)))
@@ -75,7 +75,7 @@ def broadcast_gradient(run: Run, k: int, at: Index, raw: Array) -> Element:
     """Work out an element of a gradient whose input was broadcast: the sum over its copies (engine/backward.py)."""
     result = run.results[k]
     assert result is not None
-    name = _names(type(run.node))[k]
+    name = input_names(type(run.node), k + 1)[k]
     element = Element(
         place(f"∂L/∂{name}", at), f"Σ over the copies that broadcasting made of {name}", number(result[at])
     )
@@ -99,19 +99,25 @@ def _fits(inputs: object, shape: Shape) -> bool:
         return False
 
 
-def _is_reproduced(run: Run, at: Index) -> bool:
-    """Return whether the operation gives the same element if it gets nothing but that element."""
+def _works_alone(run: Run, at: Index) -> bool:
+    """Return whether the operation gives an element, and a few others, if it gets nothing but that element."""
     y = run.outputs[0]
-    if y is None or isinstance(run.node, InPlace) or any(np.ndim(v) for v in run.options.values()):
-        return isinstance(run.node, InPlace)
+    if y is None or any(isinstance(option, np.ndarray) and option.ndim for option in run.options.values()):
+        return False
     if y.size == 1:
-        return all(x is None or x.size == 1 for x in run.inputs if not isinstance(x, int | float))
-    alone = [x[_own(at, x.shape)].reshape(1) if isinstance(x, np.ndarray) and x.ndim else x for x in run.inputs]
+        return all(x.size == 1 for x in run.inputs if isinstance(x, np.ndarray))
+    others = np.linspace(0, y.size - 1, _TRIED).astype(int)
+    tried = [at, *[tuple(int(i) for i in np.unravel_index(k, y.shape)) for k in others]]
+    return all(_is_reproduced(run, y, index) for index in tried)
+
+
+def _is_reproduced(run: Run, y: Array, at: Index) -> bool:
+    inputs = [x[_own(at, x.shape)].reshape(1) if isinstance(x, np.ndarray) and x.ndim else x for x in run.inputs]
     node = type(run.node)()
     node._edges = run.node._edges  # forward may look at which gradients are wanted
     try:
         with no_grad():
-            again = node.forward(*alone, **run.options)
+            again = node.forward(*inputs, **run.options)
     except Exception:  # whatever a Function of the reader's own raises: it needs more than one element
         return False
     same = isinstance(again, np.ndarray) and again.size == 1
@@ -121,19 +127,12 @@ def _is_reproduced(run: Run, at: Index) -> bool:
 def _values(run: Run, at: Index) -> dict[str, float | None]:
     """Return the value of every input at an element, by the name that ``forward`` gives it."""
     found: dict[str, float | None] = {}
-    for name, x in zip(_names(type(run.node)), run.inputs, strict=False):
+    for name, x in zip(input_names(type(run.node), len(run.inputs)), run.inputs, strict=True):
         if isinstance(x, np.ndarray):
             found[name] = x[_own(at, x.shape)].item()
         else:
             found[name] = x if isinstance(x, int | float) else None
     return found
-
-
-def _names(operation: type[Function]) -> list[str]:
-    """Return the names that ``forward`` gives to its inputs."""
-    parameters = list(inspect.signature(operation.forward).parameters.values())[1:]
-    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return names + [f"x{i}" for i in range(len(names), 64)]
 
 
 def _own(at: Index, shape: Shape) -> Index:
@@ -155,7 +154,7 @@ def _derivative_of(text: str, name: str) -> str:
     return ""
 
 
-def _put_in(formula: str, values: dict[str, float | None]) -> str:
+def _put_in(formula: str, values: Mapping[str, float | None]) -> str:
     """Return a formula with numbers in place of names; a negative one stands in parentheses."""
     known = {name: number(value) for name, value in values.items() if value is not None}
     if not known:

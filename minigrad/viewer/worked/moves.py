@@ -14,7 +14,7 @@ import numpy as np
 from minigrad.engine.grad_mode import no_grad
 from minigrad.typing import Array
 from minigrad.viewer.samples import Index, number, place
-from minigrad.viewer.worked.element import Element, Run, with_sum
+from minigrad.viewer.worked.element import Element, Run, alone, with_sum
 
 _MOST = 1 << 24  # float32 holds the whole numbers up to here
 
@@ -24,7 +24,7 @@ def origins(run: Run) -> Sequence[Array] | None:
 
     None if the operation does anything else than to move elements.
     """
-    arrays = [x for x in run.inputs if isinstance(x, np.ndarray)]
+    arrays = _moved(run)
     if not arrays or any(y is None for y in run.outputs):
         return None
     flat = np.concatenate([np.zeros(1), *[x.reshape(-1).astype(np.float64) for x in arrays]])
@@ -80,7 +80,7 @@ def output(run: Run, at: Index, which: int = 0) -> Element | None:
     k, index = _where(run, origin)
     element.known = [(_name(run, k, index), number(y[at]))]
     if index:
-        element.marks[k] = (index, ((0, *index)[-2], index[-1], 1, 1))
+        element.marks[k] = alone(index)
     return element
 
 
@@ -108,17 +108,23 @@ def gradient(run: Run, k: int, at: Index, places: Sequence[Array]) -> Element | 
     return with_sum(element, np.array(values), lambda i: (names[i[0]], ""))
 
 
+def _moved(run: Run) -> list[Array]:
+    """Return the inputs that may be moved: all but whole numbers and conditions, which say where to."""
+    pairs = zip(run.inputs, run.shapes, strict=True)
+    return [x for x, shape in pairs if isinstance(x, np.ndarray) and shape is not None]
+
+
 def _where(run: Run, origin: int) -> tuple[int, Index]:
     """Return the input, and the index in it, of a position among all elements of the inputs."""
     left = origin - 1
-    for k, x in enumerate(run.inputs):
-        if isinstance(x, np.ndarray):
-            if left < x.size:
-                return k, tuple(int(i) for i in np.unravel_index(left, x.shape)) if x.ndim else ()
-            left -= x.size
+    for k, shape in enumerate(run.shapes):
+        if shape is not None:
+            if left < math.prod(shape):
+                return k, tuple(int(i) for i in np.unravel_index(left, shape)) if shape else ()
+            left -= math.prod(shape)
     raise AssertionError("a position beyond the inputs")
 
 
 def _name(run: Run, k: int, index: Index) -> str:
-    several = sum(isinstance(x, np.ndarray) for x in run.inputs) > 1
+    several = sum(shape is not None for shape in run.shapes) > 1
     return place(f"x{k}" if several else "x", index)

@@ -9,7 +9,7 @@ import numpy as np
 from minigrad.ops.norm import BatchNormEval, BatchNormEvalRelu, BatchNormRelu
 from minigrad.typing import Array
 from minigrad.viewer.samples import Index, number, place
-from minigrad.viewer.worked.element import Element, Run, Term, product, wide, with_sum
+from minigrad.viewer.worked.element import Element, Run, Term, alone, product, wide, with_sum
 
 
 class _Channel(NamedTuple):
@@ -41,7 +41,7 @@ def output(run: Run, at: Index) -> Element | None:
         ("b", number(channel.bias)),
         ("x̂ · w + b", number(channel.x_hat[here] * channel.weight + channel.bias)),
     ]
-    element.marks[0] = (at, ((0, *at)[-2], at[-1], 1, 1))
+    element.marks[0] = alone(at)
     return element
 
 
@@ -76,7 +76,7 @@ def _of_input(run: Run, channel: _Channel, arriving: Array, at: Index, result: A
     g_hat = arriving * channel.weight
     element = Element(place("∂L/∂x", at), "(ĝ − mean ĝ − x̂ · mean(ĝ · x̂)) / σ", number(result[at]))
     element.known = [("ĝ = ∂L/∂y · w", number(g_hat[here])), ("σ", number(sigma))]
-    element.gradient_mark = (at, ((0, *at)[-2], at[-1], 1, 1))
+    element.gradient_mark = alone(at)
     if isinstance(run.node, BatchNormEval):
         element.formula = "∂L/∂y · w / σ"
         return element

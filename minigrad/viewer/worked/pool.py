@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad.devices import to_host
 from minigrad.kernels.geometry import Window
 from minigrad.typing import Array
 from minigrad.viewer.samples import Index, number, place
@@ -30,12 +31,12 @@ def largest(run: Run, at: Index) -> Element | None:
 
 def largest_gradient(run: Run, k: int, at: Index) -> Element | None:
     """Work out ∂L/∂x[n, c, u, v]: the sum of the gradients of the windows that the element won."""
-    x, window = run.inputs[0], getattr(run.node, "window", None)
-    result, g = run.results[k], run.gradients[0]
-    if x is None or result is None or g is None or not isinstance(window, Window):
+    window, result, g = getattr(run.node, "window", None), run.results[k], run.gradients[0]
+    if result is None or g is None or not isinstance(window, Window):
         return None
+    (taps,) = run.node.saved_arrays
     element = Element(place("∂L/∂x", at), "Σ of ∂L/∂y over the windows that x won", number(result[at]))
-    won = [there for there in _windows_over(window, at, g) if _winner(window, there, x) == at]
+    won = [there for there in _windows_over(window, at, g) if _winner(window, there, to_host(taps)) == at]
     if not won:
         element.formula = "won no window, so it gets nothing"
         return element
@@ -81,6 +82,7 @@ def mean_gradient(run: Run, k: int, at: Index) -> Element | None:
 
 def _scale(run: Run, at: Index) -> float:
     scale = getattr(run.node, "scale", 1.0)
+    scale = scale if isinstance(scale, int | float) else to_host(scale)
     return float(scale[at[2:]]) if isinstance(scale, np.ndarray) and scale.ndim else float(scale)
 
 
@@ -106,9 +108,12 @@ def _windows_over(window: Window, at: Index, g: Array) -> list[Index]:
     return [(n, c, p, q) for p in rows for q in columns]
 
 
-def _winner(window: Window, at: Index, x: Array) -> Index:
-    """Return the first of the largest elements of a window."""
-    return max(_seen(window, at, x), key=lambda index: float(x[index]))
+def _winner(window: Window, at: Index, taps: Array) -> Index:
+    """Return the element that won a window, from its number within the window."""
+    n, c, p, q = at
+    i, j = divmod(int(taps[at]), window.kernel[1])
+    u = p * window.stride[0] + i * window.dilation[0] - window.padding[0][0]
+    return n, c, u, q * window.stride[1] + j * window.dilation[1] - window.padding[1][0]
 
 
 def _around(indices: list[Index]) -> tuple[int, int, int, int]:

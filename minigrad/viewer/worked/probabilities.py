@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad.devices import to_host
 from minigrad.ops.cross_entropy import CrossEntropy
 from minigrad.typing import Array
 from minigrad.viewer.samples import Index, number, place
@@ -84,23 +85,23 @@ def cross_entropy(run: Run, at: Index) -> Element | None:
     """Work out the loss: each target's −Σ q · log p, and their mean or sum."""
     x, labels = run.inputs[:2]
     result, node = run.outputs[0], run.node
-    if x is None or labels is None or result is None or not isinstance(node, CrossEntropy) or x.ndim != 2:
+    if x is None or labels is None or result is None or not isinstance(node, CrossEntropy):
         return None
-    q, log_p = wide(_wanted(run, node, x, labels)), _log_p(x)
-    losses = -(q * log_p).sum(1)
+    q, log_p = _rows(wide(_wanted(run, node, x, labels))), _log_p(_rows(wide(x)))
+    losses = -(q * log_p).sum(1).reshape(labels.shape)
     if node.reduction == "none":
-        (n,) = at
+        row = int(np.ravel_multi_index(at, labels.shape)) if at else 0
         element = Element(place("ℓ", at), "−Σ over c of q_c · log p_c", number(result[at]))
-        return _of_target(element, q[n], log_p[n], n)
-    divisor = float(node.divisor) if node.divisor is not None else 1.0
+        return _of_target(element, q[row], log_p[row])
+    divisor = float(to_host(node.divisor)) if node.divisor is not None else 1.0
     formula = "Σ over n of ℓ[n]" + (f" / {number(divisor)}" if node.reduction == "mean" else "")
-    element = Element("L", formula, number(result[()]))
+    element = Element("L", formula, number(float(result)))
     first = int(labels.reshape(-1)[0])
-    element.known = [("label of target 0", str(first))]
-    if 0 <= first < x.shape[1]:
+    element.known = [("label of the first target", str(first))]
+    if 0 <= first < log_p.shape[1]:
         element.known += [
-            (place("p", (0, first)), number(np.exp(log_p[0, first]))),
-            (place("−log p", (0, first)), number(-log_p[0, first])),
+            (f"{place('p', (first,))} of it", number(np.exp(log_p[0, first]))),
+            (f"−{place('log p', (first,))} of it", number(-log_p[0, first])),
         ]
 
     def describe(index: Index) -> tuple[str, str]:
@@ -109,12 +110,12 @@ def cross_entropy(run: Run, at: Index) -> Element | None:
             return symbols, number(losses[index])
         return f"{symbols} / {number(divisor)}", f"{number(losses[index])} / {number(divisor)}"
 
-    return with_sum(element, losses / divisor, describe)
+    return with_sum(element, np.asarray(losses / divisor), describe)
 
 
-def _of_target(element: Element, q: Array, log_p: Array, n: int) -> Element:
+def _of_target(element: Element, q: Array, log_p: Array) -> Element:
     def describe(c: Index) -> tuple[str, str]:
-        return f"−{place('q', (n, *c))} · {place('log p', (n, *c))}", product(-q[c], log_p[c])
+        return f"−{place('q', c)} · {place('log p', c)}", product(-q[c], log_p[c])
 
     return with_sum(element, -q * log_p, describe)
 
@@ -123,24 +124,23 @@ def cross_entropy_gradient(run: Run, k: int, at: Index) -> Element | None:
     """Work out ∂L/∂x[n, k] = (p · Σq − q) · share: predicted minus wanted."""
     x, labels = run.inputs[:2]
     g, result, node = run.gradients[0], run.results[k], run.node
-    if k != 0 or x is None or labels is None or g is None or result is None:
+    if k != 0 or x is None or labels is None or g is None or result is None or not isinstance(node, CrossEntropy):
         return None
-    if not isinstance(node, CrossEntropy) or x.ndim != 2:
-        return None
-    q, p = wide(_wanted(run, node, x, labels)), np.exp(_log_p(x))
-    n, _ = at
-    share = float(g[n] if g.ndim else g[()])
+    dim = _class_dim(x)
+    target, c = (*at[:dim], *at[dim + 1 :]), at[dim]
+    row = int(np.ravel_multi_index(target, labels.shape)) if target else 0
+    q, p = _rows(wide(_wanted(run, node, x, labels)))[row], np.exp(_log_p(_rows(wide(x))))[row]
+    share = float(g[target] if g.ndim else g)
     element = Element(place("∂L/∂x", at), "(p · Σq − q) · ∂L/∂ℓ", number(result[at]))
     element.known = [
-        ("label", str(int(labels[n]))),
-        (f"{place('p', at)}, predicted", number(p[at])),
-        (f"{place('q', at)}, wanted", number(q[at])),
-        ("Σq", number(float(q[n].sum()))),
-        ("p · Σq − q", number(float(p[at] * q[n].sum() - q[at]))),
+        ("label", str(int(labels[target]))),
+        ("p, predicted", number(p[c])),
+        ("q, wanted", number(q[c])),
+        ("Σq", number(float(q.sum()))),
+        ("p · Σq − q", number(float(p[c] * q.sum() - q[c]))),
     ]
-    if node.divisor is None:
-        return element
-    element.known.append(("∂L/∂ℓ", f"{number(share)} / {number(float(node.divisor))}"))
+    if node.divisor is not None:
+        element.known.append(("∂L/∂ℓ", f"{number(share)} / {number(float(to_host(node.divisor)))}"))
     return element
 
 
@@ -149,8 +149,18 @@ def _wanted(run: Run, node: CrossEntropy, x: Array, labels: Array) -> Array:
     return node.distribution(x, labels, weight)
 
 
-def _log_p(x: Array) -> Array:
-    shifted = wide(x) - wide(x).max(1, keepdims=True)
+def _class_dim(x: Array) -> int:
+    return 1 if x.ndim > 1 else 0
+
+
+def _rows(x: Array) -> Array:
+    """Return the values with one target a row."""
+    dim = _class_dim(x)
+    return np.moveaxis(x, dim, -1).reshape(-1, x.shape[dim])  # N C … -> N … C -> N·… C
+
+
+def _log_p(rows: Array) -> Array:
+    shifted = rows - rows.max(1, keepdims=True)
     log_p: Array = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
     return log_p
 

@@ -51,10 +51,10 @@ def matmul(run: Run, at: Index) -> Element | None:
         return None
     *batch, i, k = at
     element = Element(place("C", at), "Σ over j of A[i, j] · B[j, k]", number(c[at]))
-    here, there = (*_of_batch(a, batch), i, None), (*_of_batch(b, batch), None, k)
-    element.marks[0] = ((*here[:-1], 0), (i, 0, 1, a.shape[-1]))  # type: ignore[assignment]  # None is last only
-    element.marks[1] = ((*there[:-2], 0, k), (0, k, b.shape[-2], 1))  # type: ignore[assignment]
-    return _dot(element, ("A", a, here), ("B", b, there))
+    of_a, of_b = _of_batch(a, batch), _of_batch(b, batch)
+    element.marks[0] = ((*of_a, i, 0), (i, 0, 1, a.shape[-1]))
+    element.marks[1] = ((*of_b, 0, k), (0, k, b.shape[-2], 1))
+    return _dot(element, ("A", a, (*of_a, i, None)), ("B", b, (*of_b, None, k)))
 
 
 def matmul_gradient(run: Run, which: int, at: Index) -> Element | None:

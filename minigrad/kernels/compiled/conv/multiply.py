@@ -17,7 +17,7 @@ import numpy as np
 
 from minigrad.kernels.compiled import vectors
 from minigrad.kernels.compiled.conv.packing import IN_ORDER, copy_narrow, copy_wide, put_corner, turn
-from minigrad.kernels.compiled.conv.tile import CHAIN, ROWS, VECTORS, narrow_tile, tile
+from minigrad.kernels.compiled.conv.tile import ROWS, VECTORS, narrow_tile, tile
 from minigrad.kernels.compiled.machine_code import compiled
 from minigrad.kernels.compiled.names import Team
 from minigrad.kernels.compiled.pointers import element, moved, pointer
@@ -46,6 +46,7 @@ class Product(NamedTuple):
     target_pixel: int
     results: int
     ranges: int  #: parts into which the panels of a block are shared out
+    chain: int  #: products added one after another, at most
 
 
 @compiled
@@ -128,7 +129,7 @@ def _multiply(part: int, tiles: Tiles, product: Product, packed: Array, nothing:
     corner = np.empty(ROWS * wide, packed.dtype)
     taps_of_pass, passes = max(1, _TERMS // channels), -(-channels // _TERMS)
     channels_of_pass = -(-channels // passes)
-    chains, length, together = _chains(channels_of_pass)
+    chains, length, together = _chains(channels_of_pass, product.chain)
     for panel in range(first_panel, last_panel):
         count, width = _panel(panel, results, wide)
         target, place = moved(y, panel * wide), group * panels + panel
@@ -163,11 +164,11 @@ def _multiply(part: int, tiles: Tiles, product: Product, packed: Array, nothing:
 
 
 @compiled
-def _chains(channels: int) -> tuple[int, int, int]:
+def _chains(channels: int, longest: int) -> tuple[int, int, int]:
     """Return how many chains of additions a tap needs, their length, and how many taps fit into one."""
-    chains = -(-channels // CHAIN)
+    chains = -(-channels // longest)
     length = -(-channels // chains)
-    return chains, length, max(1, CHAIN // length)
+    return chains, length, max(1, longest // length)
 
 
 @compiled
