@@ -545,6 +545,7 @@ def test_a_progress_file_that_cannot_be_read_is_kept_beside_a_new_one(
     assert (tmp_path / "progress.json.unreadable").read_text() == text
 
 
+@pytest.mark.slow
 def test_code_that_ends_python_is_reported(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     learn(tmp_path, "start")
     write(tmp_path, "multiply", "import os\n\n\ndef multiply_backward(grad, x, y):\n    os._exit(3)\n")

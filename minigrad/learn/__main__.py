@@ -167,9 +167,9 @@ def train(folder: Folder, progress: Progress, name: str | None) -> int:
 def watch(folder: Folder, progress: Progress, name: str | None) -> int:
     """Check whenever a file is saved, until Ctrl-C."""
     exercise = find(name) if name else next_exercise(progress)
+    seen = dict(folder.changes())  # before the text, so that no save is missed
     print(screens.task(exercise, folder) if exercise else _all_done())
     print(f"Watching {folder.path}: save a file to check it; Ctrl-C ends this.", flush=True)
-    seen = dict(folder.changes())
     try:
         while True:
             time.sleep(0.3)

@@ -69,7 +69,7 @@ def _perceptron() -> Run:
 def _lenet() -> Run:
     minigrad.manual_seed(0)
     model = LeNet()
-    optimizer = optim.SGD(model.parameters(), lr=0.05)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
     losses = training.train(model, optimizer, F.cross_entropy, *digits(1600, 20, 2), batch=32, steps=200)
     return Run(losses, 200, lambda: _accuracy(model, *digits(200, 20, 2, seed=1)))
 
