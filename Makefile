@@ -81,7 +81,7 @@ bench: .venv/test.stamp
 
 # Code cells run, and a warning (a link that leads nowhere, a formula that is not understood) is an error.
 docs: .venv/docs.stamp
-	$(BIN)/python -m sphinx -W --keep-going -d build/book-doctrees book build/book
+	$(BIN)/python -m sphinx -W --keep-going -j auto -d build/book-doctrees book build/book
 	@echo "open build/book/index.html"
 
 clean:

@@ -36,7 +36,7 @@ exclude_patterns = ["notebooks", "extra"]
 # A reference that leads nowhere is a warning, and `make docs` turns warnings into errors.
 nitpicky = True
 nitpick_ignore_regex = [
-    ("py:class", r"(?!minigrad\.).*"),  # types in signatures, as the source abbreviates them
+    ("py:class", r"(?!minigrad\.(?!kernels)).*"),  # types in signatures, as the source abbreviates them
     ("py:obj", r"typing\..*"),
 ]
 autodoc_typehints = "none"  # book/reference.py writes them into the signatures

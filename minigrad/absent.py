@@ -55,7 +55,6 @@ INSTEAD = {
     "copysign": "x.abs() * y.sign()",
     "deg2rad": "x * (math.pi / 180)",
     "erfc": "1 - erf(x), with erf(x) as a Function of your own",
-    "exp2": "2**x",
     "float_power": "x.double() ** y",
     "fmax": "minigrad.maximum(x, y)",
     "fmin": "minigrad.minimum(x, y)",
@@ -66,7 +65,6 @@ INSTEAD = {
     "isneginf": "x == -math.inf",
     "isposinf": "x == math.inf",
     "isreal": "minigrad.ones_like(x, dtype=minigrad.bool)",
-    "bitwise_not": "~x",
     "lcm": "minigrad.from_numpy(numpy.lcm(x.numpy(), y.numpy()))",
     "ldexp": "x * 2.0**y",
     "logaddexp": "minigrad.stack([x, y]).logsumexp(0)",
@@ -225,6 +223,16 @@ INSTEAD = {
     "serialization": "minigrad.save and minigrad.load",
     "multiprocessing": "multiprocessing, Python's own",
     "eig": "numpy.linalg.eig(x.detach().numpy())",
+    "solve": "minigrad.linalg.solve(A, B)",
+    "solve_triangular": "minigrad.linalg.solve(A, B)",
+    "solve_ex": "minigrad.linalg.solve(A, B)",
+    "inv_ex": "minigrad.linalg.inv(A)",
+    "linalg.cholesky_ex": "minigrad.linalg.cholesky(A)",
+    "linalg.cond": "minigrad.linalg.norm(A, 2) * minigrad.linalg.norm(A, -2)**-1",
+    "linalg.matrix_rank": "(minigrad.linalg.svdvals(A) > 1e-6).sum(-1)",
+    "eigvals": "numpy.linalg.eigvals(x.detach().numpy())",
+    "multi_dot": "x @ y @ z",
+    "vecdot": "(x * y).sum(-1)",
     "lstsq": "numpy.linalg.lstsq(x.detach().numpy(), y.detach().numpy())",
     "pinverse": "numpy.linalg.pinv(x.detach().numpy())",
     "use_deterministic_algorithms": "nothing: results do not depend on chance or on the number of threads",
@@ -406,7 +414,7 @@ REASONS = {
     "there is no such function; write it in tensor operations, or as a Function with forward and backward": (
         r"index|(arc|a)?(sin|cos|tan)h?2?|arctan2|atan2|digamma|lgamma|mvlgamma|polygamma|i(0|gammac?)|erf(c|inv)?|nextafter"
         r"|frexp|special|signal|gradient|logcumsumexp|cumulative_trapezoid|histogramdd|nanquantile"
-        r"|cholesky\w*|geqrf|orgqr|ormqr|lu\w*|matrix_exp|affine_grid_\w+|fractional_max_pool2d\w*|lp_pool[12]d"
+        r"|cholesky\w*|ldl_\w+|tensor(inv|solve)|householder_product|geqrf|orgqr|ormqr|lu\w*|matrix_exp|affine_grid_\w+|fractional_max_pool2d\w*|lp_pool[12]d"
         r"|FractionalMaxPool2d|LPPool1d|max_unpool[12]d|MaxUnpool[12]d"
         r"|Adaptive\w+|AlphaDropout|FeatureAlphaDropout|alpha_dropout|feature_\w+|MultiLabelMarginLoss"
         r"|multilabel_margin_loss|nonzero_static|range_\w+|cauchy_|geometric_|log_normal_|\w+_scatter|index_\w+"

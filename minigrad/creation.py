@@ -467,6 +467,7 @@ def randint(
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Return integers from low to high − 1; ``randint(high, size)`` and ``randint(high, size=…)`` start at 0.
 
@@ -491,7 +492,7 @@ def randint(
         if low < least or high - 1 > most:
             raise RuntimeError(f"randint: {low} to {high - 1} is out of bounds for {chosen}: {least} to {most}")
     numbers = np.asarray((generator or default_generator).numpy.integers(low, high, _size((size,)))).astype(chosen)
-    return _finish(np.minimum(numbers, below(high, chosen)) if chosen.kind == "f" else numbers, device, False)
+    return _finish(np.minimum(numbers, below(high, chosen)) if chosen.kind == "f" else numbers, device, requires_grad)
 
 
 @refusing_torchs_other_arguments

@@ -68,9 +68,10 @@ def svd(A: Tensor, full_matrices: bool = True) -> SingularValues:  # noqa: N803
     Raises:
         NotImplementedError: for the full U and Vᵀ of matrices that are not square: pass ``full_matrices=False``.
     """
-    if full_matrices and A.shape[-1] != A.shape[-2]:
+    x = matrices("linalg.svd", A, square=False)
+    if full_matrices and x.shape[-1] != x.shape[-2]:
         raise NotImplementedError("svd: only the reduced form is there; pass full_matrices=False")
-    return reduced_svd(A)
+    return reduced_svd(x)
 
 
 def svdvals(A: Tensor) -> Tensor:  # noqa: N803
@@ -107,7 +108,7 @@ def matrix_norm(
     """Return a norm of each matrix: "fro", "nuc", ±1 and ±∞ (sums of columns and rows), ±2 (singular values).
 
     Raises:
-        ValueError: for any other ``ord``.
+        RuntimeError: for any other ``ord``.
     """
     if ord == "fro":
         return _norm(A, 2, list(dim), keepdim)
@@ -117,7 +118,7 @@ def matrix_norm(
     elif ord in (2, -2, "nuc"):
         sums = svdvals(matrices("linalg.matrix_norm", x, square=False))
     else:
-        raise ValueError(f"linalg.matrix_norm: Order {ord} not supported.")
+        raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
     if ord == "nuc":
         result = sums.sum(-1)
     else:

@@ -56,7 +56,8 @@ class Generator:
         numbers: Array = np.asarray(self.numpy.random(shape, dtype=drawn))
         if (low, high) != (0.0, 1.0):
             numbers = numbers * (high - low) + low
-        return numbers.astype(dtype) if low == high else np.minimum(numbers.astype(dtype), below(high, dtype))
+        drawn_below: Array = np.asarray(np.minimum(numbers.astype(dtype), below(high, dtype)))
+        return numbers.astype(dtype) if low == high else drawn_below
 
     def on_device(self, count: int) -> tuple[int, int]:
         """Reserve ``count`` numbers for a device; return the seed, and the position in its stream where they begin."""

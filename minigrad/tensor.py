@@ -28,6 +28,7 @@ from minigrad.html import tensor_html
 from minigrad.kernels.precision import rounded
 from minigrad.memory_order import check, contiguous_format, lies_in, memory_format, order_of, preserve_format
 from minigrad.ops.identity import ToDevice
+from minigrad.ops.patches import Windows
 from minigrad.printing import format_tensor, tensor_text
 from minigrad.random import Generator, default_generator
 from minigrad.typing import Array
@@ -655,7 +656,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
         return F.round(self, decimals=ndigits)
 
     def __invert__(self) -> Tensor:
-        return wrap(~self.array)
+        return F.bitwise_not(self)
 
     def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
         """Element by element; False, as for any object, beside what is no tensor, array or number."""
@@ -693,9 +694,11 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     bitwise_and = F.bitwise_and
     bitwise_or = F.bitwise_or
     bitwise_xor = F.bitwise_xor
+    bitwise_not = F.bitwise_not
     bitwise_left_shift = F.bitwise_left_shift
     bitwise_right_shift = F.bitwise_right_shift
     exp = F.exp
+    exp2 = F.exp2
     log = F.log
     sqrt = F.sqrt
     rsqrt = F.rsqrt
@@ -865,6 +868,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     floor_divide_ = _in_place(F.floor_divide)
     abs_ = _in_place(F.abs)
     exp_ = _in_place(F.exp)
+    exp2_ = _in_place(F.exp2)
     log_ = _in_place(F.log)
     sqrt_ = _in_place(F.sqrt)
     rsqrt_ = _in_place(F.rsqrt)
@@ -899,6 +903,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
     bitwise_and_ = _in_place(F.bitwise_and)
     bitwise_or_ = _in_place(F.bitwise_or)
     bitwise_xor_ = _in_place(F.bitwise_xor)
+    bitwise_not_ = _in_place(F.bitwise_not)
     bitwise_left_shift_ = _in_place(F.bitwise_left_shift)
     bitwise_right_shift_ = _in_place(F.bitwise_right_shift)
     tan_ = _in_place(F.tan)
@@ -998,7 +1003,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
         return self.expand(*other.shape)
 
     def unfold(self, dimension: int, size: int, step: int) -> Tensor:
-        """Return the windows of ``size`` elements, ``step`` apart, of a dimension, in a new last one; in torch, a view.
+        """Return the windows of ``size`` elements, ``step`` apart, of a dimension, as a view with a new last one.
 
         Raises:
             RuntimeError: if the size is larger than the dimension's, or the step is not positive.
@@ -1009,11 +1014,8 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
             raise RuntimeError(f"maximum size for tensor at dimension {dim} is {length} but size is {size}")
         if step <= 0:
             raise RuntimeError(f"step is {step} but must be > 0")
-        starts = np.arange((length - size) // step + 1) * step
-        positions = wrap(to_device(starts[:, None] + np.arange(size), self.device))
-        moved = self.movedim(dim, -1) if self.ndim else self.reshape(1)
-        windows = moved[..., positions]  # … windows, size
-        return windows.movedim(-2, dim) if self.ndim else windows[0]
+        windows = Windows.apply(self if self.ndim else self.reshape(1), dim=dim, size=size, step=step)
+        return windows if self.ndim else windows[0]
 
     def view_as(self, other: Tensor) -> Tensor:
         """Return a view with the shape of another tensor."""

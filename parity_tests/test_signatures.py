@@ -92,6 +92,7 @@ def test_every_public_tensor_function_exists_in_torch_under_its_name() -> None:
 DOCUMENTED_OTHERWISE = {
     "bernoulli",
     "broadcast_to",
+    "diag_embed",
     "dot",
     "isfinite",
     "isinf",

@@ -50,6 +50,13 @@ NAMES = """
     nn.functional.hardtanh nn.functional.hardshrink nn.functional.softshrink nn.functional.threshold
     nn.functional.mish nn.functional.selu nn.functional.celu nn.functional.logsigmoid nn.functional.softsign
     nn.functional.tanhshrink nn.functional.softmin nn.functional.softmin.with_dtype nn.functional.glu
+    acos acosh addcdiv addcmul allclose asin asinh atan atan2 atanh cholesky cosh cummax cummin cumprod diag
+    diag_embed diagonal diff equal erf index_add index_copy isclose kthvalue lerp linalg.cholesky linalg.det
+    linalg.diagonal linalg.eigvalsh linalg.inv linalg.matrix_norm linalg.slogdet linalg.solve linalg.svdvals
+    linalg.vector_norm log10 log2 logdet median meshgrid.variadic_tensors movedim mv nan_to_num new_full new_ones
+    new_zeros nn.functional.interpolate.linear nn.functional.interpolate.nearest-exact nn.functional.rms_norm ravel
+    repeat_interleave scatter scatter_reduce.amax scatter_reduce.amin scatter_reduce.mean scatter_reduce.prod
+    scatter_reduce.sum select sinh std_mean std_mean.unbiased tan tile trace true_divide unflatten unfold unique
 """.split()  # noqa: SIM905
 
 
@@ -79,6 +86,8 @@ def ours(name: str) -> Callable[..., Any]:
         return _WRITTEN_OTHERWISE[plain]
     if name.startswith("nn.functional."):
         return getattr(F, plain)
+    if name.startswith("linalg."):
+        return getattr(minigrad.linalg, name.split(".")[1])
     if plain in ("int", "long", "float", "double", "half", "short", "char", "byte", "bool"):
         return getattr(minigrad.Tensor, plain)
     return getattr(minigrad, plain, None) or getattr(minigrad.Tensor, plain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -97,6 +98,16 @@ def test_a_lesson_says_its_question_what_to_change_and_what_to_expect(path: Path
         assert part in docstring, part
 
 
+def test_every_exercise_stands_in_its_chapter() -> None:
+    pytest.importorskip("sphinx", reason="needs the extra docs")
+    from book.exercises import ROW, TABLE
+
+    text = TABLE.read_text(encoding="utf-8")
+    rows = ROW.findall(text)
+    assert len(rows) == text.count("\n| ") - 1 >= 24  # without the head of the table
+    assert {int(row[3]) for row in rows} <= {int(path.stem[:2]) for path in CHAPTERS}
+
+
 def test_a_formula_that_is_not_understood_ends_the_build() -> None:
     pytest.importorskip("latex2mathml", reason="needs the extra docs")
     pytest.importorskip("sphinx", reason="needs the extra docs")
@@ -131,12 +142,38 @@ def site(tmp_path_factory: Any) -> Path:
     for package in ("sphinx", "myst_nb", "furo", "sphinx_design", "latex2mathml"):
         pytest.importorskip(package, reason="needs the extra docs (`make docs` installs it)")
     folder: Path = tmp_path_factory.mktemp("book")
-    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-d", folder / "doctrees", "book", folder / "html"]
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-W",
+        "--keep-going",
+        "-j",
+        "auto",
+        "-d",
+        folder / "doctrees",
+        "book",
+        folder / "html",
+    ]
     built = subprocess.run(
         command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
     )
     assert built.returncode == 0, built.stderr[-4000:]
     return folder / "html"
+
+
+@pytest.mark.slow
+def test_every_public_name_is_in_the_reference(site: Path) -> None:
+    from book.reference import public_names
+
+    text = "".join(path.read_text(encoding="utf-8") for path in (site / "reference").glob("*.html"))
+    documented = set(re.findall(r'id="([\w.]+)"', text))
+    for name in re.findall(
+        r"{public} (\S+)", "".join(path.read_text() for path in (ROOT / "book/reference").glob("*.md"))
+    ):
+        missing = {f"{name}.{public}" for public in public_names(importlib.import_module(name))} - documented
+        elsewhere = {f"minigrad.{path.rpartition('.')[2]}" for path in missing}
+        assert elsewhere <= documented, missing
 
 
 @pytest.mark.slow

@@ -62,7 +62,8 @@ def test_with_numpy_alone_and_one_core_a_network_trains_with_workers(
     assert done.stdout.strip() == expected
 
 
-@pytest.mark.parametrize("platform", ["win32", pytest.param("darwin", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("platform", ["win32", "darwin"])
 def test_inception_trains_and_goes_on_elsewhere_too(platform: str, tmp_path: Path) -> None:
     recipe = ["--data", "synthetic", "--limit", "4", "--batch-size", "2", "--classes", "3", "--epochs", "1"]
     recipe += ["--schedule", "constant", "--optimizer", "sgd", "--output", "run", "--workers", "1"]
@@ -323,7 +324,7 @@ print(len(started))
 
 def test_the_list_of_optional_packages_is_complete() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    names = {"pillow": "PIL"}
+    names = {"pillow": "PIL", "scikit-learn": "sklearn"}
     wanted = [line for extra in ("fast", "train", "board", "export") for line in extras[extra]]
     packages = {line.split(">")[0].split("=")[0] for line in wanted if not line.startswith("minigrad")}
     assert {names.get(package, package) for package in packages} <= set(OPTIONAL)

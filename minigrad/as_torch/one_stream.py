@@ -101,7 +101,7 @@ def share_the_stream() -> None:
         if hasattr(minigrad.Tensor, name):
             setattr(torch.Tensor, name, filling(name))
     for name in dir(minigrad.nn.init):
-        if name.endswith("_") and hasattr(torch.nn.init, name):
+        if name.endswith("_") and not name.startswith("_") and hasattr(torch.nn.init, name):
             setattr(torch.nn.init, name, initialising(name))
     for name in ("dropout", "dropout2d"):
         setattr(torch.nn.functional, name, dropping(name))

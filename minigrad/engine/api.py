@@ -58,16 +58,19 @@ def grad(
     grad_outputs: Cotangents = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> tuple[Tensor, ...]:
     """Return the gradients of ``outputs`` with respect to ``inputs``, as a tuple; no ``.grad`` is touched.
 
     The arguments are as in :func:`backward`. With ``allow_unused`` the gradient of an input that was not used is
-    ``None``, with ``materialize_grads`` it is zeros.
+    ``None``, with ``materialize_grads`` it is zeros. ``only_inputs`` is of old programs, and is true.
 
     Raises:
         RuntimeError: as :func:`backward`, and if an input was not used and ``allow_unused`` is false.
+        NotImplementedError: for ``only_inputs=False`` and ``is_grads_batched=True``.
 
     >>> import minigrad
     >>> x = minigrad.tensor(2.0, requires_grad=True)
@@ -75,6 +78,8 @@ def grad(
     >>> grad(first, x)
     (tensor(12.),)
     """
+    if not only_inputs or is_grads_batched:
+        raise NotImplementedError("grad: only_inputs=False and is_grads_batched=True are not supported; call it again")
     roots, targets = _as_list(outputs), _as_list(inputs)
     for i, tensor in enumerate(targets):
         if not tensor.requires_grad:

@@ -39,6 +39,7 @@ from minigrad.functions import (
     distances,
     gated,
     gathering,
+    grids,
     heads,
     indexing,
     linalg,
@@ -87,6 +88,7 @@ from minigrad.functions.diagonals import *
 from minigrad.functions.distances import *
 from minigrad.functions.gated import *
 from minigrad.functions.gathering import *
+from minigrad.functions.grids import *
 from minigrad.functions.heads import *
 from minigrad.functions.indexing import *
 from minigrad.functions.linalg import *
@@ -134,6 +136,7 @@ __all__ = (
     + heads.__all__
     + indexing.__all__
     + decompositions.__all__
+    + grids.__all__
     + diagonals.__all__
     + linalg.__all__
     + lookup.__all__

@@ -30,6 +30,7 @@ from minigrad.typing import Number, Tensor
 __all__ = [
     "add",
     "div",
+    "exp2",
     "floor_divide",
     "fmod",
     "mul",
@@ -211,3 +212,8 @@ def pow(input: Tensor | Number, exponent: Tensor | Number) -> Tensor:
     else:
         z = PowConstant.apply(x, c=y)
     return cast(z, np.dtype(bool)) if _is_bool(input) and _is_bool(exponent) else z  # NumPy makes it int8
+
+
+def exp2(input: Tensor) -> Tensor:
+    """Return 2 to the power of every element."""
+    return pow(2, to_floating(as_tensor_operand("exp2", input)))

@@ -12,7 +12,7 @@ from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.promotion import promote, raw, scalar_beside
 from minigrad.typing import Array, Tensor
 
-__all__ = ["bitwise_and", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor"]
+__all__ = ["bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor"]
 
 
 def bitwise_and(input: Tensor | int, other: Tensor | int) -> Tensor:
@@ -22,6 +22,18 @@ def bitwise_and(input: Tensor | int, other: Tensor | int) -> Tensor:
         NotImplementedError: for floating dtypes.
     """
     return _bitwise("bitwise_and", np.bitwise_and, "bui", input, other)
+
+
+def bitwise_not(input: Tensor) -> Tensor:
+    """Return the bits exchanged, 1 for 0 and 0 for 1; of bools, what they are not.
+
+    Raises:
+        NotImplementedError: for floating dtypes.
+    """
+    x = as_tensor_operand("bitwise_not", input)
+    if x.array.dtype.kind == "f":
+        raise NotImplementedError(f"bitwise_not is not implemented for {x.array.dtype}; it is for integers and bools")
+    return wrap(~x.array)
 
 
 def bitwise_or(input: Tensor | int, other: Tensor | int) -> Tensor:

@@ -98,8 +98,7 @@ def det(input: Tensor) -> Tensor:
 
 def slogdet(input: Tensor) -> SignAndLogarithm:
     """Return the signs of determinants and the logarithms of their sizes; 0 and −∞ for a matrix without inverse."""
-    sign, logarithm = computed("linalg.slogdet", LogDeterminant.apply, matrices("linalg.slogdet", input))
-    return SignAndLogarithm(sign.detach(), logarithm)
+    return SignAndLogarithm(*computed("linalg.slogdet", LogDeterminant.apply, matrices("linalg.slogdet", input)))
 
 
 def logdet(input: Tensor) -> Tensor:

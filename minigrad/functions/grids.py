@@ -84,7 +84,9 @@ def grid_sample(
         for v, n in ((at[..., 0], width), (at[..., 1], height))
     )
     if mode == "nearest":
-        return _pixels(image, wrap(np.rint(y.array)), wrap(np.rint(x.array))).permute(0, 3, 1, 2)
+        pixels = _pixels(image, wrap(np.rint(y.array)), wrap(np.rint(x.array)))
+        nowhere = wrap(np.zeros_like(x.array, dtype=bool)).unsqueeze(-1)
+        return where(nowhere, (x + y).unsqueeze(-1), pixels).permute(0, 3, 1, 2)  # the grid's gradient is 0
     left, upper = wrap(np.floor(x.array)), wrap(np.floor(y.array))
     right, lower = x - left, y - upper  # the shares of the pixels there
     total = None

@@ -4,6 +4,7 @@ Output pixel i of n' reads the input at position p(i) of its n pixels; one outpu
 1 / scale_factor) input pixels:
 
         nearest                    p(i) = ⌊i · n / n'⌋                exactly, or with a factor in single precision
+        nearest-exact              p(i) = ⌊(i + ½) · n / n'⌋          in single precision
         bilinear                   p(i) = (i + ½) · n / n' − ½        pixels are areas; p is kept ≥ 0
         bilinear, align_corners    p(i) = i · (n − 1) / (n' − 1)      pixels are points; corners meet
 
@@ -22,14 +23,23 @@ import numpy as np
 
 from minigrad.devices import device_of, to_device
 from minigrad.engine.tensor_base import wrap
+from minigrad.functions.adaptive_pool import adaptive_avg_pool2d
 from minigrad.functions.arguments import as_tensor_operand
+from minigrad.functions.pool_lines import adaptive_avg_pool1d
 from minigrad.ops.casting import cast
 from minigrad.typing import Shape, Tensor
 
 __all__ = ["interpolate"]
 
 #: For each mode, the numbers of spatial dimensions that it is defined for.
-_MODES = {"nearest": (1, 2, 3), "linear": (1,), "bilinear": (2,), "trilinear": (3,)}
+_MODES = {
+    "nearest": (1, 2, 3),
+    "nearest-exact": (1, 2, 3),
+    "area": (1, 2),
+    "linear": (1,),
+    "bilinear": (2,),
+    "trilinear": (3,),
+}
 
 
 def interpolate(
@@ -47,7 +57,8 @@ def interpolate(
         size: of the output: an integer, or one for each dimension.
         scale_factor: output pixels per input pixel: a number, or one for each dimension. The output size is rounded
             down; the positions follow the factor given, or with ``recompute_scale_factor`` that of the two sizes.
-        mode: ``nearest``, or ``linear``, ``bilinear``, ``trilinear`` for one, two, three dimensions.
+        mode: ``nearest``, ``nearest-exact``, ``area`` (the mean of the pixels that an output pixel covers), or
+            ``linear``, ``bilinear``, ``trilinear`` for one, two, three dimensions.
         align_corners: for the linear modes; see the formulas above.
 
     Raises:
@@ -61,24 +72,28 @@ def interpolate(
         raise NotImplementedError("interpolate: antialias=True is not supported")
     if mode not in _MODES or len(spatial) not in _MODES[mode]:
         raise NotImplementedError(
-            f"interpolate: mode {mode!r} of a {x.array.ndim}-D input is not supported; there are nearest (3-D, 4-D and "
-            "5-D input), linear (3-D), bilinear (4-D) and trilinear (5-D)"
+            f"interpolate: mode {mode!r} of a {x.array.ndim}-D input is not supported; there are nearest and "
+            "nearest-exact (3-D, 4-D, 5-D input), area (3-D, 4-D), linear (3-D), bilinear (4-D) and trilinear (5-D)"
         )
-    if mode == "nearest" and align_corners is not None:
+    if mode in ("nearest", "nearest-exact", "area") and align_corners is not None:
         raise ValueError(
             "align_corners option can only be set with the interpolating modes: linear | bilinear | trilinear"
         )
     bytes_of_image = mode == "bilinear" and x.array.dtype == np.uint8
-    if mode != "nearest" and x.array.dtype.kind != "f" and not bytes_of_image:
+    if not mode.startswith("nearest") and x.array.dtype.kind != "f" and not bytes_of_image:
         raise NotImplementedError(f"interpolate: mode {mode!r} is not implemented for {x.array.dtype}; use x.float()")
     sizes, factors = _sizes(spatial, size, scale_factor, recompute_scale_factor)
     if min(sizes) < 1 or 0 in x.array.shape[1:]:
         raise RuntimeError(
             f"Input and output sizes should be greater than 0, but got input {list(spatial)} and output {sizes}"
         )
+    if mode == "area":
+        return adaptive_avg_pool1d(x, sizes[0]) if len(sizes) == 1 else adaptive_avg_pool2d(x, (sizes[0], sizes[1]))
     for d, (n, m, factor) in reversed(list(enumerate(zip(spatial, sizes, factors, strict=True), start=2))):
         if mode == "nearest":
             x = _at(x, d, _nearest(n, m, factor, is_image=len(spatial) == 2))
+        elif mode == "nearest-exact":
+            x = _at(x, d, _nearest_exact(n, m, factor))
         else:
             left, right, share = _beside(n, m, n / m if factor is None else 1 / factor, bool(align_corners))
             mix = _mixed_bytes if bytes_of_image else _mixed
@@ -124,6 +139,12 @@ def _nearest(n: int, m: int, factor: float | None, is_image: bool) -> np.ndarray
     if is_image and m in (n, 2 * n):  # torch computes these two by another formula
         return i * n // m
     return np.minimum((i.astype(np.float32) * np.float32(1 / factor)).astype(np.int64), n - 1)
+
+
+def _nearest_exact(n: int, m: int, factor: float | None) -> np.ndarray:
+    """Return the input pixel under the centre of each output pixel."""
+    ratio = np.float32(n) / np.float32(m) if factor is None else np.float32(1 / factor)
+    return np.minimum(((np.arange(m, dtype=np.float32) + np.float32(0.5)) * ratio).astype(np.int64), n - 1)
 
 
 def _beside(n: int, m: int, ratio: float, align_corners: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

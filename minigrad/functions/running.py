@@ -78,7 +78,7 @@ def diff(
     if n < 0:
         raise RuntimeError(f"order must be non-negative but got {n}")
     dim = normalize_dim(dim, x.array.ndim)
-    if prepend is not None or append is not None:
+    if n and (prepend is not None or append is not None):
         x = cat([part for part in (prepend, x, append) if part is not None], dim)
     for _ in range(min(n, x.array.shape[dim])):
         count = x.array.shape[dim] - 1

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad import dtypes
-from minigrad.devices import device_of, to_device, to_host
+from minigrad.devices import DeviceLike, device_of, get_default_device, to_device, to_host
+from minigrad.devices import device as device_class
 from minigrad.engine.tensor_base import TensorBase, wrap
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.random import Generator, default_generator
@@ -24,6 +25,7 @@ def normal(
     *,
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """Return numbers from normal distributions, one for each element of ``mean`` and ``std``, or of shape ``size``.
@@ -42,11 +44,13 @@ def normal(
     chosen = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     chosen = tensors[0].array.dtype if tensors else chosen
     drawn = (generator or default_generator).numpy.standard_normal(shape)
-    like = tensors[0].array if tensors else None
-    numbers = np.asarray(drawn) if like is None else to_device(np.asarray(drawn), device_of(like))
-    result = centre + width * numbers
-    result = np.asarray(result) if like is None else result
-    return wrap(result.astype(chosen)).requires_grad_(requires_grad)
+    if not tensors:
+        where = get_default_device() if device is None else device_class(device)
+        array = to_device(np.asarray(centre + width * drawn).astype(chosen), where)
+    else:
+        numbers = to_device(np.asarray(drawn), device_of(tensors[0].array))
+        array = (centre + width * numbers).astype(chosen)
+    return wrap(array).requires_grad_(requires_grad)
 
 
 def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:

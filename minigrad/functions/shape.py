@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
 from minigrad.engine.memory import StandIn
+from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arguments import as_tensor_operand, normalize_dim, normalize_dims, numpy_names
 from minigrad.memory_order import has_moved_channels
 from minigrad.ops.shape import Expand, Permute, Reshape
-from minigrad.typing import Shape, Tensor
+from minigrad.typing import DType, Shape, Tensor
 
 __all__ = [
     "broadcast_to",
@@ -82,8 +84,8 @@ def resolve_sizes(shape: Shape, size: int) -> Shape:
     return shape
 
 
-def view(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
-    """Return ``reshape(input, *shape)``, which must need no copy.
+def view(input: Tensor, *shape: int | Sequence[int] | DType) -> Tensor:
+    """Return ``reshape(input, *shape)``, which must need no copy; with a dtype, the same memory read as that dtype.
 
     Of a tensor whose channels lie last in memory it may be a copy that stands in for the view: torch makes such tensors
     only where they are asked for, so its programs expect a view (docs/memory-layout.md). It shows what is written to
@@ -92,7 +94,9 @@ def view(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
     Raises:
         RuntimeError: if any other memory order makes a copy necessary.
     """
-    y = reshape(input, *shape)
+    if len(shape) == 1 and not isinstance(shape[0], int | Sequence | np.integer):
+        return _read_as(input, np.dtype(shape[0]))
+    y = reshape(input, *cast("tuple[int | Sequence[int], ...]", shape))
     if y._stand_in is not None:
         y.array.flags.writeable = False  # what NumPy would write there, the input would not see
     elif y.array.size and not np.may_share_memory(y.array, input.array):
@@ -101,6 +105,20 @@ def view(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
             f"{list(input.array.shape)}. Use .reshape(...) instead."
         )
     return y
+
+
+def _read_as(x: Tensor, dtype: DType) -> Tensor:
+    """Return the memory of a tensor read as another dtype, outside the graph.
+
+    Raises:
+        RuntimeError: if the sizes of the elements differ and do not divide the last dimension.
+    """
+    if x.array.dtype == dtype:
+        return view(x, x.array.shape)
+    try:
+        return wrap(x.array.view(dtype))
+    except ValueError as error:
+        raise RuntimeError(f"view: {x.array.dtype} of shape {list(x.array.shape)} as {dtype}: {error}") from None
 
 
 def permute(input: Tensor, *order: int | Sequence[int], dims: Sequence[int] | None = None) -> Tensor:

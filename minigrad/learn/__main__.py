@@ -242,7 +242,8 @@ def main(argv: list[str] | None = None) -> int:
         print(screens.filled(f"{screens.COMMAND}: {error}"), file=sys.stderr)
         return 2
     except OSError as error:
-        print(screens.filled(f"{screens.COMMAND}: {error}"), file=sys.stderr)
+        why = f"{error.strerror}: {error.filename}" if error.strerror and error.filename else str(error)
+        print(screens.filled(f"{screens.COMMAND}: {why}"), file=sys.stderr)
         return 2
 
 

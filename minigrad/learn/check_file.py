@@ -38,7 +38,8 @@ def check_file(exercise: Exercise, path: Path) -> Checked:
         result = Path(folder, "verdict.json")
         command = [sys.executable, "-m", "minigrad.learn.child", "check", exercise.slug, str(path), str(result)]
         try:  # with NumPy's kernels, which need not be compiled first
-            done = subprocess.run(command, env={**os.environ, "MINIGRAD_KERNELS": "numpy"}, timeout=PATIENCE)
+            environment = {**os.environ, "MINIGRAD_KERNELS": "numpy"}
+            done = subprocess.run(command, env=environment, timeout=PATIENCE, stdin=subprocess.DEVNULL)
         except subprocess.TimeoutExpired:
             text = f"Your code had not finished after {SECONDS:.0f} seconds, and was stopped."
             return Checked(Verdict(failed="time", lines=[text]))

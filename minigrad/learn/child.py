@@ -41,7 +41,12 @@ class _Limited(io.StringIO):
 def check(slug: str, path: str, result: Path) -> None:
     """Judge a file, and write the verdict."""
     exercise = find(slug)
-    source = Path(path).read_text(encoding="utf-8-sig")
+    try:
+        source = Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        text = f"Your file is not in UTF-8, the encoding of Python's files: see byte {error.start}. Save it as UTF-8."
+        _write(result, Verdict(failed="shapes", lines=[text]), _Limited())
+        return
     sys.path.append(str(Path(path).parent))  # a learner's file may import another one
     printed = _Limited()
     watchdog = threading.Timer(SECONDS, _stop, (path, result, threading.get_ident(), printed))

@@ -60,12 +60,15 @@ def judge(exercise: Exercise, source: str, path: str = "<your file>") -> Verdict
         _take_steps(exercise, function, path, verdict.done)
         verdict.passed = True
     except NotYetError as problem:
-        verdict.failed, verdict.lines, verdict.unwritten = "shapes", str(problem).split("\n"), problem.unwritten
+        verdict.failed, verdict.lines = "shapes", str(problem).split("\n")
+        verdict.unwritten = problem.unwritten or is_unwritten(source)
+        if is_unwritten(source):
+            verdict.lines = [_first(exercise), "", *verdict.lines]
     except _FailedError as failure:
         verdict.failed, verdict.lines = failure.step, failure.lines
         verdict.unwritten = is_unwritten(source)
         if verdict.unwritten:
-            verdict.lines = [f"Write {exercise.function} first: there is still a line `...` where your code belongs."]
+            verdict.lines = [_first(exercise)]
         elif failure.diagnosis:
             verdict.diagnosis = failure.diagnosis.name
             verdict.lines += [
@@ -77,6 +80,10 @@ def judge(exercise: Exercise, source: str, path: str = "<your file>") -> Verdict
         order = list(STEPS)
         verdict.done = [step for step in verdict.done if order.index(step) < order.index(verdict.failed)]
     return verdict
+
+
+def _first(exercise: Exercise) -> str:
+    return f"Write {exercise.function} first: there is still a line `...` where your code belongs."
 
 
 def is_unwritten(source: str) -> bool:

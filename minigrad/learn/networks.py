@@ -23,17 +23,25 @@ class Perceptron(nn.Module):
         return self.out(h) * self.gain
 
 
+def _start(model: nn.Module) -> None:
+    """Draw the first weights of the convolutions."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            init.kaiming_normal_(module.weight, nonlinearity="relu")
+
+
 class LeNet(nn.Module):
     """Convolutions of 5 x 5 with max pooling, as LeCun's of 1998; the last one has a stride."""
 
     def __init__(self) -> None:
         super().__init__()
         self.features = nn.Sequential(
-            nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2),  # 28 -> 24 -> 12
-            nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),  # 12 -> 8 -> 4
-            nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.ReLU(),  # 4 -> 2
+            nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2),  # 20 -> 16 -> 8
+            nn.Conv2d(6, 16, 5, padding=1), nn.ReLU(), nn.MaxPool2d(2),  # 8 -> 6 -> 3
+            nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.ReLU(),  # 3 -> 2
         )  # fmt: skip
         self.classifier = nn.Sequential(nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10))
+        _start(self)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.classifier(self.features(images).flatten(1))
@@ -64,9 +72,7 @@ class ResidualNet(nn.Module):
             Block(32),
         )  # fmt: skip
         self.dropout, self.out = nn.Dropout(0.1), nn.Linear(32, 10)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                init.kaiming_normal_(module.weight, nonlinearity="relu")
+        _start(self)
 
     def forward(self, images: Tensor) -> Tensor:
         features = self.blocks(self.stem(images)).mean((2, 3))

@@ -17,14 +17,15 @@ COMMAND = "python -m minigrad.learn"
 
 
 def filled(text: str, indent: str = "") -> str:
-    """Return text in lines of at most 78 columns. Lines that are indented stay as they are."""
+    """Return text in lines of at most 78 columns. Short lines that are indented stay as they are."""
     lines: list[str] = []
     for line in text.split("\n"):
-        if not line or line.startswith(" "):
+        own = indent + " " * (len(line) - len(line.lstrip()))
+        if not line or (line.startswith(" ") and len(indent + line) <= WIDTH):
             lines.append((indent + line).rstrip())
         else:
             lines += textwrap.wrap(
-                line, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False,
+                line.strip(), WIDTH, initial_indent=own, subsequent_indent=own, break_long_words=False,
                 break_on_hyphens=False,
             )  # fmt: skip
     return "\n".join(lines)

@@ -52,7 +52,7 @@ class Determinant(Function):
     """
 
     def forward(self, a: Array) -> Array:
-        y: Array = np.asanyarray(np.linalg.det(a))
+        y = _array(np.linalg.det(a))
         self.save_for_backward(a, y)
         self.singular = bool(to_host(np.any(y == 0)))
         return y
@@ -73,9 +73,9 @@ class LogDeterminant(Function):
     """s, l with det A = s·eˡ        ∂L/∂A = ∂L/∂l · A⁻ᵀ"""
 
     def forward(self, a: Array) -> tuple[Array, Array]:
-        sign, logarithm = map(np.asanyarray, np.linalg.slogdet(a))
+        sign, logarithm = np.linalg.slogdet(a)
         self.save_for_backward(a)
-        return sign, logarithm
+        return _array(sign), _array(logarithm)
 
     def backward(self, grad_sign: Tensor, grad: Tensor) -> Tensor:
         (a,) = self.saved_tensors
@@ -103,10 +103,11 @@ class Cholesky(Function):
 
 
 class Eigh(Function):
-    """w, V with A·V = V·diag(w), for symmetric A        ∂L/∂A = V (diag(∂L/∂w) + (Vᵀ ∂L/∂V) ∘ F) Vᵀ
+    """w, V with A·V = V·diag(w), for symmetric A
 
-    F has 1 / (wⱼ − wᵢ) in row i and column j, and 0 on the diagonal. Only one triangle of A is read; the gradient is
-    that of both together.
+    ∂L/∂A = the symmetric part of V (diag(∂L/∂w) + (Vᵀ ∂L/∂V) ∘ F) Vᵀ
+
+    F has 1 / (wⱼ − wᵢ) in row i and column j, and 0 on the diagonal. Only one triangle of A is read.
     """
 
     def forward(self, a: Array, *, triangle: Literal["L", "U"]) -> tuple[Array, Array]:
@@ -117,7 +118,8 @@ class Eigh(Function):
     def backward(self, grad_w: Tensor, grad_v: Tensor) -> Tensor:
         w, v = self.saved_tensors
         inside = _diagonal(grad_w) + (v.mT @ grad_v) * _inverse_differences(w)
-        return v @ inside @ v.mT
+        result = v @ inside @ v.mT
+        return (result + result.mT) / 2
 
 
 class Svd(Function):
@@ -163,6 +165,11 @@ class Qr(Function):
         m = r @ grad_r.mT - grad_q.mT @ q
         symmetric = m.tril() + m.tril(-1).mT
         return Solve.apply(r, (grad_q + q @ symmetric).mT).mT
+
+
+def _array(x: Array | np.floating) -> Array:
+    """Return a result of NumPy's, which for a single matrix is a number, as an array."""
+    return np.asarray(x) if isinstance(x, np.floating) else x
 
 
 def _diagonal(x: Tensor) -> Tensor:

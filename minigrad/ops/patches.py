@@ -14,6 +14,7 @@ import numpy as np
 
 from minigrad.engine.function import Function
 from minigrad.kernels.geometry import Window
+from minigrad.ops.indexing import Index, ScatterAt
 from minigrad.typing import Array, Tensor
 
 
@@ -51,3 +52,25 @@ class Fold(Function):
 
     def backward(self, grad: Tensor) -> Tensor:
         return Unfold.apply(grad, window=self.window)
+
+
+class Windows(Function):
+    """yᵢⱼ = x at i · step + j along ``dim``, for j < ``size`` in a new last dimension
+
+    ∂L/∂x = zeros, with each ∂L/∂yᵢⱼ added at i · step + j
+    """
+
+    makes_view = True
+
+    def forward(self, x: Array, *, dim: int, size: int, step: int) -> Array:
+        self.shape, self.dim = x.shape, dim
+        starts = np.arange(0, x.shape[dim] - size + 1, step, like=x)
+        self.positions = starts[:, None] + np.arange(size, like=x)
+        every = np.lib.stride_tricks.sliding_window_view(x, size, dim, writeable=True)
+        windows: Array = every[(slice(None),) * dim + (slice(None, None, step),)]
+        return windows
+
+    def backward(self, grad: Tensor) -> Tensor:
+        whole = (slice(None),) * self.dim
+        index = Index((*whole, slice(None), Ellipsis), (*whole, self.positions))
+        return ScatterAt.apply(grad.movedim(-1, self.dim + 1), shape=self.shape, index=index)

@@ -1,4 +1,4 @@
-"""How far two correct results may lie apart: as far as a result moves when what it is computed from is rounded.
+"""The distance of two correct results: how far a result moves when what it is computed from is rounded.
 
 The terms of a sum are rounded, and if they cancel, their errors are large beside the sum: no share of the *result* says
 how large. The terms cannot be seen from outside, but the inputs that they are made of can be moved. If each number x

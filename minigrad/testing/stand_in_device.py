@@ -64,6 +64,7 @@ ALLOWED_FUNCTIONS = {
     "ones_like": "a dtype order shape",
     "prod": "a axis dtype out keepdims",
     "reshape": "a shape order",
+    "sliding_window_view": "x window_shape axis writeable",
     "sort": "a axis",
     "squeeze": "a axis",
     "stack": "arrays axis",

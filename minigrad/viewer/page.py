@@ -24,13 +24,13 @@ PHASES = ("forward pass", "loss computation", "backward pass", "optimization pas
 def page(story: Story, title: str) -> str:
     """Return the HTML of a story."""
     folder = files("minigrad.viewer").joinpath("browser")
-    frame = folder.joinpath("page.html").read_text("utf-8")
+    frame = folder.joinpath("page.html").read_text(encoding="utf-8")
     scripts = sorted((file for file in folder.iterdir() if file.name.endswith(".js")), key=lambda file: file.name)
     filled = {
         "{{title}}": escape(title),
-        "{{style}}": folder.joinpath("page.css").read_text("utf-8"),
+        "{{style}}": folder.joinpath("page.css").read_text(encoding="utf-8"),
         "{{data}}": _embedded(page_data(story, title)),
-        "{{script}}": "".join(script.read_text("utf-8") for script in scripts),
+        "{{script}}": "".join(script.read_text(encoding="utf-8") for script in scripts),
     }
     before, *rest = frame.split("{{")
     pieces = [before]

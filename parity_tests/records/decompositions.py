@@ -50,7 +50,7 @@ record(
 )
 record(
     "det",
-    lambda m, F, x: (m.det(x), x.logdet(), *m.linalg.slogdet(-x), m.slogdet(x)[1]),
+    lambda m, F, x: (m.det(x), m.logdet(x), *m.linalg.slogdet(-x), m.slogdet(x)[1]),
     _square,
     lambda m, F: m.linalg.det(m.zeros(2, 3)),
     lambda m, F: m.linalg.det(m.zeros(2)),

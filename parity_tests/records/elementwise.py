@@ -50,6 +50,13 @@ record(
     lambda m, F: m.tensor([2]) ** -1,
 )
 record("rpow", lambda m, F, x: 2.5**x, s.unary())
+record("exp2", lambda m, F, x: m.exp2(x), s.unary())
+record(
+    "bitwise_not",
+    lambda m, F, x: (m.bitwise_not(x > 0), (10 * x).long().bitwise_not()),
+    s.unary(),
+    lambda m, F: m.bitwise_not(m.zeros(2)),
+)
 record("exp", lambda m, F, x: m.exp(x), s.unary())
 record("log", lambda m, F, x: m.log(x), s.unary(values="positive"))
 record("log2", lambda m, F, x: m.log2(x), s.unary(values="positive"))

@@ -220,7 +220,13 @@ record(
 )
 record(
     "tensor.unfold",
-    lambda m, F, x: (x.unfold(0, 2, 1), x.unfold(-1, 3, 2), x.unfold(1, 3, 4), x[0, 0, 0].unfold(0, 1, 1)),
+    lambda m, F, x: (
+        x.unfold(0, 2, 1).clone(),
+        x.unfold(-1, 3, 2) * 2,
+        x.unfold(1, 3, 4),
+        x.unfold(-1, 2, 3),
+        x[0, 0, 0].unfold(0, 1, 1),
+    ),
     block,
     lambda m, F: m.zeros(2).unfold(0, 3, 1),
     lambda m, F: m.zeros(2).unfold(0, 1, 0),

@@ -166,7 +166,7 @@ record(
     with_options(
         s.array_of((2, 3, 4, 5)).map(lambda a: Sample([a])),
         size=[3, (7, 4), (4, 5), (1, 9)],
-        mode=["nearest", "bilinear"],
+        mode=["nearest", "bilinear", "nearest-exact", "area"],
     ),
     lambda m, F: F.interpolate(m.zeros(1, 1, 4)),
     lambda m, F: F.interpolate(m.zeros(1, 1, 4), 2, 2.0),
@@ -187,7 +187,11 @@ record(
 record(
     "interpolate.lines",
     lambda m, F, x, **o: F.interpolate(x, **o),
-    with_options(s.array_of((2, 3, 5)).map(lambda a: Sample([a])), scale_factor=[2.5, 0.7], mode=["nearest", "linear"]),
+    with_options(
+        s.array_of((2, 3, 5)).map(lambda a: Sample([a])),
+        scale_factor=[2.5, 0.7],
+        mode=["nearest", "linear", "nearest-exact", "area"],
+    ),
 )
 record(
     "grid_sample",
@@ -213,7 +217,6 @@ record(
         align_corners=[False, True],
     ),
     sums=True,
-    second=False,
 )
 record(
     "affine_grid",

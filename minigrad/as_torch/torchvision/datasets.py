@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
+from minigrad import Tensor, from_numpy
 from minigrad.data import Dataset, datasets
 
 
@@ -21,13 +26,18 @@ def _with_torchvisions_arguments(dataset: Any) -> Any:
     ) -> None:
         dataset.__init__(self, root, train=train, transform=transform)
         self.root, self.train, self.target_transform = root, train, target_transform
+        if issubclass(dataset, datasets.MNIST):  # torchvision's are tensors; those of CIFAR are not
+            self.data, self.targets = from_numpy(self.data), from_numpy(self.targets).long()
 
     def __getitem__(self: Any, index: int) -> tuple[Any, Any]:  # noqa: N807
-        image, label = dataset.__getitem__(self, index)
+        pixels, label = self.data[index], int(self.targets[index])
+        image: Any = Image.fromarray(pixels.numpy() if isinstance(pixels, Tensor) else pixels)
+        image = image if self.transform is None else self.transform(image)
         return image, label if self.target_transform is None else self.target_transform(label)
 
     names = {"__init__": __init__, "__getitem__": __getitem__, "__doc__": dataset.__doc__, "__module__": __name__}
-    return type(dataset.__name__, (dataset,), names)
+    older = {"train_data": "data", "test_data": "data", "train_labels": "targets", "test_labels": "targets"}
+    return type(dataset.__name__, (dataset,), names | {name: property(attrgetter(now)) for name, now in older.items()})
 
 
 MNIST = _with_torchvisions_arguments(datasets.MNIST)
@@ -57,9 +67,6 @@ class FakeData(Dataset[Any]):
         return self.size
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        import numpy as np
-        from PIL import Image
-
         if not 0 <= index < self.size:
             raise IndexError(f"{type(self).__name__} index out of range")
         random = np.random.default_rng((self.offset, index))

@@ -78,7 +78,7 @@ def open_image(path: str | os.PathLike[str], at_least: int | None = None) -> Ima
     except Exception as error:  # for a damaged file Pillow's plugins raise any type of exception
         what = str(error) or type(error).__name__
         if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-            what = f"it has far more than {MOST_PIXELS:,} pixels, and at most so many are read"
+            what = f"it has far more than the {MOST_PIXELS:,} pixels that are read at most"
         if isinstance(error, Image.UnidentifiedImageError):
             *names, last = FORMATS.values()
             what = f"not an image in {', '.join(names)} or {last}"

@@ -25,6 +25,7 @@ from minigrad.learn.exercises import (
     multiply,
     normalize,
     order,
+    own_op,
     relu,
     resume,
     schedule,
@@ -71,5 +72,6 @@ EXERCISES: tuple[Exercise, ...] = tuple(
         schedule,
         resume,
         second_derivative,
+        own_op,
     )
 )

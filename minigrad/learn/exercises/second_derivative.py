@@ -112,8 +112,6 @@ EXERCISE = Exercise(
         written in tensors gives derivatives of *every* order, and each of the
         engine's is. (The judge tried the third.)
 
-        You have come to the end. All that is left of the engine is bookkeeping.
-
         In the engine: class Tanh in minigrad/ops/activation.py.
     """),
     returns=("first", "second"),

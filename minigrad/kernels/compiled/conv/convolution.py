@@ -207,7 +207,7 @@ def _sum_channels(x: Pixels, g: Pixels, window: Window) -> Array:
 
 
 def _most_exact_chain(terms: int) -> int:
-    """Return how many products to add one after another, for the least error of a sum of so many.
+    """Return how many products to add one after another, for the least error of a sum of ``terms`` products.
 
     The error of chains of L of n products, whose sums are then added, grows as √(L + n/L). Chains of √n take longer
     than those of CHAIN. They are for the gradient of x of a 1-d convolution: torch adds up each tap by itself there.
