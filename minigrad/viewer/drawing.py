@@ -27,7 +27,7 @@ _STYLE = """
 def svg(boxes: Sequence[Box]) -> str:
     """Return the drawing, in the colour of the text around it."""
     arrows = sorted({(maker, k) for k, box in enumerate(boxes) for maker in box.inputs})
-    drawing = arranged(len(boxes), arrows)
+    drawing = arranged(len(boxes), arrows, late={k for k, box in enumerate(boxes) if box.is_leaf})
     width, height = int(drawing.columns * _COLUMN), drawing.rows * _ROW
 
     def at(place: tuple[int, float]) -> tuple[float, float]:

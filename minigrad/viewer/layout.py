@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -24,8 +24,11 @@ class Drawing:
     columns: float
 
 
-def arranged(count: int, arrows: Sequence[tuple[int, int]]) -> Drawing:
+def arranged(count: int, arrows: Sequence[tuple[int, int]], late: Collection[int] = ()) -> Drawing:
     """Return where ``count`` boxes stand that are connected by ``arrows``, from a box to a later one.
+
+    Args:
+        late: boxes without an arrow to them that stand just above the first box which they lead to, not at the top.
 
     >>> arranged(4, [(0, 1), (0, 2), (1, 3), (2, 3)]).places
     [(0, 0.0), (1, -0.5), (1, 0.5), (2, 0.0)]
@@ -33,6 +36,8 @@ def arranged(count: int, arrows: Sequence[tuple[int, int]]) -> Drawing:
     rows = [0] * count
     for start, end in sorted(arrows, key=lambda arrow: arrow[1]):
         rows[end] = max(rows[end], rows[start] + 1)
+    for box in late:
+        rows[box] = min((rows[end] for start, end in arrows if start == box), default=1) - 1
     chains, row_of = _with_places_between(rows, arrows)
     levels: list[list[int]] = [[] for _ in range(max(row_of, default=-1) + 1)]
     for box, row in enumerate(row_of):

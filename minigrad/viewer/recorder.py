@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from weakref import ReferenceType, WeakSet, ref
 
 import numpy as np
@@ -147,7 +147,7 @@ class Recorder:
 
     def _seen(self, x: object) -> _Seen:
         if _is_array(x):
-            return ref(x), self._writes.get(id(x), 0)  # type: ignore[arg-type]  # an array
+            return ref(cast(Array, x)), self._writes.get(id(x), 0)
         number: Any = x if isinstance(x, int | float) else None
         return (lambda: number), 0
 

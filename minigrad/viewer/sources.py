@@ -7,7 +7,6 @@ import re
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 from minigrad.engine.function import Function
@@ -37,10 +36,10 @@ class Source:
     code: list[Code] = field(default_factory=list)
 
 
+_found: dict[tuple[type, tuple[str, ...]], Source] = {}  # reading a source file takes a while
 METHODS = ("forward", "backward", "fused_backward")  #: of an operation
 
 
-@cache
 def source_of(operation: type, methods: tuple[str, ...] = METHODS) -> Source:
     """Return the formula, the derivative and the code of an operation, or of an optimiser's rule.
 
@@ -48,6 +47,8 @@ def source_of(operation: type, methods: tuple[str, ...] = METHODS) -> Source:
     >>> source_of(Mul).formula, source_of(Mul).derivative
     ('z = x · y', '∂L/∂x = ∂L/∂z · y,  ∂L/∂y = ∂L/∂z · x')
     """
+    if (operation, methods) in _found:
+        return _found[operation, methods]
     formula, derivative, more = _in_parts(inspect.getdoc(operation) if operation.__doc__ else "")
     found = Source(formula, derivative, more, inspect.getdoc(inspect.getmodule(operation)) or "")
     for method in methods:
@@ -55,6 +56,7 @@ def source_of(operation: type, methods: tuple[str, ...] = METHODS) -> Source:
         defined = any(method in vars(cls) for cls in operation.__mro__ if cls not in (Function, Rule))
         if defined and callable(function) and (code := _code(method, function)) is not None:
             found.code.append(code)
+    _found[operation, methods] = found
     return found
 
 
@@ -64,15 +66,9 @@ def _in_parts(text: str | None) -> tuple[str, str, str]:
     if " " * 8 in first:
         formula, _, derivative = first.partition(" " * 8)
     else:
-        found = re.search(r"∂\w*/∂", more)
-        formula, derivative = first, _paragraph(more, found.start()) if found else ""
+        found = re.search(r"∂\w/∂\w+ *= .*", more)
+        formula, derivative = first, found[0] if found else ""
     return _on_one_line(formula), _on_one_line(derivative), more.strip("\n")
-
-
-def _paragraph(text: str, position: int) -> str:
-    """Return the paragraph that has a position of the text in it, from there on."""
-    start = text.rfind("\n", 0, position) + 1
-    return text[start:].partition("\n\n")[0]
 
 
 def _on_one_line(text: str) -> str:

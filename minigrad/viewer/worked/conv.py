@@ -131,8 +131,8 @@ def _groups(run: Run) -> int:
 
 def _first_channel(run: Run, w: Array, o: int) -> int:
     """Return the first input channel that output channel ``o`` reads: that of its group."""
-    channels: int = w.shape[1]
-    return o // (w.shape[0] // _groups(run)) * channels
+    outputs, channels = int(w.shape[0]), int(w.shape[1])
+    return o // (outputs // _groups(run)) * channels
 
 
 def _read(window: Window, p: int, axis: int) -> Array:
