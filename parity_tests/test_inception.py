@@ -98,7 +98,10 @@ def compare_models(size: int, n: int, aux: bool) -> Worst:
 CASES = {"75 x 75, aux off": (75, 6, False), "299 x 299, aux on": (299, 2, True)}
 
 
-@pytest.mark.parametrize(("size", "n", "aux"), CASES.values(), ids=CASES)
+@pytest.mark.parametrize(
+    ("size", "n", "aux"),
+    [pytest.param(*case, id=name, marks=[pytest.mark.slow] if case[0] == 299 else []) for name, case in CASES.items()],
+)
 def test_logits_loss_every_gradient_and_running_statistics_equal_torchvisions(size: int, n: int, aux: bool) -> None:
     compare_models(size, n, aux)
 

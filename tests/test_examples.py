@@ -81,6 +81,7 @@ def test_gradient_descent_walks_down_the_surface(tmp_path: Path) -> None:
     assert is_image(tmp_path / "surface.png")
 
 
+@pytest.mark.slow
 def test_every_optimizer_comes_nearer_to_the_lowest_point_and_learns(tmp_path: Path) -> None:
     pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
     results = run("optimizers_compared", tmp_path, "--steps", 300, "--epochs", 4)

@@ -214,7 +214,7 @@ def on_host() -> Iterator[None]:
 # --- Compiled for GPUs ---
 
 #: Half precision has operators of its own; the others are compiled by `make test-all`, and as C++ below.
-_FEW = [("sm_90", "half", "unsigned int"), ("sm_90", "float", "long long")]
+_FEW = [("sm_90", "half", "unsigned int")]
 
 
 def _source(real: str, headers: str, folder: Path) -> tuple[Path, list[str]]:

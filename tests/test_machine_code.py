@@ -269,6 +269,7 @@ print(digest.hexdigest())
 """
 
 
+@pytest.mark.slow
 def test_code_from_the_disk_gives_the_bits_of_code_just_compiled(copied: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(copied), "NUMBA_CACHE_DIR": str(tmp_path)}
     command = [sys.executable, "-B", "-c", BITS]

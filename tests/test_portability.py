@@ -62,7 +62,8 @@ def test_with_numpy_alone_and_one_core_a_network_trains_with_workers(
     assert done.stdout.strip() == expected
 
 
-@pytest.mark.parametrize("platform", ["win32", pytest.param("darwin", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("platform", ["win32", "darwin"])
 def test_inception_trains_and_goes_on_elsewhere_too(platform: str, tmp_path: Path) -> None:
     recipe = ["--data", "synthetic", "--limit", "4", "--batch-size", "2", "--classes", "3", "--epochs", "1"]
     recipe += ["--schedule", "constant", "--optimizer", "sgd", "--output", "run", "--workers", "1"]

@@ -165,7 +165,7 @@ def command(*arguments: Any) -> subprocess.CompletedProcess[str]:
 def test_the_command_leaves_weights_metrics_and_images_and_reports_phases(tmp_path: Path, capsys: Any) -> None:
     out = tmp_path / "run"
     done = command(
-        "--data", "synthetic", "--limit", 8, "--batch-size", 4, "--epochs", 1, "--classes", 3, "--output", out
+        "--data", "synthetic", "--limit", 4, "--batch-size", 2, "--epochs", 1, "--classes", 3, "--output", out
     )
     assert done.returncode == 0, done.stderr
     for name in ("weights.safetensors", "checkpoint.safetensors", "metrics.jsonl", "curves.png", "predictions.png"):
@@ -184,7 +184,7 @@ def test_the_command_leaves_weights_metrics_and_images_and_reports_phases(tmp_pa
 
 def test_ctrl_c_saves_a_checkpoint_and_prints_how_to_continue(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    arguments = ["--data", "synthetic", "--limit", "16", "--batch-size", "4", "--epochs", "1", "--classes", "3"]
+    arguments = ["--data", "synthetic", "--limit", "8", "--batch-size", "2", "--epochs", "1", "--classes", "3"]
     process = subprocess.Popen(
         [*COMMAND, *arguments, "--output", str(out)],
         stdout=subprocess.PIPE,

@@ -18,7 +18,15 @@ pytest.importorskip("numba", reason="without Numba there are no vectors to choos
 BITS = load("vectors").BITS
 ROOT = Path(__file__).parent.parent
 #: Convolutions of every kind, and the rounding of all kernels in float32.
-NARROW_TESTS = ["tests/test_conv_memory.py", "parity_tests/test_float32_error.py"]
+CONVOLUTIONS, ROUNDING = "tests/test_conv_memory.py", "parity_tests/test_float32_error.py"
+NARROWER = [bits for bits in WIDTHS if bits < BITS]
+#: The next narrower vectors in `make test`; all of them, and the rounding, in `make test-all`.
+NARROW_TESTS = [
+    pytest.param(bits, element, file, marks=[] if few else [pytest.mark.slow])
+    for bits in NARROWER
+    for element, file in (("float32", CONVOLUTIONS), ("float64", CONVOLUTIONS), ("float32", ROUNDING))
+    for few in [(bits, element, file) == (max(NARROWER), "float32", CONVOLUTIONS)]
+]
 
 
 def _with_bits(bits: str, *command: str) -> subprocess.CompletedProcess[str]:
@@ -28,10 +36,9 @@ def _with_bits(bits: str, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("element", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("bits", [bits for bits in WIDTHS if bits < BITS])
-def test_kernels_with_narrower_vectors(bits: int, element: str) -> None:
-    run = _with_bits(str(bits), "-m", "pytest", "-q", "-n0", *NARROW_TESTS, "-k", element)
+@pytest.mark.parametrize(("bits", "element", "file"), NARROW_TESTS)
+def test_kernels_with_narrower_vectors(bits: int, element: str, file: str) -> None:
+    run = _with_bits(str(bits), "-m", "pytest", "-q", "-n0", file, "-k", element)
     assert run.returncode == 0, run.stdout + run.stderr
     assert re.search(r"\d\d passed", run.stdout)
 
