@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from minigrad.absent import module_getattr as _module_getattr
@@ -94,7 +93,9 @@ def pinv(A: Tensor, rtol: float | None = None) -> Tensor:  # noqa: N803
     return (vh.mT * inverse.unsqueeze(-2)) @ u.mT
 
 
-def vector_norm(x: Tensor, ord: float = 2, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor:
+def vector_norm(
+    x: Tensor, ord: float = 2, dim: int | tuple[int, ...] | list[int] | None = None, keepdim: bool = False
+) -> Tensor:
     """Return (Σ |xᵢ|^ord)^(1/ord) along the dimensions, by default of all elements; with ∞ the largest."""
     return _norm(x, ord, dim, keepdim)
 
@@ -129,7 +130,7 @@ def matrix_norm(
 def norm(
     A: Tensor,  # noqa: N803
     ord: float | str | None = None,
-    dim: int | Sequence[int] | None = None,
+    dim: int | tuple[int, ...] | list[int] | None = None,
     keepdim: bool = False,
 ) -> Tensor:
     """Return a norm of a vector, or of matrices where ``dim`` has two dimensions or ``ord`` is given for a matrix.

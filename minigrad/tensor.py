@@ -1002,7 +1002,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
         """Return a view with the shape of another tensor, to which this one broadcasts."""
         return self.expand(*other.shape)
 
-    def unfold(self, dimension: int, size: int, step: int) -> Tensor:
+    def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor:
         """Return the windows of ``size`` elements, ``step`` apart, of a dimension, as a view with a new last one.
 
         Raises:
