@@ -68,7 +68,7 @@ def test_a_chapter_has_a_question_an_experiment_a_figure_real_lines_a_check_and_
     text = path.read_text(encoding="utf-8")
     number = int(path.stem[:2])
     assert re.search(rf"^# {number} · ", text, re.MULTILINE)
-    for part in (":class: question", "## Experiment", ":::{tip} Change it", "caption: ", "```{literalinclude}"):
+    for part in (":class: question", "## Experiment", ":::{admonition} Change it", "caption: ", "```{literalinclude}"):
         assert part in text, part
     assert "## Check" in text or "against_torch" in text
     assert f"```{{exercises}} {number}\n" in text
