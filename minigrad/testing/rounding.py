@@ -40,7 +40,7 @@ def rounding_errors(compute: Callable[..., Sequence[object]], *groups: Sequence[
     Returns:
         The errors, 0 where a result is not finite; or ``None`` if ``compute`` takes no float64.
     """
-    floats = [x for group in groups for x in group if _is_floating(x)]
+    floats = [x for group in groups for x in group if isinstance(x, np.ndarray) and _is_floating(x)]
     unit = max((float(np.finfo(x.dtype).eps) for x in floats), default=0.0) / 2
     numbers = np.concatenate([x.ravel().astype(np.float64) for x in floats]) if floats else np.empty(0)
     distinct, which = np.unique(numbers, return_inverse=True)
