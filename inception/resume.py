@@ -105,7 +105,7 @@ def refuse_other_classes(description: Mapping[str, object], now: Sequence[str], 
     gone, new = [n for n in saved if n not in now], [n for n in now if n not in saved]
     found = f"the classes were {_listed(saved)}; now they are {_listed(now)}"
     if max(len(saved), len(now)) > MOST_NAMES:
-        found = f"of {counted(len(saved), 'class')} there, {len(now)} here, "
+        found = f"of {counted(len(saved), 'class')} there, {len(now):,} here, "
         found += f"missing: {_listed(gone)}; new: {_listed(new)}" if gone or new else "the order differs"
     raise ValueError(
         f"{path} was trained with other classes: {found}. Restore the names of the folders, or begin a new run from "

@@ -95,12 +95,13 @@ SCHEDULES: dict[str, Callable[[Any, Any], Any]] = {
 
 
 @pytest.fixture(autouse=True)
-def _torch_keeps_numbers_in_float64() -> Iterator[None]:
-    """Let torch's optimisers keep numbers of their own, such as the rate of ASGD, in float64, as these do."""
-    before = torch.get_default_dtype()
+def _both_keep_numbers_in_float64() -> Iterator[None]:
+    """Let optimisers keep numbers of their own, such as the rate of ASGD, in float64."""
     torch.set_default_dtype(torch.float64)
+    minigrad.set_default_dtype(minigrad.float64)
     yield
-    torch.set_default_dtype(before)
+    torch.set_default_dtype(torch.float32)
+    minigrad.set_default_dtype(minigrad.float32)
 
 
 def _parameters() -> tuple[list[minigrad.Tensor], list[torch.Tensor]]:

@@ -74,13 +74,17 @@ def test_every_sample_of_torchs_own_in_single_and_half_precision_and_small_integ
                 raise AssertionError(f"sample {i}, {dtype}: {sample}") from error
 
 
+#: torch writes these in place, but has no derivative of that.
+NO_DERIVATIVE_IN_PLACE = {"acosh", "asinh", "atanh"}
+
+
 def _in_place_names() -> list[str]:
     """Return the operations that torch has in place too, and minigrad with them."""
     found = []
-    for name in db.NAMES:
+    for name in set(db.NAMES) - NO_DERIVATIVE_IN_PLACE:
         if hasattr(minigrad.Tensor, f"{name.split('.')[0]}_") and db.database()[name].inplace_variant:
             found.append(name)
-    return found
+    return sorted(found)
 
 
 @pytest.mark.device

@@ -126,13 +126,13 @@ def compare_sample(name: str, sample: Any, second: bool = True, **tolerances: fl
     """Return one sample of the database in both libraries."""
     op, mine = database()[name], ours(name)
     arguments = (sample.input, sample.args, sample.kwargs)
-    ties_in_any_order = name in ("sort", "topk") and not sample.kwargs.get("stable")
+    ties_in_any_order = name in ("sort", "topk", "kthvalue") and not sample.kwargs.get("stable")
 
     def settled(result: Any, x: Any, dim: int) -> Any:
         """Which of equal elements comes first is nobody's promise: what the indices name counts."""
         return (result[0], x.gather(dim, result[1])) if ties_in_any_order else result
 
-    position = {"sort": 0, "topk": 1}.get(name, 99)
+    position = {"sort": 0, "topk": 1, "kthvalue": 1}.get(name, 99)
     dim = sample.args[position] if len(sample.args) > position else sample.kwargs.get("dim", -1)
 
     def call_ours(*tensors: Any) -> Any:

@@ -222,7 +222,7 @@ def test_initial_weights_are_not_needed_again(tmp_path: Path, stubs: Any, capsys
 def test_classes_are_compared_by_name_and_order() -> None:
     refuse_other_classes({"classes": ["cat", "dog"]}, ("cat", "dog"), Path("c"))
     many = [f"class {i}" for i in range(1000)]
-    with pytest.raises(ValueError, match=r"of 1000 classes there, 1000 here, missing: class 3; new: cow"):
+    with pytest.raises(ValueError, match=r"of 1,000 classes there, 1,000 here, missing: class 3; new: cow"):
         refuse_other_classes({"classes": many}, [*many[:3], "cow", *many[4:]], Path("c"))
     with pytest.raises(ValueError, match="the order differs"):
         refuse_other_classes({"classes": many}, many[::-1], Path("c"))

@@ -455,7 +455,7 @@ _LARGE: dict[str, tuple[str, bytes]] = {  # cut short, since none must be read
     "black and white": ("it has 8,000 x 7,000 pixels", png(8000, 7000, 1, 0)),
     "16 bits": ("it has 8,000 x 7,000 pixels", png(8000, 7000, 16, 0)),
     "a palette with transparency": ("it has 8,000 x 7,000 pixels", png(8000, 7000, 8, 3, _PALETTE)),
-    "beyond Pillow's own limit": ("decompression bomb", png(60_000, 60_000, 8, 2)),
+    "beyond Pillow's own limit": ("it has far more than the [0-9,]+ pixels", png(60_000, 60_000, 8, 2)),
     "tiles": ("it has tiles of 30,000 x 30,000 pixels", tiled_tiff(30_000)),
     "wide": ("one side is more than 1,000 times the other", png(17_000, 16, 8, 0)),
     "tall": ("one side is more than 1,000 times the other", png(1, 1001, 8, 0)),

@@ -96,7 +96,8 @@ def test_evaluate_matches_the_classes_by_name(zebra: Path, tmp_path: Path, capsy
     assert worst[:2] == [(root / "val" / "dog" / f"{i}.png", "dog", "zebra") for i in range(2)]
     assert found["worst"][0]["loss"] == pytest.approx(10, abs=0.01)
     assert f"{root}/val/dog/0.png: dog, taken for zebra" in shown
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"results.json", "confusion.png", "worst.png"}
+    names = {"results.json", "confusion.png", "classes.png", "worst.png"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == names
 
 
 def test_evaluate_refuses_classes_that_the_model_does_not_know_and_names_both(
@@ -119,7 +120,7 @@ def test_evaluate_takes_classes_without_names_in_order_only_if_all_are_there_and
     given = ["evaluate", "--weights", nameless, "--image-size", 75, "--output", tmp_path / "out"]
     run(*given, "--root", folders(tmp_path / "two", ("dog", "zebra"), 1), status=1)
     assert "has 3 classes without names, the data have 2 (dog, zebra)" in capsys.readouterr().err
-    run(*given, status=1)
+    run(*given, status=2)
     assert "does not name its classes: give the --data" in capsys.readouterr().err
     run(*given, "--root", pets)
     assert "taken in the order of the data's (cat, dog, zebra)" in capsys.readouterr().err

@@ -90,7 +90,7 @@ class Categorical(Distribution):
             bounds /= bounds[..., -1:]
             uniform = default_generator.numpy.random((*sample_shape, *self.batch_shape, 1))
             chosen = (uniform >= bounds).sum(-1)  # the number of bounds below
-            return creation.from_numpy(chosen.astype(np.int64)).to(self.probs.device)
+            return creation.from_numpy(np.asarray(chosen, np.int64)).to(self.probs.device)
 
     def log_prob(self, value: Tensor) -> Tensor:
         fits = (value >= 0) & (value < self._num_events) & (value == value) if isinstance(value, Tensor) else None

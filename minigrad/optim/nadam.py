@@ -7,6 +7,7 @@ from typing import ClassVar, Unpack
 
 import numpy as np
 
+from minigrad.dtypes import get_default_dtype
 from minigrad.kernels.rules import Rule
 from minigrad.optim.optimizer import Implementation, Optimizer, Parameters
 from minigrad.optim.options import check_betas, check_non_negative
@@ -92,7 +93,8 @@ class NAdam(Optimizer):
         state["step"] += 1
         t, lr, (beta1, beta2) = state["step"], group["lr"], group["betas"]
         mu, mu_next = (beta1 * (1 - 0.5 * 0.96 ** (n * group["momentum_decay"])) for n in (t, t + 1))
-        state["mu_product"] = float(np.float32(state["mu_product"]) * np.float32(mu))  # torch keeps it as a float32
+        kept = get_default_dtype().type  # as torch keeps it
+        state["mu_product"] = float(kept(state["mu_product"]) * kept(mu))
         return NAdamRule(
             lr=lr,
             of_gradient=lr * (1 - mu) / (1 - state["mu_product"]),
