@@ -252,7 +252,7 @@ def test_commands_refuse_what_does_not_fit(tmp_path: Path, capsys: Any) -> None:
         assert message in capsys.readouterr().err
     names = tmp_path / "names.txt"
     names.write_text("a\nb\n")
-    assert command.main(["predict", "--weights", str(weights), "--classes", str(names), "a.png"]) == 1
+    assert command.main(["predict", "--weights", str(weights), "--classes", str(names), "a.png"]) == 2
     assert "2 names of classes, but" in capsys.readouterr().err
     assert json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[0])["kind"] == "step"
 

@@ -130,7 +130,11 @@ def compare_sample(name: str, sample: Any, second: bool = True, **tolerances: fl
 
     def settled(result: Any, x: Any, dim: int) -> Any:
         """Which of equal elements comes first is nobody's promise: what the indices name counts."""
-        return (result[0], x.gather(dim, result[1])) if ties_in_any_order else result
+        if not ties_in_any_order:
+            return result
+        values, indices = result
+        missing = x.ndim > indices.ndim  # kthvalue drops the dimension
+        return values, x.gather(dim, indices.unsqueeze(dim) if missing else indices)
 
     position = {"sort": 0, "topk": 1, "kthvalue": 1}.get(name, 99)
     dim = sample.args[position] if len(sample.args) > position else sample.kwargs.get("dim", -1)
