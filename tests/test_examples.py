@@ -51,11 +51,13 @@ def test_synthetic_images_are_classified_by_the_guides_network(tmp_path: Path) -
     assert run("cifar10_cnn", tmp_path, "--epochs", 2, "--limit", 2500) > 0.15
 
 
+@pytest.mark.slow
 def test_points_are_found_by_regression(tmp_path: Path) -> None:
     assert run("regression_points", tmp_path, "--epochs", 4, "--images", 1500) < 4  # pixels, of 56
     assert is_image(tmp_path / "points.png")
 
 
+@pytest.mark.slow
 def test_sentiment_is_learned_from_synthetic_reviews_and_read_from_folders(tmp_path: Path) -> None:
     assert run("sentiment", tmp_path, "--epochs", 4) > 0.85
     assert is_image(tmp_path / "curves.png")
@@ -67,6 +69,7 @@ def test_sentiment_is_learned_from_synthetic_reviews_and_read_from_folders(tmp_p
     assert run("sentiment", tmp_path, "--root", tmp_path / "imdb", "--epochs", 30) == 1.0
 
 
+@pytest.mark.slow
 def test_a_new_head_on_frozen_features_learns_new_classes(tmp_path: Path) -> None:
     frozen, _ = run("transfer_learning", tmp_path, "--steps", 60)
     assert frozen > 0.6  # of three classes

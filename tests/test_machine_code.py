@@ -88,6 +88,7 @@ def _code(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.code"))
 
 
+@pytest.mark.slow
 def test_code_is_found_again_but_not_after_a_constant_of_another_file_has_changed(copied: Path, tmp_path: Path) -> None:
     kept = {"kernel": "convolution", "NUMBA_CACHE_DIR": str(tmp_path)}
     rows, compiled, warned = _run(copied, **kept)

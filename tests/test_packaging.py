@@ -108,6 +108,7 @@ def test_the_wheel_has_every_file_of_the_packages_and_nothing_else(wheel: Path) 
         assert line in described
 
 
+@pytest.mark.slow
 def test_an_installed_minigrad_checks_gradients_trains_and_predicts(wheel: Path, tmp_path: Path) -> None:
     commands = new_environment(tmp_path / "environment")
     python = next(commands.glob("python*"))

@@ -162,6 +162,7 @@ def command(*arguments: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=240)
 
 
+@pytest.mark.slow
 def test_the_command_leaves_weights_metrics_and_images_and_reports_phases(tmp_path: Path, capsys: Any) -> None:
     out = tmp_path / "run"
     done = command(

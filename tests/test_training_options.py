@@ -159,6 +159,7 @@ def test_with_everything_switched_on_a_resumed_run_ends_with_the_same_bits(stop_
     assert weights(resumed.validated_model) == weights(whole.validated_model)
 
 
+@pytest.mark.slow
 def test_training_stops_early_and_goes_back_to_the_best_weights(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
     losses = iter([1.0, 0.5, 0.7, 0.6, 0.9])
     monkeypatch.setattr(loop, "_step", take_a_step)
@@ -249,6 +250,7 @@ def test_an_evaluation_counts_by_class() -> None:
     assert (found.accuracy, found.shares) == (0.5, "accuracy 50.0%")
 
 
+@pytest.mark.slow
 def test_tensorboard_gets_numbers_histograms_images_and_settings(tmp_path: Path) -> None:
     arguments = ["--data", "synthetic", "--limit", "4", "--batch-size", "2", "--classes", "3", "--epochs", "1"]
     assert train_command.main([*arguments, "--tensorboard", "--output", str(tmp_path)]) == 0
@@ -315,6 +317,7 @@ def folders(root: Path, names: dict[str, list[str]], count: int = 2) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_a_folder_of_images_trains_and_its_corrupt_ones_are_left_out_with_skip_corrupt(
     tmp_path: Path, capsys: Any
 ) -> None:
@@ -389,6 +392,7 @@ def test_metrics_cut_short_by_a_kill_are_continued(tmp_path: Path) -> None:
     assert not list(RunFolder(tmp_path, resuming=True).path.glob(".*partial"))
 
 
+@pytest.mark.slow
 def test_a_weights_file_with_another_class_count_gets_a_new_head(tmp_path: Path) -> None:
     from inception.weights import load_pretrained, load_weights, save_weights
 
