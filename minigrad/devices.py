@@ -195,7 +195,8 @@ def zeros(like: Array, shape: Shape, dtype: DTypeLike | None = None) -> Array:
 
     This exists because CuPy's ``zeros_like`` ignores the shape ().
     """
-    compute_beside(like)
+    if in_use.several:
+        compute_beside(like)
     return np.zeros_like(like, shape=shape or (1,), dtype=dtype).reshape(shape)
 
 

@@ -64,6 +64,23 @@ def as_tensor_operand(function: str, x: object, argument: str = "input") -> Tens
     return x  # type: ignore[return-value]  # every TensorBase is a Tensor, whose module lies above
 
 
+def as_floating_operand(function: str, x: Tensor) -> Tensor:
+    """Return ``x``, which must be a Tensor of floating-point numbers.
+
+    Raises:
+        TypeError: as :func:`as_tensor_operand`.
+        NotImplementedError: naming the function and the dtype.
+    """
+    if as_tensor_operand(function, x).array.dtype.kind != "f":
+        raise NotImplementedError(f"{function} is not implemented for {x.array.dtype}; use x.float()")
+    return x
+
+
+def in_place_if(inplace: bool, input: Tensor, result: Tensor) -> Tensor:
+    """Return the result, or the input with the result written into it."""
+    return input.copy_(result) if inplace else result
+
+
 def normalize_dim(dim: object, ndim: int) -> int:
     """Return ``dim`` counted from the front; a 0-d tensor accepts 0 and −1.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.devices import device_of, to_device
 from minigrad.engine.tensor_base import wrap
-from minigrad.functions.arguments import as_tensor_operand
+from minigrad.functions.arguments import as_floating_operand, as_tensor_operand, in_place_if
 from minigrad.functions.rectifiers import relu6
 from minigrad.functions.selection import where
 from minigrad.ops.casting import rounded_once
@@ -28,7 +28,7 @@ __all__ = [
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """Return min(max(x + 3, 0), 6) / 6 (Howard et al. 2019); the gradient at both kinks is 0."""
-    return _written(inplace, input, _hardsigmoid(_floating("hardsigmoid", input)))
+    return in_place_if(inplace, input, _hardsigmoid(as_floating_operand("hardsigmoid", input)))
 
 
 @rounded_once
@@ -53,12 +53,12 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     if x.array.dtype.kind == "u" and min(min_val, max_val) < 0:
         raise RuntimeError(f"cannot do hardtanh on an unsigned type with negative limits, got {min_val}, {max_val}")
     cut = where(x <= min_val, min_val, where(x >= max_val, max_val, x))
-    return _written(inplace, input, cut.to(x.dtype))
+    return in_place_if(inplace, input, cut.to(x.dtype))
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """Return x where |x| > λ, else 0."""
-    x = _floating("hardshrink", input)
+    x = as_floating_operand("hardshrink", input)
     return where((x >= -lambd) & (x <= lambd), 0.0, x)
 
 
@@ -70,7 +70,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """
     if lambd < 0:
         raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
-    x = _floating("softshrink", input)
+    x = as_floating_operand("softshrink", input)
     return where((x >= -lambd) & (x <= lambd), 0.0, x - x.detach().sign() * lambd)
 
 
@@ -85,7 +85,7 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
         raise RuntimeError(f"threshold: value {value} cannot be converted to {x.array.dtype} without overflow")
     if x.array.dtype.kind in "iu":
         threshold, value = int(threshold), int(value)
-    return _written(inplace, input, where(x <= threshold, value, x).to(x.dtype))
+    return in_place_if(inplace, input, where(x <= threshold, value, x).to(x.dtype))
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -129,19 +129,9 @@ def rrelu(
         raise RuntimeError(f"rrelu: the bounds must be finite numbers, got {lower} and {upper}")
     if lower > upper:
         raise RuntimeError(f"Lower bound should be less than or equal to the upper bound, got {lower} and {upper}")
-    x = _floating("rrelu", input)
+    x = as_floating_operand("rrelu", input)
     slope: Tensor | float = (lower + upper) / 2
     if training:
         drawn = default_generator.uniform(x.array.shape, x.array.dtype, lower, upper)
         slope = wrap(to_device(drawn, device_of(x.array)))
-    return _written(inplace, input, where(x > 0, x, x * slope))
-
-
-def _floating(name: str, input: Tensor) -> Tensor:
-    if as_tensor_operand(name, input).array.dtype.kind != "f":
-        raise NotImplementedError(f"{name} is not implemented for {input.array.dtype}; use x.float()")
-    return input
-
-
-def _written(inplace: bool, input: Tensor, result: Tensor) -> Tensor:
-    return input.copy_(result) if inplace else result
+    return in_place_if(inplace, input, where(x > 0, x, x * slope))

@@ -60,13 +60,7 @@ def conv2d(
              [ 0.,  4.,  6.]]])
     """
     input, weight, bias = lowered(input, weight, bias)
-    x, w = as_tensor_operand("conv2d", input), as_tensor_operand("conv2d", weight, "weight")
-    if x.array.ndim not in (3, 4):
-        raise RuntimeError(
-            f"Expected 3D (unbatched) or 4D (batched) input to conv2d, but got input of size: {list(x.array.shape)}"
-        )
-    if w.array.ndim != 4:
-        raise RuntimeError(f"expected 4-dimensional weight (O, C/groups, kh, kw), got {list(w.array.shape)}")
+    x, w = _operands("conv2d", input, weight, "O, C/groups, kh, kw")
     batch = x if x.array.ndim == 4 else x.unsqueeze(0)  # C H W -> 1 C H W
     window = conv_window(w.array.shape[2:], stride, padding, dilation)
     _check_channels(batch.array, w.array, w.array.shape[1] * groups, groups)
@@ -95,13 +89,7 @@ def conv1d(
     Raises:
         RuntimeError: as :func:`conv2d`.
     """
-    x, w = as_tensor_operand("conv1d", input), as_tensor_operand("conv1d", weight, "weight")
-    if x.array.ndim not in (2, 3):
-        raise RuntimeError(
-            f"Expected 2D (unbatched) or 3D (batched) input to conv1d, but got input of size: {list(x.array.shape)}"
-        )
-    if w.array.ndim != 3:
-        raise RuntimeError(f"expected 3-dimensional weight (O, C/groups, k), got {list(w.array.shape)}")
+    x, w = _operands("conv1d", input, weight, "O, C/groups, k")
     strides, dilations = single(stride, "stride"), single(dilation, "dilation")
     pads = padding if isinstance(padding, str) else (0, single(padding, "padding"))
     image, kernel = x.unsqueeze(-2), w.unsqueeze(-2)  # … L -> … 1 L
@@ -135,14 +123,7 @@ def conv_transpose2d(
         RuntimeError: if the shapes, channel counts or dtypes do not fit, or the output padding is not smaller than
             stride or dilation.
     """
-    x, w = as_tensor_operand("conv_transpose2d", input), as_tensor_operand("conv_transpose2d", weight, "weight")
-    if x.array.ndim not in (3, 4):
-        raise RuntimeError(
-            "Expected 3D (unbatched) or 4D (batched) input to conv_transpose2d, but got input of size: "
-            f"{list(x.array.shape)}"
-        )
-    if w.array.ndim != 4:
-        raise RuntimeError(f"expected 4-dimensional weight (C, O/groups, kh, kw), got {list(w.array.shape)}")
+    x, w = _operands("conv_transpose2d", input, weight, "C, O/groups, kh, kw")
     g = x if x.array.ndim == 4 else x.unsqueeze(0)  # C H W -> 1 C H W
     window = conv_window(w.array.shape[2:], stride, padding, dilation)
     extra = pair(output_padding, "output_padding")
@@ -193,18 +174,25 @@ def conv_transpose1d(
     Raises:
         RuntimeError: as :func:`conv_transpose2d`.
     """
-    x, w = as_tensor_operand("conv_transpose1d", input), as_tensor_operand("conv_transpose1d", weight, "weight")
-    if x.array.ndim not in (2, 3):
-        raise RuntimeError(
-            "Expected 2D (unbatched) or 3D (batched) input to conv_transpose1d, but got input of size: "
-            f"{list(x.array.shape)}"
-        )
-    if w.array.ndim != 3:
-        raise RuntimeError(f"expected 3-dimensional weight (C, O/groups, k), got {list(w.array.shape)}")
+    x, w = _operands("conv_transpose1d", input, weight, "C, O/groups, k")
     step, apart = (1, single(stride, "stride")), (1, single(dilation, "dilation"))
     pads, extra = (0, single(padding, "padding")), (0, single(output_padding, "output_padding"))
     image, kernel = x.unsqueeze(-2), w.unsqueeze(-2)  # … L -> … 1 L
     return conv_transpose2d(image, kernel, bias, step, pads, extra, groups, apart).squeeze(-2)  # … 1 L' -> … L'
+
+
+def _operands(name: str, input: Tensor, weight: Tensor, axes: str) -> tuple[Tensor, Tensor]:
+    """Return input and weight after a check of their dimensions; ``axes`` names those of the weight."""
+    x, w = as_tensor_operand(name, input), as_tensor_operand(name, weight, "weight")
+    n = len(axes.split(", "))
+    if x.array.ndim not in (n - 1, n):
+        raise RuntimeError(
+            f"Expected {n - 1}D (unbatched) or {n}D (batched) input to {name}, but got input of size: "
+            f"{list(x.array.shape)}"
+        )
+    if w.array.ndim != n:
+        raise RuntimeError(f"expected {n}-dimensional weight ({axes}), got {list(w.array.shape)}")
+    return x, w
 
 
 def _plus_bias(y: Tensor, bias: Tensor | None) -> Tensor:

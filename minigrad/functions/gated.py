@@ -7,7 +7,7 @@ import numpy as np
 from minigrad.devices import device_of, to_device
 from minigrad.engine.tensor_base import wrap
 from minigrad.functions.activation import sigmoid, softmax, tanh
-from minigrad.functions.arguments import as_tensor_operand, normalize_dim
+from minigrad.functions.arguments import as_floating_operand, as_tensor_operand, in_place_if, normalize_dim
 from minigrad.functions.rectifiers import elu, softplus
 from minigrad.functions.selection import where
 from minigrad.ops.casting import rounded_once
@@ -32,8 +32,8 @@ _ALPHA, _SCALE = 1.6732632423543772848170429916717, 1.05070098735548049341933498
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """Return x · tanh(ln(1 + eˣ)) (Misra 2019)."""
-    x = _floating("mish", input)
-    return _written(inplace, input, _mish(x.clone() if inplace else x))
+    x = as_floating_operand("mish", input)
+    return in_place_if(inplace, input, _mish(x.clone() if inplace else x))
 
 
 @rounded_once
@@ -43,8 +43,8 @@ def _mish(x: Tensor) -> Tensor:
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """Return s · x above 0 and s · α · (eˣ − 1) below, s ≈ 1.0507 and α ≈ 1.6733 (Klambauer et al. 2017)."""
-    x = _floating("selu", input)
-    return _written(inplace, input, _selu(x.clone() if inplace else x))
+    x = as_floating_operand("selu", input)
+    return in_place_if(inplace, input, _selu(x.clone() if inplace else x))
 
 
 @rounded_once
@@ -60,8 +60,8 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    x = _floating("celu", input)
-    return _written(inplace, input, _celu(x.clone() if inplace else x, alpha))
+    x = as_floating_operand("celu", input)
+    return in_place_if(inplace, input, _celu(x.clone() if inplace else x, alpha))
 
 
 @rounded_once
@@ -73,7 +73,7 @@ def _celu(x: Tensor, alpha: float) -> Tensor:
 @rounded_once
 def logsigmoid(input: Tensor) -> Tensor:
     """Return ln(1 / (1 + e⁻ˣ))."""
-    return -softplus(-_floating("logsigmoid", input), threshold=np.inf)
+    return -softplus(-as_floating_operand("logsigmoid", input), threshold=np.inf)
 
 
 def softsign(input: Tensor) -> Tensor:
@@ -105,7 +105,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     Raises:
         RuntimeError: if the size is odd, or the tensor has no dimension.
     """
-    x = _floating("glu", input)
+    x = as_floating_operand("glu", input)
     if x.array.ndim == 0:
         raise RuntimeError("glu does not support 0-dimensional tensors")
     dim = normalize_dim(dim, x.array.ndim)
@@ -124,7 +124,7 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
         hard: return the choice itself, one-hot, with the gradient of the softmax.
         eps: without effect.
     """
-    x = _floating("gumbel_softmax", logits)
+    x = as_floating_operand("gumbel_softmax", logits)
     exponential = np.asarray(default_generator.numpy.standard_exponential(x.array.shape)).astype(x.array.dtype)
     noise = wrap(to_device(-np.log(np.maximum(exponential, np.finfo(exponential.dtype).tiny)), device_of(x.array)))
     soft = softmax((x + noise) / tau, dim)
@@ -133,13 +133,3 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
     chosen = soft.detach().argmax(dim, keepdim=True)
     one_hot = (soft.detach() * 0).scatter_add(dim, chosen, soft.detach().gather(dim, chosen) * 0 + 1)
     return one_hot - soft.detach() + soft
-
-
-def _floating(name: str, input: Tensor) -> Tensor:
-    if as_tensor_operand(name, input).array.dtype.kind != "f":
-        raise NotImplementedError(f"{name} is not implemented for {input.array.dtype}; use x.float()")
-    return input
-
-
-def _written(inplace: bool, input: Tensor, result: Tensor) -> Tensor:
-    return input.copy_(result) if inplace else result

@@ -1,24 +1,9 @@
-"""``torch.xpu``: a kind of device that is not used here."""
+"""``torch.xpu``: a kind of device that is not used here, as ``torch.mps``."""
 
 from __future__ import annotations
 
-
-def is_available() -> bool:
-    """Return False."""
-    return False
-
-
-def device_count() -> int:
-    """Return 0."""
-    return 0
-
-
-def manual_seed(seed: int) -> None:
-    """Do nothing: ``torch.manual_seed`` seeds every device."""
-
-
-def empty_cache() -> None:
-    """Do nothing."""
-
-
-synchronize = empty_cache
+from minigrad.as_torch.torch.mps import device_count as device_count
+from minigrad.as_torch.torch.mps import empty_cache as empty_cache
+from minigrad.as_torch.torch.mps import is_available as is_available
+from minigrad.as_torch.torch.mps import manual_seed as manual_seed
+from minigrad.as_torch.torch.mps import synchronize as synchronize
