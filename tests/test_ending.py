@@ -27,7 +27,20 @@ from inception.state import Training, load_checkpoint, read_outline
 from inception.step_result import StepResult
 from tests.test_continuing import compute_nothing, take_a_step
 
-NEW = ["--data", "synthetic", "--classes", "3", "--limit", "12", "--batch-size", "2", "--epochs", "1"]
+NEW = [
+    "--data",
+    "synthetic",
+    "--classes",
+    "3",
+    "--limit",
+    "12",
+    "--batch-size",
+    "2",
+    "--epochs",
+    "1",
+    "--width",
+    "0.25",
+]
 NEW += ["--optimizer", "sgd", "--momentum", "0"]
 
 
