@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from inception.data_source import DataSource
+from inception.ending import OptionError
 from inception.image_choice import some_of_every_class, split_every_class
 from inception.image_folders import ALL, explain_missing, find_splits
 from inception.image_sets import (
@@ -59,8 +60,8 @@ def load_data(source: DataSource) -> Data:
 
     Raises:
         FileNotFoundError: if files are missing, saying which.
-        ValueError: if there is only one class, if validation images are of other classes than training images, or if
-            the model would have too few classes.
+        ValueError: if there is only one class, or if validation images are of other classes than training images.
+        OptionError: if the model would have too few classes.
     """
     found = openers(source)
     for_training = training_transform(
@@ -180,7 +181,7 @@ def _check(train: Images, validation: Images, source: DataSource, notes: list[st
             f"{source.root or 'the data'} should be named after a class"
         )
     if source.classes is not None and source.classes < len(classes):
-        raise ValueError(
+        raise OptionError(
             f"labels are out of range: the data have {counted(len(classes), 'class')}, the model would have "
             f"{source.classes}; give --classes {len(classes)} or more"
         )

@@ -20,6 +20,7 @@ from inception.batch import Batch, mix
 from inception.clock import PhaseClock
 from inception.commands import train as train_command
 from inception.data import load_data
+from inception.ending import OptionError
 from inception.evaluation import Evaluation, evaluate
 from inception.freezing import set_training_mode
 from inception.loop import train_epoch
@@ -213,7 +214,7 @@ def test_layers_up_to_a_named_one_are_frozen_with_their_statistics() -> None:
     run_to_the_end(training, loader)
     changed = {name.split(".")[0] for name, value in weights(training.model).items() if value != before[name]}
     assert changed == {"Mixed_7a", "Mixed_7b", "Mixed_7c", "fc"}
-    with pytest.raises(ValueError, match="no layer 'Mixed_9x' to freeze up to; there are: Conv2d_1a_3x3"):
+    with pytest.raises(OptionError, match="--freeze Mixed_9x: there is no such layer; there are: Conv2d_1a_3x3"):
         begin(freeze="Mixed_9x")
 
 

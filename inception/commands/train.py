@@ -199,14 +199,14 @@ def steps_of(loader: DataLoader, recipe: Recipe) -> int:
     """Return the number of steps per epoch.
 
     Raises:
-        ValueError: if there are too few images for one.
+        OptionError: if there are too few images for one.
     """
     steps = len(loader) // recipe.accumulate
     if steps == 0:
         none = len(loader) == 0
         what = f"one batch of {recipe.batch_size}" if none else counted(recipe.accumulate, "batch")
         lower = "--batch-size" if none else "--accumulate or --batch-size"
-        raise ValueError(f"{counted(len(loader.dataset), 'training image')} cannot fill {what}: lower {lower}")
+        raise ending.OptionError(f"{counted(len(loader.dataset), 'training image')} cannot fill {what}: lower {lower}")
     return steps
 
 
