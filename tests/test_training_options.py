@@ -17,6 +17,7 @@ import minigrad
 from inception import loop
 from inception import run as whole_run
 from inception.batch import Batch, mix
+from inception.board import Board
 from inception.clock import PhaseClock
 from inception.commands import train as train_command
 from inception.data import load_data
@@ -259,13 +260,26 @@ def test_tensorboard_gets_numbers_histograms_images_and_settings(tmp_path: Path)
     for tag in (
         "step/loss",
         "gradients/total",
-        "epoch/validation_accuracy",
+        "epoch/accuracy",
         "weights/fc.weight",
         "images",
         "recipe",
         "hparam",
     ):
         assert tag.encode() in written, tag
+
+
+def test_training_and_validation_are_curves_in_one_chart_of_tensorboard(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX")
+    board = Board(tmp_path, 0)
+    board.scalars({"kind": "epoch", "train_cross_entropy": 0.5, "validation_loss": 0.75, "seconds": 3.0}, 3)
+    board.end({"lr": 0.1}, {"validation_loss": 0.75})
+    written = {folder: b"".join(path.read_bytes() for path in folder.glob("*tfevents*")) for folder in (
+        tmp_path, tmp_path / "training", tmp_path / "validation"
+    )}  # fmt: skip
+    assert [text.count(b"epoch/loss") for text in written.values()] == [0, 1, 1]
+    assert b"hparam" in written[tmp_path]
+    assert {path for path in tmp_path.rglob("*") if path.is_dir()} == {tmp_path / "training", tmp_path / "validation"}
 
 
 # --- Recipes ---
