@@ -264,12 +264,13 @@ BAD = {
     "aux with a small map": (2, ["--aux"], "aux head needs images of at least 299 x 299"),
     "no root": (2, ["--data", "fashion-mnist"], "needs --root"),
     "missing files": (1, ["--data", "fashion-mnist", "--root", "/nowhere"], "no train-images-idx3-ubyte"),
-    "too few classes": (1, ["--classes", 3], "the data have 10 classes, the model would have 3"),
-    "batch too large": (1, ["--limit", 20], "cannot fill one batch of 32: lower --batch-size"),
+    "too few classes": (2, ["--classes", 3], "the data have 10 classes, the model would have 3"),
+    "batch too large": (2, ["--limit", 20], "cannot fill one batch of 32: lower --batch-size"),
     "batch of one": (2, ["--batch-size", 1], "one value per channel"),
     "negative rate": (2, ["--lr", -1], "--lr must be above 0"),
     "unwritable output": (1, ["--output", "/proc/nothing"], "/proc/nothing: cannot write to this folder"),
-    "gpu": (1, ["--device", "gpu", "--limit", 32], "device 'gpu' is not available"),
+    "gpu": (2, ["--device", "gpu", "--limit", 32], "device 'gpu' is not available"),
+    "unknown device": (2, ["--device", "tpu"], "unknown device 'tpu'; expected one of: cpu"),
     "no checkpoint": (1, ["--resume", "/nowhere"], "no checkpoint at /nowhere"),
 }
 

@@ -17,9 +17,11 @@ import minigrad
 from inception import loop
 from inception import run as whole_run
 from inception.batch import Batch, mix
+from inception.board import Board
 from inception.clock import PhaseClock
 from inception.commands import train as train_command
 from inception.data import load_data
+from inception.ending import OptionError
 from inception.evaluation import Evaluation, evaluate
 from inception.freezing import set_training_mode
 from inception.loop import train_epoch
@@ -221,7 +223,7 @@ def test_layers_up_to_a_named_one_are_frozen_with_their_statistics() -> None:
     run_to_the_end(training, loader)
     changed = {name.split(".")[0] for name, value in weights(training.model).items() if value != before[name]}
     assert changed == {"Mixed_7a", "Mixed_7b", "Mixed_7c", "fc"}
-    with pytest.raises(ValueError, match="no layer 'Mixed_9x' to freeze up to; there are: Conv2d_1a_3x3"):
+    with pytest.raises(OptionError, match="--freeze Mixed_9x: there is no such layer; there are: Conv2d_1a_3x3"):
         begin(freeze="Mixed_9x")
 
 
@@ -279,13 +281,26 @@ def test_tensorboard_gets_numbers_histograms_images_and_settings(tmp_path: Path)
     for tag in (
         "step/loss",
         "gradients/total",
-        "epoch/validation_accuracy",
+        "epoch/accuracy",
         "weights/fc.weight",
         "images",
         "recipe",
         "hparam",
     ):
         assert tag.encode() in written, tag
+
+
+def test_training_and_validation_are_curves_in_one_chart_of_tensorboard(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX")
+    board = Board(tmp_path, 0)
+    board.scalars({"kind": "epoch", "train_cross_entropy": 0.5, "validation_loss": 0.75, "seconds": 3.0}, 3)
+    board.end({"lr": 0.1}, {"validation_loss": 0.75})
+    written = {folder: b"".join(path.read_bytes() for path in folder.glob("*tfevents*")) for folder in (
+        tmp_path, tmp_path / "training", tmp_path / "validation"
+    )}  # fmt: skip
+    assert [text.count(b"epoch/loss") for text in written.values()] == [0, 1, 1]
+    assert b"hparam" in written[tmp_path]
+    assert {path for path in tmp_path.rglob("*") if path.is_dir()} == {tmp_path / "training", tmp_path / "validation"}
 
 
 # --- Recipes ---

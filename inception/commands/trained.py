@@ -11,6 +11,7 @@ from inception.classes import class_names, read_names
 from inception.ending import OptionError, checking_options
 from inception.model import InceptionV3
 from inception.normalization import NORMALIZATIONS
+from inception.options import as_path
 from inception.progress import say
 from inception.weight_files import packages_for
 from inception.weights import Description, load_exactly, read_weights
@@ -31,11 +32,11 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--weights",
         help="weights or a checkpoint of a run, or any .safetensors or .pth with torchvision's names of layers",
-        type=Path,
+        type=as_path,
         required=True,
         metavar="FILE",
     )
-    add("--classes", help="text file with the names of the classes, one per line", type=Path, metavar="FILE")
+    add("--classes", help="text file with the names of the classes, one per line", type=as_path, metavar="FILE")
     add("--image-size", help="height and width of the model's input (published weights: 299)", type=int, metavar="N")
     add("--resize", help="first resize the shorter side to this, then crop the middle", type=int, metavar="N")
     add("--normalize", help="as in training (published weights: half)", choices=NORMALIZATIONS)
