@@ -24,15 +24,22 @@ def main(arguments: list[str] | None = None) -> int | str:
     parser.add_argument(
         "--one-stream", action="store_true", help="with --beside: torch draws minigrad's random numbers"
     )
+    parser.add_argument(
+        "--exact", action="store_true", help="with --beside: in float64, and with each loss to its last digit"
+    )
     parser.add_argument("-m", action="store_true", dest="module", help="what follows is the name of a module")
     parser.add_argument("script", help="the program")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="the program's own arguments")
     args = parser.parse_args(arguments)
     if args.one_stream and not args.beside:
         parser.error("--one-stream is for --beside: it makes torch draw the numbers that minigrad draws")
+    if args.exact and not args.beside:
+        parser.error("--exact is for --beside: it compares the losses of both in float64")
     program = ["-m", args.script] if args.module else [args.script]
     if args.beside:
-        report = beside.compare([*program, *args.arguments], args.tolerance, one_stream=args.one_stream)
+        report = beside.compare(
+            [*program, *args.arguments], args.tolerance, one_stream=args.one_stream, exact=args.exact
+        )
         print(report)
         return 0 if report.agree else 1
     install()

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from pathlib import Path
 
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf)(?!\w)")
 #: What is printed of times and addresses differs between any two runs.
@@ -73,14 +74,25 @@ class Report:
         )
 
 
-def compare(program: list[str], tolerance: float = 1e-4, *, one_stream: bool = False, limit: float = 3600) -> Report:
+def compare(
+    program: list[str],
+    tolerance: float = 1e-4,
+    *,
+    one_stream: bool = False,
+    exact: bool = False,
+    limit: float = 3600,
+) -> Report:
     """Run ``program``, a script and its arguments, on both engines, and return how they compare.
+
+    With ``exact``, both compute in float64 and print their losses to the last digit, see ``exactly.py``.
 
     Raises:
         RuntimeError: if torch is not installed.
     """
     if find_spec("torch") is None:
         raise RuntimeError("--beside needs torch: pip install torch")
+    if exact:
+        program = [str(Path(__file__).with_name("exactly.py")), *program]
     first = [sys.executable, "-m", "minigrad.as_torch.one_stream"] if one_stream else [sys.executable]
     on_torch = run([*first, *program], limit)
     return compared(on_torch, run([sys.executable, "-m", "minigrad.as_torch", *program], limit), tolerance, one_stream)
