@@ -123,5 +123,8 @@ _ADDED: dict[str, Any] = {
     "is_nested": False,
     "layout": "torch.strided",
     "share_memory_": lambda self: self,
+    "to_sparse": lambda self, *_, **__: self,
+    "to_dense": lambda self, *_, **__: self,
+    "coalesce": lambda self: self,
     "is_shared": lambda self: False,
 }

@@ -40,6 +40,7 @@ from minigrad.as_torch.tensors import (
     dtype_named,
     kind_name,
 )
+from minigrad.as_torch.torch.sparse import sparse_coo_tensor, spmm
 
 __version__ = "2.13.0+minigrad"
 version = SimpleNamespace(__version__=__version__, cuda=None, hip=None, debug=False, git_version="")
@@ -180,3 +181,11 @@ def set_warn_always(mode: Any) -> None:
 def get_autocast_gpu_dtype() -> dtype:
     """Return the dtype of products under autocast."""
     return float16
+
+
+def __getattr__(name: str) -> Any:
+    """Return a method that writes into its tensor as a function: ``torch.sin_(x)``."""
+    method = getattr(minigrad.Tensor, name, None) if name.endswith("_") and not name.startswith("_") else None
+    if not callable(method):
+        raise AttributeError(name)
+    return method
