@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 import minigrad
+from minigrad.as_torch.composed import FUNCTIONS
 from minigrad.as_torch.dtypes import (
     Size,
     bfloat16,
@@ -184,7 +185,9 @@ def get_autocast_gpu_dtype() -> dtype:
 
 
 def __getattr__(name: str) -> Any:
-    """Return a method that writes into its tensor as a function: ``torch.sin_(x)``."""
+    """Return an operation that is composed of others, or a method that writes into its tensor: ``torch.sin_(x)``."""
+    if name in FUNCTIONS:
+        return FUNCTIONS[name]
     method = getattr(minigrad.Tensor, name, None) if name.endswith("_") and not name.startswith("_") else None
     if not callable(method):
         raise AttributeError(name)
