@@ -17,6 +17,7 @@ from minigrad.as_torch.torch import sparse
 from minigrad.as_torch.torch.nn import utils
 from minigrad.testing import assert_parity
 from parity_tests.compare import assert_close
+from parity_tests.tolerances import FLOAT64
 
 OURS = SimpleNamespace(**{name: getattr(minigrad, name) for name in ("tensor", "float64", "long")}, **FUNCTIONS)
 _random = np.random.default_rng(0)
@@ -66,7 +67,7 @@ CASES: dict[str, tuple[Any, ...]] = {
     "cartesian_prod": (lambda m, x, v: m.cartesian_prod(x[0], v), A, V),
     "combinations": (lambda m, v: (m.combinations(v), m.combinations(v, 3, True)), V),
     "turns": (
-        lambda m, x: (m.fliplr(x), m.flipud(x), *(m.rot90(x, k) for k in range(-1, 4)), m.rot90(x, 1, (1, 0))),
+        lambda m, x: (m.fliplr(x), m.flipud(x), *(m.rot90(x, k) for k in (-1, 2, 5)), m.rot90(x, 1, (1, 0))),
         A,
     ),
     "tensor_split": (lambda m, x: (*m.tensor_split(x, 3, 1), *m.tensor_split(x, [1, 3], -1)), A),
@@ -139,11 +140,12 @@ def test_a_weight_computed_before_each_pass_follows_torchs(kind: str) -> None:
             model.zero_grad()
             model(engine.from_numpy(x)).square().sum().backward()
     for name, value in theirs.named_parameters():
-        assert_close(get_parameter(ours, name).grad.numpy(), value.grad.numpy(), 1e-10, 1e-12)
+        assert_close(get_parameter(ours, name).grad.numpy(), value.grad.numpy(), FLOAT64, name)
     for name, value in theirs.named_buffers():
-        assert_close(get_buffer(ours, name).numpy(), value.numpy(), 1e-10, 1e-12)
+        assert_close(get_buffer(ours, name).numpy(), value.numpy(), FLOAT64, name)
     removed = getattr(utils, f"remove_{kind}")(ours)
-    assert sorted(removed.state_dict()) == ["bias", "weight"] and isinstance(removed.weight, minigrad.nn.Parameter)
+    assert sorted(removed.state_dict()) == ["bias", "weight"]
+    assert isinstance(removed.weight, minigrad.nn.Parameter)
 
 
 def test_a_sparse_matrix_is_a_dense_one() -> None:
@@ -153,14 +155,16 @@ def test_a_sparse_matrix_is_a_dense_one() -> None:
     ours = sparse.sparse_coo_tensor(index, x, (2, 3))
     assert ours.tolist() == theirs.tolist() == sparse.FloatTensor(index, x).tolist()
     sparse.mm(ours, minigrad.ones(3, 1)).sum().backward()
-    assert x.grad is not None and x.grad.tolist() == [1.0, 1.0, 1.0]
+    assert x.grad is not None
+    assert x.grad.tolist() == [1.0, 1.0, 1.0]
 
 
 def test_a_path_of_names_leads_to_a_module_a_parameter_or_nothing() -> None:
     model = minigrad.nn.Sequential(minigrad.nn.Sequential(minigrad.nn.Linear(2, 1)))
-    assert get_submodule(model, "0.0") is model[0][0] and get_submodule(model, "") is model
+    assert get_submodule(model, "0.0") is model[0][0]
+    assert get_submodule(model, "") is model
     assert get_parameter(model, "0.0.bias") is model[0][0].bias
     with pytest.raises(AttributeError, match="Sequential has no module '1'; it has 0"):
         get_submodule(model, "0.1")
-    with pytest.raises(AttributeError, match="has no buffer '0.0.mean'"):
+    with pytest.raises(AttributeError, match=r"has no buffer '0\.0\.mean'"):
         get_buffer(model, "0.0.mean")

@@ -35,9 +35,8 @@ def get_submodule(self: Module, target: str) -> Module:
     for name in target.split(".") if target else ():
         children = dict(found.named_children())
         if name not in children:
-            raise AttributeError(
-                f"{type(found).__name__} has no module {name!r}; it has {', '.join(children) or 'none'}"
-            )
+            known = ", ".join(children) or "none"
+            raise AttributeError(f"{type(found).__name__} has no module {name!r}; it has {known}")
         found = children[name]
     return found
 
