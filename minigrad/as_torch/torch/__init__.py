@@ -41,6 +41,7 @@ from minigrad.as_torch.tensors import (
     dtype_named,
     kind_name,
 )
+from minigrad.as_torch.torch.func import vmap
 from minigrad.as_torch.torch.sparse import sparse_coo_tensor, spmm
 
 __version__ = "2.13.0+minigrad"
