@@ -180,9 +180,17 @@ def set_warn_always(mode: Any) -> None:
     """Do nothing."""
 
 
-def get_autocast_gpu_dtype() -> dtype:
+def get_autocast_dtype(device_type: str = "cuda") -> dtype:
     """Return the dtype of products under autocast."""
     return float16
+
+
+get_autocast_gpu_dtype = get_autocast_cpu_dtype = get_autocast_dtype
+
+
+def is_autocast_cpu_enabled() -> Any:
+    """Return whether autocast is enabled."""
+    return minigrad.is_autocast_enabled()
 
 
 def __getattr__(name: str) -> Any:
