@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 import minigrad
-from minigrad.as_torch.script import run_file, run_module
+from minigrad.as_torch.beside import SEED
+from minigrad.as_torch.script import run_file, run_module, seed_everything
 
 #: Functions that make a tensor.
 FUNCTIONS = [
@@ -213,6 +214,7 @@ def _shuffling(init: Callable[..., None], to_minigrad: Callable[[Any], Any]) -> 
 
 if __name__ == "__main__":
     share_the_stream()
+    seed_everything(SEED)
     if sys.argv[1] == "-m":
         run_module(sys.argv[2], sys.argv[3:])
     else:
