@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import json
 import os
 import re
@@ -388,6 +389,13 @@ def test_the_table_of_the_exercises_is_up_to_date() -> None:
         r"^\| (\d+) \| `(\w+)` \| (.+?) \| (\d+) \|", (ROOT / "minigrad/learn/README.md").read_text(), re.M
     )
     assert rows == [(str(number(e)), e.slug, e.title, str(e.chapter)) for e in EXERCISES]
+
+
+def test_the_session_of_the_evening_is_what_a_terminal_shows() -> None:
+    text = (ROOT / "minigrad/learn/README.md").read_text(encoding="utf-8")
+    (session,) = re.findall(r"```pycon\n(.*?)```", text, re.DOTALL)
+    test = doctest.DocTestParser().get_doctest(textwrap.dedent(session), {}, "README.md", "README.md", 0)
+    assert doctest.DocTestRunner().run(test).failed == 0
 
 
 # --- The engine ---
