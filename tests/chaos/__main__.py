@@ -15,6 +15,7 @@ from tests.chaos import small_run
 from tests.chaos.catalogue import FAULTS
 from tests.chaos.table import table
 from tests.chaos.trial import Laboratory, Trial
+from tests.chaos.verdict import Verdict
 
 
 def main() -> int:
@@ -73,8 +74,6 @@ def line_of(trial: Trial, seed: int) -> str:
 
 def trial_of(line: str) -> Trial:
     """Return the trial that :func:`line_of` turned into JSON."""
-    from tests.chaos.verdict import Verdict
-
     words = json.loads(line)
     return Trial(
         words["number"], words["fault"], words["variant"], words["told"],

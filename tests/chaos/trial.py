@@ -18,11 +18,11 @@ from inception.verification import WRONG, verify
 from tests.chaos import small_run
 from tests.chaos.catalogue import FAULTS
 from tests.chaos.moments import KINDS, Events
-from tests.chaos.processes import Ended, copied
+from tests.chaos.processes import copied, fresh
 from tests.chaos.scene import Scene
 from tests.chaos.verdict import NAMED, UNHARMED, WARNED, Result, Verdict, difference, ending, result_of
 
-FRESH_EVERY = 20  # trials; the others are copies of a process that has imported everything
+FRESH_EVERY = 21  # trials; the others are copies of a process that has imported everything
 _AGAIN = 3  # times that a run is continued at most
 
 
@@ -50,15 +50,16 @@ class Laboratory:
     def __init__(self, folder: Path, seed: int, names: list[str] | None = None) -> None:
         self.folder, self.seed, self.names = folder, seed, names or list(FAULTS)
         self.images = folder / "images"
-        small_run.make_images(self.images)
+        if not self.images.exists():
+            small_run.make_images(self.images)
         self._references: dict[str, Reference] = {}
 
     def reference(self, variant: str) -> Reference:
         """Return the run without a fault, which is made when it is first needed."""
-        if variant not in self._references:
-            folder = self.folder / f"reference {variant}"
+        folder = self.folder / f"reference {variant}"
+        run, counts = folder / "run", folder / "counts"
+        if variant not in self._references and not counts.exists():
             folder.mkdir()
-            run, counts = folder / "run", folder / "counts"
 
             def program() -> int:
                 events = Events(run)
@@ -71,44 +72,51 @@ class Laboratory:
             ended = copied(program, folder, "reference")
             if ended.status != 0:
                 raise RuntimeError(f"the run without a fault failed: {ended.err}")
+        if variant not in self._references:
             self._references[variant] = Reference(result_of(run), json.loads(counts.read_text()))
         return self._references[variant]
 
     def trial(self, number: int) -> Trial:
         """Carry out a trial; the seed and its number decide everything in it."""
         began = time.monotonic()
-        random = Random(f"{self.seed} {number}")
-        name = self.names[number % len(self.names)]
-        variant = random.choice(list(small_run.VARIANTS))
-        reference = self.reference(variant)
-        scene = Scene(self.folder / f"trial {number}", random, variant, reference.totals)
-        shutil.copytree(self.images, scene.images)
+        folder = self.folder / f"trial {number}"
+        shutil.copytree(self.images, folder / "images")
+        scene = scene_of(self, number)
         try:
-            FAULTS[name](scene)
-            verdict = self._judged(scene, reference, number)
+            verdict = self._judged(scene, number)
         finally:
             if not os.environ.get("CHAOS_KEEP"):
                 scene.remove()
-        return Trial(number, name, variant, scene.told, verdict, time.monotonic() - began)
+        name, seconds = self.names[number % len(self.names)], time.monotonic() - began
+        return Trial(number, name, scene.variant, scene.told, verdict, seconds)
 
-    def run_alone(self, number: int, variant: str, plants: bool = True) -> int:
-        """Run the program of a trial in this process, which is a fresh one."""
-        random = Random(f"{self.seed} {number}")
-        name, _ = self.names[number % len(self.names)], random.choice(list(small_run.VARIANTS))
-        totals = json.loads((self.folder / f"reference {variant}" / "counts").read_text())
-        scene = Scene(self.folder / f"trial {number}", random, variant, totals)
-        FAULTS[name](scene)
-        return _program(scene, small_run.command(scene.images, scene.run, variant), scene.plants)
-
-    def _judged(self, scene: Scene, reference: Reference, number: int) -> Verdict:
-        arguments = [*small_run.command(scene.images, scene.run, scene.variant), "--workers", str(scene.workers)]
-        ended = copied(lambda: _program(scene, arguments, scene.plants), scene.folder, "first")
-        verdict = ending(ended, _since_fault(scene, ended))
+    def _judged(self, scene: Scene, number: int) -> Verdict:
+        if number % FRESH_EVERY == FRESH_EVERY - 1:
+            described = json.dumps([str(self.folder), self.seed, self.names, number])
+            ended = fresh(["-m", "tests.chaos.alone", described], scene.folder, "first")
+        else:
+            ended = copied(lambda: first_program(scene), scene.folder, "first")
+        verdict = ending(ended, _since_fault(scene))
         if not verdict.good:
             return verdict
         for action in scene.between:
             action()
-        return _continued(scene, reference, verdict)
+        return _continued(scene, self.reference(scene.variant), verdict)
+
+
+def scene_of(laboratory: Laboratory, number: int) -> Scene:
+    """Return the scene of a trial, with its fault set up."""
+    random = Random(f"{laboratory.seed} {number}")
+    variant = random.choice(list(small_run.VARIANTS))
+    scene = Scene(laboratory.folder / f"trial {number}", random, variant, laboratory.reference(variant).totals)
+    FAULTS[laboratory.names[number % len(laboratory.names)]](scene)
+    return scene
+
+
+def first_program(scene: Scene) -> int:
+    """Begin the run of a scene in this process, with its fault."""
+    arguments = [*small_run.command(scene.images, scene.run, scene.variant), "--workers", str(scene.workers)]
+    return _program(scene, arguments, scene.plants)
 
 
 def _program(scene: Scene, arguments: list[str], plants: list[Callable[[Events], object]]) -> int:
@@ -120,7 +128,7 @@ def _program(scene: Scene, arguments: list[str], plants: list[Callable[[Events],
     return train_command.main(arguments)
 
 
-def _since_fault(scene: Scene, ended: Ended) -> float | None:
+def _since_fault(scene: Scene) -> float | None:
     marker = scene.folder / "marker"
     return time.monotonic() - float(marker.read_text()) if marker.is_file() and marker.stat().st_size else None
 
