@@ -5,6 +5,7 @@ Everything else is the real program: its command line, its files, its workers, i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,12 @@ def make_images(root: Path) -> None:
                 Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number}.png")
 
 
-def narrow_the_model() -> None:
-    """Give every convolution of Inception V3 a sixteenth of its channels, in this process."""
+def narrow_the_model(replace: Callable[[object, str, object], None] = setattr) -> None:
+    """Give every convolution of Inception V3 a sixteenth of its channels, in this process.
+
+    Args:
+        replace: replaces an attribute, as that of pytest's monkeypatch, which undoes it.
+    """
     initialize: Any = blocks.BasicConv2d.__init__
     build: Any = model.InceptionV3.__init__
 
@@ -54,8 +59,8 @@ def narrow_the_model() -> None:
         build(self, num_classes, *rest, **options)
         self.fc = nn.Linear(2048 // _NARROWER, num_classes)
 
-    blocks.BasicConv2d.__init__ = narrower  # type: ignore[method-assign]
-    model.InceptionV3.__init__ = with_a_narrow_head  # type: ignore[method-assign]
+    replace(blocks.BasicConv2d, "__init__", narrower)
+    replace(model.InceptionV3, "__init__", with_a_narrow_head)
 
 
 def command(images: Path, run: Path, variant: str) -> list[str]:
