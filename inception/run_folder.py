@@ -9,13 +9,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeAlias
 
 from inception.lock import FolderInUseError, FolderLock
+from inception.metrics import Metrics, Record, read_metrics
 from minigrad import files
-
-#: A line of the metrics, a JSON object. ``kind`` is "step", "gradients", "warning" or "epoch" and decides the rest.
-Record: TypeAlias = dict[str, Any]
 
 CHECKPOINT, CHECKPOINTS = "checkpoint.safetensors", "checkpoints"
 
@@ -173,16 +170,18 @@ class RunFolder:
 
     def records(self) -> list[Record]:
         """Return all records so far."""
-        if not self.metrics.is_file():
-            return []
-        lines = self.metrics.read_text(encoding="utf-8").split("\n")
-        return [json.loads(line) for line in lines[:-1]]  # a last line without its end was cut short by a kill
+        return read_metrics(self.metrics).records
 
-    def forget_after(self, global_step: int, epoch: int) -> None:
-        """Drop the records of steps and epochs that a resumed run will repeat."""
+    def forget_after(self, global_step: int, epoch: int) -> Metrics:
+        """Drop the records of steps and epochs that a resumed run will repeat, and lines that are no records.
+
+        Return what was there before.
+        """
+        before = read_metrics(self.metrics)
         kept = [
             record
-            for record in self.records()
+            for record in before.records
             if record["global_step"] <= global_step and not (record["kind"] == "epoch" and record["epoch"] > epoch)
         ]
         files.write_atomically(self.metrics, "".join(json.dumps(record) + "\n" for record in kept).encode())
+        return before

@@ -24,7 +24,7 @@ from inception.idle_options import idle_options
 from inception.lr_finder import find_learning_rate, suggestion
 from inception.options import check, option
 from inception.plan import Plan, how_it_has_finished, planned
-from inception.progress import messages_in_own_words, say
+from inception.progress import messages_in_own_words, say, warn
 from inception.recipes import FIELDS, Recipe, settings_of
 from inception.report import Report
 from inception.results import write_results
@@ -173,7 +173,10 @@ def prepared(plan: Plan, options: RunOptions) -> Prepared:
         restore(training, plan.checkpoint, plan.changes)
         if plan.source is not None:
             folder.continue_from(plan.source, with_best=plan.best_is_in_source)
-        folder.forget_after(training.global_step, training.validated)
+        damaged = folder.forget_after(training.global_step, training.validated).damaged
+        if damaged:
+            lines = f"line {damaged[0]}" + (f" and {len(damaged) - 1:,} more" if damaged[1:] else "")
+            warn(f"{folder.metrics}: left out what is damaged ({lines})")
         if not folder.best.exists() and training.best.epoch == training.epoch > 0 and training.step == 0:
             save_weights(training.validated_model, folder.best, training.description)
     print("".join(f"{note}\n" for note in data.notes), end="", file=sys.stderr)
