@@ -317,7 +317,7 @@ def _blas_for(multiplications: int) -> AbstractContextManager[None]:
         and multiplications > _SMALL_PRODUCT
         and (get_num_threads() == 1 or not _is_large(multiplications))
     ):
-        return blas.single_threaded_blas
+        return blas.SingleThreaded()
     return nullcontext()
 
 
