@@ -106,10 +106,10 @@ def after_fork_in_child(function: Callable[[], None]) -> None:
         os.register_at_fork(after_in_child=function)
 
 
-def lock(file: BinaryIO) -> bool:
+def lock(file: BinaryIO) -> bool | None:
     """Lock an open file until it is closed; return False if another process, or this one, has locked it.
 
-    Also return True where the file system has no locks.
+    Return None where the file system has no locks.
     """
     try:
         if fcntl is not None:
@@ -122,6 +122,19 @@ def lock(file: BinaryIO) -> bool:
         file.seek(0)
         return False
     except OSError:
+        return None
+    return True
+
+
+def is_running(pid: int) -> bool:
+    """Return whether there is a process of this number; True where the system does not say."""
+    if os.name != "posix":  # there, the signal 0 would end the process
+        return True
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # of another user
         pass
     return True
 

@@ -20,12 +20,13 @@ import pytest
 import minigrad
 from benchmarks.gpu import summary
 from inception import step
+from inception.checkpoints import load_checkpoint
 from inception.clock import PhaseClock
 from inception.data import load_data
 from inception.loop import train_epoch
 from inception.model import inception_v3
 from inception.recipes import Recipe
-from inception.state import Training, load_checkpoint
+from inception.state import Training
 from minigrad import devices, gpu, nn, optim
 from minigrad.amp import GradScaler, autocast
 from minigrad.data import DataLoader

@@ -16,13 +16,14 @@ import pytest
 import minigrad
 from examples import train_inception
 from inception import step as four_phases
+from inception.checkpoints import load_checkpoint
 from inception.clock import PHASES, WAITING, PhaseClock
 from inception.commands import train as train_command
 from inception.loop import train_epoch
 from inception.model import inception_v3
 from inception.recipes import RECIPES, Recipe
 from inception.report import Report
-from inception.state import Training, load_checkpoint
+from inception.state import Training
 from inception.step_result import NonFiniteLossError, StepResult
 from minigrad import Tensor, optim
 from minigrad.checkpoint import CheckpointError

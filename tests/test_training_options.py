@@ -17,6 +17,7 @@ import minigrad
 from inception import loop
 from inception import run as whole_run
 from inception.batch import Batch, mix
+from inception.checkpoints import load_checkpoint
 from inception.clock import PhaseClock
 from inception.commands import train as train_command
 from inception.data import load_data
@@ -27,7 +28,7 @@ from inception.lr_finder import find_learning_rate, suggestion
 from inception.measurements import dead_channels, gradient_norms
 from inception.recipes import RECIPE_DATA, RECIPES, Recipe
 from inception.run_folder import RunFolder
-from inception.state import Best, Training, load_checkpoint
+from inception.state import Best, Training
 from inception.step import backward_pass, forward_pass, loss_computation
 from minigrad import nn
 from minigrad.checkpoint import CheckpointError

@@ -16,6 +16,7 @@ from inception.advice import how_to_continue, started_as
 from inception.arguments import parse
 from inception.balance import class_weights, training_loader
 from inception.board import Board
+from inception.checkpoints import Change, load_checkpoint
 from inception.classes import class_names
 from inception.data import Data, load_data
 from inception.data_summary import summary
@@ -30,7 +31,7 @@ from inception.report import Report
 from inception.results import write_results
 from inception.run import train
 from inception.run_folder import RunFolder
-from inception.state import Change, Training, load_checkpoint
+from inception.state import Training
 from inception.weights import save_weights
 from inception.wording import counted
 from minigrad import system
