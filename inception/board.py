@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inception.run_folder import Record
+from inception.metrics import Record
 from minigrad import nn
 from minigrad.devices import to_host
 from minigrad.extras import require

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 T = TypeVar("T")
+_LARGEST = 2**63  # whole numbers beyond it fit into no other type
 METAVARS = {int: "N", float: "X", str: "NAME", Path: "FOLDER"}
 
 
@@ -51,6 +52,10 @@ class Option:
             raise ValueError(f"{flag} must be {name}, got {value!r}")
         if kind not in (int, float) or not isinstance(value, int | float):
             return
+        if isinstance(value, int) and abs(value) > _LARGEST:
+            raise ValueError(
+                f"{flag} must be {self.limits or 'a number'} and far smaller, got one of {value.bit_length()} bits"
+            )
         outside = (
             not math.isfinite(value)
             or (self.above is not None and not value > self.above)

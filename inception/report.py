@@ -9,8 +9,9 @@ from inception.board import Board
 from inception.clock import PhaseClock
 from inception.evaluation import Evaluation
 from inception.measurements import gradient_norms, memory_megabytes, weight_norm
+from inception.metrics import Record
 from inception.progress import Part, Progress, clock_time, result, warn
-from inception.run_folder import Record, RunFolder
+from inception.run_folder import RunFolder
 from inception.state import Training
 from inception.step_result import StepResult
 

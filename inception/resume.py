@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
+from inception.checkpoints import Change, Checkpoint, recipe_of
 from inception.data_summary import DataSummary
 from inception.ending import OptionError, checking_options
-from inception.recipes import FIELDS, Recipe
-from inception.state import Change, Checkpoint, Training
+from inception.recipes import Recipe
+from inception.state import Training
 from inception.wording import counted
 
 PLACES = ("root", "weights")
@@ -58,8 +59,7 @@ def continued(
     Raises:
         OptionError: for a setting that may not change, saying what to do instead.
     """
-    saved = tree["recipe"]
-    recipe = Recipe.from_dict({name: saved[name] for name in FIELDS if name in saved})
+    recipe = recipe_of(tree, path)
     new = {name: _absolute(name, value) for name, value in settings.items()}
     differ = {name: value for name, value in new.items() if value != getattr(recipe, name)}
     if recipe_name is not None and differ:
@@ -147,9 +147,8 @@ def in_words(changes: Sequence[Change]) -> list[str]:
 
 def how_the_schedule_goes_on(training: Training, tree: Checkpoint) -> str | None:
     """Return a line if the learning rate of the next step is not that of the checkpoint."""
-    groups = cast(list[dict[str, float]], tree["optimizer"]["param_groups"])
-    recipe, lr, before = training.recipe, training.lr, groups[0]["lr"]
-    if lr == before:
+    recipe, lr, before = training.recipe, training.lr, tree["optimizer"]["param_groups"][0].get("lr")
+    if lr == before or not isinstance(before, float):
         return None
     longer = recipe.epochs != tree["recipe"]["epochs"]
     whole = f", as in a run of {counted(recipe.epochs, 'epoch')} from the beginning" if longer else ""

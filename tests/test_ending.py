@@ -19,15 +19,29 @@ import pytest
 from inception import ending, loop, output
 from inception import run as whole_run
 from inception.advice import how_to_continue
+from inception.checkpoints import load_checkpoint, read_outline
 from inception.commands import train as train_command
 from inception.interrupt import StopAfterThisStep, not_interrupted
 from inception.lock import FolderInUseError
 from inception.run_folder import RunFolder
-from inception.state import Training, load_checkpoint, read_outline
+from inception.state import Training
 from inception.step_result import StepResult
 from tests.test_continuing import compute_nothing, take_a_step
 
-NEW = ["--data", "synthetic", "--classes", "3", "--limit", "12", "--batch-size", "2", "--epochs", "1"]
+NEW = [
+    "--data",
+    "synthetic",
+    "--classes",
+    "3",
+    "--limit",
+    "12",
+    "--batch-size",
+    "2",
+    "--epochs",
+    "1",
+    "--width",
+    "0.25",
+]
 NEW += ["--optimizer", "sgd", "--momentum", "0"]
 
 

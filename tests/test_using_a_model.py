@@ -395,7 +395,7 @@ def test_a_wrong_value_for_evaluate_is_one_line_with_status_2(zebra: Path, pets:
         assert message in capsys.readouterr().err
     for arguments, message in (
         (["evaluate"], "the following arguments are required: --weights"),
-        ([], "give a command: train, evaluate, predict, export"),
+        ([], "give a command: train, evaluate, predict, export, verify"),
     ):
         assert command.main(arguments) == 2
         said = capsys.readouterr().err

@@ -16,6 +16,7 @@ from inception.advice import how_to_continue, started_as
 from inception.arguments import parse
 from inception.balance import class_weights, training_loader
 from inception.board import Board
+from inception.checkpoints import Change, load_checkpoint
 from inception.classes import class_names
 from inception.data import Data, load_data
 from inception.data_summary import summary
@@ -24,13 +25,13 @@ from inception.idle_options import idle_options
 from inception.lr_finder import find_learning_rate, suggestion
 from inception.options import check, option
 from inception.plan import Plan, how_it_has_finished, planned
-from inception.progress import messages_in_own_words, result, say
+from inception.progress import messages_in_own_words, result, say, warn
 from inception.recipes import FIELDS, Recipe, settings_of
 from inception.report import Report
 from inception.results import write_results
 from inception.run import train
 from inception.run_folder import RunFolder
-from inception.state import Change, Training, load_checkpoint
+from inception.state import Training
 from inception.weights import save_weights
 from inception.wording import counted
 from minigrad import system
@@ -173,7 +174,10 @@ def prepared(plan: Plan, options: RunOptions) -> Prepared:
         restore(training, plan.checkpoint, plan.changes)
         if plan.source is not None:
             folder.continue_from(plan.source, with_best=plan.best_is_in_source)
-        folder.forget_after(training.global_step, training.validated)
+        damaged = folder.forget_after(training.global_step, training.validated).damaged
+        if damaged:
+            lines = f"line {damaged[0]}" + (f" and {len(damaged) - 1:,} more" if damaged[1:] else "")
+            warn(f"{folder.metrics}: left out what is damaged ({lines})")
         if not folder.best.exists() and training.best.epoch == training.epoch > 0 and training.step == 0:
             save_weights(training.validated_model, folder.best, training.description)
     for note in data.notes:

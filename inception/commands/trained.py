@@ -15,6 +15,7 @@ from inception.options import as_path
 from inception.progress import say
 from inception.weight_files import packages_for
 from inception.weights import Description, load_exactly, read_weights
+from inception.width import make_narrow, width_of
 from inception.wording import counted
 from minigrad.checkpoint import CheckpointError
 from minigrad.extras import require
@@ -68,6 +69,8 @@ def load_model(options: argparse.Namespace, what: str, *packages: str) -> Traine
         raise CheckpointError(f"{path} has no fc.weight: it is not a model of Inception V3")
     count = weights.state["fc.weight"].shape[0]
     model = InceptionV3(count, aux_logits="AuxLogits.fc.weight" in weights.state, init_weights=False)
+    if width_of(weights.state) < 1:
+        make_narrow(model, width_of(weights.state))
     loaded = load_exactly(model, weights, path)
     with checking_options():
         names = weights.description.classes if options.classes is None else read_names(options.classes)
