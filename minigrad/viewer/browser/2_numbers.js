@@ -22,7 +22,7 @@ function table(sample, label) {
     for (let c = 0; c < columns; c++) {
       const text = texts[r * columns + c];
       const inside = rank > 0 && top + r >= y && top + r < y + h && left + c >= x && left + c < x + w;
-const cell = document.createElement("td");
+      const cell = document.createElement("td");
       cell.textContent = text;
       cell.className = shade(text, sample.largest) + (inside ? " mark" : "");
       row.append(cell);
