@@ -54,6 +54,14 @@ class Scene:
         self.tell(str(drawn))
         return drawn
 
+    def early(self) -> Moment:
+        """Draw one of the first two steps of an epoch, when workers still have batches to load."""
+        half = self.totals["step"] // 2  # of two epochs
+        drawn = Moment("step", self.random.choice([1, 2, half + 1, half + 2]))
+        self.kinds.add("step")
+        self.tell(str(drawn))
+        return drawn
+
     def tell(self, text: str) -> None:
         """Add to the words about what was drawn."""
         self.told = f"{self.told}, {text}" if self.told else text
