@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO
@@ -138,6 +139,27 @@ def is_running(pid: int) -> bool:
     return True
 
 
+def user() -> int | None:
+    """Return the number of the user as whom this process runs; None on Windows, which has no such numbers."""
+    return os.geteuid() if hasattr(os, "geteuid") else None
+
+
+def only_these_users_write(status: os.stat_result, users: Collection[int | None], in_groups: bool = False) -> bool:
+    """Return whether nobody but these users can write a file or folder, or replace what is in the folder.
+
+    Args:
+        status: what ``os.stat`` returns for it.
+        in_groups: allow that the file's group may write: many systems give each user a group of his own.
+
+    On Windows, where the bits of a mode say nothing of other users, return True.
+    """
+    if user() is None:
+        return True
+    others = stat.S_IWOTH | (0 if in_groups else stat.S_IWGRP)
+    is_shared = stat.S_ISDIR(status.st_mode) and bool(status.st_mode & stat.S_ISVTX)  # each removes only his own files
+    return status.st_uid in users and (not status.st_mode & others or (is_shared and in_groups))
+
+
 def memory_in_use() -> int | None:
     """Return the bytes of memory that this process uses; None where the system does not report them."""
     try:
@@ -146,6 +168,15 @@ def memory_in_use() -> int | None:
         return None
     _, found, rest = status.partition("VmRSS:")
     return int(rest.split()[0]) * 1024 if found else None
+
+
+def is_stopped(pid: int) -> bool:
+    """Return whether a process has been stopped, as by SIGSTOP; False where the system does not report it."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[:1] in (["T"], ["t"])
 
 
 def started_as(package: str) -> str:
