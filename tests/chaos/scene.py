@@ -34,6 +34,7 @@ class Scene:
     warned: tuple[str, ...] = ()  # words of which one must be printed when the run goes on
     may_differ: bool = False  # after a change of the data the run is another one, and says so
     loses_metrics: bool = False  # the fault itself destroys the metrics
+    loses_best: bool = False  # the fault itself may destroy the best weights, which then are not made again
     loses_all: bool = False  # the fault itself may destroy every checkpoint
 
     @property

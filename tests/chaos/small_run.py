@@ -6,7 +6,6 @@ and otherwise one pixel, written in the same way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,15 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from inception import blocks, figures, model
-from minigrad import files, nn
+from inception import figures
+from minigrad import files
 
 CLASSES = ("cat", "dog", "zebra")
 TRAIN, VALIDATION = 6, 2  # images of each class
 SIDE = 80  # pixels
-_NARROWER = 16
 
 _COMMON = ["--batch-size", "4", "--epochs", "2", "--image-size", "75"]
+_COMMON += ["--width", "0.0625"]
 #: Options that are no part of a recipe, and so are given again when a run is continued.
 OF_THE_COMMAND = ["--save-every", "2", "--log-gradients", "3", "--keep", "2"]
 #: Options of the runs: their faults are the same, what they have to restore is not.
@@ -43,27 +42,6 @@ def make_images(root: Path) -> None:
             for number in range(count):
                 pixels = random.integers(0, 80, (SIDE, SIDE, 3)) + 80 * np.eye(3, dtype=int)[label]
                 Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number}.png")
-
-
-def narrow_the_model(replace: Callable[[object, str, object], None] = setattr) -> None:
-    """Give every convolution of Inception V3 a sixteenth of its channels, in this process.
-
-    Args:
-        replace: replaces an attribute, as that of pytest's monkeypatch, which undoes it.
-    """
-    initialize: Any = blocks.BasicConv2d.__init__
-    build: Any = model.InceptionV3.__init__
-
-    def narrower(self: Any, in_channels: int, out_channels: int, **options: Any) -> None:
-        channels = in_channels if in_channels == 3 else in_channels // _NARROWER
-        initialize(self, channels, out_channels // _NARROWER, **options)
-
-    def with_a_narrow_head(self: Any, num_classes: int = 1000, *rest: Any, **options: Any) -> None:
-        build(self, num_classes, *rest, **options)
-        self.fc = nn.Linear(2048 // _NARROWER, num_classes)
-
-    replace(blocks.BasicConv2d, "__init__", narrower)
-    replace(model.InceptionV3, "__init__", with_a_narrow_head)
 
 
 def draw_one_pixel() -> None:
