@@ -21,7 +21,6 @@ from minigrad import checkpoint, system
 from minigrad.checkpoint import CheckpointError
 from tests.test_continuing import compute_nothing
 
-
 SMALL = ["--data", "synthetic", "--classes", "3", "--width", "0.0625", "--batch-size", "4"]
 
 

@@ -75,7 +75,7 @@ def ending(ended: Ended, since_fault: float | None) -> Verdict:
         return Verdict("", ended.err[ended.err.index("FAULT:") :].strip())
     if ended.status == 0:
         return Verdict(UNHARMED)
-    if ended.status < 0 or ended.status == 130:
+    if ended.status < 0 or ended.status in (130, 143):  # Ctrl-C, SIGTERM
         return Verdict(RESUMED, _traceback(ended))
     problem = _traceback(ended)
     if not ended.last_line.startswith("error: ") or ended.err.count("error: ") != 1:
