@@ -167,6 +167,7 @@ def _eventually(holds: Callable[[], bool]) -> bool:
     return holds()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_helper_that_ends_is_replaced_at_the_next_call(fresh: None) -> None:
     done = np.zeros(50, np.int64)
     team.call(_run, -1, done)
