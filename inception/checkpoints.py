@@ -28,6 +28,7 @@ class Sums(TypedDict):
     seen: int
     correct: int
     loss_sum: float
+    cross_entropy_sum: float
 
 
 class BestEpoch(TypedDict):

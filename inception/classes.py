@@ -54,7 +54,8 @@ def places(names: Sequence[str], among: Sequence[str], names_are: str, among_are
     wanted, there = _composed(names), _composed(among)
     if wanted == there:
         return list(range(len(names)))
-    unknown = [name for name, form in zip(names, wanted, strict=True) if form not in set(there)]
+    known = set(there)
+    unknown = [name for name, form in zip(names, wanted, strict=True) if form not in known]
     if unknown:
         raise ValueError(
             f"{names_are} {listed(names)}; {among_are} {listed(among)}. Not among these: {listed(unknown)}"

@@ -7,11 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import minigrad
 from inception import ending, resume
 from inception.advice import how_to_continue
 from inception.checkpoints import Change, Checkpoint, load_checkpoint, place_in_words, read_outline
 from inception.ending import OptionError
-from inception.image_folders import find_splits
+from inception.image_sets import refuse_among_images
 from inception.progress import say
 from inception.recipes import Recipe, settings_of, with_given
 from inception.run_folder import CHECKPOINT, CHECKPOINTS, DAMAGED, PREVIOUS, RunFolder, new_folder
@@ -62,7 +63,7 @@ def planned(recipe_name: str | None, settings: dict[str, object], resumed: Path 
         output: the folder that was named.
 
     Raises:
-        OptionError: for settings that are wrong, or not those of the run to continue.
+        OptionError: for settings that are wrong, or not those of the run to continue, or a device that is not there.
         OSError: for a folder that cannot be used, or a checkpoint that is missing.
     """
     with ending.checking_options():
@@ -71,7 +72,8 @@ def planned(recipe_name: str | None, settings: dict[str, object], resumed: Path 
             recipe = resume.with_absolute_places(Recipe.from_dict(with_given(recipe_name, settings)))
     if resumed is None:
         target = output or new_folder()
-        refuse_among_images(target, recipe)
+        refuse_missing_device(recipe)
+        refuse_among_images(target, recipe, "the run's folder")
         return Plan(recipe, RunFolder(target))
     path, tree, damage = newest_whole(resumed)
     if recipe_name is not None:
@@ -79,7 +81,8 @@ def planned(recipe_name: str | None, settings: dict[str, object], resumed: Path 
     recipe, changes = resume.continued(tree, settings, path, recipe_name)
     own = own_folder(checkpoint_of(resumed) if damage else path)
     target = output or own or new_folder()
-    refuse_among_images(target, recipe)
+    refuse_missing_device(recipe)
+    refuse_among_images(target, recipe, "the run's folder")
     stays = own is not None and target.resolve() == own.resolve()
     folder = RunFolder(target, resuming=stays)
     if damage is not None:
@@ -91,20 +94,16 @@ def planned(recipe_name: str | None, settings: dict[str, object], resumed: Path 
     return Plan(recipe, folder, path, tree, changes, source)
 
 
-def refuse_among_images(target: Path, recipe: Recipe) -> None:
-    """Refuse a run's folder among the folders of the classes: it would be one of them, and its figures images.
+def refuse_missing_device(recipe: Recipe) -> None:
+    """Refuse a device on which nothing can be computed, before any image is read.
 
     Raises:
-        OptionError: if it lies there.
+        OptionError: if it is unknown, or not in this machine.
     """
-    root = Path(recipe.root or "")
-    if recipe.data != "folder" or not root.is_dir():
-        return
-    for images in find_splits(root).values():
-        if target.resolve().is_relative_to(images.resolve()):
-            raise OptionError(
-                f"the run's folder {target} would be taken for a class of {images}: choose another --output"
-            )
+    try:
+        minigrad.zeros(1, device=recipe.device)
+    except RuntimeError as error:
+        raise OptionError(f"--device {recipe.device}: {error}") from None
 
 
 def checkpoint_of(run: Path) -> Path:

@@ -102,7 +102,8 @@ def refuse_other_classes(description: Mapping[str, object], now: Sequence[str], 
     saved = cast(Sequence[str], description["classes"])
     if tuple(saved) == tuple(now):
         return
-    gone, new = [n for n in saved if n not in now], [n for n in now if n not in saved]
+    before, after = set(saved), set(now)
+    gone, new = [name for name in saved if name not in after], [name for name in now if name not in before]
     found = f"the classes were {_listed(saved)}; now they are {_listed(now)}"
     if max(len(saved), len(now)) > MOST_NAMES:
         found = f"of {counted(len(saved), 'class')} there, {len(now):,} here, "

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
+from itertools import chain, count
 from pathlib import Path
 
 from inception.lock import FolderInUseError, FolderLock
@@ -18,9 +19,11 @@ CHECKPOINT, PREVIOUS, CHECKPOINTS = "checkpoint.safetensors", "previous.safetens
 DAMAGED = "damaged.safetensors"  # the name that a damaged checkpoint gets
 
 
-def new_folder() -> Path:
-    """Return the path of a new run: runs/DATE-TIME."""
-    return Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S")
+def new_folder(within: str = "runs") -> Path:
+    """Return the path of a folder that does not exist yet, such as runs/DATE-TIME."""
+    first = Path(within) / datetime.now().strftime("%Y%m%d-%H%M%S")
+    further = (first.with_name(f"{first.name}-{number}") for number in count(2))  # begun in the same second
+    return next(path for path in chain([first], further) if not os.path.lexists(path))
 
 
 class RunFolder:

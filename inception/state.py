@@ -33,18 +33,25 @@ class EpochSums:
     seen: int = 0
     correct: int = 0
     loss_sum: float = 0.0
+    cross_entropy_sum: float = 0.0
 
     def add(self, result: StepResult) -> None:
         """Add the batches of one step."""
-        for loss, correct, count in zip(result.losses, result.correct, result.counts, strict=True):
-            self.seen += count
+        self.seen += sum(result.counts)
+        self.correct += sum(result.correct)
+        for loss, cross_entropy, count in zip(result.losses, result.cross_entropies, result.counts, strict=True):
             self.loss_sum += loss * count
-            self.correct += correct
+            self.cross_entropy_sum += cross_entropy * count
 
     @property
     def loss(self) -> float:
-        """The mean loss over the images seen."""
+        """The mean over the images seen of the loss that is minimised."""
         return self.loss_sum / max(self.seen, 1)
+
+    @property
+    def cross_entropy(self) -> float:
+        """The mean loss with the labels alone, which can be compared with a validation loss."""
+        return self.cross_entropy_sum / max(self.seen, 1)
 
     @property
     def accuracy(self) -> float:

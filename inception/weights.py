@@ -15,6 +15,7 @@ from inception.classes import listed, same
 from inception.normalization import NORMALIZATIONS
 from inception.preprocessing import check_sizes
 from inception.weight_files import Found, find_weights, read_metadata, read_tree, to_minigrad
+from inception.width import width_of
 from inception.wording import counted
 from minigrad import Tensor, checkpoint, nn, zeros
 from minigrad.checkpoint import CheckpointError
@@ -164,6 +165,11 @@ def load_pretrained(model: nn.Module, path: str | os.PathLike[str], classes: Seq
     """
     state, described, place = read_weights(path)
     own = model.state_dict()
+    if width_of(state) != width_of(own):
+        raise CheckpointError(
+            f"{path} is of a model of width {width_of(state):g}, and this one has {width_of(own):g}: "
+            f"give --width {width_of(state):g}"
+        )
     others = bool(classes and described.classes) and not same(classes, described.classes)
     other_heads = [
         name

@@ -69,7 +69,6 @@ def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_continues(damag
     assert line.endswith("continuing from previous.safetensors, of all steps of epoch 2, without its validation")
     assert (run / "damaged.safetensors").exists() == (damage != "deleted")
     assert (run / "weights.safetensors").read_bytes() == weights
-    assert program.main(["verify", str(run)]) == 0
 
 
 def test_where_all_later_ones_are_damaged_the_checkpoint_of_an_earlier_epoch_continues(run: Path, capsys: Any) -> None:
@@ -116,11 +115,12 @@ def test_no_state_of_a_stranger_raises_anything_but_the_checkpoints_own_error(
     name: str, value: Any, run: Path, capsys: Any
 ) -> None:
     path = run / "checkpoint.safetensors"
+    (run / "weights.safetensors").unlink()  # so that there is something left to do
     tree = checkpoint.load(path)
     checkpoint.save(path, {**tree, name: value})
     (run / "previous.safetensors").unlink()
     shutil.rmtree(run / "checkpoints")
-    assert train_command.main(["--resume", str(run), "--epochs", "3"]) == 1
+    assert train_command.main(["--resume", str(run)]) == 1
     shown = capsys.readouterr().err
     assert "checkpoint.safetensors" in shown
     assert "mistake in the program" not in shown
@@ -144,6 +144,7 @@ def test_verify_names_every_file_that_is_not_whole(run: Path, capsys: Any) -> No
     for name in ("curves.png", "predictions.png", "confusion.png"):
         (run / name).unlink(missing_ok=True)
     shutil.copy(Path(__file__).parent.parent / "docs" / "images" / "full-fashion-mnist.png", run / "curves.png")
+    shutil.copy(run / "best.safetensors", run / "weights.safetensors")
     (run / "predictions.png").write_bytes((run / "curves.png").read_bytes()[:1000])
     flip(run / "best.safetensors")
     with open(run / "metrics.jsonl", "ab") as file:
@@ -151,7 +152,7 @@ def test_verify_names_every_file_that_is_not_whole(run: Path, capsys: Any) -> No
     assert program.main(["verify", str(run)]) == 1
     shown = capsys.readouterr()
     rows = {line.split()[0]: line for line in shown.out.splitlines()}
-    assert "whole        epoch 2" in rows["checkpoint.safetensors"]
+    assert "whole  epoch 2" in rows["checkpoint.safetensors"]
     assert "WRONG" in rows["best.safetensors"]
     assert "is damaged: the checksum of" in rows["best.safetensors"]
     assert "1 damaged line, the first is line" in rows["metrics.jsonl"]

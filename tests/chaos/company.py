@@ -15,7 +15,9 @@ def two_runs(scene: Scene) -> None:
     """A second run begins in the same folder, or the same run is continued twice."""
     moment, again = scene.moment("step", "validation", "file"), scene.random.random() < 0.5
     scene.tell("--resume" if again else "--output")
-    arguments = ["--resume", str(scene.run)] if again else small_run.command(scene.images, scene.run, scene.variant)
+    arguments = (
+        small_run.command_to_continue(scene.run) if again else small_run.command(scene.images, scene.run, scene.variant)
+    )
     said = scene.folder / "second.err"
 
     def second() -> None:

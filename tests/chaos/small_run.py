@@ -21,10 +21,12 @@ SIDE = 80  # pixels
 STEPS = 6  # of an epoch
 _NARROWER = 16
 
-_COMMON = ["--batch-size", "4", "--epochs", "2", "--image-size", "75", "--save-every", "2", "--log-gradients", "3"]
+_COMMON = ["--batch-size", "4", "--epochs", "2", "--image-size", "75"]
+#: Options that are no part of a recipe, and so are given again when a run is continued.
+OF_THE_COMMAND = ["--save-every", "2", "--log-gradients", "3", "--keep", "2"]
 #: Options of the runs: their faults are the same, what they have to restore is not.
 VARIANTS = {
-    "sgd": [*_COMMON, "--optimizer", "sgd", "--lr", "0.02", "--ema", "0.9", "--mixup", "0.2", "--keep", "2"],
+    "sgd": [*_COMMON, "--optimizer", "sgd", "--lr", "0.02", "--ema", "0.9", "--mixup", "0.2"],
     "adam": [*_COMMON, "--lr", "0.002", "--augment", "flip", "--patience", "5", "--clip", "2"],
     "two stages": [*_COMMON, "--lr", "0.002", "--sgd-after", "1", "--schedule", "cosine", "--best-by", "accuracy"],
 }
@@ -65,4 +67,9 @@ def narrow_the_model(replace: Callable[[object, str, object], None] = setattr) -
 
 def command(images: Path, run: Path, variant: str) -> list[str]:
     """Return the arguments of ``inception train`` for a new run."""
-    return ["--data", "folder", "--root", str(images), "--output", str(run), *VARIANTS[variant]]
+    return ["--data", "folder", "--root", str(images), "--output", str(run), *VARIANTS[variant], *OF_THE_COMMAND]
+
+
+def command_to_continue(run: Path) -> list[str]:
+    """Return the arguments of ``inception train`` that continue a run."""
+    return ["--resume", str(run), *OF_THE_COMMAND]

@@ -8,6 +8,8 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -56,25 +58,35 @@ class Laboratory:
 
     def reference(self, variant: str) -> Reference:
         """Return the run without a fault, which is made when it is first needed."""
-        folder = self.folder / f"reference {variant}"
-        run, counts = folder / "run", folder / "counts"
-        if variant not in self._references and not counts.exists():
-            folder.mkdir()
-
-            def program() -> int:
-                events = Events(run)
-                events.count(set(KINDS))
-                status = train_command.main(small_run.command(self.images, run, variant))
-                sys.setprofile(None)
-                counts.write_text(json.dumps(events.counts))
-                return status
-
-            ended = copied(program, folder, "reference")
-            if ended.status != 0:
-                raise RuntimeError(f"the run without a fault failed: {ended.err}")
         if variant not in self._references:
-            self._references[variant] = Reference(result_of(run), json.loads(counts.read_text()))
+            folder = self.folder / f"reference {variant}"
+            if not folder.exists():
+                self._make_reference(folder, variant)
+            counts = json.loads((folder / "counts").read_text())
+            self._references[variant] = Reference(result_of(folder / "run"), counts)
         return self._references[variant]
+
+    def _make_reference(self, folder: Path, variant: str) -> None:
+        """Run without a fault: first in this process, whose copies then have all kernels loaded, then in a copy."""
+        folder.mkdir()
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as said:
+            status = train_command.main(small_run.command(self.images, folder / "run", variant))
+        if status != 0:
+            raise RuntimeError(f"the run without a fault failed: {said.getvalue()}")
+        counted = folder / "counted"
+
+        def program() -> int:
+            events = Events(counted)
+            events.count(set(KINDS))
+            status = train_command.main(small_run.command(self.images, counted, variant))
+            sys.setprofile(None)
+            (folder / "counts").write_text(json.dumps(events.counts))
+            return status
+
+        ended = copied(program, folder, "counted")
+        different = "" if ended.status else difference(result_of(counted), result_of(folder / "run"))
+        if ended.status or different:
+            raise RuntimeError(f"the run without a fault failed: {different or ended.err}")
 
     def trial(self, number: int) -> Trial:
         """Carry out a trial; the seed and its number decide everything in it."""
@@ -143,7 +155,7 @@ def _continued(scene: Scene, reference: Reference, verdict: Verdict) -> Verdict:
     for attempt in range(_AGAIN):
         if finished:
             break
-        arguments = ["--resume", str(run), *scene.resume_with]
+        arguments = [*small_run.command_to_continue(run), *scene.resume_with]
         if not _checkpoints(run):
             shutil.rmtree(run, ignore_errors=True)  # it was stopped before it had saved anything
             arguments = small_run.command(scene.images, run, scene.variant)

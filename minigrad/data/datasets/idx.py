@@ -126,7 +126,11 @@ def _array(path: Path, content: _Content, size: int, packed: bool) -> Array:
 
 
 def write_idx(path: str | os.PathLike[str], array: Array) -> None:
-    """Write an array of bytes as an IDX file, compressed if the name ends in ``.gz``."""
+    """Write an array of bytes as an IDX file, compressed if the name ends in ``.gz``.
+
+    Raises:
+        TypeError: for an array of another dtype than uint8.
+    """
     path = Path(path)
     if array.dtype != np.uint8:
         raise TypeError(f"write_idx writes uint8 arrays, got {array.dtype}")

@@ -44,7 +44,7 @@ class LeftOut:
             (len(self.repeated), "link{} to a folder that is read already", _some(self.repeated)),
             (len(self.outside), "image{} outside the folders of the classes", _some(self.outside)),
             (len(self.special), "thing{} that is no plain file", _some(self.special)),
-            (len(self.corrupt), "image{} that cannot be read", "; ".join(self.corrupt)),
+            (len(self.corrupt), "image{} that cannot be read", _some(self.corrupt, "; ", 20)),
         ]
         name = os.path.basename(os.path.abspath(self.root))
         return [
@@ -58,9 +58,9 @@ class LeftOut:
         reason.append(os.path.relpath(path, self.root))
 
 
-def _some(names: list[str]) -> str:
-    shown = ", ".join(sorted(names)[:_NAMED])
-    return shown if len(names) <= _NAMED else f"{shown}, and {len(names) - _NAMED:,} more"
+def _some(names: list[str], between: str = ", ", most: int = _NAMED) -> str:
+    shown = between.join(sorted(names)[:most])
+    return shown if len(names) <= most else f"{shown}{between}and {len(names) - most:,} more"
 
 
 def class_folders(root: str, left_out: LeftOut) -> dict[str, list[str]]:
