@@ -10,10 +10,15 @@ from inception import ending, resume
 from inception.advice import how_to_continue
 from inception.ending import OptionError
 from inception.image_folders import find_splits
+from inception.ranks import ranks
 from inception.recipes import Recipe, settings_of, with_given
-from inception.run_folder import CHECKPOINT, CHECKPOINTS, RunFolder, new_folder
+from inception.run_folder import CHECKPOINT, CHECKPOINTS, RunFolder, claimed, new_folder
 from inception.state import Change, Checkpoint, has_ended, read_outline
 from inception.wording import counted
+from minigrad.distributed.launcher import launched
+from minigrad.distributed.tree import refuse_uneven
+
+SHARDS = 4  # of a batch, for runs that mpiexec starts
 
 
 class Plan(NamedTuple):
@@ -62,23 +67,47 @@ def planned(recipe_name: str | None, settings: dict[str, object], resumed: Path 
     with ending.checking_options():
         defaults = settings_of(recipe_name)
         if resumed is None:
+            if launched() is not None:
+                settings = {"shards": SHARDS, **settings}
             recipe = resume.with_absolute_places(Recipe.from_dict(with_given(recipe_name, settings)))
+            refuse_ranks(recipe)
     if resumed is None:
         target = output or new_folder()
         refuse_among_images(target, recipe)
-        return Plan(recipe, RunFolder(target))
+        return Plan(recipe, claimed(target))
     path = checkpoint_of(resumed)
     if recipe_name is not None:
         settings = {**{name: value for name, value in defaults.items() if name not in resume.OWN}, **settings}
     tree = read_outline(path)
     recipe, changes = resume.continued(tree, settings, path, recipe_name)
+    with ending.checking_options():
+        refuse_ranks(recipe, path)
     own = own_folder(path)
     target = output or own or new_folder()
     refuse_among_images(target, recipe)
     stays = own is not None and target.resolve() == own.resolve()
-    folder = RunFolder(target, resuming=stays)
+    folder = claimed(target, resuming=stays)
     source = None if stays else path.parent.parent if path.parent.name == CHECKPOINTS else path.parent
     return Plan(recipe, folder, path, tree, changes, source)
+
+
+def refuse_ranks(recipe: Recipe, path: Path | None = None) -> None:
+    """Refuse several ranks for a recipe whose batches cannot be shared out among them.
+
+    Args:
+        path: the checkpoint of a run to continue.
+
+    Raises:
+        ValueError: saying what would do.
+    """
+    count = ranks().size
+    if recipe.shards is not None:
+        refuse_uneven(recipe.shards, count)
+    elif count > 1:
+        raise ValueError(
+            f"{path} is of a run without --shards, which one process continues: start it without mpiexec (batches that "
+            "are cut into shards give other results)"
+        )
 
 
 def refuse_among_images(target: Path, recipe: Recipe) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from inception.lock import FolderInUseError, FolderLock
+from inception.ranks import is_first
 from minigrad import files
 
 #: A line of the metrics, a JSON object. ``kind`` is "step", "gradients", "warning" or "epoch" and decides the rest.
@@ -186,3 +187,37 @@ class RunFolder:
             if record["global_step"] <= global_step and not (record["kind"] == "epoch" and record["epoch"] > epoch)
         ]
         files.write_atomically(self.metrics, "".join(json.dumps(record) + "\n" for record in kept).encode())
+
+
+class FolderOfRank0(RunFolder):
+    """The folder of a run on the other ranks: they read its checkpoint, and write nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def release(self) -> None:
+        """Do nothing."""
+
+    def continue_from(self, source: Path, with_best: bool) -> None:
+        """Do nothing."""
+
+    def keep(self, epoch: int, count: int) -> None:
+        """Do nothing."""
+
+    def write_recipe(self, settings: Mapping[str, object]) -> None:
+        """Do nothing."""
+
+    def log(self, record: Record) -> None:
+        """Do nothing."""
+
+    def forget_after(self, global_step: int, epoch: int) -> None:
+        """Do nothing."""
+
+
+def claimed(path: Path, resuming: bool = False) -> RunFolder:
+    """Return the folder of a run: on rank 0 owned, as :class:`RunFolder`; on other ranks to read.
+
+    Raises:
+        OSError: on rank 0, as :class:`RunFolder`.
+    """
+    return RunFolder(path, resuming) if is_first() else FolderOfRank0(path)

@@ -25,11 +25,14 @@ from inception.lr_finder import find_learning_rate, suggestion
 from inception.options import check, option
 from inception.plan import Plan, how_it_has_finished, planned
 from inception.progress import messages_in_own_words, say
+from inception.ranks import in_words, is_first, ranks, together
 from inception.recipes import FIELDS, Recipe, settings_of
-from inception.report import Report
+from inception.report import Report, SilentReport
 from inception.results import write_results
 from inception.run import train
 from inception.run_folder import RunFolder
+from inception.same_ranks import refuse_other_ranks
+from inception.sharded_step import shard_loader
 from inception.state import Change, Training, load_checkpoint
 from inception.weights import save_weights
 from inception.wording import counted
@@ -66,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     system.never_fail_to_print()
     with output.that_may_be_lost():  # a run of hours does not end because nobody reads what it prints
-        return ending.run(lambda: _run(arguments), "--debug" in (sys.argv if arguments is None else arguments))
+        return together(lambda: _run(arguments), "--debug" in (sys.argv if arguments is None else arguments))
 
 
 def _run(arguments: list[str] | None) -> int:
@@ -104,6 +107,8 @@ def carry_out(plan: Plan, options: RunOptions) -> int:
         return 0
     if options.explain:
         refuse_unless_explainable(recipe, options.find_lr)
+    if options.find_lr and ranks().size > 1:
+        raise ending.OptionError("--find-lr tries learning rates in one process: start it without mpiexec")
     training, loader, validation_loader, data = prepared(plan, options)
     introduce(training, folder)
     train_count, held_out = len(data.train), counted(len(data.validation), "validation image")
@@ -112,16 +117,19 @@ def carry_out(plan: Plan, options: RunOptions) -> int:
         look_for_rate(training, loader, folder)
         return 0
     folder.write_recipe(all_settings(training, options))
-    board = Board(folder.board, training.global_step) if options.tensorboard else None
+    board = Board(folder.board, training.global_step) if options.tensorboard and is_first() else None
     if board is not None and training.global_step == 0:
         board.begin(recipe.as_dict(), f"minigrad {minigrad.__version__}, {parameter_count(training):,} parameters")
-    report = Report(folder, data.classes, options.log_gradients, board)
+    reporting = Report if is_first() else SilentReport
+    report = reporting(folder, data.classes, options.log_gradients, board)
     around = FirstStep(training.model, folder.first_step) if options.explain else nullcontext
     if options.explain:
         print(f"the first step will be explained in {folder.first_step}")
     if not train(training, loader, validation_loader, folder, report, options.save_every, options.keep, around):
         print(f"\nstopped; saved {folder.checkpoint}\ncontinue with: {how_to_continue(folder)}")
         return 130
+    if not is_first():
+        return 0
     try:
         write_results(training, validation_loader, data.validation, folder, report)
     except BaseException as error:
@@ -160,13 +168,14 @@ def prepared(plan: Plan, options: RunOptions) -> Prepared:
             error.add_note(f"If the data have moved: {how_to_continue(folder)} --root FOLDER")
         raise
     loader = training_loader(data.train, recipe, recipe.batch_size, options.workers, recipe.device != "cpu")
+    steps = steps_of(loader, recipe)
     validation_loader = DataLoader(data.validation, recipe.batch_size, seed=recipe.seed, num_workers=options.workers)
     count = recipe.classes or len(data.classes)
     if tree is not None and plan.checkpoint is not None:
         resume.refuse_other_classes(tree["description"], class_names(data.classes, count), plan.checkpoint)
-    training = Training.from_recipe(
-        recipe, count, steps_of(loader, recipe), data.classes, summary(data), resuming=tree is not None
-    )
+    training = Training.from_recipe(recipe, count, steps, data.classes, summary(data), resuming=tree is not None)
+    if recipe.shards is not None and training.gradients is not None and not options.find_lr:
+        shard_loader(loader, recipe.batch_size, recipe.shards, training.gradients.own)
     if recipe.class_weights is not None:
         training.class_weights = class_weights(data.train, count).to(recipe.device, dtype=recipe.dtype)
     if tree is not None and plan.checkpoint is not None:
@@ -174,8 +183,9 @@ def prepared(plan: Plan, options: RunOptions) -> Prepared:
         if plan.source is not None:
             folder.continue_from(plan.source, with_best=plan.best_is_in_source)
         folder.forget_after(training.global_step, training.validated)
-        if not folder.best.exists() and training.best.epoch == training.epoch > 0 and training.step == 0:
+        if is_first() and not folder.best.exists() and training.best.epoch == training.epoch > 0 and training.step == 0:
             save_weights(training.validated_model, folder.best, training.description)
+    refuse_other_ranks(training, options.find_lr)
     print("".join(f"{note}\n" for note in data.notes), end="", file=sys.stderr)
     return Prepared(training, loader, validation_loader, data)
 
@@ -215,6 +225,9 @@ def introduce(training: Training, folder: RunFolder) -> None:
     recipe = training.recipe
     parameters, trained = parameter_count(training), parameter_count(training, trained=True)
     print(f"Inception V3, {parameters:,} parameters, {recipe.dtype} on {recipe.device}, into {folder.path}")
+    if recipe.shards is not None:
+        each = recipe.batch_size // recipe.shards
+        print(f"each batch in {counted(recipe.shards, 'shard')} of {counted(each, 'image')}, on {in_words(ranks())}")
     if trained < parameters:
         print(f"{trained:,} of them are trained, the others are frozen")
 

@@ -32,11 +32,13 @@ from minigrad.distributed.joining import (
 )
 from minigrad.distributed.parallel import DistributedDataParallel
 from minigrad.distributed.sampler import DistributedSampler
+from minigrad.distributed.synchronized import SyncBatchNorm
 
 __all__ = [
     "DistributedDataParallel",
     "DistributedSampler",
     "ReduceOp",
+    "SyncBatchNorm",
     "Work",
     "all_gather",
     "all_gather_object",

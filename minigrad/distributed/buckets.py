@@ -8,6 +8,7 @@ Data Parallel Training", 3.2.3.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -24,7 +25,7 @@ class Bucket:
     def __init__(self, parameters: Sequence[Tensor]) -> None:
         self.parameters = list(parameters)
         ends = np.cumsum([0, *(p.numel() for p in parameters)]).tolist()
-        self._places = dict(zip(map(id, parameters), zip(ends, ends[1:], strict=False), strict=True))
+        self._places = dict(zip(map(id, parameters), pairwise(ends), strict=True))
         self._size = ends[-1]
         self._spare: list[Array] = []
 

@@ -6,28 +6,32 @@ tree's sum (tree.py). After the last shard of the rank it sets out to the other 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
 from minigrad.devices import device_of
-from minigrad.distributed.buckets import BUCKET_BYTES, Bucket, in_buckets
+from minigrad.distributed.buckets import BUCKET_BYTES, in_buckets
 from minigrad.distributed.carriers import Exchange, wait_until
 from minigrad.distributed.group import Group
-from minigrad.distributed.tree import TreeSum, own_shards, refuse_uneven, tree_all_reduce
+from minigrad.distributed.shard_sum import ShardSum
+from minigrad.distributed.tree import own_shards, refuse_uneven, tree_all_reduce
+from minigrad.distributed.turns import in_turns, number_in_turn
 from minigrad.engine.tensor_base import wrap
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor
 from minigrad.typing import Array
 
+T = TypeVar("T")
+
 
 class ShardGradients:
     """Leaves in ``grad`` of every parameter the mean of its gradients of all shards: the same bits on every rank.
 
-        for shard in gradients.own:
-            with gradients.shard():
-                loss(model, images[shard]).backward()
+        gradients.compute(lambda shard: loss(model, images[shard]).backward())
         gradients.finish()
 
     Buffers of floating type, which are the running statistics of batch norms, become the mean of what each shard has
@@ -67,12 +71,22 @@ class ShardGradients:
         for handle in self._handles:
             handle.remove()
 
-    @contextmanager
-    def shard(self) -> Iterator[None]:
-        """Compute the next of the own shards inside the ``with`` block."""
-        self.begin_shard()
-        yield
-        self.end_shard()
+    def compute(self, function: Callable[[int], T], together: bool = False) -> list[T]:
+        """Call ``function(shard)``, which runs forward and backward, for each own shard; return the results.
+
+        Args:
+            together: take turns between the shards, so that a SyncBatchNorm sees all of them.
+        """
+        results: list[T] = []
+        if together:
+            self.begin_shard()
+            results += in_turns([partial(function, shard) for shard in self.own])
+        for shard in self.own:
+            if not together:
+                self.begin_shard()
+                results.append(function(shard))
+            self.end_shard()
+        return results
 
     @contextmanager
     def no_sync(self) -> Iterator[None]:
@@ -94,7 +108,7 @@ class ShardGradients:
     @property
     def complete(self) -> bool:
         """True if every parameter has its gradient of the current shard."""
-        return all(each.full for each in self._sums)
+        return all(each.is_full(self._position) for each in self._sums)
 
     @property
     def all_shards_done(self) -> bool:
@@ -103,23 +117,27 @@ class ShardGradients:
 
     def missing(self) -> list[Tensor]:
         """Return the parameters without a gradient, if others have got theirs of the current shard."""
-        missing = [each.missing() for each in self._sums]
-        return [] if all(each.empty for each in self._sums) else [p for found in missing for p in found]
+        missing = [p for each in self._sums for p in each.missing(self._position)]
+        return [] if len(missing) == len(self._sum_of) else missing
 
     def end_shard(self) -> None:
         """Take the buffers, and zeros for the parameters that the shard did not use."""
-        last = self._done == len(self.own) - 1
         for each in self._sums:
-            if not each.full:
-                each.fill_with_zeros()
-                self._add(each, last)
+            if not each.is_full(self._position):
+                for parameter in each.missing(self._position):
+                    each.take(self._position, parameter, np.zeros_like(parameter.array))
+                self._add(each)
         for each in self._statistics:
             for buffer in each.bucket.parameters:
-                each.take(buffer, buffer.array, 1 / self.shards)
-            self._add(each, last)
-        for each in (*self._sums, *self._statistics):
-            each.next_shard()
+                each.take(self._position, buffer, buffer.array, 1 / self.shards)
+            self._add(each)
         self._done += 1
+
+    @property
+    def _position(self) -> int:
+        """The place of the current shard among the own ones."""
+        number = number_in_turn()
+        return self._done if number is None else number
 
     def finish(self) -> None:
         """Wait for the other ranks, and put the means into ``grad`` and into the buffers."""
@@ -133,6 +151,8 @@ class ShardGradients:
             vector = each.sum.result()
             for buffer in each.bucket.parameters:
                 np.copyto(buffer.array, each.bucket.view(vector, buffer))
+        for each in (*self._sums, *self._statistics):
+            each.begin_step()
         self._reached, self._exchanges, self._done = {}, [], 0
 
     def _take(self, parameter: Tensor) -> None:
@@ -141,73 +161,23 @@ class ShardGradients:
             return
         found = self._sum_of[id(parameter)]
         assert parameter.grad is not None
-        found.take(parameter, parameter.grad.array, 1 / self.shards)
+        found.take(self._position, parameter, parameter.grad.array, 1 / self.shards)
         parameter.grad = None
         self._reached[id(parameter)] = parameter
-        if found.full:
-            self._add(found, last=self._done == len(self.own) - 1)
+        if found.is_full(self._position):
+            self._add(found)
         self._advance()
 
-    def _add(self, found: ShardSum, last: bool) -> None:
+    def _add(self, found: ShardSum) -> None:
         """Add the bucket of a shard to the sum; after the last of the own shards, send the sum on its way."""
-        found.add_shard()
-        if last and self._group.size > 1:
-            (vector,) = (branch for _, branch in found.sum.branches)
+        found.add(self._position)
+        if self._position == len(self.own) - 1 and self._group.size > 1:
+            ((_, vector),) = found.sum.branches
             number = (*self._sums, *self._statistics).index(found)
             messages = tree_all_reduce(vector, self._group.rank, self._group.size)
             self._exchanges.append(Exchange(messages, self._group.carrier(device_of(vector)), number))
 
     def _advance(self) -> bool:
         """Let all vectors that are on their way go on; return whether they have arrived. Do not wait."""
-        return all([exchange.advance() for exchange in self._exchanges])
-
-
-class ShardSum:
-    """The sum of one bucket over shards, in the order of the tree."""
-
-    def __init__(self, bucket: Bucket) -> None:
-        self.bucket = bucket
-        self.sum: TreeSum[Array] = TreeSum(self._join)
-        self._vector: Array | None = None  # of the current shard
-        self._taken: set[int] = set()
-
-    def _join(self, left: Array, right: Array) -> Array:
-        np.add(left, right, out=left)
-        self.bucket.give_back(right)
-        return left
-
-    def take(self, parameter: Tensor, value: Array, scale: float) -> None:
-        """Put ``scale`` · value into the place of a parameter."""
-        if self._vector is None:
-            self._vector = self.bucket.vector()
-        np.multiply(value, scale, out=self.bucket.view(self._vector, parameter))
-        self._taken.add(id(parameter))
-
-    def fill_with_zeros(self) -> None:
-        """Put zeros into the places of all parameters that have got nothing."""
-        for parameter in self.missing():
-            self.take(parameter, np.zeros_like(parameter.array), 1.0)
-
-    def missing(self) -> list[Tensor]:
-        """Return the parameters that have got nothing of the current shard."""
-        return [parameter for parameter in self.bucket.parameters if id(parameter) not in self._taken]
-
-    @property
-    def empty(self) -> bool:
-        """True if no parameter has got its value of the current shard."""
-        return not self._taken
-
-    @property
-    def full(self) -> bool:
-        """True if every parameter has got its value of the current shard."""
-        return len(self._taken) == len(self.bucket.parameters)
-
-    def add_shard(self) -> None:
-        """Add the full vector as the next term."""
-        assert self._vector is not None
-        self.sum.add(self._vector)
-        self._vector = None
-
-    def next_shard(self) -> None:
-        """Begin the next shard."""
-        self._taken = set()
+        arrived = [exchange.advance() for exchange in self._exchanges]
+        return all(arrived)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from minigrad.devices import device
 from minigrad.distributed.carriers import Carrier, HostCarrier, wait_until
 from minigrad.distributed.nccl import NcclCarrier, unique_id
+
+if TYPE_CHECKING:
+    from minigrad.distributed.watch import Watch
 
 
 class Group:
@@ -22,6 +25,7 @@ class Group:
         self.rank: int = 0 if communicator is None else communicator.Get_rank()
         self.size: int = 1 if communicator is None else communicator.Get_size()
         self.waited = 0.0  # seconds that this rank has waited for others
+        self.watch: Watch | None = None  # over all ranks
         self._carriers: dict[device, Carrier] = {}
 
     def carrier(self, place: device) -> Carrier:
@@ -57,6 +61,8 @@ class Group:
 
     def abort(self, status: int = 1) -> None:
         """End all ranks at once."""
+        if self.watch is not None:
+            self.watch.end()
         if self._communicator is not None:
             sys.stdout.flush()
             sys.stderr.flush()

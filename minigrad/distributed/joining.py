@@ -6,12 +6,14 @@ is a group of its own, and needs no MPI.
 
 from __future__ import annotations
 
+import atexit
 import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from minigrad.distributed.group import Group
 from minigrad.distributed.launcher import launched
+from minigrad.distributed.watch import Watch
 from minigrad.extras import Later, installed
 
 if TYPE_CHECKING:
@@ -78,6 +80,9 @@ def init_process_group(
         if given not in (-1, found):
             raise ValueError(f"init_process_group: {name}={given}, but MPI says {found}; start with mpiexec -n {given}")
     _group = group
+    if place is not None:
+        group.watch = Watch(group)
+        atexit.register(group.watch.goodbye)
     if group.size > 1:
         _end_the_group_with_this_process(group)
 

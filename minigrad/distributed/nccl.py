@@ -36,7 +36,7 @@ class NcclCarrier:
         self._stream = cupy.cuda.Stream(non_blocking=True)
 
     def post(self, message: Message, tag: int) -> NcclPending:
-        """Start to send and to receive; return at once. NCCL needs no tag: messages arrive in the order they were sent."""
+        """Start to send and to receive; return at once. NCCL needs no tag: messages arrive in the order of sending."""
         partner, sent, received = message
         ready = cupy.cuda.Event(disable_timing=True)
         ready.record()  # after what is sent has been computed

@@ -9,6 +9,7 @@ from minigrad.distributed.buckets import BUCKET_BYTES
 from minigrad.distributed.collectives import broadcast
 from minigrad.distributed.gradients import ShardGradients
 from minigrad.distributed.joining import default_group
+from minigrad.distributed.synchronized import SyncBatchNorm
 from minigrad.nn.module import Module
 
 
@@ -73,6 +74,11 @@ class DistributedDataParallel(Module):
                 "all ranks keep the same buffers, and every parameter needs a gradient"
             )
         group = default_group()
+        if shards is not None and shards > group.size and any(isinstance(m, SyncBatchNorm) for m in module.modules()):
+            raise ValueError(
+                f"a SyncBatchNorm sees one shard of each rank at a time, and {shards} shards on {group.size} ranks are "
+                "several: use as many shards as ranks"
+            )
         self.module = module
         for tensor in module.state_dict().values():
             broadcast(tensor, 0)

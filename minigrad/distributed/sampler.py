@@ -11,8 +11,8 @@ from minigrad.distributed.joining import get_rank, get_world_size
 class DistributedSampler:
     """The items of one rank: every ``num_replicas``-th of an order that is the same on all ranks.
 
-    The order depends on (seed, epoch) alone. If the ranks cannot have equally many items, the first ones are read twice,
-    or with ``drop_last`` the last ones not at all.
+    The order depends on (seed, epoch) alone. If the ranks cannot have equally many items, the first ones are read
+    twice, or with ``drop_last`` the last ones not at all.
 
     Args:
         dataset: anything with ``len()``.

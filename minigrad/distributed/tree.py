@@ -13,9 +13,9 @@ a tree over the *shards* of a batch, and not over the processes that compute the
     2 ranks     [ 0     1 ]   [ 2     3 ]      each adds a branch, then the two exchange their sums
     4 ranks     [ 0 ] [ 1 ]   [ 2 ] [ 3 ]      0 and 1 exchange, as 2 and 3 do; then 0 and 2, and 1 and 3
 
-The number of shards is a power of two, and so is the number of ranks. Hence each rank holds a whole branch, and the same
-numbers are added whatever the number of ranks. A rank adds its own shards with :class:`TreeSum`, and the branches of
-all ranks are joined by :func:`tree_all_reduce`.
+The number of shards is a power of two, and so is the number of ranks. Hence each rank holds a whole branch, and the
+same numbers are added whatever the number of ranks. A rank adds its own shards with :class:`TreeSum`, and the branches
+of all ranks are joined by :func:`tree_all_reduce`.
 """
 
 from __future__ import annotations

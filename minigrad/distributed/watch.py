@@ -10,10 +10,13 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minigrad import system
 from minigrad.distributed import watcher
-from minigrad.distributed.group import Group
+
+if TYPE_CHECKING:
+    from minigrad.distributed.group import Group
 
 
 class Watch:
@@ -38,9 +41,16 @@ class Watch:
         group.barrier()
 
     def goodbye(self) -> None:
-        """Say that this rank ends because its work is done, or because it has printed why not."""
+        """Say that this rank ends, because its work is done."""
+        self._say(watcher.GOODBYE)
+
+    def end(self) -> None:
+        """Say that the job ends, and that the reader knows why."""
+        self._say(watcher.END)
+
+    def _say(self, word: bytes) -> None:
         with suppress(OSError):
-            self._connection.sendall(watcher.GOODBYE)
+            self._connection.sendall(word)
             self._connection.close()
 
 

@@ -16,11 +16,11 @@ import socket
 import sys
 from contextlib import suppress
 
-GOODBYE = b"."
+GOODBYE, END = b".", b"!"  # a rank has done its work; the whole job ends, and has said why
 
 
 def watch(server: socket.socket, ranks: int, token: str) -> str | None:
-    """Wait until all ranks have said goodbye; return which one has ended without, the first one, if one has."""
+    """Return the name of the first rank that ends without a word; None if all say goodbye, or one ends the job."""
     selector = selectors.DefaultSelector()  # epoll, where there is one, reports what is closed in the order of time
     names: dict[int, str] = {}
     selector.register(server, selectors.EVENT_READ)
@@ -38,6 +38,8 @@ def watch(server: socket.socket, ranks: int, token: str) -> str | None:
             word = b""
             with suppress(OSError):
                 word = key.data.recv(1)
+            if word == END:
+                return None
             if word != GOODBYE:
                 return names[key.fd]
             selector.unregister(key.fileobj)
