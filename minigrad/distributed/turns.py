@@ -32,7 +32,6 @@ class Turns(Generic[T]):
         self._met: list[Any] = []
         self._errors: list[BaseException] = []
         self._turn = [threading.Semaphore(0) for _ in functions]
-        self._over = threading.Semaphore(0)
 
     def run(self) -> list[T]:
         """Run all of them to the end; return their results.
@@ -47,7 +46,6 @@ class Turns(Generic[T]):
         for thread in threads:
             thread.start()
         self._turn[0].release()
-        self._over.acquire()
         for thread in threads:
             thread.join()
         if self._errors:
@@ -63,10 +61,9 @@ class Turns(Generic[T]):
         except BaseException as error:
             if not isinstance(error, StoppedError):
                 self._errors.append(error)
-        if number + 1 < len(self._functions):
-            self._turn[number + 1].release()
-        else:
-            self._over.release()
+        waiting = self._turn if self._errors else self._turn[number + 1 : number + 2]
+        for turn in waiting:
+            turn.release()
 
     def meet(self, number: int, value: object, exchange: Callable[[list[Any]], list[Any]]) -> list[Any]:
         """Wait until all have come here; return what they have brought, after ``exchange``."""
