@@ -28,6 +28,7 @@ extensions = [
     "book.mathematics",
     "book.exercises",
     "book.reference",
+    "book.reference_examples",
     "book.notebooks",
     "book.training_step",
 ]
