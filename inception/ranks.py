@@ -10,10 +10,11 @@ from contextlib import redirect_stderr, redirect_stdout
 import minigrad
 from inception import ending
 from inception.wording import counted
-from minigrad import distributed, system
+from minigrad import cuda, distributed, system
 from minigrad.distributed.group import Group
 from minigrad.distributed.joining import default_group
 from minigrad.distributed.launcher import launched
+from minigrad.distributed.nccl import is_nccl_available
 
 SECONDS_FOR_RANK_0 = 1.0  # to print an error that all ranks have
 _ALONE = Group()
@@ -94,6 +95,19 @@ def _join() -> int:
     if sharing > 1:
         minigrad.set_num_threads(max(1, min(minigrad.get_num_threads(), system.cores() // sharing)))
     return 0
+
+
+def use_own_gpu(name: str) -> None:
+    """Let each rank compute on a GPU of its own, if ``name`` is "gpu"; messages then go by NCCL where there is one."""
+    place = launched()
+    if place is None or name.partition(":")[0] not in ("gpu", "cuda"):
+        return
+    count, group = cuda.device_count(), ranks()
+    if ":" not in name and count:
+        cuda.set_device(place.local_rank % count)
+    one_each = all(group.gather(place.local_rank < count))  # NCCL refuses two ranks on one GPU
+    if one_each and all(group.gather(is_nccl_available())):
+        group.backend = "nccl"
 
 
 def in_words(group: Group) -> str:

@@ -26,7 +26,7 @@ from inception.lr_finder import find_learning_rate, suggestion
 from inception.options import check, option
 from inception.plan import Plan, how_it_has_finished, planned
 from inception.progress import messages_in_own_words, result, say, warn
-from inception.ranks import in_words, is_first, ranks, together
+from inception.ranks import in_words, is_first, ranks, together, use_own_gpu
 from inception.recipes import FIELDS, Recipe, settings_of
 from inception.report import Report, SilentReport
 from inception.results import write_results
@@ -110,6 +110,7 @@ def carry_out(plan: Plan, options: RunOptions) -> int:
         refuse_unless_explainable(recipe, options.find_lr)
     if options.find_lr and ranks().size > 1:
         raise ending.OptionError("--find-lr tries learning rates in one process: start it without mpiexec")
+    use_own_gpu(recipe.device)
     training, loader, validation_loader, data = prepared(plan, options)
     introduce(training, folder)
     train_count, held_out = len(data.train), counted(len(data.validation), "validation image")

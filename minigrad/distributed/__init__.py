@@ -30,6 +30,7 @@ from minigrad.distributed.joining import (
     is_initialized,
     is_mpi_available,
 )
+from minigrad.distributed.nccl import is_nccl_available
 from minigrad.distributed.parallel import DistributedDataParallel
 from minigrad.distributed.sampler import DistributedSampler
 from minigrad.distributed.synchronized import SyncBatchNorm
@@ -54,4 +55,5 @@ __all__ = [
     "is_available",
     "is_initialized",
     "is_mpi_available",
+    "is_nccl_available",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from minigrad.distributed.tree import Message
-from minigrad.extras import Later
+from minigrad.extras import Later, installed
 
 if TYPE_CHECKING:
     import cupy
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 else:
     cupy = Later("cupy", "a run on several GPUs")
     nccl = Later("cupy.cuda.nccl", "a run on several GPUs")
+
+
+def is_nccl_available() -> bool:
+    """Return whether there is a GPU, and NCCL for it."""
+    return installed("cupy") and bool(cupy.cuda.is_available()) and bool(nccl.available)
 
 
 def unique_id() -> Any:
