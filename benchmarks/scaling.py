@@ -21,6 +21,7 @@ import numpy as np
 
 from benchmarks import machine
 from benchmarks.distributed import RESULTS
+from minigrad.testing.report import replace_section
 
 matplotlib.use("Agg")
 
@@ -147,11 +148,28 @@ def main() -> None:
         f"GB/s between two processes; a step of {found['batch'] // 2} images of {found['size']} × {found['size']} "
         f"pixels takes one core {np.mean(computing):.2f} s."
     )
-    page = PAGE.read_text(encoding="utf-8")
-    start, end = "<!-- Scaling -->", "<!-- /Scaling -->"
-    before, after = page[: page.index(start) + len(start)], page[page.index(end) :]
-    PAGE.write_text(f"{before}\n{text}\n\n{tables(links, computing)}\n{after}", encoding="utf-8")
+    replace_section(PAGE, "Scaling", f"{text}\n\n{tables(links, computing)}")
+    replace_section(PAGE, "Cost", cost(found))
     print(f"wrote {PLOT} and {PAGE}")
+
+
+def cost(found: dict[str, Any]) -> str:
+    """Return what was measured as a table, and the ratios in a sentence."""
+    rows = ["| | seconds of a step | of it waiting for other ranks |", "|---|---:|---:|"]
+    for name, step in found["steps"].items():
+        rows.append(f"| {name} | {step['seconds']:.2f} | {step['waiting']:.1%} |")
+    exchange, threads = found["cost of the exchange"], found["two ranks beside two threads"]
+    return "\n".join(
+        [
+            f"Inception V3, {found['batch']} images of {found['size']} × {found['size']} pixels, on "
+            f"{found['machine']['processor']} with 2 cores:",
+            "",
+            *rows,
+            "",
+            f"The exchange costs {exchange:.1%} of a step (two ranks that exchange, beside two that do not). A step of "
+            f"2 ranks with 1 thread each takes {threads:.2f} times as long as one of 1 rank with 2 threads.",
+        ]
+    )
 
 
 if __name__ == "__main__":

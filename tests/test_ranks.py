@@ -209,7 +209,7 @@ def test_killed_fifty_times_and_continued_on_other_ranks_a_run_ends_with_the_sam
         number += 1
         while True:
             ranks = moments.choice([1, 2, 4])
-            process = train(ranks, folder, images=400)
+            process = train(ranks, folder, "--workers", moments.choice("01"), images=400)
             if killed < 50:
                 time.sleep(moments.uniform(1.5, 8))
                 victim = moments.randrange(ranks)

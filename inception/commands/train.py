@@ -176,8 +176,11 @@ def prepared(plan: Plan, options: RunOptions) -> Prepared:
     if tree is not None and plan.checkpoint is not None:
         resume.refuse_other_classes(tree["description"], class_names(data.classes, count), plan.checkpoint)
     training = Training.from_recipe(recipe, count, steps, data.classes, summary(data), resuming=tree is not None)
-    if recipe.shards is not None and training.gradients is not None and not options.find_lr:
-        shard_loader(loader, recipe.batch_size, recipe.shards, training.gradients.own)
+    if training.gradients is not None and options.find_lr:
+        training.gradients.close()  # the search takes whole batches
+        training.gradients = None
+    elif training.gradients is not None:
+        shard_loader(loader, recipe.batch_size, training.gradients.shards, training.gradients.own)
     if recipe.class_weights is not None:
         training.class_weights = class_weights(data.train, count).to(recipe.device, dtype=recipe.dtype)
     if tree is not None and plan.checkpoint is not None:
