@@ -11,14 +11,17 @@ import pytest
 
 import minigrad
 from minigrad import distributed, nn
+from minigrad.devices import to_host
 from minigrad.distributed import agreement, nccl
 from minigrad.distributed.buckets import in_buckets
+from minigrad.distributed.carriers import Exchange, HostCarrier
 from minigrad.distributed.gradients import ShardGradients
 from minigrad.distributed.group import Group
 from minigrad.distributed.launcher import Launched, launched
 from minigrad.distributed.tree import Message, TreeSum, own_shards, refuse_uneven, tree_all_reduce
 from minigrad.distributed.turns import in_turns, meet
 from minigrad.nn import functional as F
+from minigrad.testing import register_stand_in_device
 
 
 @pytest.fixture
@@ -119,15 +122,15 @@ def network() -> nn.Sequential:
 
 
 def numbers(model: nn.Module) -> dict[str, np.ndarray]:
-    found = {name: p.grad.numpy() for name, p in model.named_parameters()}
-    return {**found, **{name: b.numpy() for name, b in model.named_buffers()}}
+    found = {name: p.grad.cpu().numpy() for name, p in model.named_parameters()}
+    return {**found, **{name: b.cpu().numpy() for name, b in model.named_buffers()}}
 
 
-def step(together: bool) -> dict[str, np.ndarray]:
+def step(together: bool, device: str = "cpu") -> dict[str, np.ndarray]:
     """Return gradients and statistics after a step of four shards."""
     minigrad.manual_seed(1)
     images, labels = minigrad.randn(16, 3, 8, 8, dtype=minigrad.float64), minigrad.randint(0, 5, (16,))
-    model = network()
+    images, labels, model = images.to(device), labels.to(device), network().to(device)
     if together:
         distributed.SyncBatchNorm.convert_sync_batchnorm(model)
     gradients = ShardGradients(model, 4, Group(), bucket_bytes=500)
@@ -164,6 +167,61 @@ def test_with_synchronised_batch_norm_shards_give_what_the_whole_batch_gives() -
     for name, value in numbers(model).items():
         np.testing.assert_allclose(found[name], value, 1e-9, 1e-12, err_msg=name)
     assert found["1.num_batches_tracked"] == 1
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_shards_on_the_stand_in_device_give_what_they_give_on_the_cpu(together: bool) -> None:
+    there = step(together, register_stand_in_device())
+    for name, value in step(together).items():
+        np.testing.assert_allclose(there[name], value, 1e-9, 1e-12, err_msg=name)
+
+
+class Mailbox:
+    """What MPI does for two ranks, in one process."""
+
+    def __init__(self, rank: int, letters: dict[tuple[int, int], list[np.ndarray]]) -> None:
+        self.rank, self.letters = rank, letters
+
+    def Isend(self, content: np.ndarray, partner: int, tag: int) -> Sent:  # noqa: N802
+        self.letters.setdefault((partner, tag), []).append(content.copy())
+        return Sent()
+
+    def Irecv(self, target: np.ndarray, partner: int, tag: int) -> Awaited:  # noqa: N802
+        return Awaited(self.letters, (self.rank, tag), target)
+
+
+class Sent:
+    def Test(self) -> bool:  # noqa: N802
+        return True
+
+
+class Awaited:
+    def __init__(
+        self, letters: dict[tuple[int, int], list[np.ndarray]], key: tuple[int, int], target: np.ndarray
+    ) -> None:
+        self.letters, self.key, self.target = letters, key, target
+
+    def Test(self) -> bool:  # noqa: N802
+        if self.letters.get(self.key):
+            self.target[...] = self.letters[self.key].pop(0)
+            self.target = np.empty_like(self.target)
+            return True
+        return False
+
+
+@pytest.mark.parametrize("device", ["cpu", "stand_in"])
+def test_messages_of_a_gpu_go_through_the_memory_of_the_host(device: str) -> None:
+    register_stand_in_device()
+    letters: dict[tuple[int, int], list[np.ndarray]] = {}
+    vectors = [minigrad.arange(5, dtype=minigrad.float32, device=device).mul(rank + 1).array for rank in range(2)]
+    exchanges = [
+        Exchange(tree_all_reduce(vector, rank, 2), HostCarrier(Mailbox(rank, letters)), tag=7)
+        for rank, vector in enumerate(vectors)
+    ]
+    for _ in range(3):
+        done = [exchange.advance() for exchange in exchanges]
+    assert done == [True, True]
+    assert [to_host(vector).tolist() for vector in vectors] == [[0.0, 3.0, 6.0, 9.0, 12.0]] * 2
 
 
 def test_a_parallel_model_on_one_rank_has_the_gradients_of_the_model(group: None) -> None:
