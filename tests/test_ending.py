@@ -143,6 +143,15 @@ def test_a_folder_belongs_to_one_run_until_it_is_released(tmp_path: Path) -> Non
     RunFolder(tmp_path / "run").release()
 
 
+def test_a_run_is_refused_within_the_folder_of_another_one(tmp_path: Path) -> None:
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "run" / "checkpoint.safetensors").touch()
+    for inside in ("checkpoints", "again/deeper"):
+        with pytest.raises(FileExistsError, match=r"lies in the folder of another run, .*run: choose"):
+            RunFolder(tmp_path / "run" / inside)
+    assert not (tmp_path / "run" / "again").exists()
+
+
 def test_the_results_that_a_run_names_include_the_folder_of_tensorboard(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
     assert folder.results == []
