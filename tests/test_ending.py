@@ -68,6 +68,7 @@ def fail(error: BaseException) -> Any:
         (KeyboardInterrupt(), 130, "interrupted\n"),
         (MemoryError("3 GiB"), 1, "error: out of memory (3 GiB): lower --batch-size, --image-size or --workers\n"),
         (OSError("a\x1b[31mb"), 1, "error: a\\x1b[31mb\n"),
+        (OSError(errno.EIO, "Input/output error"), 1, "error: Input/output error\n"),
         (RuntimeError(), 1, "error: RuntimeError\n"),
     ],
 )
