@@ -40,6 +40,14 @@ def find_splits(root: Path) -> dict[str, Path]:
     return found
 
 
+def unused_folders(root: Path) -> list[str]:
+    """Return the names of the folders that are beside those of the splits and are none themselves."""
+    found = find_splits(root)
+    if ALL in found:
+        return []
+    return [name for name in _class_names(root) if root / name not in found.values()]
+
+
 def _class_names(folder: Path) -> list[str]:
     return list(class_folders(os.fspath(folder), LeftOut(os.fspath(folder))))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -31,7 +31,12 @@ def weight_norm(model: nn.Module) -> float:
 
 def is_finite(model: nn.Module) -> bool:
     """Return whether no weight, and no running statistic, is NaN or infinite."""
-    return all(bool(to_host(np.isfinite(t.array).all())) for t in model.state_dict().values())
+    return are_finite(model.state_dict().values())
+
+
+def are_finite(tensors: Iterable[Tensor]) -> bool:
+    """Return whether no value of any tensor is NaN or infinite."""
+    return all(bool(to_host(np.isfinite(t.array).all())) for t in tensors)
 
 
 def _square(x: Tensor) -> float:

@@ -29,7 +29,7 @@ class Saving:
     """Writes the checkpoints of a run, and knows where the last one was written."""
 
     def __init__(self, training: Training, folder: RunFolder) -> None:
-        self.training, self.path = training, folder.checkpoint
+        self.training, self.folder, self.path = training, folder, folder.checkpoint
         self.saved_at = self._place() if self.path.exists() else None
 
     def save(self) -> None:
@@ -45,13 +45,19 @@ class Saving:
                 f"weights are nan or infinite after step {training.global_step} (learning rate {training.lr:.3g})"
             )
         with not_interrupted():
-            training.save(self.path)
+            self.folder.refuse_another_owner()
+            training.save(self.path, self.folder.previous)
             self.saved_at = self._place()
 
     def save_what_is_whole(self) -> None:
-        """After an error: write a checkpoint, unless the state is in the middle of a step, or already saved."""
-        if not self.training.within_step and self.saved_at != self._place():
+        """After an error: write a checkpoint, unless the state is in the middle of a step, or already saved.
+
+        If the folder is gone, it is made again.
+        """
+        gone = not self.folder.path.is_dir()
+        if not self.training.within_step and (gone or self.saved_at != self._place()):
             with suppress(OSError, NonFiniteLossError):
+                self.folder.make_again()
                 self.save()
 
     def _place(self) -> tuple[int, int]:
@@ -83,9 +89,9 @@ def train(
     with StopAfterThisStep() as stop:
 
         def after_step(training: Training, result: StepResult) -> bool:
+            report.step(training, result)  # before the checkpoint: what it records of later steps is dropped
             if training.global_step % save_every == 0 and training.step < training.steps_per_epoch:
                 saving.save()
-            report.step(training, result)
             return stop.requested
 
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from minigrad.absent import module_getattr as _module_getattr
 from minigrad.functions.decompositions import (
@@ -14,6 +14,7 @@ from minigrad.functions.decompositions import (
     eigh,
     matrices,
     reduced_svd,
+    singular_values,
     slogdet,
     solve,
 )
@@ -57,20 +58,27 @@ def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
 
 
 def qr(A: Tensor, mode: str = "reduced") -> QAndR:  # noqa: N803
-    """Return Q and R of each matrix with at least as many rows as columns; only ``mode="reduced"`` is there."""
-    return _qr(A, mode == "reduced")
+    """Return Q and R of each matrix, with as many columns in Q as the smaller of the two sizes.
+
+    With ``mode="complete"`` Q is square, and with ``mode="r"`` it is empty. The columns that ``"complete"`` adds are
+    arbitrary, so that there is no gradient then.
+
+    Raises:
+        RuntimeError: for another mode.
+    """
+    if mode not in ("reduced", "complete", "r"):
+        raise RuntimeError(f"qr received unrecognized mode {mode!r}; expected 'reduced', 'complete' or 'r'")
+    q, r = _qr(A, mode != "complete")
+    return QAndR(q.new_empty(0), r.detach()) if mode == "r" else QAndR(q, r)
 
 
 def svd(A: Tensor, full_matrices: bool = True) -> SingularValues:  # noqa: N803
     """Return U, S and Vᵀ of each matrix.
 
-    Raises:
-        NotImplementedError: for the full U and Vᵀ of matrices that are not square: pass ``full_matrices=False``.
+    With ``full_matrices`` U and V are square. The columns that are added to the smaller number of both sizes are
+    arbitrary, and no gradient flows through them.
     """
-    x = matrices("linalg.svd", A, square=False)
-    if full_matrices and x.shape[-1] != x.shape[-2]:
-        raise NotImplementedError("svd: only the reduced form is there; pass full_matrices=False")
-    return reduced_svd(x)
+    return singular_values(A, full_matrices)
 
 
 def svdvals(A: Tensor) -> Tensor:  # noqa: N803
@@ -83,14 +91,40 @@ def eigvalsh(A: Tensor, UPLO: Literal["L", "U"] = "L") -> Tensor:  # noqa: N803
     return eigh(A, UPLO).eigenvalues
 
 
-def pinv(A: Tensor, rtol: float | None = None) -> Tensor:  # noqa: N803
-    """Return the pseudo-inverse V · diag(1/s) · Uᵀ, without the singular values below rtol times the largest."""
-    u, s, vh = reduced_svd(A)
+def pinv(
+    A: Tensor,  # noqa: N803
+    rcond: float | Tensor | None = None,
+    *,
+    atol: float | Tensor | None = None,
+    rtol: float | Tensor | None = None,
+    hermitian: bool = False,
+) -> Tensor:
+    """Return the pseudo-inverse V · diag(1/s) · Uᵀ, without the singular values s ≤ max(atol, rtol · the largest).
+
+    Args:
+        rcond: another name of ``rtol``, which is the larger size times the dtype's ε, or 0 if ``atol`` is given.
+        hermitian: take A as symmetric, and compute its eigenvalues.
+    """
+    rtol = rcond if rtol is None else rtol
+    x = matrices("linalg.pinv", A, square=hermitian)
+    if 0 in x.shape[-2:]:
+        return x.mT.clone()
+    if hermitian:
+        w, u = eigh(x)
+        s, vh = w.abs(), (u * w.sign().unsqueeze(-2)).mT
+    else:
+        u, s, vh = reduced_svd(x)
     if rtol is None:
-        rtol = max(A.shape[-2:]) * 2.0 ** (-23 if s.array.dtype.itemsize == 4 else -52)
-    large = s > rtol * s.amax(-1, keepdim=True)
+        rtol = max(x.shape[-2:]) * 2.0 ** (-23 if s.array.dtype.itemsize == 4 else -52) if atol is None else 0.0
+    least = s.amax(-1, keepdim=True) * _per_matrix(rtol)
+    large = s > (least if atol is None else least.clamp(min=_per_matrix(atol)))
     inverse = (1 / s.masked_fill(~large, 1.0)).masked_fill(~large, 0.0)
     return (vh.mT * inverse.unsqueeze(-2)) @ u.mT
+
+
+def _per_matrix(limit: float | Tensor) -> Any:
+    """Return a limit, or a batch of them, so that it lies beside the singular values of each matrix."""
+    return limit.unsqueeze(-1) if isinstance(limit, Tensor) else limit
 
 
 def vector_norm(

@@ -1,16 +1,16 @@
 """Random programs of views and writes in place, run by torch and by minigrad side by side.
 
-    python -m parity_tests.inplace_programs 100000
+    python -m parity_tests.inplace_programs 100000 [--start 20000]
 
-runs the programs with the seeds 0, 1, … and prints how they ended; the first that differs is printed line by line. A
-program has 3 to 12 lines. Each takes a view of a tensor, computes a new one, or writes into one, as a rule of a graph.
-After each line all values are compared, at the end gradients and gradients of gradients.
+runs so many programs, with the seeds 0, 1, … or from another one on, and prints how they ended; the first that differs
+is printed line by line. A program has 3 to 12 lines. Each takes a view of a tensor, computes a new one, or writes into
+one, as a rule of a graph. After each line all values are compared, at the end gradients and gradients of gradients.
 """
 
 from __future__ import annotations
 
+import argparse
 import random
-import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -264,12 +264,19 @@ def programs(seeds: range) -> Iterator[str]:
             raise DifferenceError("\n".join([f"seed {seed}: {error}", *lines])) from None
 
 
-def main(count: int) -> None:
-    endings = Counter(programs(tqdm(range(count), disable=None)))  # type: ignore[arg-type]  # it iterates over a range
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser("python -m parity_tests.inplace_programs")
+    parser.add_argument("count", type=int, help="how many programs")
+    parser.add_argument("--start", type=int, default=0, help="the first seed (%(default)s)")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    seeds = range(args.start, args.start + args.count)
+    endings = Counter(programs(tqdm(seeds, disable=None)))  # type: ignore[arg-type]  # it iterates over a range
+    print(f"seeds {seeds.start:,} to {seeds.stop - 1:,}:")
     for ending, times in endings.most_common():
         print(f"{times:7,}  {ending}")
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    main(int(sys.argv[1]))
+    main()

@@ -108,3 +108,28 @@ def test_one_stream_gives_torch_the_numbers_that_minigrad_draws(tmp_path: Path) 
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "numbers in 4 lines agree" in done.stdout
+
+
+def test_an_exact_comparison_is_in_float64_and_of_every_loss(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import numpy, torch\n"
+        "torch.manual_seed(1)\n"
+        "model = torch.nn.Sequential(torch.nn.LSTM(3, 4, 2, dropout=0.5))\n"
+        "heads = torch.nn.MultiheadAttention(4, 2, dropout=0.5)\n"
+        "x = torch.from_numpy(numpy.ones((5, 2, 3), numpy.float32)).float()\n"
+        "for _ in range(2):\n"
+        "    h = model(x)[0]\n"
+        "    loss = heads(h, h, h, need_weights=False)[0].square().mean()\n"
+        "    loss.backward()\n"
+        "print(x.type(), h.dtype, f'{loss.item():.2f}')\n"
+    )
+    program = [sys.executable, "-m", "minigrad.as_torch", "--beside", "--one-stream", "--exact"]
+    done = subprocess.run(
+        [*program, "--tolerance", "1e-12", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(FOLDER.parent.parent)},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all 7 numbers in" in done.stdout

@@ -52,8 +52,10 @@ NAMES = """
     nn.functional.tanhshrink nn.functional.softmin nn.functional.softmin.with_dtype nn.functional.glu
     acos acosh addcdiv addcmul allclose asin asinh atan atan2 atanh cholesky cosh cummax cummin cumprod diag
     diag_embed diagonal diff equal erf index_add index_copy isclose kthvalue lerp linalg.cholesky linalg.det
-    linalg.diagonal linalg.eigvalsh linalg.inv linalg.matrix_norm linalg.slogdet linalg.solve linalg.svdvals
-    linalg.vector_norm log10 log2 logdet median meshgrid.variadic_tensors movedim mv nan_to_num new_full new_ones
+    linalg.diagonal linalg.eigvalsh linalg.inv linalg.matrix_norm linalg.pinv linalg.pinv.hermitian linalg.qr
+    linalg.slogdet linalg.solve linalg.svdvals linalg.vector_norm index_fill norm.nuc qr
+    nn.functional.interpolate.bicubic
+    log10 log2 logdet median meshgrid.variadic_tensors movedim mv nan_to_num new_full new_ones
     new_zeros nn.functional.interpolate.linear nn.functional.interpolate.nearest-exact nn.functional.rms_norm ravel
     repeat_interleave scatter scatter_reduce.amax scatter_reduce.amin scatter_reduce.mean scatter_reduce.prod
     scatter_reduce.sum select sinh std_mean std_mean.unbiased tan tile trace true_divide unflatten unfold unique

@@ -239,3 +239,129 @@ except RuntimeError as error: print(error)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.startswith("torch itself is imported already"), done.stderr
+
+
+def test_a_dataset_without_positions_comes_in_batches_or_item_by_item(tmp_path: Path) -> None:
+    lines = printed(
+        tmp_path,
+        """
+import torch
+from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data.dataloader import DataLoader as Same
+
+class Numbers(IterableDataset):
+    def __iter__(self):
+        return iter(range(7))
+
+    def __len__(self):
+        return 7
+
+loader = DataLoader(Numbers(), batch_size=3, drop_last=True)
+print([batch.tolist() for batch in loader], len(loader), Same is DataLoader)
+print(list(DataLoader(Numbers(), batch_size=None)), [x.item() for x in DataLoader(torch.arange(2), batch_size=None)])
+""",
+    )
+    assert lines == ["[[0, 1, 2], [3, 4, 5]] 2 True", "[0, 1, 2, 3, 4, 5, 6] [0, 1]"]
+
+
+def test_functions_are_made_of_functions(tmp_path: Path) -> None:
+    lines = printed(
+        tmp_path,
+        """
+import torch
+from torch.func import functional_call, grad, hessian, jacrev, jvp, stack_module_state, vjp, vmap
+
+cube = lambda x: (x**3).sum()
+x = torch.tensor([1.0, 2.0])
+print(grad(cube)(x).tolist(), vmap(grad(cube))(torch.stack([x, -x])).tolist(), hessian(cube)(x).tolist())
+print(grad(lambda y: grad(cube)(y).sum())(x).tolist(), jacrev(torch.square)(x).tolist())
+print([part.tolist() for part in jvp(torch.square, (x,), (x,))], vjp(torch.square, x)[1](x)[0].tolist())
+layer = torch.nn.Linear(2, 1)
+weights = {"weight": torch.ones(1, 2), "bias": torch.zeros(1)}
+print(functional_call(layer, weights, (x,)).tolist(), layer.weight.requires_grad)
+print(grad(lambda w: functional_call(layer, w, (x,)).sum())(weights)["weight"].tolist())
+print(vmap(lambda a, b: a + b, in_dims=(0, None))(torch.eye(2), x).tolist())
+stacked, _ = stack_module_state([layer, layer])
+print(stacked["weight"].shape)
+""",
+    )
+    assert lines == [
+        "[3.0, 12.0] [[3.0, 12.0], [3.0, 12.0]] [[6.0, 0.0], [0.0, 12.0]]",
+        "[6.0, 12.0] [[2.0, 0.0], [0.0, 4.0]]",
+        "[[1.0, 4.0], [2.0, 8.0]] [2.0, 8.0]",
+        "[3.0] True",
+        "[[1.0, 2.0]]",
+        "[[2.0, 2.0], [1.0, 3.0]]",
+        "torch.Size([2, 1, 2])",
+    ]
+
+
+def test_a_parameter_is_computed_of_another(tmp_path: Path) -> None:
+    lines = printed(
+        tmp_path,
+        """
+import torch
+from torch import nn
+from torch.nn.utils import parametrize
+
+class Symmetric(nn.Module):
+    def forward(self, x):
+        return x.triu() + x.triu(1).mT
+
+    def right_inverse(self, x):
+        return x.triu()
+
+layer = nn.Linear(2, 2)
+parametrize.register_parametrization(layer, "weight", Symmetric())
+layer.weight = torch.tensor([[1.0, 2.0], [2.0, 3.0]])
+print(layer.weight.tolist(), type(layer).__name__, list(layer.state_dict()), parametrize.is_parametrized(layer))
+layer(torch.ones(1, 2)).sum().backward()
+print(layer.parametrizations.weight.original.grad.tolist())
+with parametrize.cached():
+    print(layer.weight is layer.weight)
+parametrize.remove_parametrizations(layer, "weight")
+print(layer.weight.tolist(), type(layer).__name__, list(layer.state_dict()))
+""",
+    )
+    assert lines == [
+        "[[1.0, 2.0], [2.0, 3.0]] ParametrizedLinear ['bias', 'parametrizations.weight.original'] True",
+        "[[1.0, 2.0], [0.0, 1.0]]",
+        "True",
+        "[[1.0, 2.0], [2.0, 3.0]] Linear ['bias', 'weight']",
+    ]
+
+
+def test_names_that_only_programs_need_are_there(tmp_path: Path) -> None:
+    lines = printed(
+        tmp_path,
+        """
+import torch
+import torch.nn.functional as F
+from torch.nn.init import _calculate_fan_in_and_fan_out, kaiming_normal
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.jit.annotations import List
+from torchvision import transforms
+from PIL import Image
+
+class Block(torch.jit.ScriptModule):
+    @torch.jit.script_method
+    def forward(self, x):
+        return F.relu_(x)
+
+with torch.serialization.safe_globals([Block]), sdpa_kernel(SDPBackend.MATH):
+    print(Block()(torch.tensor([-1.0, 1.0])).tolist(), torch.compiler.is_compiling())
+x = torch.zeros(2)
+torch.cos_(x)
+print(x.tolist(), torch.vstack([x, x]).shape, x.logit(0.1).shape, _calculate_fan_in_and_fan_out(torch.ones(2, 3, 2)))
+adjacency = torch.sparse_coo_tensor([[0, 1], [1, 0]], [1.0, 2.0], (2, 2))
+print(torch.spmm(adjacency, torch.eye(2)).tolist(), torch.nn.Sequential(Block()).get_submodule("0"))
+image = transforms.Pad(1)(Image.new("RGB", (4, 2), (1, 2, 3)))
+print(image.size, transforms.RandomRotation(90)(image).size, transforms.RandomVerticalFlip(1.0)(image).getpixel((1, 1)))
+""",
+    )
+    assert lines == [
+        "[0.0, 1.0] False",
+        "[1.0, 1.0] torch.Size([2, 2]) torch.Size([2]) (6, 4)",
+        "[[0.0, 1.0], [2.0, 0.0]] Block()",
+        "(6, 4) (6, 4) (1, 2, 3)",
+    ]

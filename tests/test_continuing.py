@@ -14,11 +14,12 @@ from PIL import Image
 from inception import loop
 from inception import run as whole_run
 from inception.best import Best
+from inception.checkpoints import load_checkpoint, read_outline
 from inception.commands import train as train_command
 from inception.data_summary import DataSummary
 from inception.evaluation import Evaluation
 from inception.resume import refuse_other_classes, what_changed
-from inception.state import Training, load_checkpoint, read_outline
+from inception.state import Training
 from inception.step_result import NonFiniteLossError, StepResult
 from inception.watch import Watch
 from minigrad.data.datasets.images import CorruptImageError

@@ -19,15 +19,29 @@ import pytest
 from inception import ending, loop, output
 from inception import run as whole_run
 from inception.advice import how_to_continue
+from inception.checkpoints import load_checkpoint, read_outline
 from inception.commands import train as train_command
 from inception.interrupt import StopAfterThisStep, not_interrupted
 from inception.lock import FolderInUseError
 from inception.run_folder import RunFolder
-from inception.state import Training, load_checkpoint, read_outline
+from inception.state import Training
 from inception.step_result import StepResult
 from tests.test_continuing import compute_nothing, take_a_step
 
-NEW = ["--data", "synthetic", "--classes", "3", "--limit", "12", "--batch-size", "2", "--epochs", "1"]
+NEW = [
+    "--data",
+    "synthetic",
+    "--classes",
+    "3",
+    "--limit",
+    "12",
+    "--batch-size",
+    "2",
+    "--epochs",
+    "1",
+    "--width",
+    "0.25",
+]
 NEW += ["--optimizer", "sgd", "--momentum", "0"]
 
 
@@ -262,6 +276,33 @@ def test_ctrl_c_before_the_first_step_is_one_line_and_leaves_no_folder(
     assert train_command.main([*NEW, "--find-lr", "--output", str(tmp_path / "run")]) == 130
     assert capsys.readouterr().err == "interrupted\n"
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals that can be handled")
+def test_a_command_that_is_terminated_tidies_up_and_says_so(capsys: Any) -> None:
+    tidied = []
+
+    def command() -> int:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            tidied.append("folder")
+        return 0
+
+    before = signal.getsignal(signal.SIGTERM)
+    assert ending.run(command) == 128 + signal.SIGTERM
+    assert capsys.readouterr().err == "stopped by SIGTERM\n"
+    assert tidied == ["folder"]
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_ctrl_c_inside_of_text_that_is_evaluated_keeps_the_exit_status(tmp_path: Path) -> None:
+    (tmp_path / "command.py").write_text(
+        "import sys\nfrom inception import ending\nsys.exit(ending.run(lambda: exec('raise KeyboardInterrupt')))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{Path(__file__).parent.parent}{os.pathsep}{tmp_path}"}
+    done = subprocess.run([sys.executable, "-m", "command"], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
 
 def test_ctrl_c_while_numpy_is_loaded_is_one_line() -> None:

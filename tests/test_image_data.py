@@ -148,10 +148,12 @@ def test_validation_images_of_fewer_classes_are_numbered_as_in_training(tmp_path
     root = folders(tmp_path, {"train": {"cat": 2, "dog": 2, "emu": 40}, "val": {"dog": 1, "emu": 2}})
     (root / "val" / "cat").mkdir()
     (root / "val" / "emu" / "000.png").write_bytes(b"")
+    (root / "more" / "cat").mkdir(parents=True)
     for _ in range(2):
         data = load_data(source(root))
         assert targets_of(data.validation).tolist() == [1, 2]
         assert [note.split(": ")[0] for note in data.notes] == [
+            f"not used in {root}",
             "left out 1 empty file (0 bytes)",
             "classes are uneven",
             "no validation images of 1 of 3 classes",

@@ -14,6 +14,7 @@ from __future__ import annotations
 import sys
 
 from minigrad.as_torch.importer import Importer, torch_modules
+from minigrad.as_torch.modules import adapt_modules, restore_modules
 from minigrad.as_torch.tensors import adapt_tensors, restore_tensors
 
 __all__ = ["install", "uninstall"]
@@ -33,6 +34,7 @@ def install() -> None:
         )
     sys.meta_path.insert(0, Importer())
     adapt_tensors()
+    adapt_modules()
 
 
 def uninstall() -> None:
@@ -41,3 +43,4 @@ def uninstall() -> None:
     for name in torch_modules():
         del sys.modules[name]
     restore_tensors()
+    restore_modules()

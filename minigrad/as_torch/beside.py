@@ -13,7 +13,10 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from pathlib import Path
 
+#: The seed of the random numbers of both engines, where they draw the same ones.
+SEED = 0
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf)(?!\w)")
 #: What is printed of times and addresses differs between any two runs.
 _PASSING = re.compile(r"0x[0-9a-f]+|\d+(\.\d+)?\s*(ms|s|sec|seconds|it/s|s/it)\b|\d\d:\d\d(:\d\d)?")
@@ -73,22 +76,33 @@ class Report:
         )
 
 
-def compare(program: list[str], tolerance: float = 1e-4, *, one_stream: bool = False, limit: float = 3600) -> Report:
+def compare(
+    program: list[str],
+    tolerance: float = 1e-4,
+    *,
+    one_stream: bool = False,
+    exact: bool = False,
+    limit: float = 3600,
+) -> Report:
     """Run ``program``, a script and its arguments, on both engines, and return how they compare.
+
+    With ``exact``, both compute in float64 and print their losses to the last digit, see ``exactly.py``.
 
     Raises:
         RuntimeError: if torch is not installed.
     """
     if find_spec("torch") is None:
         raise RuntimeError("--beside needs torch: pip install torch")
+    if exact:
+        program = [str(Path(__file__).with_name("exactly.py")), *program]
     first = [sys.executable, "-m", "minigrad.as_torch.one_stream"] if one_stream else [sys.executable]
-    on_torch = run([*first, *program], limit)
-    return compared(on_torch, run([sys.executable, "-m", "minigrad.as_torch", *program], limit), tolerance, one_stream)
+    second = [sys.executable, "-m", "minigrad.as_torch", *(["--seed", str(SEED)] if one_stream else [])]
+    return compared(run([*first, *program], limit), run([*second, *program], limit), tolerance, one_stream)
 
 
 def run(command: list[str], limit: float = 3600, folder: str | None = None) -> Run:
     """Return what a command printed."""
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "MPLBACKEND": "Agg"}
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONHASHSEED": "0", "MPLBACKEND": "Agg"}
     try:
         done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=limit, cwd=folder)
     except subprocess.TimeoutExpired:

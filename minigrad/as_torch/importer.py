@@ -35,6 +35,7 @@ ELSEWHERE = {
     "torch.amp.autocast_mode": "minigrad.amp",
     "torch.amp.grad_scaler": "minigrad.amp",
     "torch.functional": "torch",
+    "torch.jit.annotations": "typing",
     "torch.nn.modules": "torch.nn",
     "torch.nn.parallel": "torch.nn",
     "torch.nn.parameter": "torch.nn",

@@ -2,7 +2,8 @@
 
 Every call that draws numbers is answered by minigrad's function of the same name, whose result becomes torch's. So a
 program whose only source of randomness is torch prints the same on both engines, but for rounding. What is passed on is
-in :data:`FUNCTIONS`, :data:`METHODS` and ``dropout``; other functions draw from torch's own generator.
+in :data:`FUNCTIONS`, :data:`METHODS` and :data:`DROPPING`, and the dropout inside attention and between recurrent
+layers; other functions draw from torch's own generator.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any
 import numpy as np
 
 import minigrad
-from minigrad.as_torch.script import run_file, run_module
+from minigrad.as_torch.beside import SEED
+from minigrad.as_torch.script import run_file, run_module, seed_everything
 
 #: Functions that make a tensor.
 FUNCTIONS = [
@@ -31,6 +33,8 @@ FUNCTIONS = [
 ]
 #: Methods that fill one.
 METHODS = ["normal_", "uniform_", "bernoulli_", "exponential_", "log_normal_", "geometric_", "random_"]
+#: Functions that set random elements to 0.
+DROPPING = ["dropout", "dropout1d", "dropout2d"]
 
 
 def share_the_stream() -> None:
@@ -97,14 +101,22 @@ def share_the_stream() -> None:
     for name in FUNCTIONS:
         if hasattr(minigrad, name):
             setattr(torch, name, making(name))
+    for name in ("multinomial", "bernoulli"):
+        setattr(torch.Tensor, name, making(name))
     for name in METHODS:
         if hasattr(minigrad.Tensor, name):
             setattr(torch.Tensor, name, filling(name))
     for name in dir(minigrad.nn.init):
         if name.endswith("_") and not name.startswith("_") and hasattr(torch.nn.init, name):
             setattr(torch.nn.init, name, initialising(name))
-    for name in ("dropout", "dropout2d"):
-        setattr(torch.nn.functional, name, dropping(name))
+    for name in DROPPING:
+        if hasattr(minigrad.nn.functional, name):
+            setattr(torch.nn.functional, name, dropping(name))
+    torch.nn.functional.scaled_dot_product_attention = _attending(torch)
+    layers: Any = torch.nn.modules.rnn
+    for name in ("lstm", "gru", "rnn_tanh", "rnn_relu"):
+        setattr(layers._VF, name, _layer_by_layer(torch, getattr(layers._VF, name)))
+    layers._rnn_impls.update(RNN_TANH=layers._VF.rnn_tanh, RNN_RELU=layers._VF.rnn_relu)
 
     vars(torch.utils.data.dataset)["randperm"] = torch.randperm
     for sampler in ("RandomSampler", "SubsetRandomSampler", "WeightedRandomSampler"):
@@ -114,6 +126,49 @@ def share_the_stream() -> None:
 
     seed = torch.manual_seed
     vars(torch)["manual_seed"] = lambda seed_: (minigrad.manual_seed(seed_), seed(seed_))[1]
+
+
+def _attending(torch: Any) -> Callable[..., Any]:
+    """Return torch's attention with the weights dropped by ``F.dropout``. With V = 1, its result is the weights."""
+    own = torch.nn.functional.scaled_dot_product_attention
+
+    def attend(
+        query: Any, key: Any, value: Any, attn_mask: Any = None, dropout_p: float = 0.0, *args: Any, **options: Any
+    ) -> Any:
+        if not dropout_p:
+            return own(query, key, value, attn_mask, dropout_p, *args, **options)
+        count = value.shape[-2]
+        ones = torch.eye(count, dtype=value.dtype).expand(*value.shape[:-1], count)
+        weights = own(query, key, ones, attn_mask, 0.0, *args, **options)
+        if options.get("enable_gqa"):
+            value = value.repeat_interleave(query.shape[-3] // value.shape[-3], -3)
+        return torch.nn.functional.dropout(weights, dropout_p) @ value
+
+    return attend
+
+
+def _layer_by_layer(torch: Any, own: Callable[..., Any]) -> Callable[..., Any]:
+    """Return one of torch's recurrences, of an input or of packed data and its sizes, with ``F.dropout`` in between."""
+
+    def recur(rows: Any, *given: Any) -> Any:
+        packed = not isinstance(given[1], list)
+        sizes, (states, weights, bias, layers, p, training, both, *first) = given[:packed], given[packed:]
+        if layers == 1 or not (p and training):
+            return own(rows, *given)
+        ends, count = [], len(weights) // layers
+        for k in range(layers):
+            if k:
+                rows = rows.transpose(0, 1) if first == [True] else rows
+                rows = torch.nn.functional.dropout(rows, p)
+                rows = rows.transpose(0, 1) if first == [True] else rows
+            part = slice(k * (1 + both), (k + 1) * (1 + both))
+            start = tuple(s[part] for s in states) if isinstance(states, tuple) else states[part]
+            of_layer = weights[k * count : (k + 1) * count]
+            rows, *end = own(rows, *sizes, start, of_layer, bias, 1, 0.0, training, both, *first)
+            ends.append(end)
+        return rows, *(torch.cat(each) for each in zip(*ends, strict=True))
+
+    return recur
 
 
 def _order_of(sampler: Any, to_minigrad: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -159,6 +214,7 @@ def _shuffling(init: Callable[..., None], to_minigrad: Callable[[Any], Any]) -> 
 
 if __name__ == "__main__":
     share_the_stream()
+    seed_everything(SEED)
     if sys.argv[1] == "-m":
         run_module(sys.argv[2], sys.argv[3:])
     else:

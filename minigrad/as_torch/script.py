@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import runpy
 import sys
 import traceback
 from types import ModuleType, TracebackType
+
+import numpy as np
+
+import minigrad
+
+
+def seed_everything(seed: int) -> None:
+    """Start the random numbers of minigrad, NumPy and Python from a number."""
+    minigrad.manual_seed(seed)
+    np.random.seed(seed)
+    random.seed(seed)
 
 
 def run_file(path: str, arguments: list[str]) -> None:

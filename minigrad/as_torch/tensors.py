@@ -5,11 +5,13 @@ minigrad's class ``Tensor`` gets these when :func:`adapt_tensors` is called, and
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 import minigrad
 from minigrad import absent
 from minigrad.as_torch import dtypes
+from minigrad.as_torch.composed import FUNCTIONS
 from minigrad.tensor import Tensor
 
 _before: dict[str, Any] = {}
@@ -122,6 +124,12 @@ _ADDED: dict[str, Any] = {
     "is_meta": False,
     "is_nested": False,
     "layout": "torch.strided",
+    **{name: item for name, item in FUNCTIONS.items() if next(iter(signature(item).parameters)) == "input"},
+    "clamp_min_": lambda self, min: self.clamp_(min=min),
+    "clamp_max_": lambda self, max: self.clamp_(max=max),
     "share_memory_": lambda self: self,
+    "to_sparse": lambda self, *_, **__: self,
+    "to_dense": lambda self, *_, **__: self,
+    "coalesce": lambda self: self,
     "is_shared": lambda self: False,
 }

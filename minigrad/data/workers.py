@@ -12,6 +12,7 @@ A worker ends when its pipe closes, and so also if its parent is killed.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import signal
 import weakref
@@ -23,9 +24,10 @@ from typing import Any
 
 from minigrad.data.slots import Message, Slot, unpack
 from minigrad.data.worker_process import Failure, WorkerInfo, parents, work
-from minigrad.system import FILES_ARE_INHERITED, START_METHOD
+from minigrad.system import FILES_ARE_INHERITED, START_METHOD, is_stopped
 
 _PATIENCE = 5.0  # seconds that a worker gets to end by itself
+_NOTICED = 60.0  # seconds without a batch, after which a line says so
 
 
 class WorkerError(RuntimeError):
@@ -46,7 +48,7 @@ class Workers:
         seed: worker w seeds its random numbers with seed + w.
         dataset: for ``get_worker_info``.
         init: called in each worker with its number, before the first batch.
-        timeout: seconds to wait for a batch; 0 waits without limit.
+        timeout: seconds to wait for a batch; 0 waits without limit. After a minute a line on stderr says so.
         context: how processes start, "fork", "forkserver" or "spawn"; by default "fork" on Linux, else "spawn".
     """
 
@@ -128,11 +130,24 @@ class Workers:
 
     def _wait(self, worker: int) -> None:
         """Wait until the worker has sent something, or has ended."""
-        ready = wait([self.pipes[worker], self.processes[worker].sentinel], self.timeout or None)
+        awaited = [self.pipes[worker], self.processes[worker].sentinel]
+        noticed = not self.timeout or self.timeout > _NOTICED
+        ready = wait(awaited, _NOTICED if noticed else self.timeout)
+        if not ready and noticed:
+            self._say_it_hangs(worker)
+            ready = wait(awaited, self.timeout - _NOTICED if self.timeout else None)
         if not ready:
             raise WorkerError(f"DataLoader timed out after {self.timeout} seconds: worker {worker} gave no batch")
         if self.pipes[worker] not in ready and not self.pipes[worker].poll():
             raise self._died(worker)
+
+    def _say_it_hangs(self, worker: int) -> None:
+        pid = self.processes[worker].pid
+        stopped = pid is not None and is_stopped(pid)
+        logging.getLogger("minigrad").warning(
+            "DataLoader worker %d (pid %d) has given no batch for %.0f s%s; still waiting (timeout= sets a limit)",
+            worker, pid, _NOTICED, f": it is stopped, and kill -CONT {pid} continues it" if stopped else "",
+        )  # fmt: skip
 
     def _died(self, worker: int) -> WorkerError:
         process = self.processes[worker]

@@ -14,6 +14,7 @@ from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arguments import as_tensor_operand
 from minigrad.functions.selection import where
 from minigrad.ops.decompositions import Cholesky, Determinant, Eigh, Inverse, LogDeterminant, Qr, Solve, Svd
+from minigrad.ops.shape import Cat
 from minigrad.typing import Tensor
 
 __all__ = ["cholesky", "det", "inverse", "logdet", "qr", "slogdet", "svd"]
@@ -153,15 +154,14 @@ def cholesky(input: Tensor, upper: bool = False) -> Tensor:
 def qr(input: Tensor, some: bool = True) -> QAndR:
     """Return Q and R of each matrix; Q has as many columns as the smaller of the two sizes.
 
-    Raises:
-        NotImplementedError: for the complete Q of ``some=False``, or for wide matrices.
+    Without ``some`` Q is square. The columns that it then has more are arbitrary, and there is no gradient.
     """
     x = matrices("linalg.qr", input, square=False)
-    if not some or x.array.shape[-2] < x.array.shape[-1]:
-        raise NotImplementedError(
-            "qr: only the reduced form is there, of matrices with as many rows as columns or more"
-        )
-    return QAndR(*computed("linalg.qr", Qr.apply, x))
+    rows, columns = x.array.shape[-2:]
+    if rows < columns:  # A = [B C]: Q of B, and R = [R of B, QᵀC]
+        q, r = computed("linalg.qr", Qr.apply, x[..., :rows])
+        return QAndR(q, Cat.apply(r, q.mT @ x[..., rows:], dim=x.array.ndim - 1))
+    return QAndR(*computed("linalg.qr", lambda a: Qr.apply(a, complete=not some and rows > columns), x))
 
 
 def eigh(A: Tensor, UPLO: Literal["L", "U"] = "L") -> Eigen:  # noqa: N803
@@ -176,20 +176,23 @@ def eigh(A: Tensor, UPLO: Literal["L", "U"] = "L") -> Eigen:  # noqa: N803
     return Eigen(*computed("linalg.eigh", lambda a: Eigh.apply(a, triangle=UPLO), x))
 
 
+def singular_values(input: Tensor, full: bool) -> SingularValues:
+    """Return U, S and Vᵀ of each matrix; U and V are square if ``full``, else they have as many columns as S."""
+    x = matrices("linalg.svd", input, square=False)
+    return SingularValues(*computed("linalg.svd", lambda a: Svd.apply(a, full=full), x))
+
+
 def reduced_svd(input: Tensor) -> SingularValues:
     """Return U, S and Vᵀ of each matrix, with as many singular values as the smaller of the two sizes."""
-    return SingularValues(*computed("linalg.svd", Svd.apply, matrices("linalg.svd", input, square=False)))
+    return singular_values(input, full=False)
 
 
 def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> OlderSingularValues:
     """Return U, S and V, not transposed, of each matrix; without ``compute_uv`` zeros for U and V.
 
-    Raises:
-        NotImplementedError: for the complete U and V of ``some=False``.
+    U and V are square without ``some``, and if they are not computed.
     """
-    if not some:
-        raise NotImplementedError("svd: only the reduced form, some=True, is there")
-    u, s, vh = reduced_svd(input)
+    u, s, vh = singular_values(input, full=not (some and compute_uv))
     if not compute_uv:
         u, vh = (wrap(np.zeros_like(x.array)) for x in (u, vh))
     return OlderSingularValues(u, s, vh.mT)

@@ -12,6 +12,7 @@ import numpy as np
 from minigrad.caller import warn
 from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arguments import as_tensor_operand, normalize_dim, normalize_dims, numpy_names
+from minigrad.functions.decompositions import reduced_svd
 from minigrad.functions.promotion import raised, to_floating
 from minigrad.functions.selection import maximum, minimum
 from minigrad.ops.casting import cast, rounded_once
@@ -213,20 +214,21 @@ def norm(
 ) -> Tensor:
     """Return the p-norm (Σ |x|ᵖ)^(1/p) over ``dim`` (all by default).
 
-    ``"fro"`` is p = 2, and ±∞ and 0 are their limits.
+    ``"fro"`` is p = 2, and ±∞ and 0 are their limits. ``"nuc"`` is the sum of the singular values of the matrices in
+    two dimensions.
 
     A negative p is dominated by the smallest element: beside a 0 the norm is 0. The gradient of a zero vector is 0.
 
     Raises:
-        NotImplementedError: for the nuclear norm.
-        RuntimeError: for an integer tensor, ``"fro"`` over more than two dimensions, or p < 0 or ∞ of no elements.
+        RuntimeError: for an integer tensor, ``"fro"`` over more than two dimensions, ``"nuc"`` over other than two, or
+            p < 0 or ∞ of no elements.
     """
     x = as_tensor_operand("norm", input)
     x = x if dtype is None else cast(x, np.dtype(dtype))
     if x.array.dtype.kind != "f":
         raise RuntimeError(f"norm: Expected a floating point tensor as input. Got {x.array.dtype}")
     if p == "nuc":
-        raise NotImplementedError("norm: the nuclear norm (p='nuc') is not supported")
+        return _nuclear_norm(x, normalize_dims(dim, x.array.ndim), keepdim)
     if p == "fro" and isinstance(dim, tuple | list) and len(dim) > 2:
         raise RuntimeError(f"norm: dim must name at most 2 dimensions for p='fro', got {tuple(dim)}; use p=2")
     order = 2.0 if p in ("fro", None) else float(p)
@@ -241,6 +243,14 @@ def norm(
     if order == 0:
         return sum(Step.apply(x, function=lambda array: (array != 0).astype(array.dtype)), dims, keepdim)
     return Norm.apply(x, order=order, dims=dims, keepdim=keepdim)
+
+
+def _nuclear_norm(x: Tensor, dims: tuple[int, ...], keepdim: bool) -> Tensor:
+    """Return the sums of the singular values of the matrices in two dimensions."""
+    if len(dims) != 2:
+        raise RuntimeError(f"norm: p='nuc' needs two dimensions, got {len(dims)}: {dims}; pass dim=(rows, columns)")
+    total = sum(reduced_svd(x.movedim(list(dims), [-2, -1])).S, -1)
+    return total.unsqueeze(-1).unsqueeze(-1).movedim([-2, -1], list(dims)) if keepdim else total
 
 
 @numpy_names

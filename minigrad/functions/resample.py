@@ -7,11 +7,13 @@ Output pixel i of n' reads the input at position p(i) of its n pixels; one outpu
         nearest-exact              p(i) = ⌊(i + ½) · n / n'⌋          in single precision
         bilinear                   p(i) = (i + ½) · n / n' − ½        pixels are areas; p is kept ≥ 0
         bilinear, align_corners    p(i) = i · (n − 1) / (n' − 1)      pixels are points; corners meet
+        bicubic                    as bilinear                        p may be < 0
 
-Bilinear resampling mixes the two pixels beside p(i), one dimension after the other. It is composed of indexing,
-products and a sum, so its derivative needs no formula of its own. Bytes are mixed in integers, as in Pillow, and
-rounded after each dimension.
-Source: torch documentation, "interpolate"; Pillow, "Resample.c".
+Bilinear resampling mixes the two pixels beside p(i), one dimension after the other; bicubic, the four nearest, those
+beyond an edge being that of the edge. Both are composed of indexing, products and sums, so their derivatives need no
+formulas of their own. Bytes are mixed in integers, as in Pillow, and rounded after each dimension.
+Source: torch documentation, "interpolate"; Pillow, "Resample.c"; Keys 1981, "Cubic convolution interpolation for
+digital image processing".
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ _MODES = {
     "area": (1, 2),
     "linear": (1,),
     "bilinear": (2,),
+    "bicubic": (2,),
     "trilinear": (3,),
 }
 
@@ -58,13 +61,13 @@ def interpolate(
         scale_factor: output pixels per input pixel: a number, or one for each dimension. The output size is rounded
             down; the positions follow the factor given, or with ``recompute_scale_factor`` that of the two sizes.
         mode: ``nearest``, ``nearest-exact``, ``area`` (the mean of the pixels that an output pixel covers), or
-            ``linear``, ``bilinear``, ``trilinear`` for one, two, three dimensions.
-        align_corners: for the linear modes; see the formulas above.
+            ``linear``, ``bilinear``, ``trilinear`` for one, two, three dimensions, or ``bicubic`` for two.
+        align_corners: for the linear and cubic modes; see the formulas above.
 
     Raises:
         ValueError: if none or both of ``size`` and ``scale_factor`` are given, or an option does not fit the mode.
-        NotImplementedError: for other modes, for ``antialias``, and for integers in the linear modes (except bytes in
-            ``bilinear``).
+        NotImplementedError: for other modes, for ``antialias``, and for integers in the linear and cubic modes (except
+            bytes in ``bilinear``).
     """
     x = as_tensor_operand("interpolate", input)
     spatial = x.array.shape[2:]
@@ -73,11 +76,12 @@ def interpolate(
     if mode not in _MODES or len(spatial) not in _MODES[mode]:
         raise NotImplementedError(
             f"interpolate: mode {mode!r} of a {x.array.ndim}-D input is not supported; there are nearest and "
-            "nearest-exact (3-D, 4-D, 5-D input), area (3-D, 4-D), linear (3-D), bilinear (4-D) and trilinear (5-D)"
+            "nearest-exact (3-D, 4-D, 5-D input), area (3-D, 4-D), linear (3-D), bilinear and bicubic (4-D), trilinear "
+            "(5-D)"
         )
     if mode in ("nearest", "nearest-exact", "area") and align_corners is not None:
         raise ValueError(
-            "align_corners option can only be set with the interpolating modes: linear | bilinear | trilinear"
+            "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
         )
     bytes_of_image = mode == "bilinear" and x.array.dtype == np.uint8
     if not mode.startswith("nearest") and x.array.dtype.kind != "f" and not bytes_of_image:
@@ -94,6 +98,8 @@ def interpolate(
             x = _at(x, d, _nearest(n, m, factor, is_image=len(spatial) == 2))
         elif mode == "nearest-exact":
             x = _at(x, d, _nearest_exact(n, m, factor))
+        elif mode == "bicubic":
+            x = _mixed_of_four(x, d, _positions(n, m, n / m if factor is None else 1 / factor, bool(align_corners)))
         else:
             left, right, share = _beside(n, m, n / m if factor is None else 1 / factor, bool(align_corners))
             mix = _mixed_bytes if bytes_of_image else _mixed
@@ -147,12 +153,16 @@ def _nearest_exact(n: int, m: int, factor: float | None) -> np.ndarray:
     return np.minimum(((np.arange(m, dtype=np.float32) + np.float32(0.5)) * ratio).astype(np.int64), n - 1)
 
 
+def _positions(n: int, m: int, ratio: float, align_corners: bool) -> np.ndarray:
+    """Return p(i) of each output pixel, by the last formulas above."""
+    if align_corners:
+        return np.arange(m) * ((n - 1) / (m - 1) if m > 1 else 0.0)
+    return (np.arange(m) + 0.5) * ratio - 0.5
+
+
 def _beside(n: int, m: int, ratio: float, align_corners: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the two input pixels beside each p(i), and the share of the second."""
-    if align_corners:
-        positions = np.arange(m) * ((n - 1) / (m - 1) if m > 1 else 0.0)
-    else:
-        positions = np.maximum((np.arange(m) + 0.5) * ratio - 0.5, 0.0)
+    positions = np.maximum(_positions(n, m, ratio, align_corners), 0.0)
     if n == m:  # nothing moves, so no pixel takes a share of its neighbour: 0 of ∞ would be NaN
         positions = np.arange(m) * 1.0
     left = np.minimum(positions.astype(np.int64), n - 1)
@@ -164,6 +174,20 @@ def _mixed(x: Tensor, dim: int, left: np.ndarray, right: np.ndarray, share: np.n
     """Return (1 − share) · x[left] + share · x[right] along ``dim``."""
     shares = wrap(to_device(_for_dim(share, x.array.ndim, dim).astype(x.array.dtype), device_of(x.array)))
     return _at(x, dim, left) * (1 - shares) + _at(x, dim, right) * shares
+
+
+def _mixed_of_four(x: Tensor, dim: int, positions: np.ndarray) -> Tensor:
+    """Return Σ w(p − k) · x[k] along ``dim`` over the four k nearest each p, with Keys' w for a = −¾."""
+    a, first = -0.75, np.floor(positions).astype(np.int64) - 1
+    pieces = []
+    for k in range(4):
+        t = np.abs(positions - first - k)
+        near = ((a + 2) * t - (a + 3)) * t**2 + 1  # for t ≤ 1
+        far = ((t - 5) * t + 8) * t * a - 4 * a  # for 1 < t < 2
+        share = _for_dim(np.where(t <= 1, near, far), x.array.ndim, dim).astype(x.array.dtype)
+        pixels = _at(x, dim, np.clip(first + k, 0, x.array.shape[dim] - 1))
+        pieces.append(pixels * wrap(to_device(share, device_of(x.array))))
+    return pieces[0] + pieces[1] + pieces[2] + pieces[3]
 
 
 def _mixed_bytes(x: Tensor, dim: int, left: np.ndarray, right: np.ndarray, share: np.ndarray) -> Tensor:

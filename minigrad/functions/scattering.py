@@ -189,7 +189,11 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | Number) -
         raise RuntimeError(f"index_fill_ only supports a 0-dimensional value tensor, got {value.array.ndim} dimensions")
     dim, _ = _slices("index_fill", x, dim, index)
     result = x.clone()
-    setitem(result, (*(slice(None),) * dim, index.reshape(-1)) if x.array.ndim else ..., value)
+    if x.array.ndim:
+        positions = to_host(index.array).reshape(-1) % max(x.array.shape[dim], 1)
+        setitem(result, (*(slice(None),) * dim, np.unique(positions)), value)
+    elif index.array.size:
+        setitem(result, ..., value)
     return result
 
 

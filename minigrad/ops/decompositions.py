@@ -123,19 +123,23 @@ class Eigh(Function):
 
 
 class Svd(Function):
-    """U, s, Vᵀ with A = U·diag(s)·Vᵀ, for the smaller of the two sizes, k
+    """U, s, Vᵀ with A = U·diag(s)·Vᵀ; U and V have k columns, the smaller of the two sizes, or are square if ``full``
 
     ∂L/∂A = U (diag(∂L/∂s) + (F ∘ (Q − Qᵀ)) S + S (F ∘ (R − Rᵀ))) Vᵀ + the parts of ∂L/∂U and ∂L/∂V that are
-    orthogonal to U and V,  with Q = Uᵀ ∂L/∂U,  R = Vᵀ ∂L/∂V,  Fᵢⱼ = 1 / (sⱼ² − sᵢ²) off the diagonal
+    orthogonal to U and V,  with Q = Uᵀ ∂L/∂U,  R = Vᵀ ∂L/∂V,  Fᵢⱼ = 1 / (sⱼ² − sᵢ²) off the diagonal,
+    where U and V have k columns
     """
 
-    def forward(self, a: Array) -> tuple[Array, Array, Array]:
-        u, s, vt = np.linalg.svd(a, full_matrices=False)
-        self.save_for_backward(u, s, vt)
+    def forward(self, a: Array, *, full: bool = False) -> tuple[Array, Array, Array]:
+        u, s, vt = np.linalg.svd(a, full_matrices=full)
+        k = s.shape[-1]
+        self.save_for_backward(u[..., :k], s, vt[..., :k, :])
         return u, s, vt
 
     def backward(self, grad_u: Tensor, grad_s: Tensor, grad_vt: Tensor) -> Tensor:
         u, s, vt = self.saved_tensors
+        k = s.shape[-1]
+        grad_u, grad_vt = grad_u[..., :k], grad_vt[..., :k, :]
         v, grad_v = vt.mT, grad_vt.mT
         differences = _inverse_differences(s * s)
         q, r = u.mT @ grad_u, v.mT @ grad_v
@@ -152,16 +156,22 @@ class Svd(Function):
 class Qr(Function):
     """Q, R with A = Q·R, for at least as many rows as columns        ∂L/∂A = (∂L/∂Q + Q·copyltu(M)) R⁻ᵀ
 
-    M = R (∂L/∂R)ᵀ − (∂L/∂Q)ᵀ Q, and copyltu copies the lower triangle to the upper one.
+    M = R (∂L/∂R)ᵀ − (∂L/∂Q)ᵀ Q, and copyltu copies the lower triangle to the upper one. There is no derivative of a
+    Q that is ``complete``, square, since what it has more is arbitrary.
     """
 
-    def forward(self, a: Array) -> tuple[Array, Array]:
-        q, r = np.linalg.qr(a)
+    def forward(self, a: Array, *, complete: bool = False) -> tuple[Array, Array]:
+        q, r = np.linalg.qr(a, "complete" if complete else "reduced")
+        self.complete = complete
         self.save_for_backward(q, r)
         return q, r
 
     def backward(self, grad_q: Tensor, grad_r: Tensor) -> Tensor:
         q, r = self.saved_tensors
+        if self.complete:
+            raise RuntimeError(
+                "The QR decomposition is not differentiable when mode='complete' and nrows > ncols; use 'reduced'"
+            )
         m = r @ grad_r.mT - grad_q.mT @ q
         symmetric = m.tril() + m.tril(-1).mT
         return Solve.apply(r, (grad_q + q @ symmetric).mT).mT

@@ -50,7 +50,8 @@ class ScatterAdd(Function):
 class ScatterExtreme(Function):
     """z = max (or min) of x and of the y whose index names its place        ∂L/∂z, shared by the elements that tie
 
-    Where ``left_out`` holds, x does not count.
+    Where ``left_out`` holds, x does not count. An x that equals z there has a share all the same, which is lost, as in
+    torch.
     """
 
     def forward(
@@ -62,11 +63,10 @@ class ScatterExtreme(Function):
         if left_out is not None:  # start with one of the elements that count
             z[index] = np.where(left_out[index], y, z[index])
         extreme.at(z, index, y)
-        ties = (x == z) if left_out is None else (x == z) & ~left_out
-        ties_y = y == z[index]
+        ties, ties_y = x == z, y == z[index]
         count = ties.astype(x.dtype)
         add_at(count, index, ties_y.astype(x.dtype))
-        self.save_for_backward(indices, ties, ties_y, count)
+        self.save_for_backward(indices, ties if left_out is None else ties & ~left_out, ties_y, count)
         return z
 
     def backward(self, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:

@@ -1,6 +1,6 @@
 """Run each program of a folder on torch and on minigrad, and report: it agrees, it runs, or where it stops.
 
-python -m parity_tests.programs FOLDER [--tolerance 1e-8]
+python -m parity_tests.programs FOLDER [--exact --tolerance 1e-8]
 """
 
 from __future__ import annotations
@@ -42,12 +42,13 @@ def main() -> int:
     parser.add_argument(
         "--same-seed", action="store_true", help="let torch draw its own random numbers, not minigrad's"
     )
+    parser.add_argument("--exact", action="store_true", help="in float64, and with each loss to its last digit")
     args = parser.parse_args()
     if not args.folder.is_dir():
         parser.error(f"{args.folder} is not a folder")
     counts: Counter[str] = Counter()
     for path in programs(args.folder):
-        report = compare([str(path)], args.tolerance, one_stream=not args.same_seed, limit=args.limit)
+        report = compare([str(path)], args.tolerance, one_stream=not args.same_seed, exact=args.exact, limit=args.limit)
         kind, text = verdict(report)
         counts[kind] += 1
         print(f"{kind:12s} {path.relative_to(args.folder)}: {text}", flush=True)

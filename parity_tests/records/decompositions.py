@@ -97,6 +97,7 @@ record(
     "svd",
     lambda m, F, x: (
         *_up_to_signs(m.linalg.svd(x, full_matrices=False)),
+        *_up_to_signs(m.linalg.svd(x)),
         m.linalg.svdvals(x.mT),
         *_up_to_signs(m.svd(x.mT)),
     ),
@@ -106,9 +107,11 @@ record(
 )
 record(
     "qr",
-    lambda m, F, x: (*m.linalg.qr(x), *m.qr(x)),
+    lambda m, F, x: (*m.linalg.qr(x), *m.qr(x), *m.linalg.qr(x.mT)),
     _tall,
     lambda m, F: m.linalg.qr(m.zeros(2)),
+    lambda m, F: m.linalg.qr(m.ones(2, 2), "economic"),
+    lambda m, F: m.linalg.qr(m.ones(3, 2, requires_grad=True), "complete").Q.sum().backward(),
     sums=True,
 )
 record(
@@ -118,8 +121,10 @@ record(
         m.linalg.norm(x, ord, dim=(0, 2), keepdim=True),
         m.linalg.norm(x),
         m.linalg.vector_norm(x, 3, 1),
+        m.norm(x, "nuc", (1, 2)),
     ),
     with_options(_tall, ord=["fro", "nuc", 1, -1, 2, -2, float("inf"), -float("inf")]),
     lambda m, F: m.linalg.matrix_norm(m.zeros(2, 2), 3),
+    lambda m, F: m.norm(m.zeros(2), "nuc"),
     sums=True,
 )

@@ -179,9 +179,8 @@ record(
 )
 record(
     "scatter_reduce",
-    # Without include_self torch shares the gradient with an element of x that happens to equal the largest of source.
     lambda m, F, x, index, source, dim, reduce, include_self: m.scatter_reduce(
-        x, dim, index, source + 0.01, reduce, include_self=include_self
+        x, dim, index, source, reduce, include_self=include_self
     ),
     with_options(_scatters(), reduce=["sum", "mean", "amax", "amin"], include_self=[True, False]),
     lambda m, F: m.scatter_reduce(m.zeros(2), 0, m.tensor([0]), m.zeros(1), "largest"),
@@ -215,7 +214,9 @@ record(
 record("index_copy", lambda m, F, x, index, v: m.index_copy(x, 0, index, v), _slices)
 record(
     "index_fill",
-    lambda m, F, x, index, v: m.index_fill(x, 0, index, 2.5) + m.index_fill(x, -1, index, -1) + v.sum(),
+    lambda m, F, x, index, v: (
+        m.index_fill(x, 0, index, 2.5) + m.index_fill(x, -1, index, -1) + m.index_fill(x, 0, index, v.sum())
+    ),
     _slices,
     lambda m, F: m.index_fill(m.zeros(2), 0, m.tensor([2]), 1.0),
     lambda m, F: m.index_fill(m.zeros(2), 0, m.tensor([0]), m.zeros(2)),

@@ -166,7 +166,7 @@ record(
     with_options(
         s.array_of((2, 3, 4, 5)).map(lambda a: Sample([a])),
         size=[3, (7, 4), (4, 5), (1, 9)],
-        mode=["nearest", "bilinear", "nearest-exact", "area"],
+        mode=["nearest", "bilinear", "nearest-exact", "area", "bicubic"],
     ),
     lambda m, F: F.interpolate(m.zeros(1, 1, 4)),
     lambda m, F: F.interpolate(m.zeros(1, 1, 4), 2, 2.0),
@@ -176,9 +176,10 @@ record(
 )
 record(
     "interpolate.factors",
-    lambda m, F, x, **o: F.interpolate(x, mode="bilinear", **o),
+    lambda m, F, x, **o: F.interpolate(x, **o),
     with_options(
         s.array_of((2, 3, 4, 5)).map(lambda a: Sample([a])),
+        mode=["bilinear", "bicubic"],
         scale_factor=[2, 0.5, 1.7, (2.3, 0.6)],
         align_corners=[None, False, True],
         recompute_scale_factor=[None, True, False],

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 import minigrad
+from minigrad.as_torch.composed import FUNCTIONS
 from minigrad.as_torch.dtypes import (
     Size,
     bfloat16,
@@ -40,6 +41,8 @@ from minigrad.as_torch.tensors import (
     dtype_named,
     kind_name,
 )
+from minigrad.as_torch.torch.func import vmap
+from minigrad.as_torch.torch.sparse import sparse_coo_tensor, spmm
 
 __version__ = "2.13.0+minigrad"
 version = SimpleNamespace(__version__=__version__, cuda=None, hip=None, debug=False, git_version="")
@@ -177,6 +180,24 @@ def set_warn_always(mode: Any) -> None:
     """Do nothing."""
 
 
-def get_autocast_gpu_dtype() -> dtype:
+def get_autocast_dtype(device_type: str = "cuda") -> dtype:
     """Return the dtype of products under autocast."""
     return float16
+
+
+get_autocast_gpu_dtype = get_autocast_cpu_dtype = get_autocast_dtype
+
+
+def is_autocast_cpu_enabled() -> Any:
+    """Return whether autocast is enabled."""
+    return minigrad.is_autocast_enabled()
+
+
+def __getattr__(name: str) -> Any:
+    """Return an operation that is composed of others, or a method that writes into its tensor: ``torch.sin_(x)``."""
+    if name in FUNCTIONS:
+        return FUNCTIONS[name]
+    method = getattr(minigrad.Tensor, name, None) if name.endswith("_") and not name.startswith("_") else None
+    if not callable(method):
+        raise AttributeError(name)
+    return method

@@ -20,6 +20,15 @@ def device_count() -> int:
     return cuda.device_count()
 
 
+def set_device_index(device: object) -> None:
+    """Do nothing: there is one GPU at most."""
+
+
+def current_device_index() -> int:
+    """Return 0."""
+    return 0
+
+
 def synchronize() -> None:
     """Wait until the GPU has finished its work, if there is one."""
     if cuda.is_available():

@@ -6,6 +6,16 @@ from typing import Any
 
 import minigrad
 from minigrad import cuda as _cuda
+from minigrad.as_torch import tensors as _tensors
+
+# A program names them before it knows whether there is a GPU.
+FloatTensor, DoubleTensor, HalfTensor = _tensors.FloatTensor, _tensors.DoubleTensor, _tensors.HalfTensor
+LongTensor, IntTensor, ByteTensor, BoolTensor = (
+    _tensors.LongTensor,
+    _tensors.IntTensor,
+    _tensors.ByteTensor,
+    _tensors.BoolTensor,
+)
 
 
 def manual_seed(seed: int) -> None:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
+from urllib.parse import urlparse as urlparse
+
+#: The part of a file's name that says what its checksum begins with.
+HASH_REGEX = re.compile(r"-([a-f0-9]*)\.")
 
 
 def _refuse(url: str, *_: object, **__: object) -> Any:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
+from minigrad import nn
+
 F = TypeVar("F")
 
 
@@ -52,11 +54,14 @@ def optimized_execution(should_optimize: bool) -> Any:
 fuser = set_fusion_strategy = optimized_execution
 
 
-class ScriptModule:
-    """The class of compiled modules, of which there are none."""
+class ScriptModule(nn.Module):
+    """A module as every other: it is not compiled."""
 
 
-ScriptFunction = ScriptModule
+class ScriptFunction:
+    """The class of compiled functions, of which there are none."""
+
+
 Final = Any
 Attribute = annotate
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.data.datasets.images import Transform
+from minigrad.dtypes import get_default_dtype
 from minigrad.engine.tensor_base import wrap
 from minigrad.tensor import Tensor
 from minigrad.typing import Array
@@ -45,14 +46,18 @@ class Lambda:
 
 
 class ToTensor:
-    """Convert an image (height, width[, channels]) of bytes to a float32 tensor (channels, height, width) in [0, 1]."""
+    """Convert an image (height, width[, channels]) of bytes to a tensor (channels, height, width) in [0, 1].
+
+    Its dtype is the default one, float32 unless :func:`minigrad.set_default_dtype` changed it.
+    """
 
     def __call__(self, image: Image.Image | Array) -> Tensor:
         pixels = np.asarray(image)
         if pixels.ndim == 2:
             pixels = pixels[:, :, None]
         scale = 255 if pixels.dtype == np.uint8 else 1
-        return wrap(np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32) / np.float32(scale))
+        dtype = get_default_dtype()
+        return wrap(np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=dtype) / dtype.type(scale))
 
     def __repr__(self) -> str:
         return "ToTensor()"
@@ -63,19 +68,23 @@ class Normalize:
 
     Raises:
         ValueError: if a std is 0, or the channels do not match the tensor's.
+        TypeError: if the tensor does not hold floats.
     """
 
     def __init__(self, mean: Sequence[float], std: Sequence[float], inplace: bool = False) -> None:
         if 0 in std:
             raise ValueError(f"std evaluated to zero, leading to division by zero: {list(std)}")
-        self.mean = np.asarray(mean, np.float32).reshape(-1, 1, 1)
-        self.std = np.asarray(std, np.float32).reshape(-1, 1, 1)
+        self.mean = np.asarray(mean, np.float64).reshape(-1, 1, 1)
+        self.std = np.asarray(std, np.float64).reshape(-1, 1, 1)
         self.inplace = inplace
 
     def __call__(self, tensor: Tensor) -> Tensor:
         if len(self.mean) not in (1, tensor.shape[0]):
             raise ValueError(f"Normalize got {len(self.mean)} means for an image of {tensor.shape[0]} channels")
-        result = (tensor.array - self.mean) / self.std
+        dtype = tensor.array.dtype
+        if dtype.kind != "f":
+            raise TypeError(f"Normalize needs a tensor of floats, got {dtype}; ToTensor makes one")
+        result = (tensor.array - self.mean.astype(dtype)) / self.std.astype(dtype)
         if not self.inplace:
             return wrap(result)
         tensor.array[...] = result

@@ -7,6 +7,16 @@ from itertools import repeat
 from typing import Any
 
 from minigrad import nn
+from minigrad.as_torch.layers import (
+    Dropout1d,
+    GaussianNLLLoss,
+    PairwiseDistance,
+    PoissonNLLLoss,
+    SoftMarginLoss,
+    Unflatten,
+    UpsamplingBilinear2d,
+    UpsamplingNearest2d,
+)
 from minigrad.nn.convolutions import _Convolution
 from minigrad.nn.normalizations import _BatchNorm, _InstanceNorm
 

@@ -10,6 +10,7 @@ import numpy as np
 import minigrad
 from minigrad import Tensor
 from minigrad.data import transforms
+from minigrad.data.transforms import geometry
 
 
 class InterpolationMode(IntEnum):
@@ -73,6 +74,53 @@ class RandomApply:
         return image
 
 
+class Pad:
+    """Add pixels on every side, on (left and right, top and bottom), or on (left, top, right, bottom)."""
+
+    def __init__(self, padding: Any, fill: Any = 0, padding_mode: str = "constant") -> None:
+        self.padding, self.fill, self.padding_mode = padding, fill, padding_mode
+
+    def __call__(self, img: Any) -> Any:
+        return geometry.pad(img, self.padding, self.fill, self.padding_mode)
+
+
+class RandomVerticalFlip:
+    """Turn an image upside down, with probability p."""
+
+    def __init__(self, p: float = 0.5) -> None:
+        self.p = p
+
+    def __call__(self, img: Any) -> Any:
+        return vflip(img) if minigrad.rand(1).item() < self.p else img
+
+
+class RandomGrayscale:
+    """Convert an image to grey, with probability p, in as many channels as it has."""
+
+    def __init__(self, p: float = 0.1) -> None:
+        self.p = p
+
+    def __call__(self, img: Any) -> Any:
+        channels = len(img.getbands())
+        return transforms.Grayscale(channels)(img) if minigrad.rand(1).item() < self.p else img
+
+
+class RandomRotation:
+    """Turn an image by a random angle, between two numbers of degrees or of either sign up to one."""
+
+    def __init__(
+        self, degrees: Any, interpolation: int = 0, expand: bool = False, center: Any = None, fill: Any = 0
+    ) -> None:
+        self.degrees = (-degrees, degrees) if isinstance(degrees, int | float) else tuple(degrees)
+        self.options = {"resample": int(interpolation), "expand": expand, "center": center, "fillcolor": fill}
+
+    def __call__(self, img: Any) -> Any:
+        low, high = self.degrees
+        fill, bands = self.options["fillcolor"], len(img.getbands())
+        filling = {"fillcolor": (fill,) * bands if bands > 1 and isinstance(fill, int) else fill}
+        return img.rotate(low + (high - low) * minigrad.rand(1).item(), **(self.options | filling))
+
+
 def to_tensor(pic: Any) -> Any:
     """Return the tensor (C, H, W), with values in [0, 1], of a Pillow image."""
     return transforms.ToTensor()(pic)
@@ -91,6 +139,23 @@ def resize(img: Any, size: Any, *_: object, **__: object) -> Any:
 def center_crop(img: Any, output_size: Any) -> Any:
     """Return the middle of an image."""
     return transforms.CenterCrop(output_size)(img)
+
+
+def crop(img: Any, top: int, left: int, height: int, width: int) -> Any:
+    """Return a part of an image."""
+    if isinstance(img, Tensor):
+        return img[..., top : top + height, left : left + width]
+    return img.crop((left, top, left + width, top + height))
+
+
+def pad(img: Any, padding: Any, fill: Any = 0, padding_mode: str = "constant") -> Any:
+    """Return an image with more pixels on its sides."""
+    return geometry.pad(img, padding, fill, padding_mode)
+
+
+def vflip(img: Any) -> Any:
+    """Return an image upside down."""
+    return img.flip(-2) if isinstance(img, Tensor) else img.transpose(1)
 
 
 def hflip(img: Any) -> Any:

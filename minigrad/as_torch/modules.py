@@ -1,0 +1,91 @@
+"""The methods that torch's modules have and minigrad's lack, such as ``model.get_submodule("layer1.0")``.
+
+minigrad's class ``Module`` gets them when :func:`adapt_modules` is called, and loses them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from minigrad import Tensor
+from minigrad.nn import Module
+
+
+def adapt_modules() -> None:
+    """Give ``Module`` torch's methods, until :func:`restore_modules`."""
+    for name, method in _ADDED.items():
+        setattr(Module, name, method)
+
+
+def restore_modules() -> None:
+    """Undo :func:`adapt_modules`."""
+    for name in _ADDED:
+        if name in vars(Module):
+            delattr(Module, name)
+
+
+def get_submodule(self: Module, target: str) -> Module:
+    """Return the module at a path of names with dots, or the module itself.
+
+    Raises:
+        AttributeError: if there is none.
+    """
+    found = self
+    for name in target.split(".") if target else ():
+        children = dict(found.named_children())
+        if name not in children:
+            known = ", ".join(children) or "none"
+            raise AttributeError(f"{type(found).__name__} has no module {name!r}; it has {known}")
+        found = children[name]
+    return found
+
+
+def get_parameter(self: Module, target: str) -> Tensor:
+    """Return the parameter at a path of names with dots.
+
+    Raises:
+        AttributeError: if there is none.
+    """
+    return _inside(self, target, "parameter", lambda module: module.named_parameters(recurse=False))
+
+
+def get_buffer(self: Module, target: str) -> Tensor:
+    """Return the buffer at a path of names with dots.
+
+    Raises:
+        AttributeError: if there is none.
+    """
+    return _inside(self, target, "buffer", lambda module: module.named_buffers(recurse=False))
+
+
+def _inside(module: Module, target: str, kind: str, named: Callable[[Module], Any]) -> Tensor:
+    place, _, name = target.rpartition(".")
+    found = dict(named(get_submodule(module, place)))
+    if name not in found:
+        raise AttributeError(f"{type(module).__name__} has no {kind} {target!r}")
+    tensor: Tensor = found[name]
+    return tensor
+
+
+def set_submodule(self: Module, target: str, module: Module, strict: bool = False) -> None:
+    """Put a module at a path of names with dots."""
+    place, _, name = target.rpartition(".")
+    setattr(get_submodule(self, place), name, module)
+
+
+def type_(self: Module, dst_type: Any) -> Module:
+    """Convert all parameters and buffers to a dtype."""
+    return self.to(dst_type)
+
+
+_ADDED: dict[str, Any] = {
+    "get_submodule": get_submodule,
+    "get_parameter": get_parameter,
+    "get_buffer": get_buffer,
+    "set_submodule": set_submodule,
+    "share_memory": lambda self: self,
+    "compile": lambda self, *_, **__: None,
+    "register_backward_hook": Module.register_full_backward_hook,
+    "type": type_,
+}
