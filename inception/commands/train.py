@@ -180,6 +180,8 @@ def prepared(plan: Plan, options: RunOptions) -> Prepared:
             warn(f"{folder.metrics}: left out what is damaged ({lines})")
         if not folder.best.exists() and training.best.epoch == training.epoch > 0 and training.step == 0:
             save_weights(training.validated_model, folder.best, training.description)
+        if training.best.epoch > 0 and not folder.best.exists():
+            warn(f"{folder.best} is gone: the weights of epoch {training.best.epoch}, the best one so far, are lost")
     for note in data.notes:
         say(note)
     return Prepared(training, loader, validation_loader, data)
