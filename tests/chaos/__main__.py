@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=len(FAULTS), help="number of faults (one of each)")
     parser.add_argument("--only", type=int, metavar="N", help="only fault number N of this seed")
     parser.add_argument("--kind", action="append", choices=list(FAULTS), help="only this kind, or these")
+    parser.add_argument("--quick", action="store_true", help="steps that take no time; all else is real")
     parser.add_argument("--minutes", type=float, help="begin no fault after this time")
     parser.add_argument("--json", type=Path, help="add a line for each fault to this file")
     parser.add_argument("--table", type=Path, nargs="+", help="print the table of such files, and do nothing else")
@@ -39,6 +40,8 @@ def main() -> int:
     os.environ.setdefault("TQDM_DISABLE", "1")
     set_num_threads(1)  # so that this process, of which the others are copies, has one thread
     small_run.draw_one_pixel()
+    if options.quick:
+        small_run.compute_nothing()
     trials = []
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         laboratory = Laboratory(Path(folder), options.seed, options.kind)
@@ -59,7 +62,7 @@ def report(trial: Trial, options: argparse.Namespace) -> None:
         f"{trial.number:5} {trial.fault:28}{state}  ({trial.variant}; {trial.told}; {trial.seconds:.1f} s)", flush=True
     )
     if not trial.verdict.good:
-        kinds = "".join(f" --kind {kind!r}" for kind in options.kind or ())
+        kinds = " --quick" * options.quick + "".join(f" --kind {kind!r}" for kind in options.kind or ())
         print(f"      python -m tests.chaos --seed {options.seed} --only {trial.number}{kinds}", flush=True)
     if options.json is not None:
         with open(options.json, "a", encoding="utf-8") as file:

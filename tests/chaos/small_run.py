@@ -13,7 +13,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from inception import figures
+from inception import figures, loop
+from inception import run as whole_run
+from inception.evaluation import Evaluation
+from inception.step_result import StepResult
 from minigrad import files
 
 CLASSES = ("cat", "dog", "zebra")
@@ -53,6 +56,24 @@ def draw_one_pixel() -> None:
             files.write_atomically(arguments[place], content.getvalue())
 
         setattr(figures, name, draw)
+
+
+def compute_nothing() -> None:
+    """Let a step change one weight, and a validation read its images only, in this process: both take no time."""
+
+    def step(training: Any, loaded: Any, clock: Any) -> StepResult:
+        training.model.fc.bias.array[...] += training.lr * float(loaded[0][0].array.mean())
+        if training.scheduler is not None:
+            training.scheduler.step()
+        return StepResult([1.0], [1], [4], [1.0])
+
+    def evaluate(model: Any, batches: Any, *rest: Any) -> Evaluation:
+        count = sum(len(batch[1]) for batch in batches)
+        return Evaluation(0.5, np.zeros(count, np.int64), np.zeros(count, np.int64), 1.0, len(CLASSES))
+
+    replaced: list[tuple[Any, str, Any]] = [(loop, "_step", step), (whole_run, "evaluate", evaluate)]
+    for module, name, function in replaced:
+        setattr(module, name, function)
 
 
 def command(images: Path, run: Path, variant: str) -> list[str]:
