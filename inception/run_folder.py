@@ -13,6 +13,7 @@ from pathlib import Path
 
 from inception.lock import FolderInUseError, FolderLock
 from inception.metrics import Metrics, Record, read_metrics
+from inception.ranks import is_first
 from minigrad import files
 
 CHECKPOINT, PREVIOUS, CHECKPOINTS = "checkpoint.safetensors", "previous.safetensors", "checkpoints"
@@ -191,11 +192,12 @@ class RunFolder:
         files.write_atomically(self.metrics, "".join(json.dumps(record) + "\n" for record in kept).encode())
         return before
 
-    def put_back(self, earlier: Path) -> None:
-        """Let an earlier checkpoint be the newest one, and keep the damaged one that it replaces."""
+    def put_back(self, earlier: Path) -> Path:
+        """Let an earlier checkpoint be the newest one, and keep the damaged one; return where it can be read."""
         if self.checkpoint.is_file():
             os.replace(self.checkpoint, self.path / DAMAGED)
         files.keep_as(earlier, self.checkpoint)
+        return self.checkpoint
 
     def refuse_another_owner(self) -> None:
         """Raise :class:`inception.lock.FolderInUseError` if another run has begun where this one's folder was."""
@@ -211,3 +213,45 @@ class RunFolder:
             self._lock.release()
             files.make_writable(self.path)
             self._lock = FolderLock(self.path)
+
+
+class FolderOfRank0(RunFolder):
+    """The folder of a run on the other ranks: they read its checkpoint, and write nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def release(self) -> None:
+        """Do nothing."""
+
+    def continue_from(self, source: Path, with_best: bool) -> None:
+        """Do nothing."""
+
+    def keep(self, epoch: int, count: int) -> None:
+        """Do nothing."""
+
+    def write_recipe(self, settings: Mapping[str, object]) -> None:
+        """Do nothing."""
+
+    def log(self, record: Record) -> None:
+        """Do nothing."""
+
+    def forget_after(self, global_step: int, epoch: int) -> Metrics:
+        """Return that there is nothing to forget."""
+        return Metrics([], [])
+
+    def put_back(self, earlier: Path) -> Path:
+        """Return the earlier checkpoint."""
+        return earlier
+
+    def make_again(self) -> None:
+        """Do nothing."""
+
+
+def claimed(path: Path, resuming: bool = False) -> RunFolder:
+    """Return the folder of a run: on rank 0 owned, as :class:`RunFolder`; on other ranks to read.
+
+    Raises:
+        OSError: on rank 0, as :class:`RunFolder`.
+    """
+    return RunFolder(path, resuming) if is_first() else FolderOfRank0(path)

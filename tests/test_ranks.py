@@ -1,0 +1,252 @@
+"""Training on several ranks under MPI: the same bits for any number of them, and one that dies is named."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from minigrad.extras import installed
+
+MPIEXEC = Path(sys.executable).parent / ("mpiexec.exe" if sys.platform == "win32" else "mpiexec")
+pytestmark = pytest.mark.skipif(
+    not (installed("mpi4py") and MPIEXEC.exists()),
+    reason="needs MPI, which the extra 'mpi' installs (mpi4py and mpich): pip install 'minigrad[mpi]'",
+)
+ROOT = Path(__file__).parent.parent
+RECIPE = ["--data", "synthetic", "--classes", "3", "--batch-size", "8", "--augment", "crop-flip", "--dropout", "0.3"]
+RECIPE += ["--mixup", "0.2", "--ema", "0.9", "--optimizer", "sgd", "--lr", "0.01"]
+RUN = ["--save-every", "1", "--log-gradients", "2"]
+#: Measured times and memory, which differ from run to run. All else in the metrics is the same on any number of ranks.
+MEASURED = {"images_per_second", "memory_mb", "waiting_seconds", "seconds", "phase_seconds"}
+
+
+def start(ranks: int, *command: str | Path) -> subprocess.Popen[str]:
+    """Start Python with these arguments on each of some ranks; with 0, without mpiexec."""
+    launcher = [MPIEXEC, "-n", str(ranks)] if ranks else []
+    return subprocess.Popen(
+        [*launcher, sys.executable, *command],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(ranks: int, *command: str | Path, seconds: float = 240) -> tuple[int, str, str]:
+    """Run Python on each of some ranks; return the exit status, stdout and stderr."""
+    process = start(ranks, *command)
+    try:
+        output, errors = process.communicate(timeout=seconds)
+    finally:
+        process.kill()
+    return process.returncode, output, errors
+
+
+def train(ranks: int, folder: Path, *options: str, images: int = 40) -> subprocess.Popen[str]:
+    """Start a run in a folder, or continue it."""
+    begun = (folder / "checkpoint.safetensors").exists()
+    which = ["--resume", str(folder)] if begun else [*RECIPE, "--limit", str(images), "--epochs", "1"]
+    which += [] if begun else ["--output", str(folder), *([] if ranks else ["--shards", "4"])]
+    return start(ranks, "-m", "inception", "train", *which, *RUN, *options)
+
+
+def finished(process: subprocess.Popen[str], seconds: float = 240) -> None:
+    """Wait for a run, and check that it went well."""
+    _, errors = process.communicate(timeout=seconds)
+    assert process.returncode == 0, errors
+
+
+def result(folder: Path) -> tuple[str, str, list[dict[str, Any]]]:
+    """Return the digests of weights and checkpoint, and the metrics without what was measured."""
+    digests = [
+        hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in ("weights.safetensors", "checkpoint.safetensors")
+    ]
+    records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    kept = [{name: value for name, value in record.items() if name not in MEASURED} for record in records]
+    return digests[0], digests[1], kept
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes below one, that is the proxies of mpiexec and the ranks."""
+    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [*children, *(below for child in children for below in descendants(child))]
+
+
+def kill_a_rank(process: subprocess.Popen[str], rank: int) -> float:
+    """Kill a rank of a run; return when."""
+    for pid in descendants(process.pid):
+        try:
+            environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            continue
+        if f"PMI_RANK={rank}".encode() in environment and b"watcher.py" not in arguments:
+            os.kill(pid, signal.SIGKILL)
+            return time.monotonic()
+    raise AssertionError(f"there is no rank {rank}")
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the ranks in Linux's /proc")
+
+PARALLEL = """
+import hashlib, sys
+import numpy as np
+import minigrad
+from minigrad import distributed, nn, optim
+from minigrad.nn import functional as F
+
+distributed.init_process_group()
+rank, ranks = distributed.get_rank(), distributed.get_world_size()
+minigrad.manual_seed(rank)
+model = nn.Sequential(nn.Linear(20, 50), nn.BatchNorm1d(50), nn.ReLU(), nn.Linear(50, 5))
+parallel = distributed.DistributedDataParallel(model, shards=4, bucket_cap_mb=0.002)
+optimizer = optim.SGD(parallel.parameters(), lr=0.1, momentum=0.9)
+random = np.random.default_rng(0)
+for step in range(10):
+    images, labels = random.normal(size=(32, 20)).astype(np.float32), random.integers(0, 5, 32)
+    optimizer.zero_grad()
+    for shard in range(rank * 4 // ranks, (rank + 1) * 4 // ranks):
+        part = slice(shard * 8, shard * 8 + 8)
+        F.cross_entropy(parallel(minigrad.tensor(images[part])), minigrad.tensor(labels[part])).backward()
+    optimizer.step()
+digest = hashlib.sha256(b"".join(tensor.numpy().tobytes() for tensor in model.state_dict().values())).hexdigest()
+total = minigrad.tensor([float(rank + 1), -rank])
+distributed.all_reduce(total)
+work = distributed.all_reduce(highest := minigrad.tensor(rank), op=distributed.ReduceOp.MAX, async_op=True)
+work.wait()
+everything = [minigrad.zeros(1) for _ in range(ranks)]
+distributed.all_gather(everything, minigrad.tensor([float(rank)]))
+sys.stdout.write(f"{digest} {total.tolist()} {highest.item()} {[x.item() for x in everything]}\\n")
+"""
+
+
+def test_a_parallel_model_has_the_same_bits_on_every_rank_and_any_number_of_them() -> None:
+    digests = set()
+    for ranks in (1, 2, 4):
+        status, output, errors = run(ranks, "-c", PARALLEL, seconds=60)
+        assert status == 0, errors
+        (line,) = set(output.splitlines())
+        digest, rest = line.split(" ", 1)
+        digests.add(digest)
+        total, last = ranks * (ranks + 1) / 2, ranks - 1
+        assert rest == f"[{total}, {-last * ranks / 2}] {last} {[float(rank) for rank in range(ranks)]}"
+    assert len(digests) == 1
+
+
+FAILING = """
+import os, signal, sys, time
+from minigrad import distributed
+distributed.init_process_group()
+distributed.barrier()
+if distributed.get_rank() == 2:
+    if sys.argv[1] == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    raise ValueError("only here")
+distributed.barrier()
+"""
+
+
+def test_a_rank_that_dies_is_named_and_one_that_fails_ends_the_others() -> None:
+    status, _, errors = run(4, "-c", FAILING, "die", seconds=30)
+    assert status != 0
+    assert re.search(r"^error: rank 2 of 4 \(process \d+ on .+\) has died, so the job ends", errors, re.MULTILINE)
+    assert errors.count("has died") == 1
+    status, _, errors = run(4, "-c", FAILING, "fail", seconds=30)
+    assert status != 0
+    assert "ValueError: only here" in errors
+    assert "has died" not in errors
+
+
+@needs_proc
+def test_a_run_whose_rank_is_killed_goes_on_on_another_number_of_ranks_with_the_same_bits(tmp_path: Path) -> None:
+    finished(train(1, tmp_path / "whole", images=32))
+    folder = tmp_path / "killed"
+    process = train(2, folder, images=32)
+    while not (folder / "metrics.jsonl").exists() and process.poll() is None:
+        time.sleep(0.02)
+    killed_at = kill_a_rank(process, 1)
+    _, errors = process.communicate(timeout=30)
+    assert time.monotonic() - killed_at < 2
+    assert process.returncode != 0
+    assert "error: rank 1 of 2" in errors
+    finished(train(1, folder))
+    assert result(folder) == result(tmp_path / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [[], ["--sync-bn"], ["--accumulate", "2"]], ids=["", "sync-bn", "accumulate"])
+def test_training_gives_the_same_bits_on_any_number_of_ranks(options: list[str], tmp_path: Path) -> None:
+    images = 400 if not options else 48
+    results = []
+    for ranks in (0, 1, 2, 4):
+        finished(train(ranks, tmp_path / str(ranks), *options, images=images), seconds=900)
+        results.append(result(tmp_path / str(ranks)))
+    steps = [record for record in results[0][2] if record["kind"] == "step"]
+    assert len(steps) == (50 if not options else images // 8 // (2 if "--accumulate" in options else 1))
+    assert results[1:] == results[:1] * 3
+
+
+@needs_proc
+@pytest.mark.slow
+def test_killed_fifty_times_and_continued_on_other_ranks_a_run_ends_with_the_same_bits(tmp_path: Path) -> None:
+    finished(train(1, tmp_path / "whole", images=400), seconds=900)
+    moments, killed, number = random.Random(0), 0, 0
+    while killed < 50:
+        folder = tmp_path / f"killed-{number}"
+        number += 1
+        while True:
+            ranks = moments.choice([1, 2, 4])
+            process = train(ranks, folder, "--workers", moments.choice("01"), images=400)
+            if killed < 50:
+                time.sleep(moments.uniform(1.5, 8))
+                victim = moments.randrange(ranks)
+                if process.poll() is None:
+                    killed_at = kill_a_rank(process, victim)
+                    _, errors = process.communicate(timeout=60)
+                    assert time.monotonic() - killed_at < 2
+                    if process.returncode != 0:
+                        assert f"error: rank {victim} of {ranks}" in errors or "(signal 9)" in errors
+                        killed += 1
+                        continue
+            finished(process, seconds=900)
+            break
+        assert result(folder) == result(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_ranks_with_other_recipes_or_counts_are_refused_before_the_first_step(tmp_path: Path) -> None:
+    one = [*RECIPE, "--limit", "16", "--epochs", "1"]
+    command = [sys.executable, "-m", "inception", "train", *one, "--output", str(tmp_path / "a")]
+    other = [*command, "--seed", "5"]
+    differing = subprocess.run(
+        [MPIEXEC, "-n", "1", *command, ":", "-n", "1", *other], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert differing.returncode != 0
+    assert "error: rank 1 differs from rank 0: recipe seed is 0 on rank 0, 5 on rank 1" in differing.stderr
+    assert not (tmp_path / "a/metrics.jsonl").exists()
+    status, _, errors = run(3, *command[1:])
+    assert status != 0
+    assert "error: 4 shards cannot be shared out among 3 ranks" in errors
+    assert errors.count("error:") == 1
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_no_number_stops_all_ranks_at_the_same_step(tmp_path: Path) -> None:
+    process = train(2, tmp_path / "run", "--lr", "1e30")
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert re.search(r"error: the loss is (nan|inf) in shard \d .* at step \d of epoch 1", errors), errors
+    assert errors.count("error:") == 1
