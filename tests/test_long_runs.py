@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 
 def growth(work: Callable[[], object], before: Callable[[], object]) -> tuple[int, int]:
-    """Return by how many bytes and open files a process grows in ``work``, after as much of ``before`` as warms it up."""
+    """Return by how many bytes and open files a process grows in ``work``, once ``before`` has warmed it up."""
     before()
     gc.collect()
     memory, handles = memory_in_use(), _handles()

@@ -50,6 +50,5 @@ FAULTS: dict[str, Callable[[Scene], None]] = {
 
 def possible() -> list[str]:
     """Return the names of the faults that can be made on this machine."""
-    return [
-        name for name, fault in FAULTS.items() if fault.__module__ != rank_faults.__name__ or rank_faults.available()
-    ]
+    of_ranks = {rank_faults.rank_killed, rank_faults.other_ranks}
+    return [name for name, fault in FAULTS.items() if fault not in of_ranks or rank_faults.available()]

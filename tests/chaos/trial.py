@@ -159,12 +159,11 @@ def _continued(scene: Scene, reference: Reference, verdict: Verdict) -> Verdict:
         if not _checkpoints(run):
             shutil.rmtree(run, ignore_errors=True)  # it was stopped before it had saved anything
             arguments = small_run.command(scene.images, run, scene.variant)
+        name = f"again{attempt}"
         if scene.resumed_ranks:
-            ended = fresh(
-                ["-m", "inception", "train", *arguments], scene.folder, f"again{attempt}", scene.resumed_ranks
-            )
+            ended = fresh(["-m", "inception", "train", *arguments], scene.folder, name, scene.resumed_ranks)
         else:
-            ended = copied(lambda: _program(scene, arguments, scene.resumed_plants), scene.folder, f"again{attempt}")  # noqa: B023
+            ended = copied(lambda: _program(scene, arguments, scene.resumed_plants), scene.folder, name)  # noqa: B023
         said += ended.out + ended.err
         if ended.status != 0:
             if scene.loses_all and ended.last_line.startswith("error: ") and len(_checkpoints(run)) <= 1:
