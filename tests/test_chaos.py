@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.__main__ import line_of, trial_of
+from tests.chaos.__main__ import PAGE, TRIALS, line_of, trial_of, with_table
 from tests.chaos.table import table
 from tests.chaos.trial import Trial
 from tests.chaos.verdict import NAMED, Verdict
@@ -59,6 +59,12 @@ def test_twenty_faults_end_without_a_silent_wrong(tmp_path: Path) -> None:
 def test_one_fault_of_every_kind_ends_without_a_silent_wrong() -> None:
     done = chaos("--seed", "4")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_table_of_the_page_is_that_of_its_trials_and_has_no_wrong_end() -> None:
+    text = PAGE.read_text("utf-8")
+    assert with_table(text) == text
+    assert all(trial_of(line).verdict.good for line in TRIALS.read_text("utf-8").splitlines())
 
 
 def test_a_wrong_end_is_counted_and_survives_the_file_of_trials() -> None:

@@ -17,6 +17,9 @@ from tests.chaos.table import table
 from tests.chaos.trial import Laboratory, Trial
 from tests.chaos.verdict import Verdict
 
+DOCS = Path(__file__).parent.parent.parent / "docs"
+PAGE, TRIALS = DOCS / "reliability.md", DOCS / "faults.jsonl"
+
 
 def main() -> int:
     """Carry out trials; return 1 if one of them went wrong."""
@@ -29,6 +32,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, help="begin no fault after this time")
     parser.add_argument("--json", type=Path, help="add a line for each fault to this file")
     parser.add_argument("--table", type=Path, nargs="+", help="print the table of such files, and do nothing else")
+    parser.add_argument("--write-table", action="store_true", help="write docs/faults.jsonl as the table of its page")
     parser.add_argument("--list", action="store_true", help="print the faults")
     options = parser.parse_args()
     if options.list:
@@ -36,6 +40,9 @@ def main() -> int:
         return 0
     if options.table:
         print(table([trial_of(line) for path in options.table for line in path.read_text("utf-8").splitlines()]))
+        return 0
+    if options.write_table:
+        write_table()
         return 0
     os.environ.setdefault("TQDM_DISABLE", "1")
     set_num_threads(1)  # so that this process, of which the others are copies, has one thread
@@ -53,6 +60,18 @@ def main() -> int:
             report(trials[-1], options)
     print(table(trials))
     return int(any(not trial.verdict.good for trial in trials))
+
+
+def write_table() -> None:
+    """Write the table of ``docs/faults.jsonl`` into docs/reliability.md."""
+    PAGE.write_text(with_table(PAGE.read_text("utf-8")), "utf-8")
+
+
+def with_table(text: str) -> str:
+    """Return the text of docs/reliability.md with the table of ``docs/faults.jsonl`` in it."""
+    trials = [trial_of(line) for line in TRIALS.read_text("utf-8").splitlines()]
+    before, _, rest = text.partition("<!-- faults -->")
+    return f"{before}<!-- faults -->\n{table(trials)}\n<!-- /faults -->{rest.partition('<!-- /faults -->')[2]}"
 
 
 def report(trial: Trial, options: argparse.Namespace) -> None:
