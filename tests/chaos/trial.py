@@ -96,6 +96,8 @@ class Laboratory:
         scene = scene_of(self, number)
         try:
             verdict = self._judged(scene, number)
+        except Exception as error:  # files that nobody can read any more
+            verdict = Verdict("", f"its end cannot be judged: {type(error).__name__}: {error}")
         finally:
             if not os.environ.get("CHAOS_KEEP"):
                 scene.remove()
