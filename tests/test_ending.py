@@ -16,8 +16,7 @@ from typing import Any
 
 import pytest
 
-from inception import ending, loop, output
-from inception import run as whole_run
+from inception import ending, loop, output, shared_evaluation
 from inception.advice import how_to_continue
 from inception.checkpoints import load_checkpoint, read_outline
 from inception.commands import train as train_command
@@ -241,7 +240,7 @@ def test_a_second_ctrl_c_ends_a_run_at_once_with_its_steps_saved(tmp_path: Path,
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
-    stubs.setattr(whole_run, "evaluate", press_twice)
+    stubs.setattr(shared_evaluation, "evaluate", press_twice)
     run = tmp_path / "run"
     assert train_command.main([*NEW, "--output", str(run)]) == 130
     shown = capsys.readouterr().err
