@@ -91,12 +91,14 @@ def _check_image(image: Image.Image) -> None:
 
 
 def _png_is_sound(content: bytes) -> bool:
-    """Return whether the chunks of a PNG, up to the end of its data, have the right checksums."""
+    """Return whether the chunks of a PNG that readers must understand have the right checksums."""
     at, name = 8, b""
     while at + 12 <= len(content) and name != b"IEND":
         (size,) = struct.unpack(">I", content[at : at + 4])
         name, inner = content[at + 4 : at + 8], content[at + 8 : at + 8 + size]
-        if content[at + 8 + size : at + 12 + size] != struct.pack(">I", zlib.crc32(name + inner)):
+        if name[:1].isupper() and content[at + 8 + size : at + 12 + size] != struct.pack(
+            ">I", zlib.crc32(name + inner)
+        ):
             return False
         at += size + 12
     return True
