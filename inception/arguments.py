@@ -72,9 +72,7 @@ def parse(
             each.check(getattr(given, each.name))
         if given.show:
             if given.resume is not None:
-                raise ValueError(
-                    f"--show prints the settings of a new run; those of {given.resume} are in its recipe.json"
-                )
+                raise ValueError(f"--show prints the settings of a new run; recipe.json in {given.resume} has its own")
             print(as_toml(_effective(given)))
             parser.exit()
         _refuse_contradictions(given)

@@ -38,7 +38,7 @@ def main() -> int:
         return 0
     os.environ.setdefault("TQDM_DISABLE", "1")
     set_num_threads(1)  # so that this process, of which the others are copies, has one thread
-    small_run.narrow_the_model()
+    small_run.draw_one_pixel()
     trials = []
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         laboratory = Laboratory(Path(folder), options.seed, options.kind)

@@ -173,12 +173,16 @@ def _compared(scene: Scene, run: Path, reference: Reference, verdict: Verdict, s
     if "Traceback" in said:
         return Verdict(verdict.outcome, f"a traceback: {said[-400:]}")
     wrong = [f"{found.file}: {found.text}" for found in verify(run) if found.state == WRONG]
-    if wrong and not scene.loses_metrics:
+    wrong = [text for text in wrong if not (scene.loses_metrics and text.startswith("metrics"))]
+    wrong = [text for text in wrong if not (scene.loses_best and text.startswith("best"))]
+    if wrong:
         return Verdict(verdict.outcome, f"after all, {'; '.join(wrong)}")
     litter = [path.name for path in run.rglob("*.partial")]
     if litter:
         return Verdict(verdict.outcome, f"left {', '.join(litter)}")
-    different = difference(result_of(run), reference.result, with_metrics=not scene.loses_metrics)
+    different = difference(result_of(run), reference.result, not scene.loses_metrics, not scene.loses_best)
+    if result_of(run).best is None and "best.safetensors is gone" not in said:
+        return Verdict(verdict.outcome, "the best weights are gone without a word")
     if scene.may_differ:
         if different and not any(words in said for words in scene.warned):
             return Verdict(verdict.outcome, f"{different}, and no line says why")

@@ -25,7 +25,7 @@ def clamp_max(input: Tensor, max: Any) -> Tensor:
 def copysign(input: Tensor, other: Any) -> Tensor:
     """Return the elements with the signs of ``other``, also those of its zeros."""
     other = minigrad.as_tensor(other, dtype=input.dtype)
-    sign = minigrad.from_numpy(np.copysign(np.ones_like(other.detach().numpy()), other.detach().numpy()))
+    sign = minigrad.from_numpy(np.asarray(np.copysign(1, other.detach().numpy())))
     return input.abs() * sign
 
 
