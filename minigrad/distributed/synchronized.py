@@ -21,7 +21,7 @@ from minigrad.typing import Array
 
 
 class Moments(NamedTuple):
-    """Of some values of each channel: how many there are, their mean, and the sum of squared distances from it."""
+    """The number of values of each channel, their mean, and the sum of their squared distances from it."""
 
     count: int
     mean: Array
