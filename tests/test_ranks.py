@@ -84,22 +84,27 @@ def result(folder: Path) -> tuple[str, str, list[dict[str, Any]]]:
 
 def descendants(pid: int) -> list[int]:
     """Return the processes below one, that is the proxies of mpiexec and the ranks."""
-    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    try:
+        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:  # it has ended
+        return []
     return [*children, *(below for child in children for below in descendants(child))]
 
 
 def kill_a_rank(process: subprocess.Popen[str], rank: int) -> float:
-    """Kill a rank of a run; return when."""
-    for pid in descendants(process.pid):
-        try:
-            environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-            arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except OSError:
-            continue
-        if f"PMI_RANK={rank}".encode() in environment and b"watcher.py" not in arguments:
-            os.kill(pid, signal.SIGKILL)
-            return time.monotonic()
-    raise AssertionError(f"there is no rank {rank}")
+    """Kill a rank of a run, unless the run ends before; return when."""
+    while process.poll() is None:
+        for pid in descendants(process.pid):
+            try:
+                environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+                arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
+            except OSError:
+                continue
+            if f"PMI_RANK={rank}".encode() in environment and b"watcher.py" not in arguments:
+                os.kill(pid, signal.SIGKILL)
+                return time.monotonic()
+        time.sleep(0.01)  # mpiexec has not started it yet
+    return time.monotonic()
 
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the ranks in Linux's /proc")
@@ -283,11 +288,7 @@ def test_killed_fifty_times_and_continued_on_other_ranks_a_run_ends_with_the_sam
 
 def survives_a_kill(process: subprocess.Popen[str], victim: int, ranks: int, checkpoint: Path, began_at: float) -> bool:
     """Kill a rank, and check that the job ends within two seconds and names it; return False if it was done before."""
-    try:
-        killed_at = kill_a_rank(process, victim)
-    except (AssertionError, FileNotFoundError):  # it has just ended, or Python has not begun
-        killed_at = time.monotonic()
-        process.kill()
+    killed_at = kill_a_rank(process, victim)
     _, errors = process.communicate(timeout=60)
     if process.returncode == 0:
         return False
