@@ -132,7 +132,7 @@ class SyncBatchNorm(BatchNorm2d):
             return y
         y, mean, var = _SyncBatchNorm.apply(input, self.weight, self.bias, eps=self.eps, relu=self.relu)
         if self.training and self.running_mean is not None and is_first_in_turn():  # once in a step, not for each shard
-            count = y.grad_fn.count if y.grad_fn is not None else input.numel() // input.shape[1]
+            count = getattr(y.grad_fn, "count", input.numel() // input.shape[1])
             self._track(mean, var, count)
         return y
 
