@@ -28,6 +28,7 @@ extensions = [
     "book.mathematics",
     "book.exercises",
     "book.reference",
+    "book.reference_examples",
     "book.notebooks",
     "book.training_step",
 ]
@@ -55,7 +56,8 @@ nb_merge_streams = True
 html_theme = "furo"
 html_title = "minigrad"
 html_static_path = ["_static"]
-html_extra_path = ["extra"]  # book/training_step.py writes it
+(BOOK / "extra").mkdir(exist_ok=True)  # Sphinx looks for it before book/training_step.py writes the page into it
+html_extra_path = ["extra"]
 html_css_files = ["book.css"]
 html_math_renderer = "mathml"
 html_copy_source = False

@@ -3,15 +3,40 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
-TABLE = Path(__file__).parent.parent / "minigrad/learn/README.md"
-ROW = re.compile(r"^\| *(\d+) *\| *`(\w+)` *\| *([^|]+?) *\| *(\d+) *\| *(.+?) *\|$", re.MULTILINE)
+from minigrad.learn.exercises import EXERCISES
+from minigrad.learn.folder import number
+from minigrad.learn.milestones import milestone_after
+from minigrad.learn.record import Exercise
+
+_NAME_IN_CODE = re.compile(r"\b(?=\w*[._]\w)[\w.]*\w")
+
+
+def line(exercise: Exercise) -> str:
+    """Return what a chapter says of an exercise, in Markdown.
+
+    >>> line(EXERCISES[0])
+    '- **1 · The product rule**: write `multiply_backward`, which replaces `Mul.backward`.'
+    """
+    milestone = milestone_after(exercise.slug)
+    replaced = _NAME_IN_CODE.sub(r"`\g<0>`", exercise.replaced)
+    after = f" **Milestone: {milestone.title}.**" if milestone else ""
+    title = f"**{number(exercise)} · {exercise.title}**"
+    return f"- {title}: write `{exercise.function}`, which replaces {replaced}.{after}"
+
+
+def lines_of_chapter(chapter: int) -> list[str]:
+    """Return the exercises of a chapter, and how to check the first, as lines of Markdown."""
+    chosen = [exercise for exercise in EXERCISES if exercise.chapter == chapter]
+    if not chosen:
+        return ["This chapter has no exercise of its own; the experiment above is one."]
+    start = "python -m minigrad.learn start     # writes all exercises into ./learn, once"
+    return [*map(line, chosen), "", "```shell", start, f"python -m minigrad.learn check {chosen[0].slug}", "```"]
 
 
 class Exercises(SphinxDirective):
@@ -20,16 +45,7 @@ class Exercises(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        self.env.note_dependency(str(TABLE))
-        rows = ROW.findall(TABLE.read_text(encoding="utf-8")) if TABLE.exists() else []
-        chosen = [row for row in rows if row[3] == self.arguments[0]]
-        lines = [f"- **{number} · {title}**: write {what} (`{name}`)" for number, name, title, _, what in chosen]
-        if not lines:
-            lines = ["This chapter has no exercise of its own; the experiment above is one."]
-        else:
-            start = "python -m minigrad.learn start     # writes all exercises into ./learn, once"
-            lines += ["", "```shell", start, f"python -m minigrad.learn check {chosen[0][1]}", "```"]
-        return self.parse_text_to_nodes("\n".join(lines))
+        return self.parse_text_to_nodes("\n".join(lines_of_chapter(int(self.arguments[0]))))
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

@@ -1,4 +1,4 @@
-"""``inception train | evaluate | predict | export``, or ``python -m inception …``."""
+"""``inception train | evaluate | predict | export | verify``, or ``python -m inception …``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int | None:
     # These take a second to import. They are imported here, so that Ctrl-C in that second is one line, too.
     from inception.arguments import Parser
-    from inception.commands import evaluate, export, predict, train
+    from inception.commands import evaluate, export, predict, train, verify
     from minigrad.system import never_fail_to_print, started_as
 
     if arguments[:1] == ["train"]:
@@ -41,7 +41,7 @@ def _run(arguments: list[str]) -> int | None:
     )
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("train", help="train, continue a run, or look for a learning rate")
-    for command in (evaluate, predict, export):
+    for command in (evaluate, predict, export, verify):
         command.add_parser(commands)
     for added in commands.choices.values():
         added.add_argument("--debug", action="store_true", help="show the traceback of an error")

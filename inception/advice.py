@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shlex
 
+from inception.checkpoints import place_in_words, read_outline
 from inception.ending import NO_ROOM
 from inception.run_folder import RunFolder
-from inception.state import Training, read_outline
+from inception.state import Training
 from inception.step_result import NonFiniteLossError
 from minigrad import system
+from minigrad.checkpoint import CheckpointError
 from minigrad.data.datasets.images import CorruptImageError
 from minigrad.data.workers import WorkerError
 
@@ -33,13 +35,10 @@ def how_to_go_on(error: BaseException, training: Training, folder: RunFolder, sa
     """
     if not saved:
         return f"Nothing is saved yet in {folder.path}: make room there, or choose another --output"
-    position = read_outline(folder.checkpoint)["position"]
-    if position["validated"] < position["epoch"]:
-        place = f"all steps of epoch {position['epoch']}, without its validation"
-    elif position["step"] == 0 and position["epoch"] > 0:
-        place = f"epoch {position['epoch']}"
-    else:
-        place = f"step {position['step']} of epoch {position['epoch'] + 1}"
+    try:
+        place = place_in_words(read_outline(folder.checkpoint)["position"])
+    except (OSError, CheckpointError) as lost:
+        return f"The work of this run is where {folder.path} has gone, if anywhere: {lost}"
     if isinstance(error, NonFiniteLossError):
         return f"The last good checkpoint is kept: {folder.checkpoint}, of {place}. {_after_nan(training, folder)}"
     return f"Saved up to {place} in {folder.checkpoint}. {_next(error, folder)}"

@@ -6,12 +6,11 @@ import argparse
 import difflib
 import textwrap
 from collections.abc import Collection
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from inception.config import as_toml, read_settings
 from inception.ending import OptionError, checking_options
-from inception.options import add_options, flag, options_of
+from inception.options import add_options, as_path, flag, options_of
 from inception.recipes import FIELDS, RECIPES, Recipe, with_given
 
 if TYPE_CHECKING:
@@ -72,6 +71,8 @@ def parse(
         for each in options:
             each.check(getattr(given, each.name))
         if given.show:
+            if given.resume is not None:
+                raise ValueError(f"--show prints the settings of a new run; recipe.json in {given.resume} has its own")
             print(as_toml(_effective(given)))
             parser.exit()
         _refuse_contradictions(given)
@@ -84,14 +85,14 @@ def _parser(run_options: type[DataclassInstance], program: str, may_change: Coll
     parser = Parser(
         prog=program,
         usage=USAGE,
-        description="Train Inception V3. The recipe gives every option its default; the value of quick is shown.",
+        description="Train Inception V3. The recipe gives every option its default; the value of quick\nis shown.",
         epilog=EXAMPLES.format(program=program) + (f"\n\n{textwrap.fill(resumed, 80)}" if flags else ""),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     recipe = parser.add_argument_group("the recipe")
     recipe.add_argument("--recipe", choices=sorted(RECIPES), help="source of the defaults (quick)")
-    recipe.add_argument("--config", type=Path, metavar="FILE", help="read settings from a TOML or JSON file")
+    recipe.add_argument("--config", type=as_path, metavar="FILE", help="read settings from a TOML or JSON file")
     recipe.add_argument("--show", action="store_true", help="print all settings, as a file for --config, and stop")
     add_options(parser, Recipe, "the data", "quick")
     add_options(parser, run_options, "the run (does not change its result)")

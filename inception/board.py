@@ -1,4 +1,7 @@
-"""TensorBoard: a run's numbers, histograms and images in its format."""
+"""TensorBoard: a run's numbers, histograms and images in its format.
+
+TensorBoard draws curves of one name in one chart if they lie in different folders.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inception.run_folder import Record
+from inception.metrics import Record
 from minigrad import nn
 from minigrad.devices import to_host
 from minigrad.extras import require
@@ -29,7 +32,10 @@ class Board:
         require("--tensorboard", "tensorboardX")
         from tensorboardX import SummaryWriter
 
-        self.writer = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+        self.writer, self.training, self.validation = (
+            SummaryWriter(str(place), purge_step=step + 1 if step else None)
+            for place in (folder, folder / "training", folder / "validation")
+        )
 
     def begin(self, recipe: dict[str, object], text: str) -> None:
         """Write the settings of the run, and a line about it."""
@@ -38,10 +44,17 @@ class Board:
         self.writer.add_text("run", text)
 
     def scalars(self, record: Record, step: int) -> None:
-        """Write every number of a record."""
+        """Write every number of a record. Training and validation of an epoch are curves in one chart."""
+        together = {
+            "train_cross_entropy": (self.training, "loss"),
+            "train_accuracy": (self.training, "accuracy"),
+            "validation_loss": (self.validation, "loss"),
+            "validation_accuracy": (self.validation, "accuracy"),
+        }
         for name, value in record.items():
             if isinstance(value, int | float) and not isinstance(value, bool) and name not in ("global_step", "step"):
-                self.writer.add_scalar(f"{record['kind']}/{name}", value, step)
+                writer, title = together.get(name, (self.writer, name))
+                writer.add_scalar(f"{record['kind']}/{title}", value, step)
 
     def histograms(self, model: nn.Module, step: int) -> None:
         """Write the distributions of the weights and gradients of every layer."""
@@ -57,11 +70,17 @@ class Board:
 
     def end(self, recipe: dict[str, object], results: dict[str, float]) -> None:
         """Write the results beside the settings, and close the files."""
+        from tensorboardX.summary import hparams
+
         settings = {
             name: value if isinstance(value, int | float) else printable(value) for name, value in recipe.items()
         }
-        self.writer.add_hparams(settings, results)
-        self.writer.close()
+        for summary in hparams(settings, results):  # add_hparams would make another run of them
+            self.writer.file_writer.add_summary(summary)
+        for name, value in results.items():
+            self.writer.add_scalar(name, value)
+        for writer in (self.writer, self.training, self.validation):
+            writer.close()
 
 
 def _as_markdown(value: object) -> str:

@@ -11,6 +11,7 @@ from inception.progress import say, warn
 from inception.recipes import OPTIMIZERS, Recipe
 from inception.schedules import SCHEDULES, Plan
 from inception.weights import load_pretrained
+from inception.width import make_narrow
 from minigrad import Tensor, nn, optim
 from minigrad.nn.averaging import AveragedModel, AverageFunction, get_ema_avg_fn
 from minigrad.optim.lr_scheduler import LRScheduler
@@ -28,6 +29,8 @@ def build_model(recipe: Recipe, num_classes: int, classes: Sequence[str] = (), d
         ValueError: for a layer to freeze that the model does not have.
     """
     model = InceptionV3(num_classes, recipe.aux, init_weights=recipe.init == "paper", dropout=recipe.dropout)
+    if recipe.width < 1:
+        make_narrow(model, recipe.width)
     if recipe.weights is not None and not draw_only:
         loaded = load_pretrained(model, recipe.weights, classes)
         say(str(loaded))

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from minigrad.printable import printable
+
 SHOWN = 5  # names in a message
 
 
@@ -25,14 +27,18 @@ def read_names(path: Path) -> tuple[str, ...]:
     """Return the names of classes in a text file, one per line.
 
     Raises:
-        ValueError: if it is no text in UTF-8, or has an empty line between names.
+        ValueError: if it is no text in UTF-8, or has an empty line between names, or a name with a character that
+            controls the terminal.
     """
     try:
-        names = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
+        names = path.read_text(encoding="utf-8-sig").rstrip().split("\n")  # not at characters that end lines elsewhere
     except UnicodeDecodeError:
         raise ValueError(f"{path}: expected names of classes, one per line, as text in UTF-8") from None
     if "" in (stripped := [name.strip() for name in names]):
         raise ValueError(f"{path}: line {stripped.index('') + 1} is empty: expected the name of a class on each line")
+    for number, name in enumerate(stripped, 1):
+        if printable(name) != name:
+            raise ValueError(f"{path}: line {number} has a character that cannot be printed: {printable(name):.100}")
     return tuple(stripped)
 
 
@@ -48,7 +54,8 @@ def places(names: Sequence[str], among: Sequence[str], names_are: str, among_are
     wanted, there = _composed(names), _composed(among)
     if wanted == there:
         return list(range(len(names)))
-    unknown = [name for name, form in zip(names, wanted, strict=True) if form not in set(there)]
+    known = set(there)
+    unknown = [name for name, form in zip(names, wanted, strict=True) if form not in known]
     if unknown:
         raise ValueError(
             f"{names_are} {listed(names)}; {among_are} {listed(among)}. Not among these: {listed(unknown)}"

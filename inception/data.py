@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from inception.data_source import DataSource
+from inception.ending import OptionError
 from inception.image_choice import some_of_every_class, split_every_class
-from inception.image_folders import ALL, explain_missing, find_splits
+from inception.image_folders import ALL, explain_missing, find_splits, unused_folders
 from inception.image_sets import (
     Images,
     LabelledImages,
@@ -59,8 +60,8 @@ def load_data(source: DataSource) -> Data:
 
     Raises:
         FileNotFoundError: if files are missing, saying which.
-        ValueError: if there is only one class, if validation images are of other classes than training images, or if
-            the model would have too few classes.
+        ValueError: if there is only one class, or if validation images are of other classes than training images.
+        OptionError: if the model would have too few classes.
     """
     found = openers(source)
     for_training = training_transform(
@@ -81,6 +82,8 @@ def load_data(source: DataSource) -> Data:
         notes = notes_of(whole)
         if "val" in found:
             notes.append(f"val of {source.root} is not used: --val-split takes images of train for validation")
+    if source.data == "folder" and (unused := unused_folders(Path(str(source.root)))):
+        notes.append(f"not used in {source.root}: the {noun(len(unused), 'folder')} {_some(unused)}")
     train, train_sizes = _chosen(train, source, notes)
     validation, validation_sizes = _chosen(validation, source, notes)
     _check(train, validation, source, notes)
@@ -147,9 +150,10 @@ def _as_numbered(validation: LabelledImages, train: LabelledImages, source: Data
     """
     if tuple(validation.classes) == tuple(train.classes):
         return validation
-    only_validation = [name for name in validation.classes if name not in set(train.classes)]
+    in_training, in_validation = set(train.classes), set(validation.classes)
+    only_validation = [name for name in validation.classes if name not in in_training]
     if only_validation or not isinstance(validation, ImageFolder):
-        only_train = [name for name in train.classes if name not in set(validation.classes)]
+        only_train = [name for name in train.classes if name not in in_validation]
         name = validation.root.name if isinstance(validation, ImageFolder) else "validation"
         differ = [f"only in {name}: {_some(only_validation)}"]
         differ += [f"only in train: {_some(only_train)}"] if only_train else []
@@ -180,7 +184,7 @@ def _check(train: Images, validation: Images, source: DataSource, notes: list[st
             f"{source.root or 'the data'} should be named after a class"
         )
     if source.classes is not None and source.classes < len(classes):
-        raise ValueError(
+        raise OptionError(
             f"labels are out of range: the data have {counted(len(classes), 'class')}, the model would have "
             f"{source.classes}; give --classes {len(classes)} or more"
         )

@@ -1,7 +1,7 @@
 """The end of a command: one line for every error and interrupt, and the exit status.
 
-Only Python's standard library is imported here and in output.py, so that Ctrl-C is one line even while NumPy is being
-loaded.
+Only Python's standard library is imported here, in interrupt.py and in output.py, so that Ctrl-C is one line even while
+NumPy is being loaded.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from inception.interrupt import signals_as_interrupts
 from inception.output import lead_nowhere
 
 DONE, FAILED, WRONG_OPTIONS, INTERRUPTED = 0, 1, 2, 130
@@ -46,14 +47,15 @@ def run(command: Callable[[], int | None], debug: bool = False) -> int:
         debug: show the traceback of an error, too.
     """
     try:
-        with _warnings_in_one_line():
+        with signals_as_interrupts(), _warnings_in_one_line():
             status = command()
             if sys.stdout is not None:
                 sys.stdout.flush()  # fails here, if nobody reads any more, and not while Python ends
         return DONE if status is None else status
     except KeyboardInterrupt as interrupt:
-        _say(_with_notes("interrupted", interrupt))
-        return INTERRUPTED
+        _forget_interrupt()
+        _say(_with_notes(str(interrupt) or "interrupted", interrupt))
+        return int(getattr(interrupt, "status", INTERRUPTED))
     except BrokenPipeError:  # nobody reads the output any more, as after ``| head``: there is nobody to tell
         lead_nowhere(sys.stdout)
         return FAILED
@@ -69,6 +71,15 @@ def run(command: Callable[[], int | None], debug: bool = False) -> int:
         return FAILED
 
 
+def _forget_interrupt() -> None:
+    """Keep Python from ending by SIGINT instead of with the status, after an interrupt that has been handled.
+
+    Python notes an interrupt that leaves a string it evaluates (``namedtuple`` and Numba have such strings), and looks
+    at that note when it ends. The next string overwrites it.
+    """
+    exec("")
+
+
 def one_line(error: BaseException) -> str:
     """Return an error and its notes (what to do now) as one line without control characters."""
     text = " ".join(part for line in _text(error).splitlines() if (part := line.strip()))
@@ -80,8 +91,8 @@ def one_line(error: BaseException) -> str:
 
 
 def _text(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
     return str(error)
 
 

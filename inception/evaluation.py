@@ -56,8 +56,8 @@ class Evaluation:
     @property
     def per_class(self) -> list[float | None]:
         """The accuracy on the images of each class, which is its recall; None for a class without images."""
-        counts = self.confusion.sum(1)
-        right = self.confusion.diagonal()
+        counts = np.bincount(self.labels, minlength=self.num_classes)
+        right = np.bincount(self.labels[self.labels == self.predictions], minlength=self.num_classes)
         return [int(r) / int(n) if n else None for r, n in zip(right, counts, strict=True)]
 
     def worst(self, count: int) -> list[int]:

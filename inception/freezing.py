@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inception.ending import OptionError
 from inception.model import InceptionV3
 from minigrad import nn
 
@@ -10,11 +11,11 @@ def freeze_up_to(model: InceptionV3, layer: str) -> None:
     """Freeze a child of the model and all children before it: their weights, and the statistics of their batch norms.
 
     Raises:
-        ValueError: if the model has no such layer, naming those that it has.
+        OptionError: if the model has no such layer, naming those that it has.
     """
     children = dict(model.named_children())
     if layer not in children:
-        raise ValueError(f"there is no layer {layer!r} to freeze up to; there are: {', '.join(children)}")
+        raise OptionError(f"--freeze {layer}: there is no such layer; there are: {', '.join(children)}")
     names = list(children)
     for name in names[: names.index(layer) + 1]:
         _freeze(children[name])

@@ -27,7 +27,8 @@ def find_splits(root: Path) -> dict[str, Path]:
         ValueError: if two folders may be the same split.
     """
     if not root.is_dir():
-        raise FileNotFoundError(f"no folder {root}")
+        unpack = " is a file: give the folder of the images, and unpack an archive first"
+        raise FileNotFoundError(f"{root}{unpack}" if root.exists() else f"no folder {root}")
     folders = _class_names(root)
     found: dict[str, Path] = {}
     for split, names in FOLDER_NAMES.items():
@@ -38,6 +39,14 @@ def find_splits(root: Path) -> dict[str, Path]:
     if not found and folders:
         return {ALL: root}
     return found
+
+
+def unused_folders(root: Path) -> list[str]:
+    """Return the names of the folders that are beside those of the splits and are none themselves."""
+    found = find_splits(root)
+    if ALL in found:
+        return []
+    return [name for name in _class_names(root) if root / name not in found.values()]
 
 
 def _class_names(folder: Path) -> list[str]:

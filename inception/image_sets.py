@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import numpy as np
 
 from inception.data_source import DataSource
+from inception.ending import OptionError
 from inception.image_folders import find_splits
-from inception.progress import Progress
+from inception.progress import Progress, waiting
+from inception.wording import counted
 from minigrad.data import Subset, transforms
 from minigrad.data.datasets import (
     CIFAR10,
@@ -88,20 +90,35 @@ def openers(source: DataSource) -> dict[str, Opener]:
     return {"train": partial(kind, root, True), "test": partial(kind, root, False)}
 
 
-def _open_folder(path: Path, skip_corrupt: bool, transform: transforms.Compose) -> ImageFolder:
-    progress = Progress(f"reading {path}")
+def refuse_among_images(target: Path, source: DataSource, what: str) -> None:
+    """Refuse a folder for results among the folders of the classes: it would be one of them, and its figures images.
 
-    def read(file: str) -> Image:
+    Raises:
+        OptionError: if it lies there.
+    """
+    root = Path(source.root or "")
+    if source.data != "folder" or not root.is_dir():
+        return
+    for images in find_splits(root).values():
+        if target.resolve().is_relative_to(images.resolve()):
+            raise OptionError(f"{what} {target} would be taken for a class of {images}: choose another --output")
+
+
+def _open_folder(path: Path, skip_corrupt: bool, transform: transforms.Compose) -> ImageFolder:
+    read = 0
+
+    def reading() -> str:
+        return f"reading {path}" + (f", {counted(read, 'image')}" if read else "")
+
+    def try_out(file: str) -> Image:
+        nonlocal read
         image = open_image(file)
-        progress.update()
+        read += 1
         return image
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", LeftOutWarning)  # the user is told by ``notes_of``
-            folder = ImageFolder(path, transform, loader=read, allow_empty=True, skip_corrupt=skip_corrupt)
-    finally:
-        progress.close()
+    with waiting(reading), warnings.catch_warnings():
+        warnings.simplefilter("ignore", LeftOutWarning)  # the user is told by ``notes_of``
+        folder = ImageFolder(path, transform, loader=try_out, allow_empty=True, skip_corrupt=skip_corrupt)
     folder.loader = open_image
     return folder
 

@@ -1,4 +1,4 @@
-"""Interrupting a run so that no step is lost."""
+"""Interrupts: a run is stopped so that no step is lost, and any other command so that it can tidy up."""
 
 from __future__ import annotations
 
@@ -9,6 +9,49 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+#: The last is Ctrl-Break, which only Windows has.
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name))
+
+
+class Terminated(KeyboardInterrupt):
+    """An interrupt by another signal than that of Ctrl-C.
+
+    Attributes: ``status``, the exit status that a shell reports for it.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.status = 128 + number
+
+
+@contextmanager
+def signals_as_interrupts() -> Iterator[None]:
+    """Inside ``with``, SIGTERM and a terminal that is closed raise :class:`Terminated`, as Ctrl-C raises an interrupt.
+
+    So what a command has begun is tidied up. A signal that is ignored, as ``nohup`` has it, stays so.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    owner = os.getpid()
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != owner:  # a process that has started as a copy of this one: it has nothing to tidy up
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        raise Terminated(number)
+
+    before = {
+        number: signal.signal(number, terminate)
+        for number in SIGNALS
+        if number != signal.SIGINT and signal.getsignal(number) == signal.SIG_DFL
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
 
 class StopAfterThisStep:
     """Inside ``with``, a first Ctrl-C (or SIGTERM) only sets ``requested``; a second Ctrl-C interrupts at once.
@@ -17,17 +60,13 @@ class StopAfterThisStep:
     receives signals in its main thread only; in any other thread nothing is requested.
     """
 
-    signals = tuple(  # the last is Ctrl-Break, which only Windows has
-        getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
-    )
-
     def __init__(self) -> None:
         self.requested = False
 
     def __enter__(self) -> StopAfterThisStep:
         self._previous = {}
         if threading.current_thread() is threading.main_thread():
-            for number in self.signals:
+            for number in SIGNALS:
                 if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGINT:
                     self._previous[number] = signal.signal(number, self._request)
         return self

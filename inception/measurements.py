@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -31,7 +31,12 @@ def weight_norm(model: nn.Module) -> float:
 
 def is_finite(model: nn.Module) -> bool:
     """Return whether no weight, and no running statistic, is NaN or infinite."""
-    return all(bool(to_host(np.isfinite(t.array).all())) for t in model.state_dict().values())
+    return are_finite(model.state_dict().values())
+
+
+def are_finite(tensors: Iterable[Tensor]) -> bool:
+    """Return whether no value of any tensor is NaN or infinite."""
+    return all(bool(to_host(np.isfinite(t.array).all())) for t in tensors)
 
 
 def _square(x: Tensor) -> float:
@@ -46,11 +51,16 @@ def memory_megabytes() -> float | None:
 
 
 @contextmanager
-def dead_channels(model: nn.Module) -> Iterator[dict[str, float]]:
+def dead_channels(
+    model: nn.Module, joined: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] = dict
+) -> Iterator[dict[str, float]]:
     """Watch the outputs of the convolution blocks inside the ``with`` block.
 
     At its end, the dict that was yielded has for each block the share of its channels that were 0 at every position of
     every image.
+
+    Args:
+        joined: adds what other ranks have seen: for each block, which channels were not always 0.
     """
     alive: dict[str, np.ndarray] = {}
     shares: dict[str, float] = {}
@@ -72,4 +82,4 @@ def dead_channels(model: nn.Module) -> Iterator[dict[str, float]]:
     finally:
         for handle in handles:
             handle.remove()
-        shares.update({name: float(1 - found.mean()) for name, found in alive.items()})
+    shares.update({name: float(1 - found.mean()) for name, found in joined(alive).items()})

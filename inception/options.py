@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 T = TypeVar("T")
+_LARGEST = 2**63  # whole numbers beyond it fit into no other type
 METAVARS = {int: "N", float: "X", str: "NAME", Path: "FOLDER"}
 
 
@@ -51,6 +52,10 @@ class Option:
             raise ValueError(f"{flag} must be {name}, got {value!r}")
         if kind not in (int, float) or not isinstance(value, int | float):
             return
+        if isinstance(value, int) and abs(value) > _LARGEST:
+            raise ValueError(
+                f"{flag} must be {self.limits or 'a number'} and far smaller, got one of {value.bit_length()} bits"
+            )
         outside = (
             not math.isfinite(value)
             or (self.above is not None and not value > self.above)
@@ -137,6 +142,23 @@ class Field(NamedTuple):
             self.option.check(self.flag, self.kind, value)
 
 
+def as_text(given: str) -> str:
+    """Return an argument of the command line that names a file or the like.
+
+    It must not be empty, as it is if a variable of the shell is not set, and nothing is downloaded.
+    """
+    if not given.strip():
+        raise argparse.ArgumentTypeError("is empty; is a variable of the shell not set?")
+    if "://" in given:
+        raise argparse.ArgumentTypeError(f"{given} is an address; download the files first")
+    return given
+
+
+def as_path(given: str) -> Path:
+    """Return an argument of the command line as a path. An empty one would be the current folder."""
+    return Path(as_text(given))
+
+
 def flag(name: str) -> str:
     """Return a field's option as it is typed."""
     return "--" + name.replace("_", "-")
@@ -185,22 +207,24 @@ def add_options(
 
 
 def _add(parser: argparse._ActionsContainer, added: Field, defaults_from: str | None) -> None:
-    described, text = added.option, added.option.text.replace("%", "%%")
+    described, help_text = added.option, added.option.text.replace("%", "%%")
     if added.kind is bool:
         if defaults_from is None:
-            parser.add_argument(added.flag, help=text, action="store_true")
+            parser.add_argument(added.flag, help=help_text, action="store_true")
         else:
-            text += " (on)" if added.default else ""
-            parser.add_argument(added.flag, help=text, action=argparse.BooleanOptionalAction, default=None)
+            help_text += " (on)" if added.default else ""
+            parser.add_argument(added.flag, help=help_text, action=argparse.BooleanOptionalAction, default=None)
         return
     if added.default is not None:
-        text += f" ({added.default})" if defaults_from is None else f" ({defaults_from}: {added.default})"
+        help_text += f" ({added.default})" if defaults_from is None else f" ({defaults_from}: {added.default})"
     value = None if defaults_from is not None else added.default
     if described.choices:
-        parser.add_argument(added.flag, help=text, type=added.kind, default=value, choices=described.choices)
+        parser.add_argument(added.flag, help=help_text, type=added.kind, default=value, choices=described.choices)
     else:
         metavar = described.metavar or METAVARS[added.kind]
-        parser.add_argument(added.flag, help=text, type=added.kind, default=value, metavar=metavar)
+        readers: dict[type, Callable[[str], object]] = {str: as_text, Path: as_path}
+        kind = readers.get(added.kind, added.kind)
+        parser.add_argument(added.flag, help=help_text, type=kind, default=value, metavar=metavar)
 
 
 def table(cls: type[DataclassInstance]) -> str:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 
 from inception.wording import counted, noun
 from minigrad.extras import Later
+from minigrad.printable import columns, printable, shortened
 
 if TYPE_CHECKING:
     import tqdm
@@ -43,11 +44,18 @@ class Part(NamedTuple):
 
 
 def fitted(parts: Sequence[Part], width: int | None = None) -> str:
-    """Return the parts in one line of at most ``width`` characters, leaving out whole parts; the first one stays."""
+    """Return the parts in one line of at most ``width`` columns, leaving out whole parts; the first one stays.
+
+    If even that is too wide, as with the path of a folder in it, its middle is left out.
+    """
     kept = list(parts)
-    while width is not None and len(kept) > 1 and len("  ".join(part.text for part in kept)) > width:
+    while width is not None and len(kept) > 1 and columns(_line(kept)) > width:
         kept.remove(max(kept[1:], key=lambda part: part.rank))
-    return "  ".join(part.text for part in kept)
+    return _line(kept) if width is None else shortened(_line(kept), width)
+
+
+def _line(parts: Sequence[Part]) -> str:
+    return "  ".join(printable(part.text) for part in parts)
 
 
 class Progress:
@@ -67,7 +75,7 @@ class Progress:
         self._bar: tqdm.tqdm[None] | None = None
         if at_terminal() and not _disabled():
             self._bar = tqdm.tqdm(
-                desc=f"{what} …",
+                desc=fitted([Part(f"{what} …")], terminal_width()),
                 bar_format="{desc}",
                 file=sys.stderr,
                 leave=False,
@@ -153,6 +161,29 @@ def shown(items: Iterable[T], what: str, total: int | None = None, unit: str = "
         progress.close()
 
 
+@contextmanager
+def waiting(what: Callable[[], str]) -> Iterator[None]:
+    """Show how long the block has lasted: every second at a terminal, elsewhere in a line a minute.
+
+    Args:
+        what: returns the name of the task, and how far it is if that is known.
+    """
+    progress, ended, begun = Progress(what()), threading.Event(), time.perf_counter()
+
+    def show() -> None:
+        while not ended.wait(1.0 if at_terminal() else A_LINE_EVERY):
+            progress.update(1, lambda: [Part(f"{what()} … {clock_time(time.perf_counter() - begun)}")])
+
+    ticker = threading.Thread(target=show, daemon=True)
+    ticker.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        ticker.join()
+        progress.close()
+
+
 def say(text: str) -> None:
     """Print a line for the reader, on stderr."""
     _print(text, sys.stderr)
@@ -220,6 +251,7 @@ def _disabled() -> bool:
 def _print(text: str, stream: object) -> None:
     if stream is None:  # a program without a console
         return
+    text = "\n".join(map(printable, text.split("\n")))  # names of files and classes may contain anything
     if Progress.drawn:
         tqdm.tqdm.write(text, file=stream)
     else:

@@ -11,7 +11,9 @@ from inception.data_source import WITHOUT_ROOT, DataSource
 from inception.model import SMALLEST_AUX_SIZE
 from inception.options import option
 from inception.schedules import SCHEDULES
+from inception.width import check_width
 from minigrad import optim
+from minigrad.distributed.tree import refuse_uneven
 
 MODEL, STEPS, OPTIMIZER, DEVICE = "the model", "the steps", "the optimizer", "the device"  # groups of options
 INITS = ("layers", "paper")
@@ -44,6 +46,12 @@ class Recipe(DataSource):
     head_only: bool = option(False, "train only the classifier", group=MODEL)
     aux: bool = option(False, "train the aux head too", group=MODEL)
     dropout: float = option(0.2, "probability of dropout before the classifier", between=(0, 1), group=MODEL)
+    width: float = option(
+        1.0,
+        "share of the channels that each layer has, in steps of 1/16: 0.25 trains several times faster, and less well",
+        above=0,
+        group=MODEL,
+    )
     init: str = option(
         "layers",
         "initial weights: the defaults of the layers, or those of the paper's authors (std 0.1)",
@@ -53,6 +61,16 @@ class Recipe(DataSource):
     # the steps
     batch_size: int = option(32, "images per batch", at_least=1, group=STEPS)
     accumulate: int = option(1, "batches per step; their gradients are averaged", at_least=1, group=STEPS)
+    shards: int | None = option(
+        None,
+        "cut each batch into this many parts, each normalised by itself, whose gradients are added in a fixed tree: "
+        "the same bits on any number of ranks; with mpiexec 4",
+        at_least=1,
+        group=STEPS,
+    )
+    sync_bn: bool = option(
+        False, "with shards: normalise by the statistics of the whole batch, not of each shard", group=STEPS
+    )
     epochs: int = option(3, "passes over the training images", at_least=1, group=STEPS)
     patience: int | None = option(
         None,
@@ -134,6 +152,7 @@ class Recipe(DataSource):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_width(self.width)
         if self.aux and self.image_size < SMALLEST_AUX_SIZE:
             raise ValueError(
                 f"the aux head needs images of at least {SMALLEST_AUX_SIZE} x {SMALLEST_AUX_SIZE} (a feature map of "
@@ -144,6 +163,7 @@ class Recipe(DataSource):
                 "--batch-size 1 at this image size leaves one value per channel in the last blocks, which batch norm "
                 "cannot normalise: use at least 2"
             )
+        self._check_shards()
         if self.sgd_after is not None and self.sgd_after >= self.epochs:
             raise ValueError(f"--sgd-after {self.sgd_after} leaves no epoch for SGD, with --epochs {self.epochs}")
         if self.head_only and self.freeze is not None:
@@ -152,6 +172,23 @@ class Recipe(DataSource):
             )
         if self.amp and self.dtype != "float32":
             raise ValueError("--amp mixes float16 with float32: leave out --dtype")
+
+    def _check_shards(self) -> None:
+        if self.shards is None:
+            if self.sync_bn:
+                raise ValueError("--sync-bn joins the statistics of shards: give --shards too, or leave it out")
+            return
+        refuse_uneven(self.shards, 1)
+        if self.sync_bn and self.accumulate > 1:
+            raise ValueError("--sync-bn normalises by one batch, and --accumulate takes several: leave one of them out")
+        if self.batch_size % self.shards:
+            raise ValueError(f"--batch-size {self.batch_size} cannot be cut into --shards {self.shards} of equal size")
+        if self.batch_size == self.shards and self.image_size < 107 and not self.sync_bn:
+            raise ValueError(
+                f"--batch-size {self.batch_size} in --shards {self.shards} leaves one image per shard, and at this "
+                "image size one value per channel in the last blocks, which batch norm cannot normalise: use a larger "
+                "batch or fewer shards"
+            )
 
     def as_dict(self) -> dict[str, object]:
         """Return the settings by name, for a checkpoint."""

@@ -9,8 +9,9 @@ from inception.board import Board
 from inception.clock import PhaseClock
 from inception.evaluation import Evaluation
 from inception.measurements import gradient_norms, memory_megabytes, weight_norm
+from inception.metrics import Record
 from inception.progress import Part, Progress, clock_time, result, warn
-from inception.run_folder import Record, RunFolder
+from inception.run_folder import RunFolder
 from inception.state import Training
 from inception.step_result import StepResult
 
@@ -51,6 +52,8 @@ class Report:
         record |= {"lr": training.lr, "images_per_second": round(speed, 2), "memory_mb": memory_megabytes()}
         if result.gradient_norm is not None:
             record["gradient_norm"] = result.gradient_norm
+        if result.waiting_seconds is not None:
+            record["waiting_seconds"] = [round(seconds, 6) for seconds in result.waiting_seconds]
         self._log(record)
         if training.global_step % self.log_gradients == 0 or training.global_step == 1:
             self._measure_gradients(training, result)
@@ -68,7 +71,7 @@ class Report:
     def _parts(self, training: Training, result: StepResult) -> list[Part]:
         """Return what the line of progress shows, the most important with the lowest rank."""
         sums, steps = training.progress, self.progress
-        parts = [Part(steps.head), Part(f"loss {sums.loss:.3f}", 1), Part(f"acc {sums.accuracy:.1%}", 3)]
+        parts = [Part(steps.head), Part(f"loss {sums.cross_entropy:.3f}", 1), Part(f"acc {sums.accuracy:.1%}", 3)]
         parts.append(Part(f"{steps.speed * sum(result.counts):.1f} images/s", 4))
         if steps.seconds_left is not None:
             rest = training.recipe.epochs - training.epoch - 1  # epochs after this one
@@ -102,20 +105,13 @@ class Report:
             dead: the share of dead channels of each layer.
         """
         self.validation = found
-        progress, recipe = training.progress, training.recipe
+        progress = training.progress
         self.after_steps = time.perf_counter() - self.ended
         seconds = time.perf_counter() - self.began
-        memory = memory_megabytes()
-        result(
-            f"epoch {training.epoch}/{recipe.epochs}: {clock_time(seconds)}"
-            + ("" if memory is None else f", memory {memory:,.0f} MB")
-        )
-        result(f"  training    loss {progress.loss:.3f}, accuracy {progress.accuracy:.1%}")
-        result(f"  validation  loss {found.loss:.3f}, {found.shares}")
-        if clock is not None:
-            result(fill(str(clock), 79, initial_indent="  time        ", subsequent_indent=" " * 14))
+        _print_epoch(training, found, seconds, clock)
         record: Record = {"kind": "epoch", "epoch": training.epoch, "global_step": training.global_step}
         record |= {"train_loss": progress.loss, "train_accuracy": progress.accuracy}
+        record["train_cross_entropy"] = progress.cross_entropy
         record |= {"validation_loss": found.loss, "validation_accuracy": found.accuracy}
         record["validation_top5"] = found.in_top5
         record |= {"validation_accuracy_by_class": dict(zip(self.classes, found.per_class, strict=False))}
@@ -145,6 +141,58 @@ class Report:
         self.folder.log(record)
         if self.board is not None:
             self.board.scalars(record, record["global_step"])
+
+
+class SilentReport(Report):
+    """The report of a rank other than 0: it shows and writes nothing, and keeps the last validation."""
+
+    def begin_epoch(self, training: Training) -> None:
+        """Do nothing."""
+
+    def step(self, training: Training, result: StepResult) -> None:
+        """Do nothing."""
+
+    def end_steps(self) -> None:
+        """Do nothing."""
+
+    def end_epoch(
+        self,
+        training: Training,
+        found: Evaluation,
+        clock: PhaseClock | None = None,
+        dead: dict[str, float] | None = None,
+    ) -> None:
+        """Keep the validation."""
+        self.validation = found
+
+
+def _print_epoch(training: Training, found: Evaluation, seconds: float, clock: PhaseClock | None) -> None:
+    memory, sums = memory_megabytes(), training.progress
+    used = "" if memory is None else f", memory {memory:,.0f} MB"
+    result(f"epoch {training.epoch}/{training.recipe.epochs}: {clock_time(seconds)}{used}")
+    minimised = _minimised(training)
+    result(_filled(f"  training    loss {sums.cross_entropy:.3f}, accuracy {sums.accuracy:.1%}{minimised}"))
+    result(f"  validation  loss {found.loss:.3f}, {found.shares}")
+    if clock is not None:
+        result(_filled(f"  time        {clock}"))
+
+
+def _filled(text: str) -> str:
+    return fill(text, 79, subsequent_indent=" " * 14)
+
+
+def _minimised(training: Training) -> str:
+    """Return the loss that is minimised, in words, if it is another one than that of validation."""
+    recipe = training.recipe
+    more = {
+        "label smoothing": recipe.label_smoothing,
+        "mixup": recipe.mixup,
+        "cutmix": recipe.cutmix,
+        "the aux head": recipe.aux,
+        "class weights": recipe.class_weights,
+    }
+    used = [name for name, value in more.items() if value]
+    return f"; minimised {training.progress.loss:.3f}, with {', '.join(used)}" if used else ""
 
 
 def _remedies(training: Training) -> list[str]:

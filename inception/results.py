@@ -10,13 +10,12 @@ from inception import figures
 from inception.classes import class_names
 from inception.evaluation import Evaluation, evaluate
 from inception.image_sets import Images, Originals
-from inception.progress import shown
+from inception.progress import result, shown
 from inception.report import Report
 from inception.run_folder import RunFolder
 from inception.state import Training
 from inception.weights import load_weights, save_weights
 from minigrad.data import DataLoader
-from minigrad.printable import printable
 
 ON_BOARD = 16  # validation images for TensorBoard
 
@@ -36,7 +35,7 @@ def write_results(
     if recipe.patience is not None and training.best.epoch < training.epoch and folder.best.exists():
         load_weights(model, folder.best)
         found = None
-        print(f"went back to the weights of epoch {training.best.epoch}, which had {training.best.reason}")
+        result(f"went back to the weights of epoch {training.best.epoch}, which had {training.best.reason}")
     if found is None:  # the last validation was of other weights
         found = evaluate(model, shown(validation_loader, "validation", unit="batch"), recipe.device, recipe.dtype)
     save_weights(model, folder.weights, training.description)
@@ -46,10 +45,10 @@ def write_results(
         chosen = figures.evenly_chosen(found.labels, found.predictions, ON_BOARD, recipe.seed)
         report.board.images(np.stack([images[i][0].numpy() for i in chosen]), training.global_step)
         report.board.end(recipe.as_dict(), {"validation_accuracy": found.accuracy, "validation_loss": found.loss})
-    print(f"validation {found.shares} ({found.correct} of {found.seen})")
+    result(f"validation {found.shares} ({found.correct} of {found.seen})")
     worst = sorted((share, name) for share, name in zip(found.per_class, names, strict=True) if share is not None)
-    print("hardest classes: " + ", ".join(f"{printable(name)} {share:.0%}" for share, name in worst[:3]))
-    print("\n".join(f"  {path}" for path in folder.results))
+    result("hardest classes: " + ", ".join(f"{name} {share:.0%}" for share, name in worst[:3]))
+    result("\n".join(f"  {path}" for path in folder.results))
 
 
 def _draw(training: Training, found: Evaluation, images: Images, names: Sequence[str], folder: RunFolder) -> None:

@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
+from inception.checkpoints import Change, Checkpoint, recipe_of
 from inception.data_summary import DataSummary
 from inception.ending import OptionError, checking_options
-from inception.recipes import FIELDS, Recipe
-from inception.state import Change, Checkpoint, Training
+from inception.recipes import Recipe
+from inception.state import Training
 from inception.wording import counted
 
 PLACES = ("root", "weights")
@@ -58,8 +59,7 @@ def continued(
     Raises:
         OptionError: for a setting that may not change, saying what to do instead.
     """
-    saved = tree["recipe"]
-    recipe = Recipe.from_dict({name: saved[name] for name in FIELDS if name in saved})
+    recipe = recipe_of(tree, path)
     new = {name: _absolute(name, value) for name, value in settings.items()}
     differ = {name: value for name, value in new.items() if value != getattr(recipe, name)}
     if recipe_name is not None and differ:
@@ -102,7 +102,8 @@ def refuse_other_classes(description: Mapping[str, object], now: Sequence[str], 
     saved = cast(Sequence[str], description["classes"])
     if tuple(saved) == tuple(now):
         return
-    gone, new = [n for n in saved if n not in now], [n for n in now if n not in saved]
+    before, after = set(saved), set(now)
+    gone, new = [name for name in saved if name not in after], [name for name in now if name not in before]
     found = f"the classes were {_listed(saved)}; now they are {_listed(now)}"
     if max(len(saved), len(now)) > MOST_NAMES:
         found = f"of {counted(len(saved), 'class')} there, {len(now):,} here, "
@@ -146,9 +147,8 @@ def in_words(changes: Sequence[Change]) -> list[str]:
 
 def how_the_schedule_goes_on(training: Training, tree: Checkpoint) -> str | None:
     """Return a line if the learning rate of the next step is not that of the checkpoint."""
-    groups = cast(list[dict[str, float]], tree["optimizer"]["param_groups"])
-    recipe, lr, before = training.recipe, training.lr, groups[0]["lr"]
-    if lr == before:
+    recipe, lr, before = training.recipe, training.lr, tree["optimizer"]["param_groups"][0].get("lr")
+    if lr == before or not isinstance(before, float):
         return None
     longer = recipe.epochs != tree["recipe"]["epochs"]
     whole = f", as in a run of {counted(recipe.epochs, 'epoch')} from the beginning" if longer else ""

@@ -8,21 +8,23 @@ import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
+from itertools import chain, count
 from pathlib import Path
-from typing import Any, TypeAlias
 
 from inception.lock import FolderInUseError, FolderLock
+from inception.metrics import Metrics, Record, read_metrics
+from inception.ranks import is_first
 from minigrad import files
 
-#: A line of the metrics, a JSON object. ``kind`` is "step", "gradients", "warning" or "epoch" and decides the rest.
-Record: TypeAlias = dict[str, Any]
-
-CHECKPOINT, CHECKPOINTS = "checkpoint.safetensors", "checkpoints"
+CHECKPOINT, PREVIOUS, CHECKPOINTS = "checkpoint.safetensors", "previous.safetensors", "checkpoints"
+DAMAGED = "damaged.safetensors"  # the name that a damaged checkpoint gets
 
 
-def new_folder() -> Path:
-    """Return the path of a new run: runs/DATE-TIME."""
-    return Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S")
+def new_folder(within: str = "runs") -> Path:
+    """Return the path of a folder that does not exist yet, such as runs/DATE-TIME."""
+    first = Path(within) / datetime.now().strftime("%Y%m%d-%H%M%S")
+    further = (first.with_name(f"{first.name}-{number}") for number in count(2))  # begun in the same second
+    return next(path for path in chain([first], further) if not os.path.lexists(path))
 
 
 class RunFolder:
@@ -34,11 +36,12 @@ class RunFolder:
         OSError: if the folder cannot be created or written to, or has a link where the run would write; the message
             names it.
         FolderInUseError: if another process runs in it.
-        FileExistsError: if it holds another run, and this is not its continuation.
+        FileExistsError: if it holds another run, and this is not its continuation, or lies in the folder of one.
     """
 
     def __init__(self, path: Path, resuming: bool = False) -> None:
         self.path = path
+        _refuse_inside_another_run(path)
         files.make_writable(path)
         try:
             self._lock = FolderLock(path)
@@ -59,7 +62,7 @@ class RunFolder:
                 f"{self.path} already holds a run. Choose another --output, or continue that run with --resume "
                 f"{shlex.quote(str(self.path))}"
             )
-        for file in (self.weights, self.best, self.metrics, self.checkpoints):
+        for file in (self.previous, self.weights, self.best, self.metrics, self.checkpoints):
             if file.exists():
                 raise FileExistsError(f"{self.path} already holds a run ({file.name}). Choose another --output")
 
@@ -101,6 +104,11 @@ class RunFolder:
         return self.path / CHECKPOINT
 
     @property
+    def previous(self) -> Path:
+        """The checkpoint before that one, from which ``--resume`` continues if the newest one is damaged."""
+        return self.path / PREVIOUS
+
+    @property
     def checkpoints(self) -> Path:
         """The folder of the checkpoints of the last epochs, with ``--keep``."""
         return self.path / CHECKPOINTS
@@ -129,11 +137,7 @@ class RunFolder:
         """Keep the current checkpoint under the number of its epoch, and only the last ``count`` of these."""
         folder = files.own_folder(self.checkpoints)
         target = folder / f"epoch-{epoch:04}.safetensors"
-        target.unlink(missing_ok=True)
-        try:
-            os.link(self.checkpoint, target)  # costs no space; safe, since checkpoints are replaced, never written to
-        except OSError:  # a file system without links
-            files.write_atomically(target, self.checkpoint.read_bytes())
+        files.keep_as(self.checkpoint, target)  # safe, since checkpoints are replaced, never written to
         for old in sorted(folder.glob("epoch-*.safetensors"))[:-count]:
             old.unlink()
 
@@ -169,20 +173,92 @@ class RunFolder:
 
     def log(self, record: Record) -> None:
         """Append a record to the metrics."""
+        self.refuse_another_owner()
         files.append(self.metrics, (json.dumps(record) + "\n").encode())
 
     def records(self) -> list[Record]:
         """Return all records so far."""
-        if not self.metrics.is_file():
-            return []
-        lines = self.metrics.read_text(encoding="utf-8").split("\n")
-        return [json.loads(line) for line in lines[:-1]]  # a last line without its end was cut short by a kill
+        return read_metrics(self.metrics).records
 
-    def forget_after(self, global_step: int, epoch: int) -> None:
-        """Drop the records of steps and epochs that a resumed run will repeat."""
-        kept = [
-            record
-            for record in self.records()
-            if record["global_step"] <= global_step and not (record["kind"] == "epoch" and record["epoch"] > epoch)
-        ]
+    def forget_after(self, global_step: int, epoch: int) -> Metrics:
+        """Drop the records of steps and epochs that a resumed run will repeat, and lines that are no records.
+
+        Return what was there before.
+        """
+        before, kept = read_metrics(self.metrics), list[Record]()
+        for record in before.records:  # in the order in which they were measured
+            if record["global_step"] > global_step or (record["kind"] == "epoch" and record["epoch"] > epoch):
+                break
+            kept.append(record)
         files.write_atomically(self.metrics, "".join(json.dumps(record) + "\n" for record in kept).encode())
+        return before
+
+    def put_back(self, earlier: Path) -> Path:
+        """Let an earlier checkpoint be the newest one, and keep the damaged one; return where it can be read."""
+        if self.checkpoint.is_file():
+            os.replace(self.checkpoint, self.path / DAMAGED)
+        files.keep_as(earlier, self.checkpoint)
+        return self.checkpoint
+
+    def refuse_another_owner(self) -> None:
+        """Raise :class:`inception.lock.FolderInUseError` if another run has begun where this one's folder was."""
+        self._lock.refuse_another_owner()
+
+    def make_again(self) -> None:
+        """Create the folder again if somebody has deleted or moved it during the run.
+
+        Raises:
+            OSError: if it cannot be created, or another run has its place.
+        """
+        if not self.path.is_dir():
+            self._lock.release()
+            files.make_writable(self.path)
+            self._lock = FolderLock(self.path)
+
+
+class FolderOfRank0(RunFolder):
+    """The folder of a run on the other ranks: they read its checkpoint, and write nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def release(self) -> None:
+        """Do nothing."""
+
+    def continue_from(self, source: Path, with_best: bool) -> None:
+        """Do nothing."""
+
+    def keep(self, epoch: int, count: int) -> None:
+        """Do nothing."""
+
+    def write_recipe(self, settings: Mapping[str, object]) -> None:
+        """Do nothing."""
+
+    def log(self, record: Record) -> None:
+        """Do nothing."""
+
+    def forget_after(self, global_step: int, epoch: int) -> Metrics:
+        """Return that there is nothing to forget."""
+        return Metrics([], [])
+
+    def put_back(self, earlier: Path) -> Path:
+        """Return the earlier checkpoint."""
+        return earlier
+
+    def make_again(self) -> None:
+        """Do nothing."""
+
+
+def claimed(path: Path, resuming: bool = False) -> RunFolder:
+    """Return the folder of a run: on rank 0 owned, as :class:`RunFolder`; on other ranks to read.
+
+    Raises:
+        OSError: on rank 0, as :class:`RunFolder`.
+    """
+    return RunFolder(path, resuming) if is_first() else FolderOfRank0(path)
+
+
+def _refuse_inside_another_run(path: Path) -> None:
+    for folder in path.resolve().parents:
+        if (folder / CHECKPOINT).is_file():
+            raise FileExistsError(f"{path} lies in the folder of another run, {folder}: choose another --output")

@@ -6,20 +6,25 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import cast
 
 import minigrad
 from inception.best import Best
 from inception.build import build_average, build_model, build_optimizer, build_schedule
+from inception.checkpoints import Change, Checkpoint, Position
 from inception.classes import class_names
 from inception.data_summary import DataSummary
 from inception.model import InceptionV3
+from inception.ranks import ranks
 from inception.recipes import Recipe
+from inception.schema import unlike
 from inception.step_result import StepResult
 from inception.watch import Watch
 from inception.weights import Description, load_into
 from minigrad import Tensor, checkpoint, optim
 from minigrad.amp import GradScaler
+from minigrad.distributed import SyncBatchNorm
+from minigrad.distributed.gradients import ShardGradients
 from minigrad.nn.averaging import AveragedModel
 from minigrad.optim.lr_scheduler import LRScheduler
 
@@ -31,32 +36,30 @@ class EpochSums:
     seen: int = 0
     correct: int = 0
     loss_sum: float = 0.0
+    cross_entropy_sum: float = 0.0
 
     def add(self, result: StepResult) -> None:
         """Add the batches of one step."""
-        for loss, correct, count in zip(result.losses, result.correct, result.counts, strict=True):
-            self.seen += count
+        self.seen += sum(result.counts)
+        self.correct += sum(result.correct)
+        for loss, cross_entropy, count in zip(result.losses, result.cross_entropies, result.counts, strict=True):
             self.loss_sum += loss * count
-            self.correct += correct
+            self.cross_entropy_sum += cross_entropy * count
 
     @property
     def loss(self) -> float:
-        """The mean loss over the images seen."""
+        """The mean over the images seen of the loss that is minimised."""
         return self.loss_sum / max(self.seen, 1)
+
+    @property
+    def cross_entropy(self) -> float:
+        """The mean loss with the labels alone, which can be compared with a validation loss."""
+        return self.cross_entropy_sum / max(self.seen, 1)
 
     @property
     def accuracy(self) -> float:
         """The share of the images seen whose highest score was that of their class."""
         return self.correct / max(self.seen, 1)
-
-
-class Change(TypedDict):
-    """A setting of the recipe that had another value before this step."""
-
-    global_step: int
-    setting: str
-    before: object
-    now: object
 
 
 @dataclass
@@ -74,6 +77,7 @@ class Training:
     data: DataSummary | None = None
     epoch: int = 0  # epochs finished
     class_weights: Tensor | None = None  # in the loss
+    gradients: ShardGradients | None = None  # if batches are cut into shards
     validated: int = 0  # epochs after which the model has been validated
     step: int = 0  # steps finished in the current epoch
     steps_before: int = 0  # steps finished in earlier epochs
@@ -104,10 +108,15 @@ class Training:
         """
         minigrad.manual_seed(recipe.seed)
         model = build_model(recipe, num_classes, class_names(classes, num_classes) if classes else (), resuming)
+        if recipe.sync_bn:
+            SyncBatchNorm.convert_sync_batchnorm(model)
         ema = build_average(recipe, model)
         optimizer, scheduler = build_optimizer(recipe, model, steps_per_epoch)
         scaler, best = GradScaler(enabled=recipe.amp), Best(by=recipe.best_by)
-        return Training(recipe, model, optimizer, scheduler, steps_per_epoch, ema, scaler, classes, data, best=best)
+        training = Training(recipe, model, optimizer, scheduler, steps_per_epoch, ema, scaler, classes, data, best=best)
+        if recipe.shards is not None:
+            training.gradients = ShardGradients(model, recipe.shards, ranks())
+        return training
 
     @property
     def global_step(self) -> int:
@@ -166,8 +175,11 @@ class Training:
     def _switch_to_sgd(self) -> None:
         self.optimizer, self.scheduler = build_optimizer(self.recipe, self.model, self.steps_per_epoch, switched=True)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, keep_old_as: Path | None = None) -> None:
         """Write a checkpoint.
+
+        Args:
+            keep_old_as: the checkpoint that was at ``path`` before goes there.
 
         Raises:
             OSError: if it cannot be written; an old one is unchanged.
@@ -175,10 +187,10 @@ class Training:
         best = self.best
         tree: Checkpoint = {
             "recipe": self.recipe.as_dict(),
-            "description": self.description.as_dict(),
+            "description": self.description.as_dict(),  # type: ignore[typeddict-item]
             "data": self.data,
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": self.optimizer.state_dict(),  # type: ignore[typeddict-item]
             "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
             "ema": None if self.ema is None else self.ema.state_dict(),
             "scaler": self.scaler.state_dict(),
@@ -190,11 +202,11 @@ class Training:
                 "loss": None if math.isinf(best.loss) else best.loss,
                 "accuracy": best.accuracy,
             },
-            "watch": self.watch.state_dict(),
+            "watch": self.watch.state_dict(),  # type: ignore[typeddict-item]
             "changes": self.changes,
             "minigrad": minigrad.__version__,
         }
-        checkpoint.save(path, tree)
+        checkpoint.save(path, tree, keep_old_as=keep_old_as)
 
     def restore(self, path: Path, tree: Checkpoint) -> None:
         """Continue from a checkpoint that was read from ``path``.
@@ -203,9 +215,15 @@ class Training:
         number of steps, the schedule goes on as if it had been the recipe's from the beginning.
 
         Raises:
-            CheckpointError: if it is of another architecture, or does not fit the optimizer.
+            CheckpointError: if it is of another architecture, or does not fit the optimizer or the schedule.
         """
         load_into(self.model, tree["model"], path)
+        try:
+            self._restore_the_rest(tree)
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError) as error:
+            raise checkpoint.CheckpointError(f"{path}: {error or type(error).__name__}") from None
+
+    def _restore_the_rest(self, tree: Checkpoint) -> None:
         position = tree["position"]
         self.epoch, self.step, self.validated = position["epoch"], position["step"], position["validated"]
         self.steps_before = position["steps_before"]
@@ -213,20 +231,20 @@ class Training:
         switched = switch is not None and (self.epoch > switch or (self.epoch == switch and self.step > 0))
         if switched:
             self._switch_to_sgd()
-        try:
-            self.optimizer.load_state_dict(tree["optimizer"])
-        except ValueError as error:
-            raise checkpoint.CheckpointError(f"{path}: {error}") from None
+        self.optimizer.load_state_dict(cast(dict[str, object], tree["optimizer"]))
         before = {**tree["recipe"], "steps_per_epoch": position["steps_per_epoch"]}
         if any(before[name] != value for name, value in self._decides_the_schedule().items()):
             steps = (self.epoch - (switch or 0) if switched else self.epoch) * self.steps_per_epoch + self.step
             self.scheduler = build_schedule(self.recipe, self.optimizer, self.steps_per_epoch, switched, steps)
         elif self.scheduler is not None and tree["scheduler"] is not None:
+            _refuse_unlike(tree["scheduler"], self.scheduler.state_dict(), "scheduler")
             self.scheduler.load_state_dict(tree["scheduler"])
         if self.ema is not None and tree["ema"] is not None:
             self.ema.load_state_dict(tree["ema"])
         if self.scaler.is_enabled() and tree["scaler"]:
+            _refuse_unlike(tree["scaler"], self.scaler.state_dict(), "scaler")
             self.scaler.load_state_dict(tree["scaler"])
+        _refuse_unlike(tree["random"], minigrad.get_rng_state(), "random")
         minigrad.set_rng_state(tree["random"])
         self.progress = EpochSums(**tree["progress"])
         best = tree["best"]
@@ -251,79 +269,8 @@ def has_ended(recipe: Recipe, epoch: int, validated: int, best_epoch: int) -> bo
     return epoch >= recipe.epochs or (patience is not None and validated - best_epoch >= patience)
 
 
-class Position(TypedDict):
-    """The place between two steps: the attributes of :class:`Training` with these names."""
-
-    epoch: int
-    validated: int
-    step: int
-    steps_before: int
-    steps_per_epoch: int
-
-
-class Sums(TypedDict):
-    """The sums of :class:`EpochSums`."""
-
-    seen: int
-    correct: int
-    loss_sum: float
-
-
-class BestEpoch(TypedDict):
-    """The number, loss (None before the first validation) and accuracy of :class:`Best`."""
-
-    epoch: int
-    loss: float | None
-    accuracy: float
-
-
-class Checkpoint(TypedDict):
-    """The content of a checkpoint file."""
-
-    recipe: dict[str, object]
-    description: dict[str, object]  # the classes and the preprocessing, as with the weights
-    data: DataSummary | None
-    model: dict[str, Tensor]
-    optimizer: dict[str, object]
-    scheduler: dict[str, object] | None
-    ema: dict[str, Tensor] | None
-    scaler: dict[str, object]
-    random: dict[str, object]
-    position: Position
-    progress: Sums
-    best: BestEpoch
-    watch: dict[str, object]
-    changes: list[Change]
-    minigrad: str
-
-
-def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint of :meth:`Training.save`.
-
-    Raises:
-        FileNotFoundError, CheckpointError: if it is missing, cut short, or not a training checkpoint.
-    """
-    return _checked(checkpoint.load(path), path)
-
-
-def read_outline(path: Path) -> Checkpoint:
-    """Read a checkpoint without its tensors, in an instant; each is None.
-
-    Raises:
-        FileNotFoundError, CheckpointError: as :func:`load_checkpoint`.
-    """
-    return _checked(checkpoint.load(path, with_tensors=False), path)
-
-
-def _checked(tree: object, path: Path) -> Checkpoint:
-    if not isinstance(tree, dict) or "position" not in tree:
-        raise checkpoint.CheckpointError(
-            f"{path} holds weights only and cannot be resumed; resume from checkpoint.safetensors, or begin a new run "
-            f"with --weights {path}"
-        )
-    if not Checkpoint.__annotations__.keys() <= tree.keys():
-        raise checkpoint.CheckpointError(
-            f"{path} was written by another version of minigrad ({tree.get('minigrad')}); begin a new run from its "
-            f"weights (--weights {path})"
-        )
-    return cast(Checkpoint, tree)
+def _refuse_unlike(saved: object, own: object, name: str) -> None:
+    """Raise ValueError if a saved state is not of the form of this run's own."""
+    found = unlike(saved, own, name)
+    if found is not None:
+        raise ValueError(found)

@@ -6,6 +6,8 @@ import argparse
 import json
 import re
 import warnings
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,6 +26,8 @@ else:
 
 FIRST = "Conv2d_1a_3x3.conv.weight"  # the name by which weights of Inception V3 are found among others
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"  # torch writes zip archives with a pickle inside; before version 1.6 pickles
+#: What is read may have this many times the bytes of its file, and this many more.
+_UNPACKED, _ALWAYS = 10, 100_000_000
 #: The types of safetensors that NumPy has too.
 NUMPYS = {"BOOL", "F16", "F32", "F64", "I8", "I16", "I32", "I64", "U8", "U16", "U32", "U64"}
 
@@ -120,7 +124,12 @@ def to_minigrad(value: object, name: str, path: Path) -> Tensor:
     if value.is_floating_point() and value.dtype not in (torch.float16, torch.float32, torch.float64):
         value = value.float()
     try:
+        size, held = value.numel() * value.element_size(), value.untyped_storage().nbytes()
+        if size > _UNPACKED * held + _ALWAYS:
+            raise CheckpointError(f"{path}: {name} repeats {held:,} bytes until they are {size:,}: no weights do")
         return from_numpy(value.detach().contiguous().numpy())
+    except CheckpointError:
+        raise
     except (TypeError, RuntimeError) as error:  # quantised, sparse, complex
         raise CheckpointError(f"{path}: {name} of type {value.dtype} cannot be read: {error}") from None
 
@@ -144,6 +153,7 @@ def _read_torchs(path: Path) -> Mapping[str, object]:
     require(f"{path}: reading a file of torch (once; export converts it to safetensors)", "torch")
     import torch
 
+    _refuse_damaged_archive(path)
     try:
         # Only tensors and plain data are read. Training scripts put their options, a Namespace, beside the weights.
         with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
@@ -155,6 +165,29 @@ def _read_torchs(path: Path) -> Mapping[str, object]:
     if not isinstance(found, Mapping):
         raise CheckpointError(f"{path}: expected a state dict of tensors, got {type(found).__name__}")
     return found
+
+
+def _refuse_damaged_archive(path: Path) -> None:
+    """Raise CheckpointError for a zip archive that torch would read although an entry does not have its checksum.
+
+    Also for one that would unpack to far more than it has bytes.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+            if size > _UNPACKED * path.stat().st_size + _ALWAYS:
+                raise CheckpointError(f"{path} would unpack to {size:,} bytes: no file of weights does")
+            for entry in archive.infolist():
+                if entry.CRC:  # torch can be told to write none
+                    with archive.open(entry) as content:
+                        while content.read(2**20):
+                            pass
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError(f"{path}: the archive is damaged: {error}. Take another copy") from None
 
 
 def _why_not(error: str) -> str:
@@ -178,8 +211,8 @@ def _types_in(path: Path) -> set[str]:
             return set()
         try:
             head = json.loads(file.read(length))
-            return {entry["dtype"] for name, entry in head.items() if name != "__metadata__"}
-        except (ValueError, KeyError, TypeError, AttributeError):
+            return {str(entry["dtype"]) for name, entry in head.items() if name != "__metadata__"}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return set()
 
 

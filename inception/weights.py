@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,17 +15,12 @@ from inception.classes import listed, same
 from inception.normalization import NORMALIZATIONS
 from inception.preprocessing import check_sizes
 from inception.weight_files import Found, find_weights, read_metadata, read_tree, to_minigrad
+from inception.width import width_of
 from inception.wording import counted
 from minigrad import Tensor, checkpoint, nn, zeros
 from minigrad.checkpoint import CheckpointError
 from minigrad.devices import to_host
-from minigrad.extras import Later
 from minigrad.files import write_atomically
-
-if TYPE_CHECKING:
-    from safetensors import numpy as safetensors_numpy
-else:
-    safetensors_numpy = Later("safetensors.numpy", "a file of weights")
 
 HEADS = ("fc", "AuxLogits")  # may be missing in a file, or be for other classes
 
@@ -119,7 +114,7 @@ def save_weights(model: nn.Module, path: str | os.PathLike[str], description: De
     """Write the model's state dict. ``safetensors.torch.load_file`` reads it for torchvision's model, too."""
     arrays = {name: np.asarray(to_host(t.array), order="C") for name, t in model.state_dict().items()}
     metadata = {} if description is None else {"inception": json.dumps(description.as_dict())}
-    write_atomically(path, safetensors_numpy.save(arrays, metadata))
+    write_atomically(path, checkpoint.with_checksums(arrays, metadata))
 
 
 def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
@@ -170,6 +165,11 @@ def load_pretrained(model: nn.Module, path: str | os.PathLike[str], classes: Seq
     """
     state, described, place = read_weights(path)
     own = model.state_dict()
+    if width_of(state) != width_of(own):
+        raise CheckpointError(
+            f"{path} is of a model of width {width_of(state):g}, and this one has {width_of(own):g}: "
+            f"give --width {width_of(state):g}"
+        )
     others = bool(classes and described.classes) and not same(classes, described.classes)
     other_heads = [
         name

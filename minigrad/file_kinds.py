@@ -26,8 +26,11 @@ def kind_of_file(path: str | os.PathLike[str]) -> str | None:
     with Path(path).open("rb") as file:
         head = file.read(64)
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
+        try:
+            with zipfile.ZipFile(path) as archive:
+                names = archive.namelist()
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
+            return "a damaged ZIP archive; take another copy"
         if any(name.endswith("data.pkl") for name in names):
             return f"a file of {_TORCH}"
         if names and all(name.endswith(".npy") for name in names):

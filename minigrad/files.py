@@ -7,6 +7,7 @@ and links are refused where an existing file is written to.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -15,20 +16,27 @@ from pathlib import Path
 from typing import BinaryIO
 
 PARTIAL = ".*.partial"  # the names of files that are being written, for glob
+#: Errors of file systems that cannot sync, such as some of networks. A file is then as safe as they keep it.
+_CANNOT_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
 
 
-def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
+def write_atomically(
+    path: str | os.PathLike[str], content: bytes, keep_old_as: str | os.PathLike[str] | None = None
+) -> None:
     """Write a file completely or not at all; see :func:`writing`."""
-    with writing(path) as file:
+    with writing(path, keep_old_as) as file:
         file.write(content)
 
 
 @contextmanager
-def writing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def writing(path: str | os.PathLike[str], keep_old_as: str | os.PathLike[str] | None = None) -> Iterator[BinaryIO]:
     """Yield a file to write to. At the end it is synced to disk, and renamed to ``path``.
 
     After a crash or an error at any moment, there is either the old file or the new one, never a part of one. A link at
     ``path`` is replaced; what it points to is not touched.
+
+    Args:
+        keep_old_as: the old file goes there, once the new one is on the disk.
 
     Raises:
         OSError: if the file cannot be written; what was there before is unchanged.
@@ -38,26 +46,56 @@ def writing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         with _temporary(path) as (file, temporary):
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            _sync(file.fileno())
             file.close()  # Windows renames no open file
+            if keep_old_as is not None and path.is_file():
+                keep_as(path, keep_old_as)
             os.replace(temporary, path)
     except OSError as error:
         raise OSError(error.errno, f"{error.strerror}; what was there before is unchanged", str(path)) from None
     if hasattr(os, "O_DIRECTORY"):  # the rename itself must reach the disk too; Windows opens no folders
         folder = os.open(path.parent, os.O_RDONLY)
         try:
-            os.fsync(folder)
+            _sync(folder)
         finally:
             os.close(folder)
+
+
+def _sync(descriptor: int) -> None:
+    """Write a file or folder through to the disk, where the file system can do that."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:
+            raise
+
+
+def keep_as(path: Path, other: str | os.PathLike[str]) -> None:
+    """Give a file a second name, under which it stays when ``path`` is replaced. A file of that name is replaced.
+
+    It costs no space, unless the file system has no links. Files with a second name must not be written to.
+    """
+    with _unused_name(Path(other)) as temporary:
+        try:
+            os.link(path, temporary)
+        except OSError:
+            temporary.write_bytes(path.read_bytes())
+        os.replace(temporary, other)
 
 
 @contextmanager
 def _temporary(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
     """Create a file beside ``path`` that did not exist before; remove it at the end if it still exists."""
+    with _unused_name(path) as temporary, open(temporary, "xb") as file:  # x: create it, and follow no link
+        yield file, temporary
+
+
+@contextmanager
+def _unused_name(path: Path) -> Iterator[Path]:
+    """Yield a name that nobody can guess, beside ``path``; remove the file at the end if it still exists."""
     temporary = path.with_name(f".{path.name[:40]}.{os.urandom(8).hex()}.partial")
     try:
-        with open(temporary, "xb") as file:  # x: create it, and follow no link
-            yield file, temporary
+        yield temporary
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -13,6 +13,9 @@ __all__ = ["finfo", "iinfo"]
 class finfo:  # noqa: N801  # torch's name
     """Facts about a floating dtype, the default one unless given.
 
+    Raises:
+        TypeError: if the dtype is not floating.
+
     >>> finfo(dtypes.float16).max, finfo(dtypes.float64).eps
     (65504.0, 2.220446049250313e-16)
     """
@@ -39,6 +42,9 @@ class finfo:  # noqa: N801  # torch's name
 
 class iinfo:  # noqa: N801  # torch's name
     """Facts about an integer dtype.
+
+    Raises:
+        TypeError: if the dtype is no integer dtype.
 
     >>> iinfo(dtypes.int8).min, iinfo(dtypes.uint8).max
     (-128, 255)

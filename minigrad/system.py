@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import socket
+import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO
@@ -47,6 +49,15 @@ def cores() -> int:
         count = os.cpu_count()
     quota = cpu_quota()
     return max(1, min(count or 1, count or 1 if quota is None else int(quota)))
+
+
+def cores_by_name() -> tuple[str, ...]:
+    """Return the name of this machine, and the numbers of the cores that this process may run on, where it can tell.
+
+    Processes with the same answer share their cores.
+    """
+    numbers = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    return (socket.gethostname(), *map(str, numbers))
 
 
 def cpu_quota(root: Path = Path("/")) -> float | None:
@@ -105,10 +116,10 @@ def after_fork_in_child(function: Callable[[], None]) -> None:
         os.register_at_fork(after_in_child=function)
 
 
-def lock(file: BinaryIO) -> bool:
+def lock(file: BinaryIO) -> bool | None:
     """Lock an open file until it is closed; return False if another process, or this one, has locked it.
 
-    Also return True where the file system has no locks.
+    Return None where the file system has no locks.
     """
     try:
         if fcntl is not None:
@@ -121,8 +132,42 @@ def lock(file: BinaryIO) -> bool:
         file.seek(0)
         return False
     except OSError:
+        return None
+    return True
+
+
+def is_running(pid: int) -> bool:
+    """Return whether there is a process of this number; True where the system does not say."""
+    if os.name != "posix":  # there, the signal 0 would end the process
+        return True
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # of another user
         pass
     return True
+
+
+def user() -> int | None:
+    """Return the number of the user as whom this process runs; None on Windows, which has no such numbers."""
+    return os.geteuid() if hasattr(os, "geteuid") else None
+
+
+def only_these_users_write(status: os.stat_result, users: Collection[int | None], in_groups: bool = False) -> bool:
+    """Return whether nobody but these users can write a file or folder, or replace what is in the folder.
+
+    Args:
+        status: what ``os.stat`` returns for it.
+        in_groups: allow that the file's group may write: many systems give each user a group of his own.
+
+    On Windows, where the bits of a mode say nothing of other users, return True.
+    """
+    if user() is None:
+        return True
+    others = stat.S_IWOTH | (0 if in_groups else stat.S_IWGRP)
+    is_shared = stat.S_ISDIR(status.st_mode) and bool(status.st_mode & stat.S_ISVTX)  # each removes only his own files
+    return status.st_uid in users and (not status.st_mode & others or (is_shared and in_groups))
 
 
 def memory_in_use() -> int | None:
@@ -133,6 +178,15 @@ def memory_in_use() -> int | None:
         return None
     _, found, rest = status.partition("VmRSS:")
     return int(rest.split()[0]) * 1024 if found else None
+
+
+def is_stopped(pid: int) -> bool:
+    """Return whether a process has been stopped, as by SIGSTOP; False where the system does not report it."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[:1] in (["T"], ["t"])
 
 
 def started_as(package: str) -> str:

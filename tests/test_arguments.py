@@ -26,7 +26,13 @@ WRONG = {
     "head of nothing": ("--head-only", "--head-only needs --weights"),
     "frozen at random": ("--freeze Mixed_6e", "--freeze needs --weights"),
     "half precision on a CPU": ("--amp", "--amp is for GPUs"),
-    "a variable that is not set": ("--data folder --root=", "--data folder needs --root"),
+    "a variable that is not set": ("--data folder --root=", "--root is empty; is a variable of the shell not set?"),
+    "an output that is not set": ("--output=", "--output is empty; is a variable of the shell not set?"),
+    "an address": (
+        "--weights https://x.y/z.pth",
+        "z.pth is an address; download the files first",
+    ),
+    "settings of a run": ("--show --resume x", "--show prints the settings of a new run; recipe.json in x has its own"),
     "no file": ("--config /nowhere.toml", "cannot read /nowhere.toml: No such file"),
     "no settings": (f"--config {__file__}", "test_arguments.py is not TOML"),
 }

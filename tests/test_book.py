@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from minigrad.learn.exercises import EXERCISES
+
 ROOT = Path(__file__).parent.parent
 CHAPTERS = sorted((ROOT / "book/chapters").glob("*.md"))
 #: A page that opens every page of the site in a frame, at the width of a phone and of a laptop, and says what it saw.
@@ -98,14 +100,35 @@ def test_a_lesson_says_its_question_what_to_change_and_what_to_expect(path: Path
         assert part in docstring, part
 
 
-def test_every_exercise_stands_in_its_chapter() -> None:
-    pytest.importorskip("sphinx", reason="needs the extra docs")
-    from book.exercises import ROW, TABLE
+def test_every_exercise_stands_in_a_chapter() -> None:
+    assert {exercise.chapter for exercise in EXERCISES} <= {int(path.stem[:2]) for path in CHAPTERS}
 
-    text = TABLE.read_text(encoding="utf-8")
-    rows = ROW.findall(text)
-    assert len(rows) == text.count("\n| ") - 1 >= 24  # without the head of the table
-    assert {int(row[3]) for row in rows} <= {int(path.stem[:2]) for path in CHAPTERS}
+
+def test_every_public_name_has_an_example() -> None:
+    pytest.importorskip("sphinx", reason="needs the extra docs")
+    from book.reference import public_names
+    from book.reference_examples import example_of
+
+    pages = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "book/reference").glob("*.md"))
+    without = []
+    for name in re.findall(r"{public} (\S+)", pages):
+        module = importlib.import_module(name)
+        for public in public_names(module):
+            value = getattr(module, public)
+            if callable(value) and ">>>" not in (value.__doc__ or "") and not example_of(f"{name}.{public}", value):
+                without.append(f"{name}.{public}")
+    assert without == []
+
+
+@pytest.mark.slow
+def test_every_example_of_the_reference_runs_and_shows_a_result() -> None:
+    pytest.importorskip("sphinx", reason="needs the extra docs")
+    from book.reference_examples import examples, session
+
+    assert len(examples()) > 400
+    for path, code in examples().items():
+        printed = [line for line in session(code) if not line.startswith((">>>", "..."))]
+        assert printed or "# not run" in code, path
 
 
 def test_a_formula_that_is_not_understood_ends_the_build() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +48,84 @@ def test_a_checkpoint_cut_short_is_named(tmp_path: Path) -> None:
         path.write_bytes(whole[:length])
         with pytest.raises(CheckpointError, match=rf"c\.safetensors: not a whole safetensors file \({length} bytes\)"):
             checkpoint.load(path)
+
+
+def test_every_flipped_bit_is_noticed_or_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    tree = {"x": minigrad.arange(3.0), "y": {"n": 1, "loss": 0.5, "name": "cat"}, "z": (minigrad.tensor(True), None)}
+    checkpoint.save(path, tree)
+    whole, found = path.read_bytes(), 0
+    for bit in range(8 * len(whole)):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        for read in (lambda: checkpoint.from_bytes(bytes(damaged)), lambda: checkpoint.load(path)):  # noqa: B023
+            try:
+                again = read()
+            except CheckpointError:
+                found += 1
+            else:
+                assert str(again) == str(checkpoint.from_bytes(whole)), bit
+            if bit % 16:  # the bytes are enough
+                break
+            path.write_bytes(damaged)
+    assert found > 8 * len(whole) * 0.95
+
+
+def test_what_was_damaged_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    checkpoint.save(path, {"model": {"fc.weight": minigrad.randn(5)}, "step": 1})
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(CheckpointError, match=r"c\.safetensors is damaged: .*tensor model\.fc\.weight differs\. Take"):
+        checkpoint.load(path)
+    assert checkpoint.load(path, with_tensors=False)["step"] == 1
+    path.write_bytes(whole.replace(b'[[\\"model', b'[[\\"modul'))
+    with pytest.raises(CheckpointError, match="the checksum of its header differs"):
+        checkpoint.load(path, with_tensors=False)
+
+
+_strange = st.recursive(
+    st.one_of(_leaves, st.sampled_from(["x", "dict", "tensor"])),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.sampled_from(["tensor", "dict", "list", "tuple", "x"]), inner, max_size=2),
+    ),
+    max_leaves=8,
+)
+
+
+@given(skeleton=_strange)
+def test_a_tree_that_nobody_has_saved_is_refused_in_words(skeleton: Any) -> None:
+    content = checkpoint.with_checksums({"x": np.zeros(2)}, {"tree": json.dumps(skeleton)})
+    with suppress(CheckpointError):
+        checkpoint.from_bytes(content)
+
+
+def test_a_tree_without_end_is_refused() -> None:
+    content = checkpoint.with_checksums({}, {"tree": '{"list": [' * 100_000 + "]}" * 100_000})
+    with pytest.raises(CheckpointError, match="nested too deeply"):
+        checkpoint.from_bytes(content)
+
+
+def test_the_file_before_stays_under_another_name(tmp_path: Path) -> None:
+    new, old = tmp_path / "c", tmp_path / "before"
+    for number in range(3):
+        checkpoint.save(new, {"n": number}, keep_old_as=old)
+    assert (checkpoint.load(new), checkpoint.load(old)) == ({"n": 2}, {"n": 1})
+    assert sorted(os.listdir(tmp_path)) == ["before", "c"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_system_without_links_or_sync_will_do(tmp_path: Path, monkeypatch: Any, links: bool) -> None:
+    def cannot(*arguments: Any) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    if not links:
+        monkeypatch.setattr(os, "link", cannot)
+    monkeypatch.setattr(os, "fsync", cannot)
+    for number in range(2):
+        checkpoint.save(tmp_path / "c", {"n": number}, keep_old_as=tmp_path / "before")
+    assert (checkpoint.load(tmp_path / "c"), checkpoint.load(tmp_path / "before")) == ({"n": 1}, {"n": 0})
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path, monkeypatch: Any) -> None:

@@ -16,18 +16,31 @@ from typing import Any
 
 import pytest
 
-from inception import ending, loop, output
-from inception import run as whole_run
+from inception import ending, loop, output, shared_evaluation
 from inception.advice import how_to_continue
+from inception.checkpoints import load_checkpoint, read_outline
 from inception.commands import train as train_command
 from inception.interrupt import StopAfterThisStep, not_interrupted
 from inception.lock import FolderInUseError
 from inception.run_folder import RunFolder
-from inception.state import Training, load_checkpoint, read_outline
+from inception.state import Training
 from inception.step_result import StepResult
 from tests.test_continuing import compute_nothing, take_a_step
 
-NEW = ["--data", "synthetic", "--classes", "3", "--limit", "12", "--batch-size", "2", "--epochs", "1"]
+NEW = [
+    "--data",
+    "synthetic",
+    "--classes",
+    "3",
+    "--limit",
+    "12",
+    "--batch-size",
+    "2",
+    "--epochs",
+    "1",
+    "--width",
+    "0.25",
+]
 NEW += ["--optimizer", "sgd", "--momentum", "0"]
 
 
@@ -54,6 +67,7 @@ def fail(error: BaseException) -> Any:
         (KeyboardInterrupt(), 130, "interrupted\n"),
         (MemoryError("3 GiB"), 1, "error: out of memory (3 GiB): lower --batch-size, --image-size or --workers\n"),
         (OSError("a\x1b[31mb"), 1, "error: a\\x1b[31mb\n"),
+        (OSError(errno.EIO, "Input/output error"), 1, "error: Input/output error\n"),
         (RuntimeError(), 1, "error: RuntimeError\n"),
     ],
 )
@@ -127,6 +141,15 @@ def test_a_folder_belongs_to_one_run_until_it_is_released(tmp_path: Path) -> Non
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.lock").write_text(json.dumps({"pid": 1, "host": "here", "started": "2020"}))  # left behind
     RunFolder(tmp_path / "run").release()
+
+
+def test_a_run_is_refused_within_the_folder_of_another_one(tmp_path: Path) -> None:
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "run" / "checkpoint.safetensors").touch()
+    for inside in ("checkpoints", "again/deeper"):
+        with pytest.raises(FileExistsError, match=r"lies in the folder of another run, .*run: choose"):
+            RunFolder(tmp_path / "run" / inside)
+    assert not (tmp_path / "run" / "again").exists()
 
 
 def test_the_results_that_a_run_names_include_the_folder_of_tensorboard(tmp_path: Path) -> None:
@@ -217,7 +240,7 @@ def test_a_second_ctrl_c_ends_a_run_at_once_with_its_steps_saved(tmp_path: Path,
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
-    stubs.setattr(whole_run, "evaluate", press_twice)
+    stubs.setattr(shared_evaluation, "evaluate", press_twice)
     run = tmp_path / "run"
     assert train_command.main([*NEW, "--output", str(run)]) == 130
     shown = capsys.readouterr().err
@@ -262,6 +285,33 @@ def test_ctrl_c_before_the_first_step_is_one_line_and_leaves_no_folder(
     assert train_command.main([*NEW, "--find-lr", "--output", str(tmp_path / "run")]) == 130
     assert capsys.readouterr().err == "interrupted\n"
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals that can be handled")
+def test_a_command_that_is_terminated_tidies_up_and_says_so(capsys: Any) -> None:
+    tidied = []
+
+    def command() -> int:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            tidied.append("folder")
+        return 0
+
+    before = signal.getsignal(signal.SIGTERM)
+    assert ending.run(command) == 128 + signal.SIGTERM
+    assert capsys.readouterr().err == "stopped by SIGTERM\n"
+    assert tidied == ["folder"]
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_ctrl_c_inside_of_text_that_is_evaluated_keeps_the_exit_status(tmp_path: Path) -> None:
+    (tmp_path / "command.py").write_text(
+        "import sys\nfrom inception import ending\nsys.exit(ending.run(lambda: exec('raise KeyboardInterrupt')))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{Path(__file__).parent.parent}{os.pathsep}{tmp_path}"}
+    done = subprocess.run([sys.executable, "-m", "command"], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
 
 def test_ctrl_c_while_numpy_is_loaded_is_one_line() -> None:

@@ -20,12 +20,13 @@ import pytest
 import minigrad
 from benchmarks.gpu import summary
 from inception import step
+from inception.checkpoints import load_checkpoint
 from inception.clock import PhaseClock
 from inception.data import load_data
 from inception.loop import train_epoch
 from inception.model import inception_v3
 from inception.recipes import Recipe
-from inception.state import Training, load_checkpoint
+from inception.state import Training
 from minigrad import devices, gpu, nn, optim
 from minigrad.amp import GradScaler, autocast
 from minigrad.data import DataLoader
@@ -331,7 +332,7 @@ def test_a_model_moves_with_dtypes_and_gradients() -> None:
 @pytest.mark.parametrize("clip", [None, 1.0])
 def test_training_asks_the_device_only_after_the_whole_step_has_been_issued(clip: Any, monkeypatch: Any) -> None:
     where = register_stand_in_device()
-    recipe = Recipe(data="synthetic", batch_size=2, limit=4, classes=3, epochs=1, device=where, clip=clip)
+    recipe = Recipe(data="synthetic", batch_size=2, limit=4, classes=3, epochs=1, width=0.25, device=where, clip=clip)
     run = Training.from_recipe(recipe, 3, 2)
     data = load_data(recipe)
     seen: list[str] = []

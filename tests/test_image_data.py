@@ -130,6 +130,8 @@ def test_a_class_may_be_named_train(tmp_path: Path) -> None:
 
 def test_what_is_missing_is_said_with_the_way_out(tmp_path: Path) -> None:
     root = folders(tmp_path, {"train": {"cat": 5, "dog": 5}})
+    with pytest.raises(FileNotFoundError, match=r"000\.png is a file: give the folder of the images, and unpack"):
+        load_data(source(next(root.rglob("000.png"))))
     with pytest.raises(FileNotFoundError, match=r"has train, but no images for validation .*--val-split 0\.2"):
         load_data(source(root))
     with pytest.raises(FileNotFoundError, match=r"give --val-split 0\.2 .*; or give the folder above it"):
@@ -148,10 +150,12 @@ def test_validation_images_of_fewer_classes_are_numbered_as_in_training(tmp_path
     root = folders(tmp_path, {"train": {"cat": 2, "dog": 2, "emu": 40}, "val": {"dog": 1, "emu": 2}})
     (root / "val" / "cat").mkdir()
     (root / "val" / "emu" / "000.png").write_bytes(b"")
+    (root / "more" / "cat").mkdir(parents=True)
     for _ in range(2):
         data = load_data(source(root))
         assert targets_of(data.validation).tolist() == [1, 2]
         assert [note.split(": ")[0] for note in data.notes] == [
+            f"not used in {root}",
             "left out 1 empty file (0 bytes)",
             "classes are uneven",
             "no validation images of 1 of 3 classes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import json
 import os
 import re
@@ -15,13 +16,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inception.milestone import start as inception_start
 from minigrad.learn import __main__ as command_line
-from minigrad.learn import child, milestones, screens
+from minigrad.learn import milestone_run, screens
 from minigrad.learn.digits import digits
 from minigrad.learn.exercises import EXERCISES
-from minigrad.learn.folder import Folder, Progress, file_name, find, first_text, number
+from minigrad.learn.folder import Folder, Progress, file_name, find, first_text, next_exercise, number
 from minigrad.learn.judge import STEPS, Verdict, judge
-from minigrad.learn.milestones import MILESTONES, learners, milestone_after, run
+from minigrad.learn.milestone_run import learners, run, train_from_files
+from minigrad.learn.milestone_training import STARTS, perceptron
+from minigrad.learn.milestones import MILESTONES, Milestone, milestone_after
 from minigrad.learn.outcome import argument_names, load
 from minigrad.learn.record import Exercise, Written
 from minigrad.learn.swap import swapped
@@ -387,6 +391,13 @@ def test_the_table_of_the_exercises_is_up_to_date() -> None:
     assert rows == [(str(number(e)), e.slug, e.title, str(e.chapter)) for e in EXERCISES]
 
 
+def test_the_session_of_the_evening_is_what_a_terminal_shows() -> None:
+    text = (ROOT / "minigrad/learn/README.md").read_text(encoding="utf-8")
+    (session,) = re.findall(r"```pycon\n(.*?)```", text, re.DOTALL)
+    test = doctest.DocTestParser().get_doctest(textwrap.dedent(session), {}, "README.md", "README.md", 0)
+    assert doctest.DocTestRunner().run(test).failed == 0
+
+
 # --- The engine ---
 
 
@@ -428,28 +439,27 @@ def test_every_function_before_a_milestone_runs_in_its_network() -> None:
         last = number(find(milestone.after))
         functions = {e.slug: reference(e) for e in EXERCISES[:last]}
         with learners(functions) as counted:
-            next(milestone.start().losses)
+            next(STARTS[milestone.name]().losses)
         ran |= {slug for slug, c in counted.items() if c.calls}
     assert {e.slug for e in EXERCISES[: number(find("momentum"))]} - ran == idle
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("milestone", MILESTONES, ids=[milestone.name for milestone in MILESTONES])
-def test_the_network_of_a_milestone_learns_with_the_learners_functions(milestone: object) -> None:
-    assert milestone in MILESTONES
-    chosen = next(m for m in MILESTONES if m is milestone)
-    functions = {e.slug: reference(e) for e in EXERCISES[: number(find(chosen.after))]}
+def test_the_network_of_a_milestone_learns_with_the_learners_functions(milestone: Milestone) -> None:
+    functions = {e.slug: reference(e) for e in EXERCISES[: number(find(milestone.after))]}
     said: list[str] = []
-    assert run(chosen, functions, said.append), "\n".join(said)
+    start = {**STARTS, "inception": inception_start}[milestone.name]
+    assert run(start, functions, said.append), "\n".join(said)
     losses = re.search(r"last loss with yours is (\S+), with the engine's (\S+)\.$", "\n".join(said), re.MULTILINE)
     assert losses
 
 
 def test_functions_that_are_too_slow_for_a_network_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(milestones, "LONGEST", 0.0)
+    monkeypatch.setattr(milestone_run, "LONGEST", 0.0)
     functions = {e.slug: reference(e) for e in EXERCISES[: number(find("training_step"))]}
-    with pytest.raises(milestones.SlowError, match=r"(?s)400 steps would take .* The slowest is \w+: .* hint"):
-        run(MILESTONES[0], functions, lambda line: None)
+    with pytest.raises(milestone_run.SlowError, match=r"(?s)400 steps would take .* The slowest is \w+: .* hint"):
+        run(perceptron, functions, lambda line: None)
 
 
 def test_an_error_in_a_milestone_names_the_line_of_the_learners_file(tmp_path: Path) -> None:
@@ -460,7 +470,7 @@ def test_an_error_in_a_milestone_names_the_line_of_the_learners_file(tmp_path: P
         write(tmp_path, slug, find(slug).solution)
     write(tmp_path, "relu", "def relu_backward(grad, x):\n    return grad * (x > 1 / 0)\n")
     folder.keep(Progress(passed))
-    child.milestone("digits", tmp_path, tmp_path / "result.json")
+    train_from_files(perceptron, tmp_path, tmp_path / "result.json")
     result = json.loads((tmp_path / "result.json").read_text())
     assert not result["learned"]
     assert "    line 2:  return grad * (x > 1 / 0)" in result["lines"]
@@ -523,6 +533,17 @@ def test_a_session_from_start_to_solution(tmp_path: Path, capfd: pytest.CaptureF
     assert learn(folder, "check", "nothing") == 2
     assert learn(folder, "milestone", "lenet") == 2
     assert "comes after exercise 17" in capfd.readouterr().err
+
+
+def test_who_begins_in_the_middle_goes_on_there_and_meets_the_skipped_ones_at_the_end() -> None:
+    def following(*passed: str) -> str | None:
+        exercise = next_exercise(Progress(list(passed)))
+        return exercise and exercise.slug
+
+    every = [exercise.slug for exercise in EXERCISES]
+    assert [following(), following("conv1d"), following("conv1d", "conv2d")] == ["multiply", "conv2d", "strided_conv2d"]
+    assert following(*every[3:]) == "multiply"
+    assert following(*every) is None
 
 
 def test_files_that_are_there_are_never_overwritten(tmp_path: Path) -> None:
@@ -628,7 +649,7 @@ def test_it_needs_neither_torch_nor_numba_nor_scikit_learn() -> None:
         "sys.meta_path.insert(0, No())\n"
         "from minigrad.learn.exercises import EXERCISES\n"
         "from minigrad.learn.judge import judge\n"
-        "from minigrad.learn import child, __main__\n"
+        "from minigrad.learn import child, milestone_training, __main__\n"
         "assert all(judge(e, e.solution).passed for e in EXERCISES)\n"
     )
     environment = {**os.environ, "MINIGRAD_KERNELS": "numpy"}

@@ -65,7 +65,20 @@ def test_with_numpy_alone_and_one_core_a_network_trains_with_workers(
 @pytest.mark.slow
 @pytest.mark.parametrize("platform", ["win32", "darwin"])
 def test_inception_trains_and_goes_on_elsewhere_too(platform: str, tmp_path: Path) -> None:
-    recipe = ["--data", "synthetic", "--limit", "4", "--batch-size", "2", "--classes", "3", "--epochs", "1"]
+    recipe = [
+        "--data",
+        "synthetic",
+        "--limit",
+        "4",
+        "--batch-size",
+        "2",
+        "--classes",
+        "3",
+        "--epochs",
+        "1",
+        "--width",
+        "0.25",
+    ]
     recipe += ["--schedule", "constant", "--optimizer", "sgd", "--output", "run", "--workers", "1"]
     blocked = ("numba", "llvmlite", "threadpoolctl", "tensorboardX", "onnx", "sklearn", "cupy", "torch", "hypothesis")
     train = ["-m", "inception", "train"]

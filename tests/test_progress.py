@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +17,18 @@ from typing import Any, cast
 import pytest
 
 from inception import progress
-from inception.progress import Part, Progress, clock_time, fitted, messages_in_own_words, result, say, shown, warn
+from inception.progress import (
+    Part,
+    Progress,
+    clock_time,
+    fitted,
+    messages_in_own_words,
+    result,
+    say,
+    shown,
+    waiting,
+    warn,
+)
 from inception.report import Report
 from inception.run_folder import RunFolder
 from inception.state import EpochSums
@@ -79,7 +91,7 @@ PARTS = [
         (61, "epoch 2/3 45%  loss 1.234  acc 56.7%  0:42 left"),
         (40, "epoch 2/3 45%  loss 1.234  0:42 left"),
         (30, "epoch 2/3 45%  loss 1.234"),
-        (5, "epoch 2/3 45%"),
+        (5, "ep…5%"),
     ],
 )
 def test_what_does_not_fit_is_left_out_whole_and_the_least_important_first(width: int | None, text: str) -> None:
@@ -160,9 +172,9 @@ def test_durations_are_clock_times(seconds: float, text: str) -> None:
 @pytest.mark.parametrize(
     ("columns", "line"),
     [
-        (80, "epoch 2/3 50%  loss 1.234  acc 56.2%  3.2 images/s  0:20 left  run 1:00"),
-        (50, "epoch 2/3 50%  loss 1.234  acc 56.2%  0:20 left"),
-        (30, "epoch 2/3 50%  loss 1.234"),
+        (80, "epoch 2/3 50%  loss 1.200  acc 56.2%  3.2 images/s  0:20 left  run 1:00"),
+        (50, "epoch 2/3 50%  loss 1.200  acc 56.2%  0:20 left"),
+        (30, "epoch 2/3 50%  loss 1.200"),
     ],
 )
 def test_a_run_shows_its_loss_accuracy_speed_and_time_left(
@@ -184,3 +196,20 @@ def test_a_run_shows_its_loss_accuracy_speed_and_time_left(
         report.end_steps()
     assert line in [text.rstrip() for text in drawn]
     assert max(map(len, drawn)) < columns
+
+
+def test_what_cannot_be_counted_shows_how_long_it_has_lasted(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    monkeypatch.setattr(progress, "A_LINE_EVERY", 0.01)
+    with waiting(lambda: "reading pets"):
+        time.sleep(0.2)
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "reading pets … 0:00"
+
+
+def test_names_recolour_no_terminal(capsys: Any) -> None:
+    progress.say("no file matches \x1b[31mred\nnext")
+    progress.result("new\x07\n  猫")
+    shown = capsys.readouterr()
+    assert shown.err == "no file matches \\x1b[31mred\nnext\n"
+    assert shown.out == "new\\x07\n  猫\n"

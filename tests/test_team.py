@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -123,7 +126,7 @@ for threads in (1, 2):
 def fresh(monkeypatch: Any) -> Any:
     """Yield a team that has no helpers yet, on a machine of four cores."""
     monkeypatch.setattr(team, "_team", team._new_team())
-    monkeypatch.setattr(team, "_helpers", [])
+    monkeypatch.setattr(team, "_helpers", {})
     monkeypatch.setattr(team, "_most_helpers", 3)
     before = get_num_threads()
     set_num_threads(4)
@@ -132,20 +135,20 @@ def fresh(monkeypatch: Any) -> Any:
 
 
 def test_where_no_more_threads_can_be_started_those_there_are_do_the_work(fresh: None, monkeypatch: Any) -> None:
-    start, started = threading.Thread.start, []
+    start, started = team.start_new_thread, []
 
-    def limited(thread: threading.Thread) -> None:
+    def limited(run: Any, arguments: Any) -> None:
         if started:
             raise RuntimeError("can't start new thread")
-        started.append(thread)
-        start(thread)
+        started.append(run)
+        start(run, arguments)
 
-    monkeypatch.setattr(threading.Thread, "start", limited)
+    monkeypatch.setattr(team, "start_new_thread", limited)
     for _ in range(3):
         done = np.zeros(100, np.int64)
         team.call(_run, -1, done)
         assert (done == 1).all()
-    assert len(team._helpers) == 1
+    assert _eventually(lambda: len(team._helpers) == 1)
     assert team._team[team.HELPERS] == 1
 
 
@@ -154,7 +157,52 @@ def test_there_are_never_more_helpers_than_cores(fresh: None) -> None:
     done = np.zeros(100, np.int64)
     team.call(_run, -1, done)
     assert (done == 1).all()
-    assert len(team._helpers) == 3
+    assert _eventually(lambda: len(team._helpers) == 3)
+
+
+def _eventually(holds: Callable[[], bool]) -> bool:
+    until = time.monotonic() + 20
+    while not holds() and time.monotonic() < until:
+        time.sleep(0.001)
+    return holds()
+
+
+def test_a_helper_that_ends_is_replaced_at_the_next_call(fresh: None) -> None:
+    done = np.zeros(50, np.int64)
+    team.call(_run, -1, done)
+    assert _eventually(lambda: len(team._helpers) == 3)
+    victim = team._helpers[1]
+    raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    while team._helpers.get(1) is victim:
+        raise_in(ctypes.c_ulong(victim.thread), ctypes.py_object(SystemExit))
+        victim.wake()
+        time.sleep(0.001)
+    team.call(_run, -1, done)
+    assert _eventually(lambda: len(team._helpers) == 3)
+    assert team._helpers[1] is not victim
+    assert team._team[team.HELPERS] == 3
+    assert (done == 2).all()
+
+
+def test_a_helper_that_is_woken_twice_is_called_once(fresh: None) -> None:
+    helper = team._Helper(team._team, team._helpers, 0)  # it is not started
+    helper._asleep = True
+    for _ in range(3):
+        helper.wake()
+    assert helper._calls.qsize() == 1
+
+
+def test_a_signal_handler_may_compute_while_helpers_are_started(fresh: None, monkeypatch: Any) -> None:
+    start, done = team.start_new_thread, np.zeros(50, np.int64)
+
+    def interrupted(run: Any, arguments: Any) -> None:
+        team.call(_run, -1, done)  # as a handler would at this moment
+        start(run, arguments)
+
+    monkeypatch.setattr(team, "start_new_thread", interrupted)
+    team.call(_run, -1, done)
+    assert (done == 4).all()  # one call for each of the three helpers, and the call itself
+    assert _eventually(lambda: sorted(team._helpers) == [0, 1, 2])
 
 
 def test_an_interrupt_at_any_line_of_a_call_leaves_the_team_free(fresh: None) -> None:
@@ -175,7 +223,7 @@ def test_an_interrupt_at_any_line_of_a_call_leaves_the_team_free(fresh: None) ->
                     raise KeyboardInterrupt
             return interrupt
 
-        for helper in team._helpers:
+        for helper in team._helpers.values():
             helper._asleep = True  # so that it is woken
         before = sys.gettrace()
         sys.settrace(interrupt)
@@ -204,7 +252,7 @@ expected = compiled.relu(x)
 child = os.fork()
 if child == 0:
     from minigrad.kernels.compiled import team
-    same = np.array_equal(compiled.relu(x), expected) and all(helper.is_alive() for helper in team._helpers)
+    same = np.array_equal(compiled.relu(x), expected)
     os._exit(0 if same else 1)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 """], capture_output=True, text=True, check=False)  # fmt: skip

@@ -16,13 +16,14 @@ import pytest
 import minigrad
 from examples import train_inception
 from inception import step as four_phases
+from inception.checkpoints import load_checkpoint
 from inception.clock import PHASES, WAITING, PhaseClock
 from inception.commands import train as train_command
 from inception.loop import train_epoch
 from inception.model import inception_v3
 from inception.recipes import RECIPES, Recipe
 from inception.report import Report
-from inception.state import Training, load_checkpoint
+from inception.state import Training
 from inception.step_result import NonFiniteLossError, StepResult
 from minigrad import Tensor, optim
 from minigrad.checkpoint import CheckpointError
@@ -31,7 +32,7 @@ from minigrad.data.datasets import SyntheticImages
 from minigrad.testing import register_stand_in_device
 
 COMMAND = [sys.executable, "-m", "inception", "train"]
-TINY = Recipe(data="synthetic", batch_size=4, epochs=2, limit=12, classes=3, lr=1e-3)
+TINY = Recipe(data="synthetic", batch_size=4, epochs=2, limit=12, classes=3, lr=1e-3, width=0.25)
 
 
 def loader(recipe: Recipe) -> DataLoader:
@@ -126,7 +127,7 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
     training, _ = begin()
     path = tmp_path / "checkpoint.safetensors"
     training.save(path)
-    other = Training.from_recipe(Recipe(data="synthetic", batch_size=4, epochs=2, classes=5), 5, 3)
+    other = Training.from_recipe(Recipe(data="synthetic", batch_size=4, epochs=2, classes=5, width=0.25), 5, 3)
     with pytest.raises(CheckpointError, match=r"(?s)another architecture.*size mismatch for fc\.weight"):
         other.restore(path, load_checkpoint(path))
 
@@ -185,7 +186,20 @@ def test_the_command_leaves_weights_metrics_and_images_and_reports_phases(tmp_pa
 
 def test_ctrl_c_saves_a_checkpoint_and_prints_how_to_continue(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    arguments = ["--data", "synthetic", "--limit", "8", "--batch-size", "2", "--epochs", "1", "--classes", "3"]
+    arguments = [
+        "--data",
+        "synthetic",
+        "--limit",
+        "8",
+        "--batch-size",
+        "2",
+        "--epochs",
+        "1",
+        "--classes",
+        "3",
+        "--width",
+        "0.25",
+    ]
     process = subprocess.Popen(
         [*COMMAND, *arguments, "--output", str(out)],
         stdout=subprocess.PIPE,
@@ -224,7 +238,20 @@ def test_the_last_good_checkpoint_survives_a_nan(broken_by: str, tmp_path: Path,
 
     break_weights.steps = 1
     monkeypatch.setattr(four_phases, "optimization_pass", break_weights)
-    arguments = ["--data", "synthetic", "--limit", "8", "--batch-size", "4", "--epochs", "1", "--classes", "3"]
+    arguments = [
+        "--data",
+        "synthetic",
+        "--limit",
+        "8",
+        "--batch-size",
+        "4",
+        "--epochs",
+        "1",
+        "--classes",
+        "3",
+        "--width",
+        "0.25",
+    ]
     assert train_command.main([*arguments, "--output", str(out)]) == 1
     shown = capsys.readouterr().err
     assert "nan at step 2 of epoch 1" in shown or "weights are nan or infinite after step 2 " in shown
@@ -238,12 +265,13 @@ BAD = {
     "aux with a small map": (2, ["--aux"], "aux head needs images of at least 299 x 299"),
     "no root": (2, ["--data", "fashion-mnist"], "needs --root"),
     "missing files": (1, ["--data", "fashion-mnist", "--root", "/nowhere"], "no train-images-idx3-ubyte"),
-    "too few classes": (1, ["--classes", 3], "the data have 10 classes, the model would have 3"),
-    "batch too large": (1, ["--limit", 20], "cannot fill one batch of 32: lower --batch-size"),
+    "too few classes": (2, ["--classes", 3], "the data have 10 classes, the model would have 3"),
+    "batch too large": (2, ["--limit", 20], "cannot fill one batch of 32: lower --batch-size"),
     "batch of one": (2, ["--batch-size", 1], "one value per channel"),
     "negative rate": (2, ["--lr", -1], "--lr must be above 0"),
     "unwritable output": (1, ["--output", "/proc/nothing"], "/proc/nothing: cannot write to this folder"),
-    "gpu": (1, ["--device", "gpu", "--limit", 32], "device 'gpu' is not available"),
+    "gpu": (2, ["--device", "gpu", "--limit", 32], "device 'gpu' is not available"),
+    "unknown device": (2, ["--device", "tpu"], "unknown device 'tpu'; expected one of: cpu"),
     "no checkpoint": (1, ["--resume", "/nowhere"], "no checkpoint at /nowhere"),
 }
 

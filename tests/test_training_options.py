@@ -17,9 +17,12 @@ import minigrad
 from inception import loop
 from inception import run as whole_run
 from inception.batch import Batch, mix
+from inception.board import Board
+from inception.checkpoints import load_checkpoint
 from inception.clock import PhaseClock
 from inception.commands import train as train_command
 from inception.data import load_data
+from inception.ending import OptionError
 from inception.evaluation import Evaluation, evaluate
 from inception.freezing import set_training_mode
 from inception.loop import train_epoch
@@ -27,7 +30,7 @@ from inception.lr_finder import find_learning_rate, suggestion
 from inception.measurements import dead_channels, gradient_norms
 from inception.recipes import RECIPE_DATA, RECIPES, Recipe
 from inception.run_folder import RunFolder
-from inception.state import Best, Training, load_checkpoint
+from inception.state import Best, Training
 from inception.step import backward_pass, forward_pass, loss_computation
 from minigrad import nn
 from minigrad.checkpoint import CheckpointError
@@ -35,7 +38,15 @@ from minigrad.data import DataLoader
 from minigrad.nn.averaging import AveragedModel, get_ema_avg_fn
 from tests.test_continuing import compute_nothing, take_a_step, validate
 
-TINY: dict[str, Any] = {"data": "synthetic", "batch_size": 2, "limit": 8, "classes": 3, "epochs": 2, "dropout": 0.0}
+TINY: dict[str, Any] = {
+    "data": "synthetic",
+    "batch_size": 2,
+    "limit": 8,
+    "classes": 3,
+    "epochs": 2,
+    "dropout": 0.0,
+    "width": 0.25,
+}
 
 
 def begin(**options: Any) -> tuple[Training, DataLoader]:
@@ -164,7 +175,7 @@ def test_training_stops_early_and_goes_back_to_the_best_weights(tmp_path: Path, 
     losses = iter([1.0, 0.5, 0.7, 0.6, 0.9])
     monkeypatch.setattr(loop, "_step", take_a_step)
     monkeypatch.setattr(whole_run, "evaluate", lambda *arguments: replace(validate(), loss=next(losses)))
-    arguments = ["--data", "synthetic", "--limit", "4", "--batch-size", "2", "--classes", "3"]
+    arguments = ["--data", "synthetic", "--limit", "4", "--batch-size", "2", "--classes", "3", "--width", "0.25"]
     arguments += ["--epochs", "9", "--patience", "2", "--output", str(tmp_path / "run")]
     assert train_command.main(arguments) == 0
     shown = capsys.readouterr().out
@@ -213,7 +224,7 @@ def test_layers_up_to_a_named_one_are_frozen_with_their_statistics() -> None:
     run_to_the_end(training, loader)
     changed = {name.split(".")[0] for name, value in weights(training.model).items() if value != before[name]}
     assert changed == {"Mixed_7a", "Mixed_7b", "Mixed_7c", "fc"}
-    with pytest.raises(ValueError, match="no layer 'Mixed_9x' to freeze up to; there are: Conv2d_1a_3x3"):
+    with pytest.raises(OptionError, match="--freeze Mixed_9x: there is no such layer; there are: Conv2d_1a_3x3"):
         begin(freeze="Mixed_9x")
 
 
@@ -252,19 +263,45 @@ def test_an_evaluation_counts_by_class() -> None:
 
 @pytest.mark.slow
 def test_tensorboard_gets_numbers_histograms_images_and_settings(tmp_path: Path) -> None:
-    arguments = ["--data", "synthetic", "--limit", "4", "--batch-size", "2", "--classes", "3", "--epochs", "1"]
+    arguments = [
+        "--data",
+        "synthetic",
+        "--limit",
+        "4",
+        "--batch-size",
+        "2",
+        "--classes",
+        "3",
+        "--width",
+        "0.25",
+        "--epochs",
+        "1",
+    ]
     assert train_command.main([*arguments, "--tensorboard", "--output", str(tmp_path)]) == 0
     written = b"".join(path.read_bytes() for path in (tmp_path / "tensorboard").rglob("events*"))
     for tag in (
         "step/loss",
         "gradients/total",
-        "epoch/validation_accuracy",
+        "epoch/accuracy",
         "weights/fc.weight",
         "images",
         "recipe",
         "hparam",
     ):
         assert tag.encode() in written, tag
+
+
+def test_training_and_validation_are_curves_in_one_chart_of_tensorboard(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX")
+    board = Board(tmp_path, 0)
+    board.scalars({"kind": "epoch", "train_cross_entropy": 0.5, "validation_loss": 0.75, "seconds": 3.0}, 3)
+    board.end({"lr": 0.1}, {"validation_loss": 0.75})
+    written = {folder: b"".join(path.read_bytes() for path in folder.glob("*tfevents*")) for folder in (
+        tmp_path, tmp_path / "training", tmp_path / "validation"
+    )}  # fmt: skip
+    assert [text.count(b"epoch/loss") for text in written.values()] == [0, 1, 1]
+    assert b"hparam" in written[tmp_path]
+    assert {path for path in tmp_path.rglob("*") if path.is_dir()} == {tmp_path / "training", tmp_path / "validation"}
 
 
 # --- Recipes ---
@@ -345,7 +382,20 @@ def test_classes_that_differ_between_train_and_val_are_named(tmp_path: Path) -> 
 
 def test_the_last_checkpoints_are_kept(tmp_path: Path, monkeypatch: Any) -> None:
     compute_nothing(monkeypatch)
-    arguments = ["--data", "synthetic", "--limit", "4", "--batch-size", "2", "--classes", "3", "--epochs", "3"]
+    arguments = [
+        "--data",
+        "synthetic",
+        "--limit",
+        "4",
+        "--batch-size",
+        "2",
+        "--classes",
+        "3",
+        "--width",
+        "0.25",
+        "--epochs",
+        "3",
+    ]
     assert train_command.main([*arguments, "--optimizer", "sgd", "--keep", "2", "--output", str(tmp_path)]) == 0
     kept = sorted((tmp_path / "checkpoints").iterdir())
     assert [path.name for path in kept] == ["epoch-0002.safetensors", "epoch-0003.safetensors"]

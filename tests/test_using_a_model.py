@@ -21,8 +21,10 @@ from inception.classes import places
 from inception.commands.predict import find_images
 from inception.evaluation import Evaluation
 from inception.evaluation_report import as_json, table
+from inception.lock import FolderLock
 from inception.model import InceptionV3
 from inception.recipes import Recipe
+from inception.run_folder import new_folder
 from inception.scores import class_scores, macro
 from inception.state import Training
 from inception.weights import Description, read_weights, save_weights
@@ -140,6 +142,23 @@ def test_evaluate_overwrites_nothing(zebra: Path, pets: Path, tmp_path: Path, mo
     assert "--output confusion.png is a file" in capsys.readouterr().err
     run(*evaluate, "--output", "new", "--batch-size", 0, status=2)
     assert not Path("new").exists()
+    capsys.readouterr()
+    run(*evaluate, "--output", pets / "val" / "emu", status=2)
+    assert "would be taken for a class of" in capsys.readouterr().err
+    lock = FolderLock(written.parent)
+    written.unlink()
+    (written.parent / "results.json").unlink()
+    (written.parent / "classes.png").unlink()
+    run(*evaluate, "--output", written.parent, status=1)  # another process evaluates into it
+    assert "is in use by process" in capsys.readouterr().err
+    lock.release()
+
+
+def test_folders_that_are_begun_in_the_same_second_are_different(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = new_folder()
+    first.mkdir(parents=True)
+    assert new_folder() != first
 
 
 def test_evaluate_takes_the_split_that_is_named_and_needs_no_other(zebra: Path, tmp_path: Path, capsys: Any) -> None:
@@ -248,6 +267,8 @@ def test_predict_refuses_wrong_options_before_it_begins(zebra: Path, pets: Path,
         (["--image-size", 20], "image size 20 is too small"),
         (["--resize", 20], "resize 20 is below the image size 75"),
         (["--normalize", "none"], "--normalize invalid choice: 'none'"),
+        (["--csv", ""], "--csv is empty; is a variable of the shell not set?"),
+        ([""], "IMAGE: is empty; is a variable of the shell not set?"),
         (["--topp", 3], "there is no option --topp 3; did you mean --top?"),
     ):
         run("predict", "--weights", zebra, image, *arguments, status=2)
@@ -267,6 +288,10 @@ def test_folders_and_patterns_stand_for_the_images_in_them_in_order(pets: Path, 
     found, problems = find_images([str(pets / "val"), str(pets / "train" / "*" / "1.png"), str(tmp_path / "x.png")])
     expected = [*sorted((pets / "val").rglob("*.png")), *sorted((pets / "train").glob("*/1.png")), tmp_path / "x.png"]
     assert (found, problems) == (expected, [])
+    save_image(tmp_path / "drawn" / "0.png")
+    drawing = save_image(tmp_path / "drawn" / "0.prediction.png")
+    assert find_images([str(drawing.parent)]) == ([drawing.with_name("0.png")], [])  # no answer to an earlier answer
+    assert find_images([str(drawing)]) == ([drawing], [])
     odd = save_image(tmp_path / "[a].png")
     assert find_images([str(odd)]) == ([odd], [])  # a file is taken for itself, even if it looks like a pattern
 
@@ -370,7 +395,7 @@ def test_a_wrong_value_for_evaluate_is_one_line_with_status_2(zebra: Path, pets:
         assert message in capsys.readouterr().err
     for arguments, message in (
         (["evaluate"], "the following arguments are required: --weights"),
-        ([], "give a command: train, evaluate, predict, export"),
+        ([], "give a command: train, evaluate, predict, export, verify"),
     ):
         assert command.main(arguments) == 2
         said = capsys.readouterr().err

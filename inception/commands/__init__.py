@@ -1,1 +1,1 @@
-"""The commands of ``python -m inception``: train, evaluate, predict, export."""
+"""The commands of ``python -m inception``: train, evaluate, predict, export, verify."""

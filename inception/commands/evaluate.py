@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 
 from inception import figures
@@ -16,8 +16,11 @@ from inception.ending import OptionError, checking_options
 from inception.evaluation import Evaluation, evaluate
 from inception.evaluation_report import Mistake, as_json, table, worst_images
 from inception.idle_options import idle_options
-from inception.image_sets import Images, Originals, paths_of
+from inception.image_sets import Images, Originals, paths_of, refuse_among_images
+from inception.lock import FolderLock
+from inception.options import as_path
 from inception.progress import result, say, shown
+from inception.run_folder import new_folder
 from inception.wording import counted, noun
 from minigrad import files
 from minigrad.data import DataLoader
@@ -47,7 +50,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--worst", type=int, default=0, metavar="N", help="list and draw the N images with the highest losses (0)")
     add(
         "--output",
-        type=Path,
+        type=as_path,
         metavar="FOLDER",
         help="for results.json, confusion.png, classes.png and worst.png (evaluations/DATE-TIME); nothing in it is "
         "overwritten",
@@ -68,26 +71,39 @@ def run(options: argparse.Namespace) -> None:
             raise OptionError(f"--{name.replace('_', '-')} must be at least {least}, got {getattr(options, name)}")
     trained = load_model(options, "evaluate", "PIL", "matplotlib", "tqdm")
     source = _source(options, trained)
+    output = options.output or new_folder("evaluations")
+    refuse_among_images(output, source, "--output")
     where = source.data if source.data in WITHOUT_ROOT else source.root
     images, classes, split, notes = load_split(source, options.split)
     for note in [*idle_options(source, vars(options), {"skip_corrupt": False}), *notes]:
         say(note)
     say(f"{counted(len(images), 'image')} of the split {split} of {where}")
     outputs, names = _matched(trained, classes, options)
-    folder = Folder(options.output)
+    folder = Folder(output)
+    try:
+        _evaluate(trained, images, outputs, names, split, folder, options)
+    finally:
+        folder.release()
+
+
+def _evaluate(
+    trained: Trained,
+    images: Images,
+    outputs: list[int],
+    names: tuple[str, ...],
+    split: str,
+    folder: Folder,
+    options: argparse.Namespace,
+) -> None:
+    """Measure the model, and print and write what was found."""
     try:
         loader = DataLoader(images, options.batch_size, num_workers=options.workers, seed=0)
-        batches = shown(loader, "evaluate", unit="batch")
-        found = evaluate(trained.model, batches, outputs=outputs)
+        found = evaluate(trained.model, shown(loader, "evaluate", unit="batch"), outputs=outputs)
     except CorruptImageError as error:
-        folder.discard_if_empty()
         raise CorruptImageError(f"{error}. --skip-corrupt leaves such images out") from None
-    except BaseException:
-        folder.discard_if_empty()
-        raise
-    chosen = found.worst(options.worst)
     paths = paths_of(images)
-    worst = worst_images(found, names, {i: f"image {i}" if paths is None else paths[i] for i in chosen})
+    listed = {i: f"image {i}" if paths is None else paths[i] for i in found.worst(options.worst)}
+    worst = worst_images(found, names, listed)
     about = {"weights": str(options.weights), "data": options.data, "root": options.root, "split": split}
     files.write_atomically(folder.results, as_json(found, names, worst, about))  # before what can fail
     _show(found, names, worst)
@@ -98,29 +114,32 @@ def run(options: argparse.Namespace) -> None:
 
 
 class Folder:
-    """A folder of results, in which nothing is overwritten.
-
-    Args:
-        path: by default evaluations/DATE-TIME.
+    """A folder of results, in which nothing is overwritten, also not by another process.
 
     Raises:
-        OSError: if it cannot be written to, or holds one of the results already.
+        OSError: if it cannot be written to, is in use, or holds one of the results already.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self.path = path or Path("evaluations") / datetime.now().strftime("%Y%m%d-%H%M%S")
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self.results, self.confusion, self.classes, self.worst = self.files = tuple(
             self.path / name for name in ("results.json", "confusion.png", "classes.png", "worst.png")
         )
         if self.path.exists() and not self.path.is_dir():
             raise FileExistsError(f"--output {self.path} is a file; give the name of a folder for the results")
-        for file in self.files:
-            if file.exists() or file.is_symlink():
-                raise FileExistsError(f"{file} exists already: choose another --output")
+        self._refuse_results()
         files.make_writable(self.path)
+        self._lock = FolderLock(self.path)
+        self._refuse_results()  # of a process that has just released it
 
-    def discard_if_empty(self) -> None:
-        """Remove the folder if nothing has been written into it."""
+    def _refuse_results(self) -> None:
+        for file in self.files:
+            if os.path.lexists(file):
+                raise FileExistsError(f"{file} exists already: choose another --output")
+
+    def release(self) -> None:
+        """Let other processes have the folder; remove it if nothing has been written into it."""
+        self._lock.release()
         with suppress(OSError):
             self.path.rmdir()
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
 import minigrad
 from inception.commands.trained import add_model_options, load_model
 from inception.ending import OptionError
 from inception.normalization import NORMALIZATIONS
+from inception.options import as_path
 from inception.weights import Description, save_weights
 from minigrad import files, onnx
 
@@ -23,7 +23,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Both files also hold the names of the classes, the size of the images and their normalisation.",
     )
     add_model_options(parser)
-    parser.add_argument("output", type=Path, help="NAME.onnx or NAME.safetensors")
+    parser.add_argument("output", type=as_path, help="NAME.onnx or NAME.safetensors")
     parser.set_defaults(run=run)
 
 

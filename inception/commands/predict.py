@@ -11,6 +11,7 @@ from pathlib import Path
 from inception import figures
 from inception.commands.trained import add_model_options, load_model
 from inception.ending import OptionError
+from inception.options import as_path, as_text
 from inception.prediction import Prediction, as_csv, as_json, predict
 from inception.progress import result, say, shown
 from inception.wording import counted
@@ -20,6 +21,7 @@ from minigrad.data.datasets.images import open_image
 from minigrad.printable import printable
 
 USUAL_TOP = 5  # classes printed for an image
+DRAWING = ".prediction.png"  # the end of the name of a drawing
 LONGEST_NAME = 255  # bytes, on most file systems
 
 
@@ -33,15 +35,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "images",
         nargs="+",
+        type=as_text,
         metavar="IMAGE",
         help="files of images, and folders, in which images are found at any depth",
     )
     add_model_options(parser)
     group = parser.add_argument_group("the output")
     group.add_argument("--top", type=int, metavar="N", help="number of classes for each image (5)")
-    group.add_argument("--save", type=Path, metavar="FOLDER", help="draw each image with its classes as a PNG")
-    group.add_argument("--csv", type=Path, metavar="FILE.csv", help="also write a table: a row for each answer")
-    group.add_argument("--json", type=Path, metavar="FILE.json", help="also write a list: an object for each image")
+    group.add_argument("--save", type=as_path, metavar="FOLDER", help="draw each image with its classes as a PNG")
+    group.add_argument("--csv", type=as_path, metavar="FILE.csv", help="also write a table: a row for each answer")
+    group.add_argument("--json", type=as_path, metavar="FILE.json", help="also write a list: an object for each image")
     group.add_argument("--batch-size", type=int, default=32, metavar="N", help="images in memory at a time (32)")
     parser.set_defaults(run=run)
 
@@ -93,11 +96,14 @@ def find_images(names: Iterable[str]) -> tuple[list[Path], list[str]]:
                 continue
             left_out = LeftOut(str(path))
             found = images_in([str(path)], left_out)
+            images = [file for file in found if not file.endswith(DRAWING)]
             for line in left_out.lines():
                 say(line)
-            if not found:
+            if len(images) < len(found):
+                say(f"{path}: left out {counted(len(found) - len(images), 'drawing')} of earlier answers (*{DRAWING})")
+            if not images:
                 problems.append(f"no images in {path}")
-            paths += map(Path, found)
+            paths += map(Path, images)
     return paths, problems
 
 
@@ -127,7 +133,7 @@ def _show(prediction: Prediction, folder: Path | None) -> None:
         return
     result("\n".join([printable(path), *(f"  {probability:6.1%}  {printable(name)}" for name, probability in answers)]))
     if folder is not None:
-        target = _free_name(folder, path.stem, ".prediction.png")
+        target = _free_name(folder, path.stem, DRAWING)
         figures.draw_answer(open_image(path, figures.IMAGE_SIDE), answers, target)
         result(f"  {printable(target)}")
 

@@ -11,9 +11,11 @@ from inception.classes import class_names, read_names
 from inception.ending import OptionError, checking_options
 from inception.model import InceptionV3
 from inception.normalization import NORMALIZATIONS
+from inception.options import as_path
 from inception.progress import say
 from inception.weight_files import packages_for
 from inception.weights import Description, load_exactly, read_weights
+from inception.width import make_narrow, width_of
 from inception.wording import counted
 from minigrad.checkpoint import CheckpointError
 from minigrad.extras import require
@@ -30,11 +32,11 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--weights",
         help="weights or a checkpoint of a run, or any .safetensors or .pth with torchvision's names of layers",
-        type=Path,
+        type=as_path,
         required=True,
         metavar="FILE",
     )
-    add("--classes", help="text file with the names of the classes, one per line", type=Path, metavar="FILE")
+    add("--classes", help="text file with the names of the classes, one per line", type=as_path, metavar="FILE")
     add("--image-size", help="height and width of the model's input (published weights: 299)", type=int, metavar="N")
     add("--resize", help="first resize the shorter side to this, then crop the middle", type=int, metavar="N")
     add("--normalize", help="as in training (published weights: half)", choices=NORMALIZATIONS)
@@ -67,6 +69,8 @@ def load_model(options: argparse.Namespace, what: str, *packages: str) -> Traine
         raise CheckpointError(f"{path} has no fc.weight: it is not a model of Inception V3")
     count = weights.state["fc.weight"].shape[0]
     model = InceptionV3(count, aux_logits="AuxLogits.fc.weight" in weights.state, init_weights=False)
+    if width_of(weights.state) < 1:
+        make_narrow(model, width_of(weights.state))
     loaded = load_exactly(model, weights, path)
     with checking_options():
         names = weights.description.classes if options.classes is None else read_names(options.classes)

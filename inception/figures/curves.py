@@ -10,7 +10,7 @@ import numpy as np
 
 from inception.figures.limits import highest_usual, limit_upwards
 from inception.figures.page import GREY, LIGHT_BLUE, TRAINING, VALIDATION, page
-from inception.run_folder import Record
+from inception.metrics import Record
 from minigrad.extras import Later
 
 if TYPE_CHECKING:

@@ -125,7 +125,11 @@ class SubsetRandomSampler:
 
 
 class WeightedRandomSampler:
-    """Indices drawn with probabilities proportional to ``weights``, for example to show rare classes more often."""
+    """Indices drawn with probabilities proportional to ``weights``, for example to show rare classes more often.
+
+    Raises:
+        ValueError: for weights that are negative, or all 0; without replacement, for more samples than weights above 0.
+    """
 
     def __init__(
         self,
@@ -158,7 +162,11 @@ class WeightedRandomSampler:
 
 
 class BatchSampler:
-    """The indices of another sampler, in lists of ``batch_size``."""
+    """The indices of another sampler, in lists of ``batch_size``.
+
+    Raises:
+        ValueError: if ``batch_size`` is no positive integer, or ``drop_last`` no boolean.
+    """
 
     def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool = False) -> None:
         if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:

@@ -12,8 +12,11 @@ A worker ends when its pipe closes, and so also if its parent is killed.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
+import os
 import signal
+import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -23,9 +26,13 @@ from typing import Any
 
 from minigrad.data.slots import Message, Slot, unpack
 from minigrad.data.worker_process import Failure, WorkerInfo, parents, work
-from minigrad.system import FILES_ARE_INHERITED, START_METHOD
+from minigrad.system import FILES_ARE_INHERITED, START_METHOD, is_stopped
 
 _PATIENCE = 5.0  # seconds that a worker gets to end by itself
+_NOTICED = 60.0  # seconds without a batch, after which a line says so
+_LOOK_EVERY = 2.0  # seconds between two looks at a worker that gives no batch
+
+_log = logging.getLogger("minigrad")
 
 
 class WorkerError(RuntimeError):
@@ -46,7 +53,7 @@ class Workers:
         seed: worker w seeds its random numbers with seed + w.
         dataset: for ``get_worker_info``.
         init: called in each worker with its number, before the first batch.
-        timeout: seconds to wait for a batch; 0 waits without limit.
+        timeout: seconds to wait for a batch; 0 waits without limit. After a minute a line on stderr says so.
         context: how processes start, "fork", "forkserver" or "spawn"; by default "fork" on Linux, else "spawn".
     """
 
@@ -127,10 +134,22 @@ class Workers:
         return message if isinstance(message, Failure) else unpack(message, slot)
 
     def _wait(self, worker: int) -> None:
-        """Wait until the worker has sent something, or has ended."""
-        ready = wait([self.pipes[worker], self.processes[worker].sentinel], self.timeout or None)
-        if not ready:
-            raise WorkerError(f"DataLoader timed out after {self.timeout} seconds: worker {worker} gave no batch")
+        """Wait until the worker has sent something, or has ended; continue it if somebody has stopped it."""
+        process = self.processes[worker]
+        awaited: list[Any] = [self.pipes[worker], process.sentinel]
+        began, noticed, stopped = time.monotonic(), False, False
+        while not (ready := wait(awaited, min(_LOOK_EVERY, self.timeout or _LOOK_EVERY))):
+            waited = time.monotonic() - began
+            if self.timeout and waited >= self.timeout:
+                raise WorkerError(f"DataLoader timed out after {self.timeout} seconds: worker {worker} gave no batch")
+            was_stopped, stopped = stopped, process.pid is not None and is_stopped(process.pid)
+            if stopped and was_stopped:  # not only because Ctrl-Z has stopped all processes, which go on one by one
+                _log.warning("DataLoader worker %d (pid %d) was stopped: it is continued", worker, process.pid)
+                os.kill(process.pid or 0, signal.SIGCONT)
+            elif waited >= _NOTICED and not noticed:
+                noticed = True
+                words = "DataLoader worker %d (pid %d) has given no batch for %.0f s; still waiting"
+                _log.warning(words + " (timeout= sets a limit)", worker, process.pid, _NOTICED)
         if self.pipes[worker] not in ready and not self.pipes[worker].poll():
             raise self._died(worker)
 

@@ -24,35 +24,47 @@ class _Library(Protocol):
     def set_num_threads(self, num_threads: int) -> object: ...
 
 
-class _SingleThreaded:
-    """A context manager that holds BLAS to one thread while any caller is inside. It may be nested and shared."""
+_lock = threading.RLock()  # one thread may take it twice: the collector may drop a context while another begins
+_libraries: list[_Library] | None = None  # found when first needed
+_counts: list[int] = []  # how many threads each library had before
+_inside: set[int] = set()  # the contexts that hold BLAS now, by id
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._libraries: list[_Library] | None = None  # found when first needed
-        self._counts: list[int] = []  # how many threads each library had before
-        self._inside = 0
+
+class SingleThreaded:
+    """A context that holds BLAS to one thread, as any of several callers may at the same time.
+
+    If Ctrl-C comes just before its end, or just after its beginning, Python does not call ``__exit__``. Then the
+    context ends when the object is dropped.
+    """
 
     def __enter__(self) -> None:
-        with self._lock:
-            if self._libraries is None:
-                self._libraries = _blas_libraries()
-            if self._inside == 0:
-                self._counts = [library.get_num_threads() for library in self._libraries]
-                for library in self._libraries:
-                    library.set_num_threads(1)
-            self._inside += 1
+        global _libraries, _counts
+        with _lock:
+            if _libraries is None:
+                _libraries = _blas_libraries()
+            if not _inside:
+                _counts = [library.get_num_threads() for library in _libraries]
+            _inside.add(id(self))
+            for library in _libraries:
+                library.set_num_threads(1)
 
     def __exit__(self, *exception: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if self._inside == 0:
-                for library, count in zip(self._libraries or [], self._counts, strict=False):
+        with _lock:
+            if _inside == {id(self)}:
+                for library, count in zip(_libraries or [], _counts, strict=False):
                     library.set_num_threads(count)
+            _inside.discard(id(self))
 
-    def forget_callers(self) -> None:
-        """Start anew in a child process, which has none of its parent's threads."""
-        self._lock, self._inside = threading.Lock(), 0
+    def __del__(self) -> None:
+        if id(self) in _inside:
+            self.__exit__()
+
+
+def _forget_callers() -> None:
+    """Start anew in a child process, which has none of its parent's threads."""
+    global _lock
+    _lock = threading.RLock()
+    _inside.clear()
 
 
 def _blas_libraries() -> list[_Library]:
@@ -65,5 +77,4 @@ def _blas_libraries() -> list[_Library]:
     return [library for library in found if library.user_api == "blas"]
 
 
-single_threaded_blas = _SingleThreaded()
-after_fork_in_child(single_threaded_blas.forget_callers)
+after_fork_in_child(_forget_callers)

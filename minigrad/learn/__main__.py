@@ -151,7 +151,7 @@ def train(folder: Folder, progress: Progress, name: str | None) -> int:
         last = find(milestone.after)
         raise LearnError(f"this milestone comes after exercise {number(last)} ({last.slug}), which has not passed yet.")
     print(f"Milestone: {milestone.title}, with your functions in place of the engine's.\n", flush=True)
-    trained = run_milestone(milestone.name, folder.path)
+    trained = run_milestone(milestone, folder.path)
     if trained.lines:
         print("\n" + screens.filled("\n".join(trained.lines)))
     if not trained.learned:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from minigrad.learn.child import SECONDS
 from minigrad.learn.judge import Verdict
+from minigrad.learn.milestones import Milestone
 from minigrad.learn.record import Exercise
 
 #: Seconds until a process is ended that does not even end itself; it must start and import NumPy first.
@@ -36,7 +37,7 @@ def check_file(exercise: Exercise, path: Path) -> Checked:
         pass
     with tempfile.TemporaryDirectory(prefix="minigrad-learn-") as folder:
         result = Path(folder, "verdict.json")
-        command = [sys.executable, "-m", "minigrad.learn.child", "check", exercise.slug, str(path), str(result)]
+        command = [sys.executable, "-m", "minigrad.learn.child", exercise.slug, str(path), str(result)]
         try:  # with NumPy's kernels, which need not be compiled first
             environment = {**os.environ, "MINIGRAD_KERNELS": "numpy"}
             done = subprocess.run(command, env=environment, timeout=PATIENCE, stdin=subprocess.DEVNULL)
@@ -60,12 +61,12 @@ class Trained:
     lines: list[str]
 
 
-def run_milestone(name: str, folder: Path) -> Trained:
+def run_milestone(milestone: Milestone, folder: Path) -> Trained:
     """Train a milestone's network with a learner's files; it prints its progress."""
     with tempfile.TemporaryDirectory(prefix="minigrad-learn-") as temporary:
         result = Path(temporary, "result.json")
-        kernels = {} if name == "inception" else {"MINIGRAD_KERNELS": "numpy"}  # small ones: nothing to compile
-        command = [sys.executable, "-m", "minigrad.learn.child", "milestone", name, str(folder), str(result)]
+        kernels = {} if milestone.compiled else {"MINIGRAD_KERNELS": "numpy"}
+        command = [sys.executable, "-m", milestone.program, milestone.name, str(folder), str(result)]
         done = subprocess.run(command, env={**kernels, **os.environ})
         try:
             return Trained(**json.loads(result.read_bytes()))

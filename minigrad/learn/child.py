@@ -1,9 +1,8 @@
-"""The process that runs a learner's code: it may loop for ever, crash or print, and harms nobody.
+"""The process that judges a learner's code: it may loop for ever, crash or print, and harms nobody.
 
-    python -m minigrad.learn.child check SLUG FILE RESULT
-    python -m minigrad.learn.child milestone NAME FOLDER RESULT
+    python -m minigrad.learn.child SLUG FILE RESULT
 
-It writes its result as JSON to the file RESULT.
+It writes the verdict as JSON to the file RESULT.
 """
 
 from __future__ import annotations
@@ -18,10 +17,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from minigrad.files import write_atomically
-from minigrad.learn.folder import Folder, find
-from minigrad.learn.judge import Verdict, is_unwritten, judge
-from minigrad.learn.milestones import MILESTONES, SlowError, run
-from minigrad.learn.outcome import NotYetError, load, where
+from minigrad.learn.folder import find
+from minigrad.learn.judge import Verdict, judge
 from minigrad.system import never_fail_to_print
 
 #: How long a learner's code may take in a check.
@@ -81,46 +78,11 @@ def _write(result: Path, verdict: Verdict, printed: _Limited) -> None:
     write_atomically(result, json.dumps(record).encode())
 
 
-def milestone(name: str, folder: Path, result: Path) -> None:
-    """Train a milestone's network with the files of a folder, print how it goes, and write whether it has learned."""
-    wanted = next(milestone for milestone in MILESTONES if milestone.name == name)
-    place = Folder(folder)
-    progress, _ = place.progress()
-    functions = {}
-    try:
-        for slug in progress.passed:
-            exercise = find(slug)
-            path = place.file(exercise)
-            source = path.read_text(encoding="utf-8-sig")
-            if not is_unwritten(source):
-                functions[slug] = load(source, str(path), exercise.function)
-        learned, lines = run(wanted, functions, _say), []
-    except (SlowError, NotYetError, OSError) as problem:
-        learned, lines = False, str(problem).split("\n")
-    except Exception as error:
-        frames = [str(place.file(find(slug))) for slug in functions]
-        learned, lines = False, ["The training stopped with an error.", "", *_where(error, frames)]
-    write_atomically(result, json.dumps({"learned": learned, "lines": lines}).encode())
-
-
-def _where(error: Exception, paths: list[str]) -> list[str]:
-    found = [where(error, path) for path in paths]
-    best = next((text for text in found if text.lstrip().startswith("line ")), where(error, ""))
-    return best.split("\n")
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
-
-
 def main() -> None:
     """Do what the command line says."""
     never_fail_to_print()
-    what, name, path, result = sys.argv[1:]
-    if what == "check":
-        check(name, path, Path(result))
-    else:
-        milestone(name, Path(path), Path(result))
+    slug, path, result = sys.argv[1:]
+    check(slug, path, Path(result))
 
 
 if __name__ == "__main__":

@@ -14,8 +14,15 @@ from minigrad.typing import Array
 
 
 def padded(x: Array, window: Window, value: float = 0.0) -> Array:
-    """Return (N, C, H, W) with the padding of a window around it."""
-    return np.pad(x, ((0, 0), (0, 0), *window.padding), constant_values=value)
+    """Return (N, C, H, W) with the padding of a window around it, its channels last in memory as everywhere here.
+
+    ``np.pad`` would put them first, and every product of the learner's would copy them back.
+    """
+    (top, bottom), (left, right) = window.padding
+    n, c, h, w = x.shape
+    whole = np.full((n, top + h + bottom, left + w + right, c), value, x.dtype).transpose(0, 3, 1, 2)
+    whole[:, :, top : top + h, left : left + w] = x
+    return whole
 
 
 def cropped(x: Array, window: Window, shape: tuple[int, ...]) -> Array:

@@ -36,6 +36,10 @@ class MultiheadAttention(Module):
         query (L, N, E), key (S, N, kdim), value (S, N, vdim), or all without N. The output is like the query; the
         weights are (N, L, S), the mean of the heads, or (N, heads, L, S).
 
+    Raises:
+        ValueError: for a size that is not above 0.
+        AssertionError: if ``num_heads`` does not divide ``embed_dim``.
+
     >>> import minigrad
     >>> from minigrad import nn
     >>> x = minigrad.randn(5, 2, 8)

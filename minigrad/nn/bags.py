@@ -24,6 +24,10 @@ class EmbeddingBag(Module):
     Shape:
         input (B, L), or (N) with offsets (B); output (B, embedding_dim).
 
+    Raises:
+        NotImplementedError: for ``sparse=True``: there are no sparse tensors here.
+        AssertionError: if ``padding_idx`` is no row of the table.
+
     >>> import minigrad
     >>> from minigrad import nn
     >>> nn.EmbeddingBag(10, 3)(minigrad.tensor([1, 2, 4, 5]), minigrad.tensor([0, 3])).shape

@@ -47,6 +47,9 @@ class Hardtanh(Module):
     Shape:
         input and output of any shape.
 
+    Raises:
+        ValueError: if ``max_val`` is not above ``min_val``.
+
     >>> import minigrad
     >>> from minigrad import nn
     >>> nn.Hardtanh()(minigrad.tensor([-4.0, 0.0, 2.0]))

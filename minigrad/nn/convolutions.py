@@ -132,6 +132,10 @@ class Conv2d(_Convolution):
         H′ = ⌊(H + 2 · padding − dilation · (kernel_size − 1) − 1) / stride⌋ + 1;
         weight (out_channels, in_channels / groups, kH, kW), bias (out_channels).
 
+    Raises:
+        ValueError: if ``groups`` does not divide both numbers of channels; for an unknown padding, or ``"same"`` with a
+            stride.
+
     >>> import minigrad
     >>> from minigrad import nn
     >>> layer = nn.Conv2d(3, 8, kernel_size=3, stride=2, padding=1)
@@ -166,6 +170,10 @@ class Conv1d(_Convolution):
     Shape:
         input (N, in_channels, L), output (N, out_channels, L′); weight (out_channels, in_channels / groups,
         k), bias (out_channels).
+
+    Raises:
+        ValueError: if ``groups`` does not divide both numbers of channels; for an unknown padding, or ``"same"`` with a
+            stride.
 
     >>> import minigrad
     >>> from minigrad import nn
@@ -250,6 +258,9 @@ class ConvTranspose2d(_Transposed):
         H′ = (H − 1) · stride − 2 · padding + dilation · (kernel_size − 1) + output_padding + 1;
         weight (in_channels, out_channels / groups, kH, kW), bias (out_channels).
 
+    Raises:
+        ValueError: for another ``padding_mode``, or if ``groups`` does not divide both numbers of channels.
+
     >>> import minigrad
     >>> from minigrad import nn
     >>> nn.ConvTranspose2d(8, 3, kernel_size=2, stride=2)(minigrad.randn(5, 8, 14, 14)).shape
@@ -278,6 +289,9 @@ class ConvTranspose1d(_Transposed):
         input (N, in_channels, L), output (N, out_channels, L′), where
         L′ = (L − 1) · stride − 2 · padding + dilation · (kernel_size − 1) + output_padding + 1;
         weight (in_channels, out_channels / groups, k), bias (out_channels).
+
+    Raises:
+        ValueError: for another ``padding_mode``, or if ``groups`` does not divide both numbers of channels.
 
     >>> import minigrad
     >>> from minigrad import nn

@@ -74,6 +74,9 @@ class Dropout(Module):
     Shape:
         input and output of any shape.
 
+    Raises:
+        ValueError: for a probability outside of 0 to 1.
+
     >>> import minigrad
     >>> from minigrad import nn
     >>> layer = nn.Dropout(0.5).eval()
@@ -149,6 +152,9 @@ class Dropout2d(Dropout):
     Shape:
         input and output (N, C, H, W) or (C, H, W).
 
+    Raises:
+        ValueError: for a probability outside of 0 to 1.
+
     >>> import minigrad
     >>> from minigrad import nn
     >>> nn.Dropout2d(0.2)(minigrad.ones(2, 3, 4, 4)).shape
@@ -170,6 +176,9 @@ class Bilinear(Module):
     Shape:
         inputs (…, in1_features) and (…, in2_features), output (…, out_features); weight (out, in1, in2), bias
         (out).
+
+    Raises:
+        ValueError: if ``in1_features`` is not above 0.
 
     >>> import minigrad
     >>> from minigrad import nn
@@ -223,6 +232,10 @@ class Embedding(Module):
 
     Shape:
         input (…) of integers, output (…, embedding_dim); weight (num_embeddings, embedding_dim).
+
+    Raises:
+        NotImplementedError: for ``sparse=True``: there are no sparse tensors here.
+        AssertionError: if ``padding_idx`` is no row of the table.
 
     >>> import minigrad
     >>> from minigrad import nn

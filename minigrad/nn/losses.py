@@ -184,6 +184,9 @@ class HuberLoss(_Loss):
     Shape:
         input and target of the same shape; the loss is a number, or of that shape with ``none``.
 
+    Raises:
+        TypeError: if ``delta`` is no number.
+
     >>> import minigrad
     >>> from minigrad import nn
     >>> nn.HuberLoss()(minigrad.tensor([0.5, 0.25]), minigrad.tensor([1.0, 0.0]))

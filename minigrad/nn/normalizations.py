@@ -307,6 +307,9 @@ class GroupNorm(_Affine):
     Shape:
         input and output (N, C, …).
 
+    Raises:
+        ValueError: if ``num_groups`` does not divide ``num_channels``.
+
     >>> import minigrad
     >>> from minigrad import nn
     >>> nn.GroupNorm(2, 6)(minigrad.randn(2, 6, 4, 4)).shape

@@ -66,7 +66,11 @@ def clip_grad_norm_(
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
-    """Limit every element of every gradient, in place, to [−clip_value, clip_value]."""
+    """Limit every element of every gradient, in place, to [−clip_value, clip_value].
+
+    Raises:
+        NotImplementedError: for ``foreach=True``, one of torch's own implementations.
+    """
     if foreach:
         raise NotImplementedError(
             "clip_grad_value_: foreach=True is not supported; it selects one of torch's own implementations"

@@ -25,7 +25,12 @@ Sequences = TypeVar("Sequences", Tensor, PackedSequence)
 
 
 class RNNBase(Module):
-    """Base of the recurrent layers; see :class:`LSTM`. ``mode`` names the formula."""
+    """Base of the recurrent layers; see :class:`LSTM`. ``mode`` names the formula.
+
+    Raises:
+        ValueError: for an unknown ``mode``.
+        NotImplementedError: for a ``proj_size``.
+    """
 
     def __init__(
         self,
@@ -289,6 +294,9 @@ class RNN(RNNBase):
 
     Shape:
         as of :class:`LSTM`, with one state.
+
+    Raises:
+        ValueError: for another ``nonlinearity``.
 
     >>> import minigrad
     >>> from minigrad import nn

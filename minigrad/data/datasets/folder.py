@@ -93,10 +93,10 @@ class ImageFolder(Dataset[_Item]):
         Raises:
             ValueError: if a class is not in the list.
         """
-        unknown = [name for name in self.classes if name not in classes]
+        numbers = {name: i for i, name in enumerate(classes)}
+        unknown = [name for name in self.classes if name not in numbers]
         if unknown:
             raise ValueError(f"{self.root} has other classes: {', '.join(unknown[:5])}")
-        numbers = {name: i for i, name in enumerate(classes)}
         self.samples = [(path, numbers[self.classes[target]]) for path, target in self.samples]
         self.targets = [target for _, target in self.samples]
         self.classes, self.class_to_idx = tuple(classes), numbers

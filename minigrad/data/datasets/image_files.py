@@ -44,7 +44,7 @@ class LeftOut:
             (len(self.repeated), "link{} to a folder that is read already", _some(self.repeated)),
             (len(self.outside), "image{} outside the folders of the classes", _some(self.outside)),
             (len(self.special), "thing{} that is no plain file", _some(self.special)),
-            (len(self.corrupt), "image{} that cannot be read", "; ".join(self.corrupt)),
+            (len(self.corrupt), "image{} that cannot be read", _some(self.corrupt, "; ", 20)),
         ]
         name = os.path.basename(os.path.abspath(self.root))
         return [
@@ -58,9 +58,9 @@ class LeftOut:
         reason.append(os.path.relpath(path, self.root))
 
 
-def _some(names: list[str]) -> str:
-    shown = ", ".join(sorted(names)[:_NAMED])
-    return shown if len(names) <= _NAMED else f"{shown}, and {len(names) - _NAMED:,} more"
+def _some(names: list[str], between: str = ", ", most: int = _NAMED) -> str:
+    shown = between.join(sorted(names)[:most])
+    return shown if len(names) <= most else f"{shown}{between}and {len(names) - most:,} more"
 
 
 def class_folders(root: str, left_out: LeftOut) -> dict[str, list[str]]:
@@ -75,11 +75,11 @@ def class_folders(root: str, left_out: LeftOut) -> dict[str, list[str]]:
             if _is_hidden(entry.name):
                 if entry.name not in _SYSTEM_FILES:
                     left_out.add(left_out.hidden, entry.path)
-            elif entry.is_dir():
+            elif _is_dir(entry):
                 found.setdefault(unicodedata.normalize("NFC", entry.name), []).append(entry.path)
-            elif _extension(entry.name) in _EXTENSIONS and entry.is_file():
+            elif _extension(entry.name) in _EXTENSIONS and _is_file(entry):
                 left_out.add(left_out.outside, entry.path)
-            elif entry.is_symlink() and not entry.is_file():
+            elif entry.is_symlink() and not _is_file(entry):
                 left_out.add(left_out.dangling, entry.path)
     return dict(sorted(found.items()))
 
@@ -119,7 +119,7 @@ def _entries(folder: str, left_out: LeftOut) -> tuple[list[str], list[str]]:
         for entry in entries
         if ((name := entry.name).endswith(_USUAL) or name[name.rfind(".") :].lower() in _EXTENSIONS)
         and name[0] != "."
-        and entry.is_file()
+        and _is_file(entry)
     ]
     folders: list[str] = []
     if len(images) < len(entries):
@@ -136,12 +136,28 @@ def _sort_out(entry: os.DirEntry[str], folders: list[str], left_out: LeftOut) ->
         return
     if _is_hidden(entry.name):
         left_out.add(left_out.hidden, entry.path)
-    elif entry.is_dir():
+    elif _is_dir(entry):
         folders.append(entry.path)
-    elif entry.is_file():
+    elif _is_file(entry):
         left_out.formats[_extension(entry.name)] += 1
     else:
         left_out.add(left_out.dangling if entry.is_symlink() else left_out.special, entry.path)
+
+
+def _is_dir(entry: os.DirEntry[str]) -> bool:
+    """Return whether this is a folder, or a link to one; a link that leads to itself is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Return whether this is a file, or a link to one; a link that leads to itself is none."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 def _is_hidden(name: str) -> bool:

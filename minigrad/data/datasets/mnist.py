@@ -9,8 +9,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
+
 from minigrad.data.datasets.idx import CorruptFileError, read_idx
 from minigrad.data.datasets.images import ImageArrays, Transform
+from minigrad.typing import Array
 
 FASHION_CLASSES = (
     "T-shirt/top",
@@ -48,17 +51,12 @@ class MNIST(ImageArrays):
         prefix = "train" if train else "t10k"
         images_path = self._find(Path(root), f"{prefix}-images-idx3-ubyte")
         labels_path = self._find(Path(root), f"{prefix}-labels-idx1-ubyte")
-        self.data, self.targets = read_idx(images_path), read_idx(labels_path)
-        if self.data.ndim != 3:
-            raise CorruptFileError(f"{images_path}: expected images in 3 dimensions, found shape {self.data.shape}")
-        if self.targets.shape != self.data.shape[:1]:
+        self.data = _images(images_path)
+        self.targets = _labels(labels_path, len(self.classes))
+        if len(self.targets) != len(self.data):
             raise CorruptFileError(
                 f"{labels_path}: expected {len(self.data)} labels for the images in {images_path.name}, "
-                f"found {self.targets.size}"
-            )
-        if self.targets.size and self.targets.max() >= len(self.classes):
-            raise CorruptFileError(
-                f"{labels_path}: label {self.targets.max()} is out of range: classes are 0 to {len(self.classes) - 1}"
+                f"found {len(self.targets)}"
             )
         self.transform = transform
 
@@ -72,6 +70,29 @@ class MNIST(ImageArrays):
             f"no {name} or {name}.gz in {root}. The four IDX files of {cls.__name__} come from {cls.source}; "
             "put them into that folder"
         )
+
+
+def _images(path: Path) -> Array:
+    """Return grey images of bytes, (N, height, width)."""
+    images = read_idx(path)
+    if images.ndim != 3 or 0 in images.shape[1:]:
+        raise CorruptFileError(f"{path}: expected images in 3 dimensions, found shape {images.shape}")
+    if images.dtype != np.uint8:
+        raise CorruptFileError(f"{path}: expected grey values in bytes (uint8), found {images.dtype}")
+    return images
+
+
+def _labels(path: Path, classes: int) -> Array:
+    """Return the numbers of classes, (N)."""
+    labels = read_idx(path)
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise CorruptFileError(
+            f"{path}: expected whole numbers in one dimension as labels, found {labels.dtype} of shape {labels.shape}"
+        )
+    wrong = labels[(labels < 0) | (labels >= classes)]
+    if wrong.size:
+        raise CorruptFileError(f"{path}: label {wrong[0]} is out of range: classes are 0 to {classes - 1}")
+    return labels
 
 
 class FashionMNIST(MNIST):

@@ -33,7 +33,9 @@ class TextFolder(Dataset[tuple[str, int]]):
         folder = Path(root) / split
         entries = sorted(p for p in folder.iterdir() if p.is_dir() and p.name not in ignore) if folder.is_dir() else []
         self.classes = tuple(entry.name for entry in entries)
-        self.samples = [(path, i) for i, entry in enumerate(entries) for path in sorted(entry.glob("*.txt"))]
+        self.samples = [
+            (path, i) for i, entry in enumerate(entries) for path in sorted(entry.glob("*.txt")) if path.is_file()
+        ]
         if not self.samples:
             raise FileNotFoundError(
                 f"no texts in {folder}: expected a folder of .txt files for each class, as in aclImdb_v1.tar.gz, the "
@@ -54,7 +56,7 @@ def words(text: str) -> list[str]:
     >>> words("Great!<br />I'd see it again.")
     ['great', "i'd", 'see', 'it', 'again']
     """
-    return re.findall(r"[a-z0-9']+", re.sub(r"<[^>]*>", " ", text.lower()))
+    return re.findall(r"[a-z0-9']+", re.sub(r"<[^<>]*>", " ", text.lower()))
 
 
 class Vocabulary:

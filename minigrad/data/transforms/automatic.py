@@ -35,6 +35,9 @@ class RandAugment:
         num_magnitude_bins: number of strengths.
         interpolation: of Pillow, for operations that move pixels.
         fill: the value of pixels from outside the image; black by default.
+
+    Raises:
+        ValueError: for a magnitude out of range.
     """
 
     def __init__(

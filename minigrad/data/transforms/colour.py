@@ -94,7 +94,11 @@ _NEUTRAL = {"brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0.0}
 
 
 class Grayscale:
-    """Convert to grey, in one channel, or repeated in three."""
+    """Convert to grey, in one channel, or repeated in three.
+
+    Raises:
+        ValueError: for another number of channels than 1 or 3.
+    """
 
     def __init__(self, num_output_channels: int = 1) -> None:
         if num_output_channels not in (1, 3):

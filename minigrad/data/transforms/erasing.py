@@ -21,6 +21,10 @@ class RandomErasing:
     Args:
         value: a number, one for each channel, or "random" for normally distributed pixels.
         inplace: overwrite the given tensor, rather than a copy.
+
+    Raises:
+        ValueError: for a probability or a share outside of 0 to 1, a ratio that is not positive, or a word other than
+            "random" as the value.
     """
 
     def __init__(

@@ -29,6 +29,9 @@ class Resize:
         interpolation: a ``PIL.Image.Resampling``.
         max_size: with an int ``size``, the maximum of the longer side.
         antialias: accepted for compatibility with torchvision, where it has no effect on Pillow images either.
+
+    Raises:
+        ValueError: if ``max_size`` is not above an int ``size``.
     """
 
     def __init__(
@@ -167,6 +170,9 @@ class RandomResizedCrop:
 
     The part has a random share ``scale`` of the image's area, and a random ``ratio`` of width to height. After ten
     draws that do not fit, the middle is taken.
+
+    Raises:
+        ValueError: if ``scale`` or ``ratio`` is not positive, smaller first.
     """
 
     def __init__(

@@ -21,6 +21,9 @@ class MixUp:
     Args:
         alpha: α; near 0 one of the images dominates, 1 draws every λ equally often.
         num_classes: for labels N; needless for targets N x classes.
+
+    Raises:
+        ValueError: if ``alpha`` is not above 0.
     """
 
     def __init__(self, *, alpha: float = 1.0, num_classes: int | None = None) -> None:
@@ -52,6 +55,9 @@ class CutMix(MixUp):
     Args:
         alpha: λ ~ Beta(α, α).
         num_classes: for labels N; needless for targets N x classes.
+
+    Raises:
+        ValueError: if ``alpha`` is not above 0.
     """
 
     def __call__(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

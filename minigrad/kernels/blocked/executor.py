@@ -22,18 +22,37 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 _WORTH_SHARING = 65_536  # elements: copying fewer takes no longer than waking a thread
-_busy = threading.Lock()  # held by the thread that uses the pool
+_owner: dict[str, int] = {}  # the claim, by id, that has the pool
 _pool: ThreadPoolExecutor | None = None
 _pool_size = 0
 
 
 def _forget_pool() -> None:
     """Start anew in a child process, which has none of its parent's threads."""
-    global _pool, _pool_size, _busy
-    _pool, _pool_size, _busy = None, 0, threading.Lock()
+    global _pool, _pool_size
+    _pool, _pool_size = None, 0
+    _owner.clear()
 
 
 after_fork_in_child(_forget_pool)
+
+
+class _Claim:
+    """The right to use the pool, if nobody else has it.
+
+    If Ctrl-C comes just before the end of the ``with`` block, or just after its beginning, Python does not call
+    ``__exit__``. Then the claim ends when the object is dropped.
+    """
+
+    def __enter__(self) -> bool:
+        return _owner.setdefault("pool", id(self)) == id(self)
+
+    def __exit__(self, *exception: object) -> None:
+        if _owner.get("pool") == id(self):
+            del _owner["pool"]
+
+    def __del__(self) -> None:
+        self.__exit__()
 
 
 def _pool_of(threads: int) -> ThreadPoolExecutor | None:
@@ -77,23 +96,18 @@ def parallel(work: Callable[[list[Job]], Result], jobs: Sequence[Job]) -> list[R
     if parts <= 1:
         return [work(list(jobs))] if jobs else []
     stretches = [list(jobs[part]) for part in evenly(len(jobs), parts)]
-    with blas.single_threaded_blas:
-        if not _busy.acquire(blocking=False):
+    with blas.SingleThreaded(), _Claim() as claimed:
+        pool = _pool_of(workers() - 1) if claimed else None
+        if pool is None:
             return [work(stretch) for stretch in stretches]
+        others = [pool.submit(work, stretch) for stretch in stretches[1:]]
         try:
-            pool = _pool_of(workers() - 1)
-            if pool is None:
-                return [work(stretch) for stretch in stretches]
-            others = [pool.submit(work, stretch) for stretch in stretches[1:]]
-            try:
-                first = work(stretches[0])  # this thread takes a share too
-            finally:
-                errors = [error for other in others if (error := other.exception()) is not None]
-            if errors:
-                raise errors[0]
-            return [first, *(other.result() for other in others)]
+            first = work(stretches[0])  # this thread takes a share too
         finally:
-            _busy.release()
+            errors = [error for other in others if (error := other.exception()) is not None]
+        if errors:
+            raise errors[0]
+        return [first, *(other.result() for other in others)]
 
 
 def copy(target: Array, source: Array) -> Array:

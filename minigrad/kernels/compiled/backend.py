@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 import numpy as np
 
 from minigrad.kernels import blas
-from minigrad.kernels.addresses import batches, blocks, share_memory, total_size
+from minigrad.kernels.addresses import batches, blocks, is_writable, share_memory, total_size
 from minigrad.kernels.blocked.backend import Blocked
 from minigrad.kernels.compiled.layout import (
     FEW,
@@ -85,7 +85,7 @@ class Compiled(Blocked):
 
     def clamp_in_place(self, x: Array, low: float, high: float) -> Array:
         between = np.empty_like(x, dtype=bool)
-        flats = flat_alike(x, between) if _worth_a_call(x) else None
+        flats = flat_alike(x, between) if _worth_a_call(x) and is_writable(x) else None
         if flats is None:
             return super().clamp_in_place(x, low, high)
         given = *map(address, flats), x.size, float(low), float(high)
@@ -143,7 +143,7 @@ class Compiled(Blocked):
 
     def add_to_channels(self, y: Array, bias: Array) -> None:
         channels = y.shape[1]
-        if not _worth_a_loop(y) or bias.dtype != y.dtype or pixel_step(y) != channels:
+        if not _worth_a_loop(y) or bias.dtype != y.dtype or pixel_step(y) != channels or not is_writable(y):
             return super().add_to_channels(y, bias)
         return run_on(y.dtype, load("channels").add, y, y.size // channels, channels, np.ascontiguousarray(bias))
 
@@ -317,7 +317,7 @@ def _blas_for(multiplications: int) -> AbstractContextManager[None]:
         and multiplications > _SMALL_PRODUCT
         and (get_num_threads() == 1 or not _is_large(multiplications))
     ):
-        return blas.single_threaded_blas
+        return blas.SingleThreaded()
     return nullcontext()
 
 
@@ -325,8 +325,11 @@ def _blas_for(multiplications: int) -> AbstractContextManager[None]:
 
 
 def _elementwise(loop: str, *arrays: Array, out: Array | None = None, numbers: tuple[float, ...] = ()) -> Array | None:
-    """Run an elementwise loop; return its result, or None where it does not pay or the memory orders differ."""
-    if not _worth_a_call(*arrays):
+    """Run an elementwise loop; return its result.
+
+    Return None where it does not pay, the memory orders differ, or ``out`` is read-only, which NumPy refuses.
+    """
+    if not _worth_a_call(*arrays) or (out is not None and (out.dtype != arrays[0].dtype or not is_writable(out))):
         return None
     result = empty_like(arrays[-1]) if out is None else out
     flats = flat_alike(*arrays, result)

@@ -14,6 +14,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from minigrad.kernels.compiled import kept_files
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -30,7 +32,8 @@ class Lock:
         for folder in folders if fcntl is not None else ():
             self._path = folder / f"{name}.lock"
             with suppress(OSError):
-                folder.mkdir(parents=True, exist_ok=True)
+                if not kept_files.make(folder):
+                    continue
                 self._file = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o666)
                 self._wait(self._file)
                 return

@@ -8,7 +8,8 @@ versions of Python, Numba and llvmlite, and the width of vectors. Code of anothe
 folders may be deleted at any time.)
 
 Code is read from, and written to, the first of these that works: ``NUMBA_CACHE_DIR``, ``__pycache__`` beside this
-file, the user's cache folder. Where none can be written, kernels are compiled in every process.
+file, the user's cache folder. Where none can be written, kernels are compiled in every process. Code that another user
+may have written is not run (kept_files.py).
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ import hashlib
 import os
 import pickle
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,7 +34,7 @@ from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
-from minigrad.kernels.compiled import vectors
+from minigrad.kernels.compiled import kept_files, vectors
 from minigrad.kernels.compiled.lock import Lock
 from minigrad.kernels.compiled.names import Context, Dispatcher, Signature
 
@@ -81,34 +81,24 @@ class _Kept(NullCache):
         return found
 
     def _read(self, name: str, target: Context) -> CompileResult | None:
-        """Return the code in a file, or None. Damaged files are ignored."""
-        for folder in _folders(self._module):
-            try:
-                content = (folder / name).read_bytes()
-            except OSError:
-                continue
-            checksum, data = content[:32], content[32:]
-            if hashlib.sha256(data).digest() == checksum:
-                return CompileResult._rebuild(target, *pickle.loads(data))
-        return None
+        """Return the code in a file, or None. Damaged files are ignored, with a line that says so."""
+        data = kept_files.read(name, _folders(self._module))
+        if data is None:
+            return None
+        try:
+            return CompileResult._rebuild(target, *pickle.loads(data))
+        except Exception:  # whole, but nothing that this Numba can load
+            kept_files.say_damaged(_folders(self._module)[0])
+            return None
 
     def save_overload(self, signature: Signature, result: CompileResult) -> None:
         """Keep the code of a function that was just compiled."""
         name = self._file(signature, result.codegen)
-        if not result.library.has_dynamic_globals:  # type: ignore[attr-defined]  # addresses of this process
-            self._write(name, dumps(result._reduce()))
+        keepable = not result.library.has_dynamic_globals  # type: ignore[attr-defined]  # addresses of this process
+        if keepable and not kept_files.write(name, dumps(result._reduce()), _folders(self._module)):
+            _warn()
         if lock := self._locks.pop(name, None):
             lock.release()
-
-    def _write(self, name: str, data: bytes) -> None:
-        for folder in _folders(self._module):
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                _write_whole(folder / name, hashlib.sha256(data).digest() + data)
-            except OSError:
-                continue
-            return
-        _warn()
 
     def _file(self, signature: Signature, codegen: Context) -> str:
         key = repr((signature, codegen.magic_tuple()))
@@ -159,18 +149,6 @@ def _imports(file: Path) -> list[str]:
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
     return names
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that other processes see all of it or nothing."""
-    descriptor, partial = tempfile.mkstemp(dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        os.replace(partial, path)
-    except BaseException:
-        os.unlink(partial)
-        raise
 
 
 @cache

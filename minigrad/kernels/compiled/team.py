@@ -31,8 +31,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from _thread import start_new_thread
 from collections.abc import Callable
-from contextlib import suppress
+from queue import SimpleQueue
 from typing import TypeVar
 
 import numpy as np
@@ -279,35 +280,47 @@ def _serve(team: Team, me: int, seen: int, turns: int) -> int:
 # --- The threads ---
 
 
-class _Helper(threading.Thread):
-    """A thread that serves the team; where there is nothing to do, it sleeps until it is woken."""
+class _Helper:
+    """A thread that serves the team; where there is nothing to do, it sleeps until it is woken.
 
-    def __init__(self, team: Array, number: int) -> None:
-        super().__init__(name="minigrad", daemon=True)
-        self.team, self.number = team, number
-        self._sleeping = threading.Lock()  # held while there is nothing to wake up for
-        self._sleeping.acquire()
+    It is started without a ``threading.Thread``, whose ``start`` waits for an Event: an exception at the wrong moment
+    would leave that with a lock that is not held, and so with "release unlocked lock".
+    """
+
+    def __init__(self, team: Array, helpers: dict[int, _Helper], number: int) -> None:
+        self.thread = 0  # its number, once it runs
+        self._team, self._helpers, self._number = team, helpers, number
+        self._calls: SimpleQueue[None] = SimpleQueue()
         self._asleep = False
-        self.start()
 
     def run(self) -> None:
+        """Serve the team until the process ends."""
+        self.thread = threading.get_ident()
+        if self._helpers.setdefault(self._number, self) is not self:
+            return  # Ctrl-C came while threads were started, so there is one of this number already
+        try:
+            self._serve_for_ever()
+        finally:
+            del self._helpers[self._number]
+            self._team[HELPERS] = 0  # the next call counts the helpers anew
+
+    def _serve_for_ever(self) -> None:
         seen = 0
         while True:
-            seen = _serve(self.team, self.number, seen, _TURNS)
+            seen = _serve(self._team, self._number, seen, _TURNS)
             self._asleep = True  # a job posted from now on wakes this thread; one posted before has changed the ticket
-            if self.team[TICKET] == seen:
-                self._sleeping.acquire()  # until ``wake`` releases it
+            if self._team[TICKET] == seen:
+                self._calls.get()
             self._asleep = False
 
     def wake(self) -> None:
         """Wake this helper if it sleeps.
 
-        A plain lock is released in one indivisible operation. An Event has a lock of its own inside, which Ctrl-C at
-        the wrong moment would leave held for ever.
+        To put something into a SimpleQueue is one indivisible operation. An Event has a lock of its own inside, which
+        Ctrl-C at the wrong moment would leave held for ever.
         """
-        if self._asleep:
-            with suppress(RuntimeError):  # another thread has just released it
-                self._sleeping.release()
+        if self._asleep and self._calls.empty():
+            self._calls.put(None)
 
 
 def _new_team() -> Array:
@@ -319,33 +332,53 @@ def _new_team() -> Array:
 
 _team = _new_team()
 _alone = _new_team()  # has no helpers
-_helpers: list[_Helper] = []
-_starting = threading.Lock()
+_helpers: dict[int, _Helper] = {}  # those that are running, by number
+_starting = threading.RLock()
+_starter = 0  # the thread that is starting helpers
 _most_helpers = _CORES - 1  # or as many as the system has let us start
 
 
 def _forget_helpers() -> None:
     """Start anew in a child process, which has none of its parent's threads."""
-    global _team, _helpers, _starting
-    _team, _helpers, _starting = _new_team(), [], threading.Lock()
+    global _team, _helpers, _starting, _starter
+    _team, _helpers, _starting, _starter = _new_team(), {}, threading.RLock(), 0
 
 
 after_fork_in_child(_forget_helpers)
 
 
 def _set_helpers(wanted: int) -> None:
-    """Let ``wanted`` helpers serve the team; start new ones if there are fewer, as far as the system allows it."""
-    global _most_helpers
+    """Let ``wanted`` helpers serve the team; start those that are not there, as far as the system allows it.
+
+    An exception may end this at any line: the next call does the rest. A signal handler that interrupts it, and runs a
+    kernel, makes do with the helpers there are.
+    """
+    global _starter
+    if _starter == threading.get_ident():
+        return
     with _starting:
-        while len(_helpers) < wanted:
-            try:
-                _helpers.append(_Helper(_team, len(_helpers)))
-            except RuntimeError:  # as many threads as this user or container may have
-                _most_helpers = wanted = len(_helpers)
-                logging.getLogger("minigrad").warning(
-                    "the system lets no more threads start: kernels use %d instead of %d", wanted + 1, get_num_threads()
-                )
-        _team[HELPERS] = wanted
+        try:
+            _starter = threading.get_ident()
+            _team[HELPERS] = _started(wanted)
+        finally:
+            _starter = 0
+
+
+def _started(wanted: int) -> int:
+    """Start helpers until there are ``wanted``; return how many there are."""
+    global _most_helpers
+    for number in range(wanted):
+        if number in _helpers:
+            continue
+        try:
+            start_new_thread(_Helper(_team, _helpers, number).run, ())
+        except RuntimeError:  # as many threads as this user or container may have
+            _most_helpers = number
+            logging.getLogger("minigrad").warning(
+                "the system lets no more threads start: kernels use %d instead of %d", number + 1, get_num_threads()
+            )
+            return number
+    return wanted
 
 
 def call(function: Callable[..., Result], *arguments: object, alone: bool = False) -> Result:
@@ -355,6 +388,7 @@ def call(function: Callable[..., Result], *arguments: object, alone: bool = Fals
     wanted = min(get_num_threads() - 1, _most_helpers)
     if _team[HELPERS] != wanted:
         _set_helpers(wanted)
-    for helper in _helpers[:wanted]:
-        helper.wake()
+    for number in range(wanted):
+        if (helper := _helpers.get(number)) is not None:  # it is just starting
+            helper.wake()
     return function(_team, *arguments)

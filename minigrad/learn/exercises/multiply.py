@@ -33,9 +33,9 @@ EXERCISE = Exercise(
     function="multiply_backward",
     text=prose("""
         A network computes a loss L: a single number, small if the network is good.
-        Training asks of every number in it: if this one grows a little, how does
-        L change? The answer is its gradient. Backpropagation finds all gradients
-        in one walk from L back to the start, one operation at a time.
+        Each number in it raises a question: if it grows a little, how does L
+        change? The answer is its gradient. Backpropagation finds all gradients in
+        one walk from L back to the start, one operation at a time.
 
         Here the operation is z = x * y, element by element.
 
