@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
@@ -143,9 +143,14 @@ class Field(NamedTuple):
 
 
 def as_text(given: str) -> str:
-    """Return an argument of the command line that must not be empty, as it is if a variable of the shell is not set."""
+    """Return an argument of the command line that names a file or the like.
+
+    It must not be empty, as it is if a variable of the shell is not set, and nothing is downloaded.
+    """
     if not given.strip():
         raise argparse.ArgumentTypeError("is empty; is a variable of the shell not set?")
+    if "://" in given:
+        raise argparse.ArgumentTypeError(f"{given} is an address; download the files first")
     return given
 
 
@@ -217,7 +222,8 @@ def _add(parser: argparse._ActionsContainer, added: Field, defaults_from: str | 
         parser.add_argument(added.flag, help=help_text, type=added.kind, default=value, choices=described.choices)
     else:
         metavar = described.metavar or METAVARS[added.kind]
-        kind = {str: as_text, Path: as_path}.get(added.kind, added.kind)
+        readers: dict[type, Callable[[str], object]] = {str: as_text, Path: as_path}
+        kind = readers.get(added.kind, added.kind)
         parser.add_argument(added.flag, help=help_text, type=kind, default=value, metavar=metavar)
 
 

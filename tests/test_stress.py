@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -35,6 +36,28 @@ def test_a_minute_of_stress_ends_without_a_wrong_result_or_a_deadlock() -> None:
 
 def test_kernels_touch_nothing_but_their_arrays_and_use_nothing_but_what_is_in_them() -> None:
     assert "300 cases" in _run("tests.guarded", "--count", "300")
+
+
+@pytest.mark.parametrize("at_the_end", [True, False])
+@pytest.mark.parametrize("memory", ["NumPy's", "scratch"])
+def test_a_step_beside_guarded_memory_ends_the_process(memory: str, at_the_end: bool) -> None:
+    """So that the tests of kernels in such memory can fail."""
+    code = f"""
+import ctypes, numba, numpy as np
+from tests.guarded import pages
+pages.guard_scratch_memory()
+pages.at_the_end = {at_the_end}
+scratch = numba.njit(lambda: np.empty(10))
+with pages.guarding_arrays():
+    a = np.empty(10) if {memory == "NumPy's"} else scratch()
+assert np.isnan(a).all()
+a[:] = 1
+print("within", flush=True)
+ctypes.string_at(a.ctypes.data + {80 if at_the_end else -1}, 1)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.stdout == "within\n", run.stderr
+    assert run.returncode == -signal.SIGSEGV
 
 
 @pytest.mark.slow

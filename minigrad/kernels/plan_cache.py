@@ -2,13 +2,16 @@
 
 A plan of a large map takes megabytes, so what is kept must be bounded in bytes: a program that sees images of many
 sizes would otherwise fill the memory with plans that it never needs again.
+
+There is no lock: each change is one indivisible operation of a dict. A lock would stay held for ever in a process that
+was copied while another thread held it, and in a signal handler that has interrupted its holder.
 """
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import ParamSpec, TypeVar, cast
 
@@ -21,8 +24,6 @@ Result = TypeVar("Result")
 LIMIT = 64 * 2**20
 
 _plans: OrderedDict[object, object] = OrderedDict()  # by function and arguments; those used last stand last
-_bytes = 0
-_lock = threading.Lock()
 
 
 def remembered(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
@@ -31,27 +32,23 @@ def remembered(function: Callable[Parameters, Result]) -> Callable[Parameters, R
     @wraps(function)
     def planned(*arguments: Parameters.args, **options: Parameters.kwargs) -> Result:
         key = (function, arguments)
-        with _lock:
-            plan = _plans.get(key)
-            if plan is not None:
+        plan = _plans.get(key)
+        if plan is not None:
+            with suppress(KeyError):  # another thread has just dropped it
                 _plans.move_to_end(key)
-                return cast(Result, plan)
+            return cast(Result, plan)
         made = function(*arguments, **options)
-        _keep(key, made)
+        _plans[key] = made
+        _drop_oldest()
         return made
 
     return planned
 
 
-def _keep(key: object, plan: object) -> None:
-    global _bytes
-    with _lock:
-        if key in _plans:  # another thread was quicker
-            return
-        _plans[key] = plan
-        _bytes += _size(plan)
-        while _bytes > LIMIT and len(_plans) > 1:
-            _bytes -= _size(_plans.popitem(last=False)[1])
+def _drop_oldest() -> None:
+    while len(_plans) > 1 and kept_bytes() > LIMIT:
+        with suppress(KeyError):  # another thread has dropped the last one
+            _plans.popitem(last=False)
 
 
 def _size(plan: object) -> int:
@@ -63,4 +60,4 @@ def _size(plan: object) -> int:
 
 def kept_bytes() -> int:
     """Return how many bytes of plans are kept."""
-    return _bytes
+    return sum(map(_size, tuple(_plans.values())))

@@ -1,7 +1,7 @@
 """Read damaged files, and count what comes of it.
 
 python -m tests.fuzz idx --seed 1 --count 1000      one reader
-python -m tests.fuzz all --save                     all of them, 100,000 cases each (10,000 of images)
+python -m tests.fuzz all --save                     all of them, 100,000 cases each (10,000 of images, folders and .pth)
 python -m tests.fuzz table                          the table of what was saved last, in Markdown
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import io
 import tempfile
@@ -12,11 +13,14 @@ from typing import Any
 import numpy as np
 
 import minigrad
+from inception.checkpoints import load_checkpoint, place_in_words, read_outline, recipe_of
+from inception.recipes import Recipe, settings_of
 from inception.weights import Description, read_weights, save_weights
 from minigrad import checkpoint, nn
 from minigrad.checkpoint import CheckpointError
-from tests.fuzz.readers import Reader, Sample, must
-from tests.fuzz.shells import in_safetensors, in_zip
+from minigrad.checksums import read_header, texts_of
+from tests.fuzz.readers import SLOW, Reader, Sample, must
+from tests.fuzz.shells import forged, in_safetensors, in_zip
 
 _ERRORS = (CheckpointError,)
 
@@ -27,9 +31,10 @@ def readers() -> dict[str, Reader]:
     if importlib.util.find_spec("safetensors"):
         found["safetensors"] = Reader(_plain, _load, _ERRORS, shells)
         found["checkpoint"] = Reader(_trees, _load_tree, _ERRORS, shells)
+        found["forged checkpoint"] = Reader(_runs, _load_run, _ERRORS, {".safetensors": forged})
         found["weights"] = Reader(_weights, _read_weights, _ERRORS, shells)
     if importlib.util.find_spec("torch"):
-        found["pth"] = Reader(_torchs, _read_weights, _ERRORS, {"new.pth": in_zip})
+        found["pth"] = Reader(_torchs, _read_weights, _ERRORS, {"new.pth": in_zip}, count=SLOW)
     return found
 
 
@@ -69,12 +74,48 @@ def _trees() -> list[Sample]:
 
 
 def _load_tree(folder: Path, sample: Sample) -> Any:
-    """Load a tree; it has a checksum, so it must be one of those that were written."""
-    found = repr(_load(folder, sample))
-    must(found in map(repr, _TREES), "a damaged tree is taken for a sound one")
+    """Load a tree; it has checksums, so it must be one of those that were written.
+
+    With neither the tree nor checksums in its header, it is a file of tensors as others write it.
+    """
+    found = _load(folder, sample)
+    if {"tree", "checksum", "checksums"} & texts_of(read_header(folder / "x.safetensors")).keys():
+        must(repr(found) in map(repr, _TREES), "a damaged tree is taken for a sound one")
+
+
+def _runs() -> list[Sample]:
+    recipe = Recipe.from_dict(settings_of("quick") | {"epochs": 2}).as_dict()
+    position = {"epoch": 1, "validated": 1, "step": 2, "steps_before": 5, "steps_per_epoch": 5}
+    tree = {
+        "recipe": recipe,
+        "description": Description(classes=("cat", "dog"), image_size=75).as_dict(),
+        "data": None,
+        "model": {"fc.weight": minigrad.ones(2, 3)},
+        "optimizer": {"state": {0: _STATE}, "param_groups": [{"lr": 0.1, "params": [0]}]},
+        "scheduler": {"last_epoch": 7},
+        "ema": None,
+        "scaler": {},
+        "random": {"seed": 1},
+        "position": position,
+        "progress": {"seen": 10, "correct": 3, "loss_sum": 20.5, "cross_entropy_sum": 20.0},
+        "best": {"epoch": 1, "loss": 2.0, "accuracy": 0.3},
+        "watch": {"norms": [1.0], "losses": [(2.0, 2.1, 0.1)], "overflows": 0, "given": []},
+        "changes": [{"global_step": 5, "setting": "lr", "before": 0.1, "now": 0.05}],
+        "minigrad": minigrad.__version__,
+    }
+    return [{"x.safetensors": _written(lambda path: checkpoint.save(path, tree))}]
+
+
+def _load_run(folder: Path, sample: Sample) -> None:
+    found, path = load_checkpoint(folder / "x.safetensors"), folder / "x.safetensors"
+    recipe_of(found, path)
+    must(0 <= found["position"]["step"] <= max(1, found["position"]["steps_per_epoch"]), "a step beyond the epoch")
+    place_in_words(read_outline(path)["position"])
 
 
 def _weights() -> list[Sample]:
+    if importlib.util.find_spec("torch"):
+        importlib.import_module("torch")  # or the first file that looks like one of torch's would take its memory
     description = Description(classes=("cat", "dog"), image_size=75, normalize="half")
     model = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
     return [

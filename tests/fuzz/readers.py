@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 Sample: TypeAlias = Mapping[str, bytes]
 Shell: TypeAlias = Callable[[bytes, random.Random], bytes]
 
-CHEAP, IMAGES = 100_000, 10_000  # cases of a whole run
+CHEAP, SLOW = 100_000, 10_000  # cases of a whole run
 
 
 class WrongError(AssertionError):

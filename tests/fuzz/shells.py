@@ -10,6 +10,7 @@ import struct
 import zipfile
 import zlib
 
+from minigrad.checksums import sealed
 from tests.fuzz.mutations import damaged, damaged_json
 
 
@@ -43,6 +44,15 @@ def in_safetensors(content: bytes, rng: random.Random) -> bytes:
     packed = head.encode()
     packed += b" " * (-len(packed) % 8)
     return len(packed).to_bytes(8, "little") + packed + data
+
+
+def forged(content: bytes, rng: random.Random) -> bytes:
+    """Damage the header or the tree of a checkpoint, and put its checksums right, as somebody does on purpose."""
+    changed = in_safetensors(content, rng)
+    try:
+        return sealed(changed)
+    except (ValueError, KeyError, TypeError, AttributeError):  # no header to which checksums could be added
+        return changed
 
 
 def in_zip(content: bytes, rng: random.Random) -> bytes:

@@ -31,6 +31,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from _thread import start_new_thread
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TypeVar
@@ -279,16 +280,22 @@ def _serve(team: Team, me: int, seen: int, turns: int) -> int:
 # --- The threads ---
 
 
-class _Helper(threading.Thread):
-    """A thread that serves the team; where there is nothing to do, it sleeps until it is woken."""
+class _Helper:
+    """A thread that serves the team; where there is nothing to do, it sleeps until it is woken.
+
+    It is started without a ``threading.Thread``, whose ``start`` waits for an Event: an exception at the wrong moment
+    would leave that with a lock that is not held, and so with "release unlocked lock".
+    """
 
     def __init__(self, team: Array, helpers: dict[int, _Helper], number: int) -> None:
-        super().__init__(name="minigrad", daemon=True)
+        self.thread = 0  # its number, once it runs
         self._team, self._helpers, self._number = team, helpers, number
         self._calls: SimpleQueue[None] = SimpleQueue()
         self._asleep = False
 
     def run(self) -> None:
+        """Serve the team until the process ends."""
+        self.thread = threading.get_ident()
         if self._helpers.setdefault(self._number, self) is not self:
             return  # Ctrl-C came while threads were started, so there is one of this number already
         try:
@@ -364,7 +371,7 @@ def _started(wanted: int) -> int:
         if number in _helpers:
             continue
         try:
-            _Helper(_team, _helpers, number).start()
+            start_new_thread(_Helper(_team, _helpers, number).run, ())
         except RuntimeError:  # as many threads as this user or container may have
             _most_helpers = number
             logging.getLogger("minigrad").warning(

@@ -18,7 +18,8 @@ def _compute_before_forward(module: nn.Module, name: str, parts: dict[str, nn.Pa
     for part, value in parts.items():
         module.register_parameter(part, value)
     handle = module.register_forward_pre_hook(lambda module, inputs: setattr(module, name, compute(module)))
-    vars(module).setdefault("_computed_weights", {})[name] = (parts, handle, compute)
+    made = {*parts, *(f"{name}_{vector}" for vector in ("u", "v") if hasattr(module, f"{name}_{vector}"))}
+    vars(module).setdefault("_computed_weights", {})[name] = (made, handle, compute)
     setattr(module, name, compute(module))
     return module
 
@@ -52,7 +53,8 @@ def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
 
     def compute(module: nn.Module) -> Tensor:
         g, v = getattr(module, f"{name}_g"), getattr(module, f"{name}_v")
-        return v * (g / norm(v))
+        normalised: Tensor = v * (g / norm(v))
+        return normalised
 
     return _compute_before_forward(module, name, parts, compute)
 
@@ -81,7 +83,8 @@ def spectral_norm(
                     v.copy_(F.normalize(matrix.mT @ u, dim=0, eps=eps))
                     u.copy_(F.normalize(matrix @ v, dim=0, eps=eps))
             u, v = u.clone(), v.clone()  # which the next pass changes
-        return weight / (u @ (matrix @ v))
+        normalised: Tensor = weight / (u @ (matrix @ v))
+        return normalised
 
     return _compute_before_forward(module, name, {f"{name}_orig": nn.Parameter(weight.detach())}, compute)
 
