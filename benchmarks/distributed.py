@@ -65,19 +65,20 @@ def take_steps(threads: int, batch: int, shards: int, steps: int, size: int) -> 
     def compute(shard: int) -> None:
         F.cross_entropy(logits_of(model(images)), labels).backward()
 
-    seconds, waited = [], []
+    seconds, busy, waited = [], [], []
     for step in range(steps + 2):  # the first two compile and warm up
         group.barrier()
-        group.waited, start = 0.0, time.perf_counter()
+        group.waited, start, start_busy = 0.0, time.perf_counter(), time.process_time()
         optimizer.zero_grad()
         gradients.compute(compute)
         gradients.finish()
         optimizer.step()
         if step >= 2:
             seconds.append(time.perf_counter() - start)
+            busy.append(time.process_time() - start_busy)
             waited.append(group.waited)
     if group.rank == 0:
-        print(json.dumps({"seconds": seconds, "waited": waited}))
+        print(json.dumps({"seconds": seconds, "busy": busy, "waited": waited}))
 
 
 def send_messages() -> None:
@@ -120,27 +121,27 @@ def outcome(process: subprocess.Popen[str]) -> dict[str, Any]:
     return found
 
 
-def measure(rounds: int, steps: int, batch: int, size: int) -> tuple[dict[str, Any], list[float]]:
-    """Return for each candidate the seconds of a step and the share of waiting (medians); and all of the first."""
-    seconds: dict[str, list[float]] = {name: [] for name in CANDIDATES}
-    waited: dict[str, list[float]] = {name: [] for name in CANDIDATES}
+def measure(rounds: int, steps: int, batch: int, size: int) -> dict[str, dict[str, list[float]]]:
+    """Return for each candidate all seconds of its steps: until the end, of computing, and of waiting for others."""
+    found: dict[str, dict[str, list[float]]] = {name: {} for name in CANDIDATES}
     for _ in range(rounds):
         for name, (ranks, threads, share, copies) in CANDIDATES.items():
             shards = max(1, round(SHARDS * share))
             options = ("--worker", threads, "--batch", round(batch * share), "--shards", shards)
             running = [start(ranks, *options, "--steps", steps, "--size", size) for _ in range(copies)]
-            for found in map(outcome, running):
-                seconds[name] += found["seconds"]
-                waited[name] += found["waited"]
-            print(f"{name}: {statistics.median(seconds[name]):.3f} s", flush=True)
-    found = {
-        name: {
-            "seconds": round(statistics.median(seconds[name]), 4),
-            "waiting": round(statistics.median(waited[name]) / statistics.median(seconds[name]), 4),
-        }
-        for name in CANDIDATES
+            for each in map(outcome, running):
+                for kind, values in each.items():
+                    found[name].setdefault(kind, []).extend(values)
+            print(f"{name}: {statistics.median(found[name]['seconds']):.3f} s", flush=True)
+    return found
+
+
+def medians(found: dict[str, dict[str, list[float]]]) -> dict[str, dict[str, float]]:
+    """Return the median of every kind of seconds of every candidate."""
+    return {
+        name: {kind: round(statistics.median(values), 4) for kind, values in kinds.items()}
+        for name, kinds in found.items()
     }
-    return found, [round(each, 4) for each in seconds[next(iter(CANDIDATES))]]
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -164,8 +165,9 @@ def main(arguments: Sequence[str]) -> None:
     elif given.worker is not None:
         take_steps(given.worker, given.batch, given.shards, given.steps, given.size)
     else:
-        steps, single = measure(given.rounds, given.steps, given.batch, given.size)
-        alone, beside, two, threads = (steps[name]["seconds"] for name in CANDIDATES)
+        every = measure(given.rounds, given.steps, given.batch, given.size)
+        steps = medians(every)
+        alone, beside, two, threads = (steps[name] for name in CANDIDATES)
         found = {
             "machine": machine.describe(2),
             "versions": machine.versions(),
@@ -173,10 +175,10 @@ def main(arguments: Sequence[str]) -> None:
             "batch": given.batch,
             "size": given.size,
             "steps": steps,
-            "seconds of single steps": single,
-            "cost of the exchange": round(two / beside - 1, 4),
-            "two ranks beside one with half the batch": round(two / alone, 4),
-            "two ranks beside two threads": round(two / threads, 4),
+            "seconds of single steps": [round(value, 4) for value in every[next(iter(CANDIDATES))]["seconds"]],
+            "cost of the exchange": round(two["seconds"] / beside["seconds"] - 1, 4),
+            "processor time of the exchange": round(two["busy"] / alone["busy"] - 1, 4),
+            "two ranks beside two threads": round(two["seconds"] / threads["seconds"], 4),
             "all-reduce between 2 ranks, seconds by bytes": outcome(start(2, "--messages")),
         }
         given.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")

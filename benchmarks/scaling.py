@@ -155,10 +155,11 @@ def main() -> None:
 
 def cost(found: dict[str, Any]) -> str:
     """Return what was measured as a table, and the ratios in a sentence."""
-    rows = ["| | seconds of a step | of it waiting for other ranks |", "|---|---:|---:|"]
+    rows = ["| | seconds of a step | processor time of a rank | waiting for other ranks |", "|---|---:|---:|---:|"]
     for name, step in found["steps"].items():
-        rows.append(f"| {name} | {step['seconds']:.2f} | {step['waiting']:.1%} |")
+        rows.append(f"| {name} | {step['seconds']:.2f} | {step['busy']:.2f} | {step['waited']:.2f} |")
     exchange, threads = found["cost of the exchange"], found["two ranks beside two threads"]
+    busy = found["processor time of the exchange"]
     return "\n".join(
         [
             f"Inception V3, {found['batch']} images of {found['size']} × {found['size']} pixels, on "
@@ -166,8 +167,9 @@ def cost(found: dict[str, Any]) -> str:
             "",
             *rows,
             "",
-            f"The exchange costs {exchange:.1%} of a step (two ranks that exchange, beside two that do not). A step of "
-            f"2 ranks with 1 thread each takes {threads:.2f} times as long as one of 1 rank with 2 threads.",
+            f"The exchange costs {exchange:.1%} of a step: two ranks that exchange, beside two that do not. It costs a "
+            f"rank {busy:.1%} more processor time than computing alone, with what the spinning while it waits takes. A "
+            f"step of 2 ranks with 1 thread each takes {threads:.2f} times as long as one of 1 rank with 2 threads.",
         ]
     )
 

@@ -53,7 +53,7 @@ Seen: TypeAlias = tuple[Tensor, Tensor, Tensor]
 
 
 class ShardResult(NamedTuple):
-    """What the report needs to know of one batch of one shard."""
+    """The numbers of one batch of one shard that the report shows."""
 
     loss: float
     correct: int

@@ -67,6 +67,7 @@ def fail(error: BaseException) -> Any:
         (KeyboardInterrupt(), 130, "interrupted\n"),
         (MemoryError("3 GiB"), 1, "error: out of memory (3 GiB): lower --batch-size, --image-size or --workers\n"),
         (OSError("a\x1b[31mb"), 1, "error: a\\x1b[31mb\n"),
+        (OSError(errno.EIO, "Input/output error"), 1, "error: Input/output error\n"),
         (RuntimeError(), 1, "error: RuntimeError\n"),
     ],
 )
@@ -140,6 +141,15 @@ def test_a_folder_belongs_to_one_run_until_it_is_released(tmp_path: Path) -> Non
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.lock").write_text(json.dumps({"pid": 1, "host": "here", "started": "2020"}))  # left behind
     RunFolder(tmp_path / "run").release()
+
+
+def test_a_run_is_refused_within_the_folder_of_another_one(tmp_path: Path) -> None:
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "run" / "checkpoint.safetensors").touch()
+    for inside in ("checkpoints", "again/deeper"):
+        with pytest.raises(FileExistsError, match=r"lies in the folder of another run, .*run: choose"):
+            RunFolder(tmp_path / "run" / inside)
+    assert not (tmp_path / "run" / "again").exists()
 
 
 def test_the_results_that_a_run_names_include_the_folder_of_tensorboard(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Agreement: what must be the same on all ranks before they begin, and how a difference is named."""
+"""Agreement: refuse ranks that would compute something else, and name the difference."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from minigrad.typing import Array
 
 
 class ReduceOp:
-    """How :func:`all_reduce` joins the values of the ranks."""
+    """The operations by which :func:`all_reduce` joins the values of the ranks."""
 
     SUM, AVG, PRODUCT, MIN, MAX = "sum", "avg", "product", "min", "max"
 

@@ -1,4 +1,4 @@
-"""How a process learns that it is one of several: from the variables that the launchers of MPI set."""
+"""The launcher: the place of a process among several, from the variables that mpiexec and srun set."""
 
 from __future__ import annotations
 

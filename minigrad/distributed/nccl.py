@@ -42,7 +42,9 @@ class NcclCarrier:
 
     def post(self, message: Message, tag: int) -> NcclPending:
         """Start to send and to receive; return at once. NCCL needs no tag: messages arrive in the order of sending."""
-        partner, sent, received = message
+        partner = message.partner
+        sent: cupy.ndarray = message.sent
+        received: cupy.ndarray = message.received
         ready = cupy.cuda.Event(disable_timing=True)
         ready.record()  # after what is sent has been computed
         self._stream.wait_event(ready)

@@ -21,9 +21,9 @@ from minigrad.typing import Array
 
 
 class Moments(NamedTuple):
-    """Of some values of each channel: how many there are, their mean, and the sum of squared distances from it."""
+    """The number of values of each channel, their mean, and the sum of their squared distances from it."""
 
-    count: int
+    number: int
     mean: Array
     squares: Array
 
@@ -37,10 +37,11 @@ class Moments(NamedTuple):
 
     def joined(self, other: Moments) -> Moments:
         """Return the moments of both sets of values together (Chan, Golub & LeVeque 1979)."""
-        count = self.count + other.count
+        number = self.number + other.number
         distance = other.mean - self.mean
-        mean = self.mean + distance * (other.count / count)
-        return Moments(count, mean, self.squares + other.squares + distance**2 * (self.count * other.count / count))
+        mean = self.mean + distance * (other.number / number)
+        squares = self.squares + other.squares + distance**2 * (self.number * other.number / number)
+        return Moments(number, mean, squares)
 
 
 class _SyncBatchNorm(Function):
@@ -54,10 +55,10 @@ class _SyncBatchNorm(Function):
         self, x: Array, weight: Array | None, bias: Array | None, *, eps: float, relu: bool
     ) -> tuple[Array, Array, Array]:
         moments = _over_all_shards(Moments.of(x), Moments.joined)
-        self.count, self.relu = moments.count, relu
+        self.count, self.relu = moments.number, relu
         mean, var = (
             to_device(values.astype(x.dtype), device_of(x))
-            for values in (moments.mean, moments.squares / moments.count)
+            for values in (moments.mean, moments.squares / moments.number)
         )
         self.sigma = np.sqrt(var + x.dtype.type(eps))
         y = kernels.of(x).normalize_channels(x, weight, bias, mean, var, eps, relu)
@@ -118,14 +119,17 @@ class SyncBatchNorm(BatchNorm2d):
     (2, 3, 4, 4)
     """
 
-    dimensions = (2, 3, 4, 5)
+    dimensions = (2, 3, 4, 5)  # type: ignore[assignment]  # any of them, where BatchNorm2d has one
     relu = False
 
     def forward(self, input: Tensor) -> Tensor:
         self._check_dimensions(input)
         if not self.training and self.running_mean is not None:
             function = F.batch_norm_relu if self.relu else F.batch_norm
-            return function(input, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
+            y: Tensor = function(
+                input, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps
+            )
+            return y
         y, mean, var = _SyncBatchNorm.apply(input, self.weight, self.bias, eps=self.eps, relu=self.relu)
         if self.training and self.running_mean is not None and is_first_in_turn():  # once in a step, not for each shard
             count = y.grad_fn.count if y.grad_fn is not None else input.numel() // input.shape[1]

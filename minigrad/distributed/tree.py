@@ -67,7 +67,7 @@ class TreeSum(Generic[T]):
 
 
 class Message(NamedTuple):
-    """What a rank sends to its partner, and where it puts what the partner sends at the same time."""
+    """A message: the array that goes to the partner, and the one for what comes from there at the same time."""
 
     partner: int
     sent: Array

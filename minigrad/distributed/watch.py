@@ -31,12 +31,18 @@ class Watch:
         address, port, token = "127.0.0.1" if alone else hosts[0], 0, ""
         if group.rank == 0:
             token = secrets.token_hex(16)
-            port = _start(address if alone else "", group.size, token)
+            process = _start(address if alone else "", group.size, token)
+            self._life = process.stdin  # which is closed when this rank ends, however it ends
+            assert self._life is not None
+            assert process.stdout is not None
+            system.after_fork_in_child(self._life.close)
+            port = int(process.stdout.readline())
+            process.stdout.close()
         port, token = group.broadcast((port, token))
         self._connection = socket.create_connection((address, port), timeout=30)
         self._connection.settimeout(None)
         name = f"rank {group.rank} of {group.size} (process {os.getpid()} on {hosts[group.rank]})"
-        self._connection.sendall(json.dumps({"name": name, "token": token}).encode() + b"\n")
+        self._connection.sendall(json.dumps({"rank": group.rank, "name": name, "token": token}).encode() + b"\n")
         system.after_fork_in_child(self._connection.close)  # a worker that outlives the rank must not keep it open
         group.barrier()
 
@@ -54,8 +60,8 @@ class Watch:
             self._connection.close()
 
 
-def _start(address: str, ranks: int, token: str) -> int:
-    """Start the watching process; return the port at which it listens."""
+def _start(address: str, ranks: int, token: str) -> subprocess.Popen[bytes]:
+    """Start the watching process, which prints the port at which it listens."""
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", str(Path(watcher.__file__)), address, str(ranks)],
         stdin=subprocess.PIPE,
@@ -63,9 +69,6 @@ def _start(address: str, ranks: int, token: str) -> int:
         start_new_session=True,  # Ctrl-C is for the ranks
     )
     assert process.stdin is not None
-    assert process.stdout is not None
     process.stdin.write(token.encode() + b"\n")
-    process.stdin.close()
-    port = int(process.stdout.readline())
-    process.stdout.close()
-    return port
+    process.stdin.flush()
+    return process

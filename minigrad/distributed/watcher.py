@@ -15,42 +15,59 @@ import selectors
 import socket
 import sys
 from contextlib import suppress
+from typing import Any, BinaryIO
 
 GOODBYE, END = b".", b"!"  # a rank has done its work; the whole job ends, and has said why
 
 
-def watch(server: socket.socket, ranks: int, token: str) -> str | None:
-    """Return the name of the first rank that ends without a word; None if all say goodbye, or one ends the job."""
+def watch(server: socket.socket, life_of_rank_0: BinaryIO, ranks: int, token: str) -> str | None:
+    """Wait until all ranks have said goodbye, or one of them ends the job; return None then.
+
+    Return a sentence about the first rank that ends without a word. A rank that dies before it has a connection is
+    noticed when mpiexec ends the others; of these, rank 0 is known from the start, by the pipe that it has made.
+    """
     selector = selectors.DefaultSelector()  # epoll, where there is one, reports what is closed in the order of time
-    names: dict[int, str] = {}
     selector.register(server, selectors.EVENT_READ)
-    while len(names) < ranks:  # connections come first; a rank that dies meanwhile is found below
-        connection, _ = server.accept()
-        introduction = _line(connection)
-        if introduction.get("token") != token:
-            connection.close()  # of a stranger
-            continue
-        names[connection.fileno()] = introduction["name"]
-        selector.register(connection, selectors.EVENT_READ, connection)
-    selector.unregister(server)
-    while names:
+    selector.register(life_of_rank_0, selectors.EVENT_READ)
+    names: dict[int, str] = {}  # of the ranks that have come
+    present: dict[int, int] = {}  # the file of the connection of each rank that is there
+    while present or len(names) < ranks:
         for key, _ in selector.select():
-            word = b""
-            with suppress(OSError):
-                word = key.data.recv(1)
-            if word == END:
-                return None
-            if word != GOODBYE:
-                return names[key.fd]
-            selector.unregister(key.fileobj)
-            del names[key.fd]
+            if key.fileobj is server:
+                connection, _ = server.accept()
+                introduction = _line(connection)
+                if introduction.get("token") != token:
+                    connection.close()  # of a stranger
+                    continue
+                rank = introduction["rank"]
+                names[rank], present[connection.fileno()] = introduction["name"], rank
+                selector.register(connection, selectors.EVENT_READ, connection)
+            elif key.fileobj is life_of_rank_0:
+                selector.unregister(life_of_rank_0)
+                if 0 not in names:
+                    return _while_joining(names, ranks)
+            else:
+                word = b""
+                with suppress(OSError):
+                    word = key.data.recv(1)
+                rank = present.pop(key.fd)
+                selector.unregister(key.fileobj)
+                if word == END:
+                    return None
+                if word != GOODBYE:
+                    return f"{names[rank]} has died" if len(names) == ranks else _while_joining(names, ranks)
     return None
 
 
-def _line(connection: socket.socket) -> dict[str, str]:
+def _while_joining(names: dict[int, str], ranks: int) -> str:
+    missing = ", ".join(f"rank {rank}" for rank in range(ranks) if rank not in names)
+    return f"a rank has died while {ranks} were joining (not there yet: {missing})"
+
+
+def _line(connection: socket.socket) -> dict[str, Any]:
     text = b""
     with suppress(OSError):
-        connection.settimeout(10)
+        connection.settimeout(2)
         while not text.endswith(b"\n") and (part := connection.recv(1)):
             text += part
         connection.settimeout(None)
@@ -62,14 +79,15 @@ def _line(connection: socket.socket) -> dict[str, str]:
 
 def main() -> None:
     """Watch the ranks; the arguments are where to listen, how many ranks there are, and the secret that they know."""
-    address, ranks, token = sys.argv[1], int(sys.argv[2]), sys.stdin.readline().strip()
+    address, ranks, rank_0 = sys.argv[1], int(sys.argv[2]), sys.stdin.buffer
+    token = rank_0.readline().decode().strip()
     server = socket.create_server((address, 0))
     print(server.getsockname()[1], flush=True)
     os.close(1)
-    dead = watch(server, ranks, token)
-    if dead is not None:
+    found = watch(server, rank_0, ranks, token)
+    if found is not None:
         with suppress(OSError):
-            os.write(2, f"error: {dead} has died, so the job ends. Continue with the last checkpoint\n".encode())
+            os.write(2, f"error: {found}, so the job ends. Continue with the last checkpoint\n".encode())
 
 
 if __name__ == "__main__":
