@@ -1,6 +1,8 @@
 # Each target sets up what it needs, in .venv. Choose the Python with: make test PYTHON=python3.12
 PYTHON ?= python3
 BIN := .venv/bin
+# Tests start hundreds of processes, each of which would compile all modules if none might keep their bytecode.
+unexport PYTHONDONTWRITEBYTECODE
 # Tests run in one process for each core, so BLAS gets one thread. They are handed out one by one in the order of
 # conftest.py, the longest first, so that all processes end at about the same time. conftest.py also shows the progress.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxschedchunk 1 -o console_output_style=classic
@@ -86,3 +88,4 @@ docs: .venv/docs.stamp
 
 clean:
 	rm -rf .venv build *.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +

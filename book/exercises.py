@@ -30,18 +30,22 @@ def line(exercise: Exercise) -> str:
     return f"- {title}: write `{exercise.function}`, which replaces {replaced}.{after}"
 
 
+def lines_of_chapter(chapter: int) -> list[str]:
+    """Return the exercises of a chapter, and how to check the first, as lines of Markdown."""
+    chosen = [exercise for exercise in EXERCISES if exercise.chapter == chapter]
+    if not chosen:
+        return ["This chapter has no exercise of its own; the experiment above is one."]
+    start = "python -m minigrad.learn start     # writes all exercises into ./learn, once"
+    return [*map(line, chosen), "", "```shell", start, f"python -m minigrad.learn check {chosen[0].slug}", "```"]
+
+
 class Exercises(SphinxDirective):
     """List the exercises of the chapter whose number is the argument."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        chosen = [exercise for exercise in EXERCISES if exercise.chapter == int(self.arguments[0])]
-        if not chosen:
-            return self.parse_text_to_nodes("This chapter has no exercise of its own; the experiment above is one.")
-        start = "python -m minigrad.learn start     # writes all exercises into ./learn, once"
-        check = f"python -m minigrad.learn check {chosen[0].slug}"
-        return self.parse_text_to_nodes("\n".join([*map(line, chosen), "", "```shell", start, check, "```"]))
+        return self.parse_text_to_nodes("\n".join(lines_of_chapter(int(self.arguments[0]))))
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

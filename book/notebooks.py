@@ -15,7 +15,10 @@ from myst_nb.core.read import read_myst_markdown_notebook
 from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
+from book.exercises import lines_of_chapter
+
 BOOK = Path(__file__).parent
+HOW_TO_RUN = "*To run this notebook, start Jupyter in a clone of minigrad: `PYTHONPATH=$PWD jupyter lab`.*"
 CHAPTERS = ("01-four-phases", "05-convolution", "07-batch-norm", "11-inception")
 
 
@@ -43,8 +46,7 @@ def for_notebook(markdown: str, folder: Path) -> str:
     text = re.sub(r"```\{literalinclude\} (?P<path>\S+)\n:pyobject: (?P<symbol>\S+)\n```", code, markdown)
     text = re.sub(r"^:::\{(?P<kind>\w+)\}(?P<title>.*)\n(?P<text>(?:.|\n)*?)^:::$", box, text, flags=re.MULTILINE)
     text = re.sub(r"```\{code-block\} (\w+)", r"```\1", text)
-    exercises = r"`python -m minigrad.learn status` lists the exercises of chapter \1."
-    text = re.sub(r"```\{exercises\} (\d+)\n```", exercises, text)
+    text = re.sub(r"```\{exercises\} (\d+)\n```", lambda match: "\n".join(lines_of_chapter(int(match[1]))), text)
     text = re.sub(r"\$\$ \([\w-]+\)$", "$$", text, flags=re.MULTILINE)  # labels of formulas
     text = re.sub(r'<a href="\.\./[\w-]+\.html">([^<]+)</a>', r"\1", text)
     text = re.sub(r"^This chapter as a notebook: .*\n?", "", text, flags=re.MULTILINE)
@@ -63,6 +65,8 @@ def notebook(chapter: str) -> nbformat.NotebookNode:
         if cell.cell_type == "markdown":
             cell["source"] = for_notebook(cell["source"], path.parent)
         cell["metadata"] = {}
+    title, _, text = found.cells[0]["source"].partition("\n")
+    found.cells[0]["source"] = f"{title}\n\n{HOW_TO_RUN}\n{text}"
     found["metadata"] = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.validate(found)
     return found

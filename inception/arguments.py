@@ -72,9 +72,7 @@ def parse(
             each.check(getattr(given, each.name))
         if given.show:
             if given.resume is not None:
-                raise ValueError(
-                    f"--show prints the settings of a new run; those of {given.resume} are in its recipe.json"
-                )
+                raise ValueError(f"--show prints the settings of a new run; recipe.json in {given.resume} has its own")
             print(as_toml(_effective(given)))
             parser.exit()
         _refuse_contradictions(given)
@@ -87,7 +85,7 @@ def _parser(run_options: type[DataclassInstance], program: str, may_change: Coll
     parser = Parser(
         prog=program,
         usage=USAGE,
-        description="Train Inception V3. The recipe gives every option its default; the value of quick is shown.",
+        description="Train Inception V3. The recipe gives every option its default; the value of quick\nis shown.",
         epilog=EXAMPLES.format(program=program) + (f"\n\n{textwrap.fill(resumed, 80)}" if flags else ""),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 WAITING = "waiting for data"
+EXCHANGE = "waiting for other ranks"
 PHASES = ("forward pass", "loss computation", "backward pass", "optimization pass")
 
 
@@ -24,7 +25,7 @@ class PhaseClock:
     def __call__(self, phase: str) -> Iterator[None]:
         start = time.perf_counter()
         yield
-        self.seconds[phase] += time.perf_counter() - start
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + time.perf_counter() - start
 
     def shares(self) -> dict[str, float]:
         """Return each phase's share of the total time."""

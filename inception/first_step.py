@@ -37,6 +37,11 @@ def refuse_unless_explainable(recipe: Recipe, find_lr: bool) -> None:
     """
     if find_lr:
         raise OptionError("--explain shows a training step, and --find-lr trains nothing: leave one of them out")
+    if recipe.shards is not None:
+        raise OptionError(
+            f"--explain shows the four phases of one batch, and --shards {recipe.shards} cuts it into parts: start it "
+            "without --shards and mpiexec"
+        )
     if recipe.accumulate > 1:
         raise OptionError(
             f"--explain shows the four phases of one batch, and --accumulate {recipe.accumulate} adds up the gradients "

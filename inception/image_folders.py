@@ -27,7 +27,8 @@ def find_splits(root: Path) -> dict[str, Path]:
         ValueError: if two folders may be the same split.
     """
     if not root.is_dir():
-        raise FileNotFoundError(f"no folder {root}")
+        unpack = " is a file: give the folder of the images, and unpack an archive first"
+        raise FileNotFoundError(f"{root}{unpack}" if root.exists() else f"no folder {root}")
     folders = _class_names(root)
     found: dict[str, Path] = {}
     for split, names in FOLDER_NAMES.items():

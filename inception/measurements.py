@@ -51,11 +51,16 @@ def memory_megabytes() -> float | None:
 
 
 @contextmanager
-def dead_channels(model: nn.Module) -> Iterator[dict[str, float]]:
+def dead_channels(
+    model: nn.Module, joined: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] = dict
+) -> Iterator[dict[str, float]]:
     """Watch the outputs of the convolution blocks inside the ``with`` block.
 
     At its end, the dict that was yielded has for each block the share of its channels that were 0 at every position of
     every image.
+
+    Args:
+        joined: adds what other ranks have seen: for each block, which channels were not always 0.
     """
     alive: dict[str, np.ndarray] = {}
     shares: dict[str, float] = {}
@@ -77,4 +82,4 @@ def dead_channels(model: nn.Module) -> Iterator[dict[str, float]]:
     finally:
         for handle in handles:
             handle.remove()
-        shares.update({name: float(1 - found.mean()) for name, found in alive.items()})
+    shares.update({name: float(1 - found.mean()) for name, found in joined(alive).items()})

@@ -143,9 +143,14 @@ class Field(NamedTuple):
 
 
 def as_text(given: str) -> str:
-    """Return an argument of the command line that must not be empty, as it is if a variable of the shell is not set."""
+    """Return an argument of the command line that names a file or the like.
+
+    It must not be empty, as it is if a variable of the shell is not set, and nothing is downloaded.
+    """
     if not given.strip():
         raise argparse.ArgumentTypeError("is empty; is a variable of the shell not set?")
+    if "://" in given:
+        raise argparse.ArgumentTypeError(f"{given} is an address; download the files first")
     return given
 
 

@@ -14,11 +14,16 @@ from inception.checkpoints import Change, Checkpoint, load_checkpoint, place_in_
 from inception.ending import OptionError
 from inception.image_sets import refuse_among_images
 from inception.progress import say
+from inception.ranks import ranks
 from inception.recipes import Recipe, settings_of, with_given
-from inception.run_folder import CHECKPOINT, CHECKPOINTS, DAMAGED, PREVIOUS, RunFolder, new_folder
+from inception.run_folder import CHECKPOINT, CHECKPOINTS, DAMAGED, PREVIOUS, RunFolder, claimed, new_folder
 from inception.state import has_ended
 from inception.wording import counted
 from minigrad.checkpoint import CheckpointError
+from minigrad.distributed.launcher import launched
+from minigrad.distributed.tree import refuse_uneven
+
+SHARDS = 4  # of a batch, for runs that mpiexec starts
 
 
 class Plan(NamedTuple):
@@ -69,29 +74,52 @@ def planned(recipe_name: str | None, settings: dict[str, object], resumed: Path 
     with ending.checking_options():
         defaults = settings_of(recipe_name)
         if resumed is None:
+            if launched() is not None:
+                settings = {"shards": SHARDS, **settings}
             recipe = resume.with_absolute_places(Recipe.from_dict(with_given(recipe_name, settings)))
+            refuse_ranks(recipe)
     if resumed is None:
         target = output or new_folder()
         refuse_missing_device(recipe)
         refuse_among_images(target, recipe, "the run's folder")
-        return Plan(recipe, RunFolder(target))
+        return Plan(recipe, claimed(target))
     path, tree, damage = newest_whole(resumed)
     if recipe_name is not None:
         settings = {**{name: value for name, value in defaults.items() if name not in resume.OWN}, **settings}
     recipe, changes = resume.continued(tree, settings, path, recipe_name)
+    with ending.checking_options():
+        refuse_ranks(recipe, path)
     own = own_folder(checkpoint_of(resumed) if damage else path)
     target = output or own or new_folder()
     refuse_missing_device(recipe)
     refuse_among_images(target, recipe, "the run's folder")
     stays = own is not None and target.resolve() == own.resolve()
-    folder = RunFolder(target, resuming=stays)
+    folder = claimed(target, resuming=stays)
     if damage is not None:
         say(damage)
         if stays:
-            folder.put_back(path)
-            path = folder.checkpoint
+            path = folder.put_back(path)
     source = None if stays else path.parent.parent if path.parent.name == CHECKPOINTS else path.parent
     return Plan(recipe, folder, path, tree, changes, source)
+
+
+def refuse_ranks(recipe: Recipe, path: Path | None = None) -> None:
+    """Refuse several ranks for a recipe whose batches cannot be shared out among them.
+
+    Args:
+        path: the checkpoint of a run to continue.
+
+    Raises:
+        ValueError: saying what would do.
+    """
+    count = ranks().size
+    if recipe.shards is not None:
+        refuse_uneven(recipe.shards, count)
+    elif count > 1:
+        raise ValueError(
+            f"{path} is of a run without --shards, which one process continues: start it without mpiexec (batches that "
+            "are cut into shards give other results)"
+        )
 
 
 def refuse_missing_device(recipe: Recipe) -> None:

@@ -13,6 +13,7 @@ from inception.options import option
 from inception.schedules import SCHEDULES
 from inception.width import check_width
 from minigrad import optim
+from minigrad.distributed.tree import refuse_uneven
 
 MODEL, STEPS, OPTIMIZER, DEVICE = "the model", "the steps", "the optimizer", "the device"  # groups of options
 INITS = ("layers", "paper")
@@ -60,6 +61,16 @@ class Recipe(DataSource):
     # the steps
     batch_size: int = option(32, "images per batch", at_least=1, group=STEPS)
     accumulate: int = option(1, "batches per step; their gradients are averaged", at_least=1, group=STEPS)
+    shards: int | None = option(
+        None,
+        "cut each batch into this many parts, each normalised by itself, whose gradients are added in a fixed tree: "
+        "the same bits on any number of ranks; with mpiexec 4",
+        at_least=1,
+        group=STEPS,
+    )
+    sync_bn: bool = option(
+        False, "with shards: normalise by the statistics of the whole batch, not of each shard", group=STEPS
+    )
     epochs: int = option(3, "passes over the training images", at_least=1, group=STEPS)
     patience: int | None = option(
         None,
@@ -152,6 +163,7 @@ class Recipe(DataSource):
                 "--batch-size 1 at this image size leaves one value per channel in the last blocks, which batch norm "
                 "cannot normalise: use at least 2"
             )
+        self._check_shards()
         if self.sgd_after is not None and self.sgd_after >= self.epochs:
             raise ValueError(f"--sgd-after {self.sgd_after} leaves no epoch for SGD, with --epochs {self.epochs}")
         if self.head_only and self.freeze is not None:
@@ -160,6 +172,23 @@ class Recipe(DataSource):
             )
         if self.amp and self.dtype != "float32":
             raise ValueError("--amp mixes float16 with float32: leave out --dtype")
+
+    def _check_shards(self) -> None:
+        if self.shards is None:
+            if self.sync_bn:
+                raise ValueError("--sync-bn joins the statistics of shards: give --shards too, or leave it out")
+            return
+        refuse_uneven(self.shards, 1)
+        if self.sync_bn and self.accumulate > 1:
+            raise ValueError("--sync-bn normalises by one batch, and --accumulate takes several: leave one of them out")
+        if self.batch_size % self.shards:
+            raise ValueError(f"--batch-size {self.batch_size} cannot be cut into --shards {self.shards} of equal size")
+        if self.batch_size == self.shards and self.image_size < 107 and not self.sync_bn:
+            raise ValueError(
+                f"--batch-size {self.batch_size} in --shards {self.shards} leaves one image per shard, and at this "
+                "image size one value per channel in the last blocks, which batch norm cannot normalise: use a larger "
+                "batch or fewer shards"
+            )
 
     def as_dict(self) -> dict[str, object]:
         """Return the settings by name, for a checkpoint."""

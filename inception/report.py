@@ -52,6 +52,8 @@ class Report:
         record |= {"lr": training.lr, "images_per_second": round(speed, 2), "memory_mb": memory_megabytes()}
         if result.gradient_norm is not None:
             record["gradient_norm"] = result.gradient_norm
+        if result.waiting_seconds is not None:
+            record["waiting_seconds"] = [round(seconds, 6) for seconds in result.waiting_seconds]
         self._log(record)
         if training.global_step % self.log_gradients == 0 or training.global_step == 1:
             self._measure_gradients(training, result)
@@ -139,6 +141,29 @@ class Report:
         self.folder.log(record)
         if self.board is not None:
             self.board.scalars(record, record["global_step"])
+
+
+class SilentReport(Report):
+    """The report of a rank other than 0: it shows and writes nothing, and keeps the last validation."""
+
+    def begin_epoch(self, training: Training) -> None:
+        """Do nothing."""
+
+    def step(self, training: Training, result: StepResult) -> None:
+        """Do nothing."""
+
+    def end_steps(self) -> None:
+        """Do nothing."""
+
+    def end_epoch(
+        self,
+        training: Training,
+        found: Evaluation,
+        clock: PhaseClock | None = None,
+        dead: dict[str, float] | None = None,
+    ) -> None:
+        """Keep the validation."""
+        self.validation = found
 
 
 def _print_epoch(training: Training, found: Evaluation, seconds: float, clock: PhaseClock | None) -> None:

@@ -12,13 +12,13 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 
 from inception.advice import how_to_go_on
 from inception.clock import PhaseClock
-from inception.evaluation import evaluate
 from inception.interrupt import StopAfterThisStep, not_interrupted
 from inception.loop import train_epoch
 from inception.measurements import dead_channels, is_finite
-from inception.progress import shown
+from inception.ranks import anywhere, is_first
 from inception.report import Report
 from inception.run_folder import RunFolder
+from inception.shared_evaluation import alive_anywhere, evaluate_together
 from inception.state import Training
 from inception.step_result import NonFiniteLossError, StepResult
 from inception.weights import save_weights
@@ -45,8 +45,9 @@ class Saving:
                 f"weights are nan or infinite after step {training.global_step} (learning rate {training.lr:.3g})"
             )
         with not_interrupted():
-            self.folder.refuse_another_owner()
-            training.save(self.path, self.folder.previous)
+            if is_first():
+                self.folder.refuse_another_owner()
+                training.save(self.path, self.folder.previous)
             self.saved_at = self._place()
 
     def save_what_is_whole(self) -> None:
@@ -55,7 +56,7 @@ class Saving:
         If the folder is gone, it is made again.
         """
         gone = not self.folder.path.is_dir()
-        if not self.training.within_step and (gone or self.saved_at != self._place()):
+        if is_first() and not self.training.within_step and (gone or self.saved_at != self._place()):
             with suppress(OSError, NonFiniteLossError):
                 self.folder.make_again()
                 self.save()
@@ -88,16 +89,20 @@ def train(
     saving = Saving(training, folder)
     with StopAfterThisStep() as stop:
 
+        def stopping() -> bool:
+            stop.requested = anywhere(stop.requested)  # all ranks stop between the same two steps
+            return stop.requested
+
         def after_step(training: Training, result: StepResult) -> bool:
             report.step(training, result)  # before the checkpoint: what it records of later steps is dropped
             if training.global_step % save_every == 0 and training.step < training.steps_per_epoch:
                 saving.save()
-            return stop.requested
+            return stopping()
 
         try:
             if saving.saved_at is None:
                 saving.save()
-            while (training.validation_due or not training.ended) and not stop.requested:
+            while (training.validation_due or not training.ended) and not stopping():
                 clock = None
                 if not training.validation_due:
                     clock = PhaseClock()
@@ -107,7 +112,7 @@ def train(
                     finally:
                         report.end_steps()
                     saving.save()
-                if training.validation_due and not stop.requested:
+                if training.validation_due and not stopping():
                     _validate(training, validation_loader, folder, report, clock)
                     saving.save()
                     if keep > 1:
@@ -132,11 +137,11 @@ def _validate(
         clock: of the epoch; None if its steps were taken by another process, which was stopped before the validation.
     """
     model, recipe = training.validated_model, training.recipe
-    with dead_channels(model) as dead:
-        found = evaluate(model, shown(validation_loader, "validation", unit="batch"), recipe.device, recipe.dtype)
+    with dead_channels(model, alive_anywhere) as dead:
+        found = evaluate_together(model, validation_loader, recipe.device, recipe.dtype)
     if not math.isfinite(found.loss):
         raise NonFiniteLossError(f"the validation loss is {found.loss} after epoch {training.epoch}")
-    if training.best.is_beaten_by(found.loss, found.accuracy):
+    if training.best.is_beaten_by(found.loss, found.accuracy) and is_first():
         save_weights(model, folder.best, training.description)
     training.finish_validation(found.loss, found.accuracy)
     report.end_epoch(training, found, clock, dead)

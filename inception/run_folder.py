@@ -13,6 +13,7 @@ from pathlib import Path
 
 from inception.lock import FolderInUseError, FolderLock
 from inception.metrics import Metrics, Record, read_metrics
+from inception.ranks import is_first
 from minigrad import files
 
 CHECKPOINT, PREVIOUS, CHECKPOINTS = "checkpoint.safetensors", "previous.safetensors", "checkpoints"
@@ -35,11 +36,12 @@ class RunFolder:
         OSError: if the folder cannot be created or written to, or has a link where the run would write; the message
             names it.
         FolderInUseError: if another process runs in it.
-        FileExistsError: if it holds another run, and this is not its continuation.
+        FileExistsError: if it holds another run, and this is not its continuation, or lies in the folder of one.
     """
 
     def __init__(self, path: Path, resuming: bool = False) -> None:
         self.path = path
+        _refuse_inside_another_run(path)
         files.make_writable(path)
         try:
             self._lock = FolderLock(path)
@@ -191,11 +193,12 @@ class RunFolder:
         files.write_atomically(self.metrics, "".join(json.dumps(record) + "\n" for record in kept).encode())
         return before
 
-    def put_back(self, earlier: Path) -> None:
-        """Let an earlier checkpoint be the newest one, and keep the damaged one that it replaces."""
+    def put_back(self, earlier: Path) -> Path:
+        """Let an earlier checkpoint be the newest one, and keep the damaged one; return where it can be read."""
         if self.checkpoint.is_file():
             os.replace(self.checkpoint, self.path / DAMAGED)
         files.keep_as(earlier, self.checkpoint)
+        return self.checkpoint
 
     def refuse_another_owner(self) -> None:
         """Raise :class:`inception.lock.FolderInUseError` if another run has begun where this one's folder was."""
@@ -211,3 +214,51 @@ class RunFolder:
             self._lock.release()
             files.make_writable(self.path)
             self._lock = FolderLock(self.path)
+
+
+class FolderOfRank0(RunFolder):
+    """The folder of a run on the other ranks: they read its checkpoint, and write nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def release(self) -> None:
+        """Do nothing."""
+
+    def continue_from(self, source: Path, with_best: bool) -> None:
+        """Do nothing."""
+
+    def keep(self, epoch: int, count: int) -> None:
+        """Do nothing."""
+
+    def write_recipe(self, settings: Mapping[str, object]) -> None:
+        """Do nothing."""
+
+    def log(self, record: Record) -> None:
+        """Do nothing."""
+
+    def forget_after(self, global_step: int, epoch: int) -> Metrics:
+        """Return that there is nothing to forget."""
+        return Metrics([], [])
+
+    def put_back(self, earlier: Path) -> Path:
+        """Return the earlier checkpoint."""
+        return earlier
+
+    def make_again(self) -> None:
+        """Do nothing."""
+
+
+def claimed(path: Path, resuming: bool = False) -> RunFolder:
+    """Return the folder of a run: on rank 0 owned, as :class:`RunFolder`; on other ranks to read.
+
+    Raises:
+        OSError: on rank 0, as :class:`RunFolder`.
+    """
+    return RunFolder(path, resuming) if is_first() else FolderOfRank0(path)
+
+
+def _refuse_inside_another_run(path: Path) -> None:
+    for folder in path.resolve().parents:
+        if (folder / CHECKPOINT).is_file():
+            raise FileExistsError(f"{path} lies in the folder of another run, {folder}: choose another --output")

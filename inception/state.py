@@ -15,6 +15,7 @@ from inception.checkpoints import Change, Checkpoint, Position
 from inception.classes import class_names
 from inception.data_summary import DataSummary
 from inception.model import InceptionV3
+from inception.ranks import ranks
 from inception.recipes import Recipe
 from inception.schema import unlike
 from inception.step_result import StepResult
@@ -22,6 +23,8 @@ from inception.watch import Watch
 from inception.weights import Description, load_into
 from minigrad import Tensor, checkpoint, optim
 from minigrad.amp import GradScaler
+from minigrad.distributed import SyncBatchNorm
+from minigrad.distributed.gradients import ShardGradients
 from minigrad.nn.averaging import AveragedModel
 from minigrad.optim.lr_scheduler import LRScheduler
 
@@ -74,6 +77,7 @@ class Training:
     data: DataSummary | None = None
     epoch: int = 0  # epochs finished
     class_weights: Tensor | None = None  # in the loss
+    gradients: ShardGradients | None = None  # if batches are cut into shards
     validated: int = 0  # epochs after which the model has been validated
     step: int = 0  # steps finished in the current epoch
     steps_before: int = 0  # steps finished in earlier epochs
@@ -104,10 +108,15 @@ class Training:
         """
         minigrad.manual_seed(recipe.seed)
         model = build_model(recipe, num_classes, class_names(classes, num_classes) if classes else (), resuming)
+        if recipe.sync_bn:
+            SyncBatchNorm.convert_sync_batchnorm(model)
         ema = build_average(recipe, model)
         optimizer, scheduler = build_optimizer(recipe, model, steps_per_epoch)
         scaler, best = GradScaler(enabled=recipe.amp), Best(by=recipe.best_by)
-        return Training(recipe, model, optimizer, scheduler, steps_per_epoch, ema, scaler, classes, data, best=best)
+        training = Training(recipe, model, optimizer, scheduler, steps_per_epoch, ema, scaler, classes, data, best=best)
+        if recipe.shards is not None:
+            training.gradients = ShardGradients(model, recipe.shards, ranks())
+        return training
 
     @property
     def global_step(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inception.model import Outputs, logits_of
 from minigrad import Tensor
@@ -35,6 +35,7 @@ class StepResult:
     counts: list[int]
     cross_entropies: list[float]  # with the labels alone, as in validation: no label smoothing, mixing or aux head
     gradient_norm: float | None = None  # of all gradients together, before they were clipped; None without clipping
+    waiting_seconds: list[float] | None = None  # how long each rank has waited for others; None for a single one
 
     @staticmethod
     def of(*batches: tuple[Tensor, Outputs, Tensor], gradient_norm: Tensor | None = None) -> StepResult:
@@ -50,6 +51,10 @@ class StepResult:
             [float(F.cross_entropy(logits_of(out).detach().float(), labels)) for _, out, labels in batches],
             None if gradient_norm is None else float(gradient_norm),
         )
+
+    def with_norm(self, norm: float) -> StepResult:
+        """Return this result with the norm of the gradients."""
+        return replace(self, gradient_norm=norm)
 
     @property
     def loss(self) -> float:

@@ -164,13 +164,15 @@ _warnings.filterwarnings("ignore", ".* encountered in", RuntimeWarning, r"minigr
 
 # Imported when first used, because each takes a while or needs what the rest does not.
 _LATER = {
-    name: f"minigrad.{name}" for name in ("checkpoint", "data", "distributions", "onnx", "saving", "testing", "viewer")
+    name: f"minigrad.{name}"
+    for name in ("checkpoint", "data", "distributed", "distributions", "onnx", "saving", "testing", "viewer")
 }
 _LATER |= {"load": "minigrad.saving:load", "save": "minigrad.saving:save"}
 
 if TYPE_CHECKING:
     from minigrad import checkpoint as checkpoint
     from minigrad import data as data
+    from minigrad import distributed as distributed
     from minigrad import distributions as distributions
     from minigrad import onnx as onnx
     from minigrad import saving as saving

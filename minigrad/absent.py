@@ -255,7 +255,6 @@ INSTEAD = {
     "Event": "time.perf_counter(), or minigrad.profiler",
     "OutOfMemoryError": "MemoryError",
     "AcceleratorError": "RuntimeError",
-    "register_post_accumulate_grad_hook": "x.register_hook(hook)",
     "reinforce": "a loss of log-probabilities",
     "volatile": "minigrad.no_grad()",
     "nn.Buffer": "self.register_buffer(name, tensor)",
@@ -272,7 +271,7 @@ INSTEAD = {
     "upsample_bilinear": "nn.functional.interpolate(x, mode='bilinear', align_corners=True)",
     "upsample_nearest": "nn.functional.interpolate(x, mode='nearest')",
     "PairwiseDistance": "(x - y + eps).norm(p, -1)",
-    "SyncBatchNorm": "nn.BatchNorm2d",
+    "SyncBatchNorm": "minigrad.distributed.SyncBatchNorm",
     "CrossMapLRN2d": "nn.LocalResponseNorm",
     "NLLLoss2d": "nn.NLLLoss",
     "Container": "nn.Module",
@@ -302,10 +301,11 @@ INSTEAD = {
     "IterableDataset": "data.Dataset with __len__ and __getitem__, so that an interrupted epoch can continue",
     "ChainDataset": "data.ConcatDataset",
     "StackDataset": "data.TensorDataset",
-    "DistributedSampler": "data.RandomSampler: training runs in one process",
+    "DistributedSampler": "minigrad.distributed.DistributedSampler",
+    "DistributedDataParallel": "minigrad.distributed.DistributedDataParallel",
     "default_convert": "minigrad.as_tensor(array)",
     "data.dataloader": "minigrad.data.DataLoader",
-    "data.distributed": "minigrad.data.RandomSampler: training runs in one process",
+    "data.distributed": "minigrad.distributed",
     # Initial values and utilities
     "clip_grad_norm": "nn.utils.clip_grad_norm_",
     "weight_norm": "weight = g * v / v.norm() in forward",
@@ -379,7 +379,7 @@ REASONS = {
         r"|Profiler\w+|RecordScope|supported_activities|itt|nvtx|is_fbcode|profiler\w*|DeviceType|monitor|profile_hook_step"
         r"|register_optimizer_step_post_hook"
     ),
-    "training runs in one process; x.to('gpu:1') moves a tensor to another GPU": (
+    "several processes: minigrad.distributed (docs/distributed.md); x.to('gpu:1') moves a tensor to another GPU": (
         r"distributed\w*|parallel|is_distributed|futures|Future|wait|fork|nccl|\w*multithreading\w*|\w*interop_threads"
         r"|Sync\w+|init_num_threads|prepare_multiprocessing\w*|thread_safe_generator"
     ),

@@ -109,7 +109,7 @@ def as_tensor(data: Data, dtype: DTypeLike | None = None, device: DeviceLike | N
     """Return ``data`` as a tensor, without a copy where it is a tensor, or an array on the device, already."""
     if isinstance(data, Tensor):
         return data.to(dtype=dtype, device=device)
-    result = from_numpy(data) if isinstance(data, np.ndarray) else tensor(data)
+    result = from_numpy(data) if isinstance(data, np.ndarray) else tensor(data, dtype=dtype)
     return result.to(dtype=dtype, device=get_default_device() if device is None else device)
 
 

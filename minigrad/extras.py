@@ -12,6 +12,7 @@ PACKAGES = {
     "cupy": ("CuPy", "minigrad[cuda13]"),
     "hypothesis": ("Hypothesis", "minigrad[test]"),
     "matplotlib": ("Matplotlib", "minigrad[train]"),
+    "mpi4py": ("mpi4py", "minigrad[mpi]"),
     "numba": ("Numba", "minigrad[fast]"),
     "onnx": ("onnx", "minigrad[export]"),
     "PIL": ("Pillow", "minigrad[train]"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import socket
 import stat
 import sys
 from collections.abc import Callable, Collection, Iterator
@@ -48,6 +49,15 @@ def cores() -> int:
         count = os.cpu_count()
     quota = cpu_quota()
     return max(1, min(count or 1, count or 1 if quota is None else int(quota)))
+
+
+def cores_by_name() -> tuple[str, ...]:
+    """Return the name of this machine, and the numbers of the cores that this process may run on, where it can tell.
+
+    Processes with the same answer share their cores.
+    """
+    numbers = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    return (socket.gethostname(), *map(str, numbers))
 
 
 def cpu_quota(root: Path = Path("/")) -> float | None:

@@ -57,7 +57,7 @@ def run(record: OpRecord, sample: Any, where: str, elsewhere: str | None = None)
 
 @pytest.mark.device
 @pytest.mark.parametrize("record", RECORDS, ids=repr)
-@settings(max_examples=max(3, SETTINGS.max_examples // 10))
+@settings(max_examples=max(2, SETTINGS.max_examples // 15))
 @given(data=st.data())
 def test_op_runs_on_the_device_as_on_the_cpu(record: OpRecord, device: str, data: Any) -> None:
     sample = data.draw(record.samples)

@@ -132,4 +132,4 @@ def test_an_exact_comparison_is_in_float64_and_of_every_loss(tmp_path: Path) -> 
         env={**os.environ, "PYTHONPATH": str(FOLDER.parent.parent)},
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "all 7 numbers in" in done.stdout
+    assert "all 8 numbers in" in done.stdout

@@ -28,6 +28,10 @@ WRONG = {
     "half precision on a CPU": ("--amp", "--amp is for GPUs"),
     "a variable that is not set": ("--data folder --root=", "--root is empty; is a variable of the shell not set?"),
     "an output that is not set": ("--output=", "--output is empty; is a variable of the shell not set?"),
+    "an address": (
+        "--weights https://x.y/z.pth",
+        "z.pth is an address; download the files first",
+    ),
     "settings of a run": ("--show --resume x", "--show prints the settings of a new run; recipe.json in x has its own"),
     "no file": ("--config /nowhere.toml", "cannot read /nowhere.toml: No such file"),
     "no settings": (f"--config {__file__}", "test_arguments.py is not TOML"),

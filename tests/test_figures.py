@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import math
+import os
 import subprocess
 import sys
 import weakref
@@ -223,6 +224,44 @@ def test_only_one_original_is_in_memory_at_a_time(tmp_path: Path) -> None:
     figures.draw_predictions(Source(), labels, labels, ["a", "b", "c"], tmp_path / "grid.png")
     assert most <= 2
     assert len(opened) == 40
+
+
+DRAW_LARGE_IMAGES = """
+import resource
+import sys
+from pathlib import Path
+import numpy as np
+from inception import figures
+from inception.image_sets import Originals
+from minigrad.data.datasets import ImageFolder
+
+root = Path(sys.argv[1])
+target = root.parent / "grid.png"
+labels = np.arange(48) % 2
+figures.draw_predictions([np.zeros((9, 9, 3), np.uint8)] * 48, labels, labels, ["a", "b"], target)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+figures.draw_predictions(Originals(ImageFolder(root), figures.IMAGE_SIDE), labels, labels, ["a", "b"], target)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the unit of ru_maxrss depends on the system")
+@pytest.mark.parametrize("kind", ["jpg", "png"])
+def test_48_images_of_12_megapixels_are_drawn_in_less_than_200_megabytes(kind: str, tmp_path: Path) -> None:
+    small = image(500, 375)
+    for name in "ab":
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for number in range(24):
+            path = tmp_path / "images" / name / f"{number}.{kind}"
+            if (name, number) == ("a", 0):
+                small.resize((4000, 3000)).save(path)
+            else:
+                path.hardlink_to(tmp_path / "images" / "a" / f"0.{kind}")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    command = [sys.executable, "-c", DRAW_LARGE_IMAGES, str(tmp_path / "images")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert 1 < float(done.stdout) < 200
 
 
 def test_a_large_jpeg_is_read_smaller_for_a_figure(tmp_path: Path) -> None:

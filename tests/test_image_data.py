@@ -130,6 +130,8 @@ def test_a_class_may_be_named_train(tmp_path: Path) -> None:
 
 def test_what_is_missing_is_said_with_the_way_out(tmp_path: Path) -> None:
     root = folders(tmp_path, {"train": {"cat": 5, "dog": 5}})
+    with pytest.raises(FileNotFoundError, match=r"000\.png is a file: give the folder of the images, and unpack"):
+        load_data(source(next(root.rglob("000.png"))))
     with pytest.raises(FileNotFoundError, match=r"has train, but no images for validation .*--val-split 0\.2"):
         load_data(source(root))
     with pytest.raises(FileNotFoundError, match=r"give --val-split 0\.2 .*; or give the folder above it"):

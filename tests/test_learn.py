@@ -21,7 +21,7 @@ from minigrad.learn import __main__ as command_line
 from minigrad.learn import milestone_run, screens
 from minigrad.learn.digits import digits
 from minigrad.learn.exercises import EXERCISES
-from minigrad.learn.folder import Folder, Progress, file_name, find, first_text, number
+from minigrad.learn.folder import Folder, Progress, file_name, find, first_text, next_exercise, number
 from minigrad.learn.judge import STEPS, Verdict, judge
 from minigrad.learn.milestone_run import learners, run, train_from_files
 from minigrad.learn.milestone_training import STARTS, perceptron
@@ -533,6 +533,17 @@ def test_a_session_from_start_to_solution(tmp_path: Path, capfd: pytest.CaptureF
     assert learn(folder, "check", "nothing") == 2
     assert learn(folder, "milestone", "lenet") == 2
     assert "comes after exercise 17" in capfd.readouterr().err
+
+
+def test_who_begins_in_the_middle_goes_on_there_and_meets_the_skipped_ones_at_the_end() -> None:
+    def following(*passed: str) -> str | None:
+        exercise = next_exercise(Progress(list(passed)))
+        return exercise and exercise.slug
+
+    every = [exercise.slug for exercise in EXERCISES]
+    assert [following(), following("conv1d"), following("conv1d", "conv2d")] == ["multiply", "conv2d", "strided_conv2d"]
+    assert following(*every[3:]) == "multiply"
+    assert following(*every) is None
 
 
 def test_files_that_are_there_are_never_overwritten(tmp_path: Path) -> None:

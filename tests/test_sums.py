@@ -311,6 +311,7 @@ def test_a_list_has_the_dtype_that_holds_all_its_elements(data: Any, dtype: str)
 
 def test_doubles_in_a_list_keep_their_digits() -> None:
     assert minigrad.tensor([np.float64(1 / 3)]).item() == 1 / 3
+    assert minigrad.as_tensor(1 / 3, dtype=minigrad.float64).item() == 1 / 3
 
 
 def test_numbers_that_do_not_fit_a_dtype_are_refused_or_wrap_as_in_torch() -> None:

@@ -26,11 +26,14 @@ from inception.lr_finder import find_learning_rate, suggestion
 from inception.options import check, option
 from inception.plan import Plan, how_it_has_finished, planned
 from inception.progress import messages_in_own_words, result, say, warn
+from inception.ranks import in_words, is_first, ranks, together, use_own_gpu
 from inception.recipes import FIELDS, Recipe, settings_of
-from inception.report import Report
+from inception.report import Report, SilentReport
 from inception.results import write_results
 from inception.run import train
 from inception.run_folder import RunFolder
+from inception.same_ranks import refuse_other_ranks
+from inception.sharded_step import shard_loader
 from inception.state import Training
 from inception.weights import save_weights
 from inception.wording import counted
@@ -67,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     system.never_fail_to_print()
     with output.that_may_be_lost():  # a run of hours does not end because nobody reads what it prints
-        return ending.run(lambda: _run(arguments), "--debug" in (sys.argv if arguments is None else arguments))
+        return together(lambda: _run(arguments), "--debug" in (sys.argv if arguments is None else arguments))
 
 
 def _run(arguments: list[str] | None) -> int:
@@ -105,6 +108,9 @@ def carry_out(plan: Plan, options: RunOptions) -> int:
         return 0
     if options.explain:
         refuse_unless_explainable(recipe, options.find_lr)
+    if options.find_lr and ranks().size > 1:
+        raise ending.OptionError("--find-lr tries learning rates in one process: start it without mpiexec")
+    use_own_gpu(recipe.device)
     training, loader, validation_loader, data = prepared(plan, options)
     introduce(training, folder)
     train_count, held_out = len(data.train), counted(len(data.validation), "validation image")
@@ -113,16 +119,19 @@ def carry_out(plan: Plan, options: RunOptions) -> int:
         look_for_rate(training, loader, folder)
         return 0
     folder.write_recipe(all_settings(training, options))
-    board = Board(folder.board, training.global_step) if options.tensorboard else None
+    board = Board(folder.board, training.global_step) if options.tensorboard and is_first() else None
     if board is not None and training.global_step == 0:
         board.begin(recipe.as_dict(), f"minigrad {minigrad.__version__}, {parameter_count(training):,} parameters")
-    report = Report(folder, data.classes, options.log_gradients, board)
+    reporting = Report if is_first() else SilentReport
+    report = reporting(folder, data.classes, options.log_gradients, board)
     around = FirstStep(training.model, folder.first_step) if options.explain else nullcontext
     if options.explain:
         result(f"the first step will be explained in {folder.first_step}")
     if not train(training, loader, validation_loader, folder, report, options.save_every, options.keep, around):
         result(f"\nstopped; saved {folder.checkpoint}\ncontinue with: {how_to_continue(folder)}")
         return 130
+    if not is_first():
+        return 0
     try:
         write_results(training, validation_loader, data.validation, folder, report)
     except BaseException as error:
@@ -161,13 +170,17 @@ def prepared(plan: Plan, options: RunOptions) -> Prepared:
             error.add_note(f"If the data have moved: {how_to_continue(folder)} --root FOLDER")
         raise
     loader = training_loader(data.train, recipe, recipe.batch_size, options.workers, recipe.device != "cpu")
+    steps = steps_of(loader, recipe)
     validation_loader = DataLoader(data.validation, recipe.batch_size, seed=recipe.seed, num_workers=options.workers)
     count = recipe.classes or len(data.classes)
     if tree is not None and plan.checkpoint is not None:
         resume.refuse_other_classes(tree["description"], class_names(data.classes, count), plan.checkpoint)
-    training = Training.from_recipe(
-        recipe, count, steps_of(loader, recipe), data.classes, summary(data), resuming=tree is not None
-    )
+    training = Training.from_recipe(recipe, count, steps, data.classes, summary(data), resuming=tree is not None)
+    if training.gradients is not None and options.find_lr:
+        training.gradients.close()  # the search takes whole batches
+        training.gradients = None
+    elif training.gradients is not None:
+        shard_loader(loader, recipe.batch_size, training.gradients.shards, training.gradients.own)
     if recipe.class_weights is not None:
         training.class_weights = class_weights(data.train, count).to(recipe.device, dtype=recipe.dtype)
     if tree is not None and plan.checkpoint is not None:
@@ -178,8 +191,12 @@ def prepared(plan: Plan, options: RunOptions) -> Prepared:
         if damaged:
             lines = f"line {damaged[0]}" + (f" and {len(damaged) - 1:,} more" if damaged[1:] else "")
             warn(f"{folder.metrics}: left out what is damaged ({lines})")
-        if not folder.best.exists() and training.best.epoch == training.epoch > 0 and training.step == 0:
+        best_is_here = training.best.epoch == training.epoch > 0 and training.step == 0
+        if is_first() and best_is_here and not folder.best.exists():
             save_weights(training.validated_model, folder.best, training.description)
+        if is_first() and training.best.epoch > 0 and not folder.best.exists():
+            warn(f"{folder.best} is gone: the weights of epoch {training.best.epoch}, the best one so far, are lost")
+    refuse_other_ranks(training, options.find_lr)
     for note in data.notes:
         say(note)
     return Prepared(training, loader, validation_loader, data)
@@ -222,6 +239,9 @@ def introduce(training: Training, folder: RunFolder) -> None:
     recipe = training.recipe
     parameters, trained = parameter_count(training), parameter_count(training, trained=True)
     result(f"Inception V3, {parameters:,} parameters, {recipe.dtype} on {recipe.device}, into {folder.path}")
+    if recipe.shards is not None:
+        each = recipe.batch_size // recipe.shards
+        result(f"each batch in {counted(recipe.shards, 'shard')} of {counted(each, 'image')}, on {in_words(ranks())}")
     if trained < parameters:
         result(f"{trained:,} of them are trained, the others are frozen")
 

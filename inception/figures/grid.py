@@ -102,7 +102,7 @@ def draw_worst(
     wrong = int((truth[order] != answers[order]).sum())
     title = (
         f"the {len(order)} of {len(truth):,} images with the highest loss (median of all: {_median(loss):#.3g})\n"
-        f"{wrong} of them are wrong (orange, with the true class); look for wrong labels"
+        f"{wrong} of them {'is' if wrong == 1 else 'are'} wrong (orange, with the true class); look for wrong labels"
     )
     notes = {i: [f"loss {loss[i]:#.3g}", *([printable(files[i])] if files else [])] for i in order}
     _draw(images, order, truth, answers, Labels(classes), title, notes, path)

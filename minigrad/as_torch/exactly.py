@@ -7,6 +7,7 @@ parameters of its modules, and its tensors. ``torch`` in here is whichever engin
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,10 @@ from minigrad.as_torch.script import run_file, run_module
 
 def in_float64(torch: Any) -> None:
     """Let an engine compute in float64 what it would compute in float32."""
+    file = io.BytesIO()
+    torch.save(torch.zeros(1), file)  # torch makes its tables of dtypes, which need the name float32
+    file.seek(0)
+    torch.load(file)
     torch.set_default_dtype(torch.float64)
     torch.float32 = torch.float = torch.float64
     torch.FloatTensor = torch.DoubleTensor

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 import signal
+import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -28,6 +30,9 @@ from minigrad.system import FILES_ARE_INHERITED, START_METHOD, is_stopped
 
 _PATIENCE = 5.0  # seconds that a worker gets to end by itself
 _NOTICED = 60.0  # seconds without a batch, after which a line says so
+_LOOK_EVERY = 2.0  # seconds between two looks at a worker that gives no batch
+
+_log = logging.getLogger("minigrad")
 
 
 class WorkerError(RuntimeError):
@@ -129,25 +134,23 @@ class Workers:
         return message if isinstance(message, Failure) else unpack(message, slot)
 
     def _wait(self, worker: int) -> None:
-        """Wait until the worker has sent something, or has ended."""
-        awaited = [self.pipes[worker], self.processes[worker].sentinel]
-        noticed = not self.timeout or self.timeout > _NOTICED
-        ready = wait(awaited, _NOTICED if noticed else self.timeout)
-        if not ready and noticed:
-            self._say_it_hangs(worker)
-            ready = wait(awaited, self.timeout - _NOTICED if self.timeout else None)
-        if not ready:
-            raise WorkerError(f"DataLoader timed out after {self.timeout} seconds: worker {worker} gave no batch")
+        """Wait until the worker has sent something, or has ended; continue it if somebody has stopped it."""
+        awaited, process = [self.pipes[worker], self.processes[worker].sentinel], self.processes[worker]
+        began, noticed, stopped = time.monotonic(), False, False
+        while not (ready := wait(awaited, min(_LOOK_EVERY, self.timeout or _LOOK_EVERY))):
+            waited = time.monotonic() - began
+            if self.timeout and waited >= self.timeout:
+                raise WorkerError(f"DataLoader timed out after {self.timeout} seconds: worker {worker} gave no batch")
+            was_stopped, stopped = stopped, process.pid is not None and is_stopped(process.pid)
+            if stopped and was_stopped:  # not only because Ctrl-Z has stopped all processes, which go on one by one
+                _log.warning("DataLoader worker %d (pid %d) was stopped: it is continued", worker, process.pid)
+                os.kill(process.pid or 0, signal.SIGCONT)
+            elif waited >= _NOTICED and not noticed:
+                noticed = True
+                words = "DataLoader worker %d (pid %d) has given no batch for %.0f s; still waiting"
+                _log.warning(words + " (timeout= sets a limit)", worker, process.pid, _NOTICED)
         if self.pipes[worker] not in ready and not self.pipes[worker].poll():
             raise self._died(worker)
-
-    def _say_it_hangs(self, worker: int) -> None:
-        pid = self.processes[worker].pid
-        stopped = pid is not None and is_stopped(pid)
-        logging.getLogger("minigrad").warning(
-            "DataLoader worker %d (pid %d) has given no batch for %.0f s%s; still waiting (timeout= sets a limit)",
-            worker, pid, _NOTICED, f": it is stopped, and kill -CONT {pid} continues it" if stopped else "",
-        )  # fmt: skip
 
     def _died(self, worker: int) -> WorkerError:
         process = self.processes[worker]

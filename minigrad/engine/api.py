@@ -9,6 +9,7 @@ import numpy as np
 
 from minigrad.devices import device_of
 from minigrad.engine.backward import GradientSums, sweep
+from minigrad.engine.completed import awaited_leaves, complete
 from minigrad.engine.function import Edge, gradient_edge
 from minigrad.engine.grad_mode import set_grad_enabled
 from minigrad.engine.hooks import after_hooks
@@ -116,10 +117,14 @@ def _run(
     with set_grad_enabled(create_graph):
         for root, cotangent in zip(roots, cotangents, strict=True):
             sums.add(gradient_edge(root), cotangent)
-        sweep(sums, selection, create_graph if retain_graph is None else retain_graph)
+        awaited = awaited_leaves(sums, create_graph) if selection is None else None
+        sweep(sums, selection, awaited, create_graph if retain_graph is None else retain_graph)
         for leaf in sums.leaves():
+            if selection is None:
+                complete(leaf, sums, create_graph)
+                continue
             gradient = after_hooks(leaf._hooks, sums.pop_leaf(leaf))
-            if (selection is None or selection.takes(leaf, gradient)) and fill_grad:
+            if selection.takes(leaf, gradient) and fill_grad:
                 accumulate(leaf, gradient, create_graph)
     return {} if selection is None else selection.found
 

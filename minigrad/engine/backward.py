@@ -28,6 +28,7 @@ from collections.abc import Sequence
 from heapq import heappop, heappush
 
 from minigrad.devices import zeros
+from minigrad.engine.completed import AwaitedLeaves
 from minigrad.engine.function import Edge, Function, Node
 from minigrad.engine.grad_mode import is_grad_enabled
 from minigrad.engine.hooks import at_outputs
@@ -39,10 +40,11 @@ from minigrad.engine.watchers import watched, watchers
 from minigrad.typing import Shape, Tensor
 
 
-def sweep(sums: GradientSums, selection: Selection | None, retain_graph: bool) -> None:
+def sweep(sums: GradientSums, selection: Selection | None, awaited: AwaitedLeaves | None, retain_graph: bool) -> None:
     """Send the gradients in ``sums`` through the graph, until only those of leaves are left.
 
     ``selection``, if given, keeps gradients of inner tensors that are wanted, and ends paths that lead to none.
+    ``awaited``, if given, are leaves that take their gradients as soon as they are complete.
     ``retain_graph`` keeps what the nodes have saved, for another sweep.
     """
     while sums.nodes:
@@ -53,8 +55,11 @@ def sweep(sums: GradientSums, selection: Selection | None, retain_graph: bool) -
             for edge, gradient in zip(node._edges, chain_rule(node, gradients), strict=True):
                 if edge is not None and gradient is not None:
                     sums.add(edge, gradient)
+            del gradient  # so that a leaf can take over its memory
             if not retain_graph:
                 node.release()
+        if awaited is not None:
+            awaited.passed(node, sums)
 
 
 def chain_rule(node: Function, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
@@ -156,6 +161,10 @@ class GradientSums:
     def leaves(self) -> list[TensorBase]:
         """Return the leaves that a gradient has reached."""
         return [node for node in self._sums if isinstance(node, TensorBase)]
+
+    def has(self, leaf: TensorBase) -> bool:
+        """Return whether a gradient has reached a leaf."""
+        return leaf in self._sums
 
     def pop_leaf(self, leaf: TensorBase) -> Tensor:
         """Remove a leaf; return its gradient."""

@@ -53,7 +53,8 @@ def accumulate(leaf: TensorBase, gradient: Tensor, create_graph: bool) -> None:
 def may_accumulate_early(leaf: TensorBase) -> bool:
     """Return whether ``leaf.grad`` may grow before the sweep ends: no hook and no other reference would show it."""
     total = leaf._grad
-    return total is not None and not leaf._hooks and _is_sole_owner(total)
+    hooks = leaf._hooks or leaf._hooks_after_accumulation
+    return total is not None and not hooks and _is_sole_owner(total)
 
 
 def _is_sole_owner(gradient: TensorBase) -> bool:

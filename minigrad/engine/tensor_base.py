@@ -39,6 +39,7 @@ class TensorBase:
     _history = 0  # how many recorded writes to this memory the place in the graph takes into account
     _stand_in: StandIn | None = None  # of a copy that stands in for a view
     _hooks: dict[int, Hook] | None = None
+    _hooks_after_accumulation: dict[int, Callable[[Tensor], None]] | None = None  # see completed.py
     retains_grad = False
 
     # A leaf is where a path of the graph ends: a node without a number and without edges.
@@ -133,6 +134,21 @@ class TensorBase:
             self._grad_fn.tensor_hooks = {**self._grad_fn.tensor_hooks, self._output_index: self._hooks}
         return RemovableHandle(self._hooks, hook)
 
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
+        """Call ``hook(tensor)`` as soon as backward has added the whole gradient to ``grad`` of this leaf.
+
+        Raises:
+            RuntimeError: if the tensor requires no gradient, or is not a leaf.
+        """
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if not self.is_leaf:
+            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        if self._hooks_after_accumulation is None:
+            self._hooks_after_accumulation = {}
+        hooked_leaves[id(self)] = self
+        return RemovableHandle(self._hooks_after_accumulation, hook)
+
     def retain_grad(self) -> None:
         """Make backward leave ``grad`` on this tensor even if it is not a leaf.
 
@@ -145,6 +161,9 @@ class TensorBase:
             self.retains_grad = True
             self._grad_fn.retained = {**self._grad_fn.retained, self._output_index: weakref.ref(self)}
 
+
+#: Leaves with hooks that run after accumulation. A sweep looks for them only if there are any.
+hooked_leaves: weakref.WeakValueDictionary[int, TensorBase] = weakref.WeakValueDictionary()
 
 Class = TypeVar("Class", bound=type[TensorBase])
 _tensor_class: Any = TensorBase  # Any: it is Tensor, whose module lies above this one

@@ -127,5 +127,9 @@ def first_text(exercise: Exercise) -> str:
 
 
 def next_exercise(progress: Progress) -> Exercise | None:
-    """Return the first exercise that has not passed, or None if all have."""
-    return next((exercise for exercise in EXERCISES if exercise.slug not in progress.passed), None)
+    """Return the first exercise after the one that passed last which has not passed; None if all have.
+
+    So a learner who begins in the middle goes on there. After the last exercise come those that were skipped.
+    """
+    start = number(find(progress.passed[-1])) if progress.passed else 0
+    return next((e for e in (*EXERCISES[start:], *EXERCISES[:start]) if e.slug not in progress.passed), None)

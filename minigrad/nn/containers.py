@@ -82,6 +82,14 @@ class Sequential(_InOrder):
 
     Args:
         args: modules, or one dict of modules by name.
+
+    Shape:
+        input: what the first module takes; output: what the last one returns.
+
+    >>> import minigrad
+    >>> from minigrad import nn
+    >>> nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))(minigrad.ones(5, 4)).shape
+    (5, 2)
     """
 
     def __init__(self, *args: Module | dict[str, Module]) -> None:

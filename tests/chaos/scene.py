@@ -24,6 +24,8 @@ class Scene:
     variant: str
     totals: dict[str, int]  # the events of each kind in a run without a fault
     workers: int = 0
+    ranks: int = 0  # 0: without mpiexec
+    resumed_ranks: int = 0
     told: str = ""  # what was drawn, in words
     kinds: set[str] = field(default_factory=set)  # of events that are counted
     plants: list[Callable[[Events], object]] = field(default_factory=list)
@@ -34,6 +36,7 @@ class Scene:
     warned: tuple[str, ...] = ()  # words of which one must be printed when the run goes on
     may_differ: bool = False  # after a change of the data the run is another one, and says so
     loses_metrics: bool = False  # the fault itself destroys the metrics
+    loses_best: bool = False  # the fault itself may destroy the best weights, which then are not made again
     loses_all: bool = False  # the fault itself may destroy every checkpoint
 
     @property
@@ -51,6 +54,14 @@ class Scene:
         kind = self.random.choice(kinds)
         drawn = Moment(kind, self.random.randint(1, max(1, self.totals[kind])))
         self.kinds.add(kind)
+        self.tell(str(drawn))
+        return drawn
+
+    def early(self) -> Moment:
+        """Draw one of the first two steps of an epoch, when workers still have batches to load."""
+        half = self.totals["step"] // 2  # of two epochs
+        drawn = Moment("step", self.random.choice([1, 2, half + 1, half + 2]))
+        self.kinds.add("step")
         self.tell(str(drawn))
         return drawn
 

@@ -53,7 +53,7 @@ def _to_a_worker(scene: Scene, number: signal.Signals) -> None:
             os.kill(workers[place % len(workers)].pid or 0, number)
 
     scene.tell(f"worker {place} of {scene.workers}")
-    scene.at(scene.moment("step", "validation", "call"), send)
+    scene.at(scene.early(), send)
 
 
 def worker_killed(scene: Scene) -> None:

@@ -76,7 +76,7 @@ def _refuse_from(scene: Scene, moment: Any, number: int, half: bool = False, of:
 
 def folder_deleted(scene: Scene) -> None:
     """The folder of the run is deleted while it runs."""
-    scene.loses_metrics = scene.loses_all = True
+    scene.loses_metrics = scene.loses_best = scene.loses_all = True
     scene.at(scene.moment("file", "step", "validation"), lambda: shutil.rmtree(scene.run, ignore_errors=True))
 
 

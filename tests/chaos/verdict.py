@@ -38,7 +38,7 @@ class Result(NamedTuple):
     """What a run came to: everything that must be the same."""
 
     weights: bytes
-    best: bytes
+    best: bytes | None
     metrics: list[dict[str, object]]
 
 
@@ -47,14 +47,15 @@ def result_of(run: Path) -> Result:
     lines = (run / "metrics.jsonl").read_text("utf-8").splitlines()
     records = [json.loads(line) for line in lines]
     metrics = [{name: value for name, value in each.items() if name not in _OF_THE_CLOCK} for each in records]
-    return Result((run / "weights.safetensors").read_bytes(), (run / "best.safetensors").read_bytes(), metrics)
+    best = run / "best.safetensors"
+    return Result((run / "weights.safetensors").read_bytes(), best.read_bytes() if best.exists() else None, metrics)
 
 
-def difference(found: Result, expected: Result, with_metrics: bool = True) -> str:
+def difference(found: Result, expected: Result, with_metrics: bool = True, with_best: bool = True) -> str:
     """Return in words how two results differ; nothing if they do not."""
     if found.weights != expected.weights:
         return "the weights differ"
-    if found.best != expected.best:
+    if found.best != expected.best and (with_best or found.best is not None):
         return "the best weights differ"
     if with_metrics and found.metrics != expected.metrics:
         if len(found.metrics) != len(expected.metrics):
@@ -74,7 +75,7 @@ def ending(ended: Ended, since_fault: float | None) -> Verdict:
         return Verdict("", ended.err[ended.err.index("FAULT:") :].strip())
     if ended.status == 0:
         return Verdict(UNHARMED)
-    if ended.status < 0 or ended.status == 130:
+    if ended.status < 0 or ended.status in (130, 143):  # Ctrl-C, SIGTERM
         return Verdict(RESUMED, _traceback(ended))
     problem = _traceback(ended)
     if not ended.last_line.startswith("error: ") or ended.err.count("error: ") != 1:

@@ -5,7 +5,6 @@ const D = JSON.parse(document.getElementById("data").textContent);
 const $ = id => document.getElementById(id);
 let now = 0;
 
-
 function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [key, value] of Object.entries(attributes)) {
@@ -38,7 +37,6 @@ function opPlace(k) {
 }
 
 const opTitle = k => (opPlace(k) ? `${opPlace(k)} · ` : "") + opName(k);
-
 
 const stepOfOperation = new Map(), stepOfBackward = new Map(), firstOfPhase = [null, null, null, null], countOfPhase = [0, 0, 0, 0];
 D.steps.forEach(([phase, k], i) => {

@@ -22,14 +22,16 @@ function table(sample, label) {
     for (let c = 0; c < columns; c++) {
       const text = texts[r * columns + c];
       const inside = rank > 0 && top + r >= y && top + r < y + h && left + c >= x && left + c < x + w;
-const cell = document.createElement("td");
+      const cell = document.createElement("td");
       cell.textContent = text;
       cell.className = shade(text, sample.largest) + (inside ? " mark" : "");
       row.append(cell);
     }
     body.append(row);
   }
-  return el("div", {class: "scroll"}, el("table", {class: "numbers", "aria-label": `Numbers of ${label}`}, body), caption(sample, columns));
+  const whole = el("table", {class: "numbers", "aria-label": `Numbers of ${label}`}, body), longest = Math.max(3, ...texts.map(text => text.length));
+  whole.style.cssText = `--columns: ${columns}; --longest: ${longest}`;  // their width, which the browser need not find
+  return el("div", {class: "scroll"}, whole, caption(sample, columns));
 }
 
 function caption(sample, columns) {
@@ -48,21 +50,31 @@ function colours() {
     : {zero: [255, 255, 255], plus: [190, 75, 25], minus: [30, 85, 160], mark: "#23211e"};
 }
 
-function canvasOf(image, side, label, mark, step) {
-  const canvas = el("canvas", {width: image.width, height: image.height, role: "img", "aria-label": label});
-  const scale = side / Math.max(image.width, image.height);
-  canvas.style.width = `${Math.round(image.width * scale)}px`;
-  const context = canvas.getContext("2d"), bytes = atob(image.pixels), data = context.createImageData(image.width, image.height);
-  const {zero, plus, minus} = palette;
-  for (let i = 0; i < image.width * image.height; i++) {
-    for (let c = 0; c < 3; c++) {
-      if (image.colour) { data.data[4 * i + c] = bytes.charCodeAt(3 * i + c); continue; }
-      const v = (bytes.charCodeAt(i) - 128) / 127, end = v > 0 ? plus : minus;
-      data.data[4 * i + c] = zero[c] + (end[c] - zero[c]) * Math.min(1, Math.abs(v));
-    }
-    data.data[4 * i + 3] = 255;
-  }
+/** Images side by side on one canvas, three in a row: a canvas of its own for each would make a step slow. */
+function canvasOf(images, side, label) {
+  const {width, height} = images[0], columns = Math.min(3, images.length), gap = images.length > 1 ? Math.ceil(width / 10) : 0;
+  const canvas = el("canvas", {width: columns * (width + gap) - gap, height: Math.ceil(images.length / columns) * (height + gap) - gap, role: "img", "aria-label": label});
+  const context = canvas.getContext("2d"), data = context.createImageData(canvas.width, canvas.height);
+  images.forEach((image, k) => pixels(image, data, (k % columns) * (width + gap), Math.floor(k / columns) * (height + gap)));
   context.putImageData(data, 0, 0);
+  canvas.style.width = `${Math.round(canvas.width * side / Math.max(width, height))}px`;
+  return canvas;
+}
+
+/** Write the pixels of an image at a place of a larger one. */
+function pixels(image, data, left, top) {
+  const bytes = atob(image.pixels), {zero, plus, minus} = palette;
+  for (let i = 0; i < image.width * image.height; i++) {
+    const at = 4 * ((top + Math.floor(i / image.width)) * data.width + left + i % image.width);
+    const v = (bytes.charCodeAt(i) - 128) / 127, end = v > 0 ? plus : minus, share = Math.min(1, Math.abs(v));
+    for (let c = 0; c < 3; c++) data.data[at + c] = image.colour ? bytes.charCodeAt(3 * i + c) : zero[c] + (end[c] - zero[c]) * share;
+    data.data[at + 3] = 255;
+  }
+}
+
+/** An image with a frame around the marked part; every step-th pixel of the plane is shown. */
+function framed(image, side, label, mark, step) {
+  const scale = side / Math.max(image.width, image.height), canvas = canvasOf([image], side, label);
   if (!mark) return canvas;
   const [y, x, h, w] = mark.map(v => v / step * scale), frame = el("span", {class: "frame"});
   frame.style.cssText = `left: ${x}px; top: ${y}px; width: ${Math.max(4, w)}px; height: ${Math.max(4, h)}px`;
@@ -70,17 +82,16 @@ function canvasOf(image, side, label, mark, step) {
 }
 
 function images(sample, label, colour) {
-  const found = [];
+  const found = [], figure = (image, caption) => found.push(el("figure", {}, image, el("figcaption", {}, caption)));
   const rows = sample.shape ? sample.shape[sample.shape.length - 2] : 1;
-  if (colour) found.push(el("figure", {}, canvasOf(colour, 150, `${label} as an image`), el("figcaption", {}, "image 0")));
+  if (colour) figure(canvasOf([colour], 150, `${label} as an image`), "image 0");
   if (sample.image) {
     const step = Math.max(1, Math.ceil(Math.max(rows, sample.shape[sample.shape.length - 1]) / 40));
     const plane = sample.shape.length > 2 ? `[${sample.at.slice(0, -2).join(", ")}]` : "all of it";
-    found.push(el("figure", {}, canvasOf(sample.image, 130, `${label}, ${plane}, as an image`, sample.mark, step), el("figcaption", {}, plane)));
+    figure(framed(sample.image, 130, `${label}, ${plane}, as an image`, sample.mark, step), plane);
   }
-  for (const [k, map] of (sample.maps || []).entries()) {
-    found.push(el("figure", {}, canvasOf(map, 56, `${label}, channel ${k}, as an image`), el("figcaption", {}, `channel ${k}`)));
-  }
+  const count = (sample.maps || []).length, channels = `channels 0 to ${count - 1}`;
+  if (count) figure(canvasOf(sample.maps, 56, `${label}, ${channels}, as images`), channels);
   return found.length ? el("div", {class: "images"}, found) : null;
 }
 

@@ -18,7 +18,8 @@ def _compute_before_forward(module: nn.Module, name: str, parts: dict[str, nn.Pa
     for part, value in parts.items():
         module.register_parameter(part, value)
     handle = module.register_forward_pre_hook(lambda module, inputs: setattr(module, name, compute(module)))
-    vars(module).setdefault("_computed_weights", {})[name] = (parts, handle, compute)
+    made = {*parts, *(f"{name}_{vector}" for vector in ("u", "v") if hasattr(module, f"{name}_{vector}"))}
+    vars(module).setdefault("_computed_weights", {})[name] = (made, handle, compute)
     setattr(module, name, compute(module))
     return module
 

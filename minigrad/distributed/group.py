@@ -1,0 +1,69 @@
+"""The group of all ranks: the processes that train one network together, numbered from 0."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from minigrad.devices import device
+from minigrad.distributed.carriers import Carrier, HostCarrier, wait_until
+from minigrad.distributed.nccl import NcclCarrier, unique_id
+
+if TYPE_CHECKING:
+    from minigrad.distributed.watch import Watch
+
+
+class Group:
+    """The ranks that compute together.
+
+    Attributes: ``rank``, the number of this process, and ``size``, how many there are.
+    """
+
+    def __init__(self, communicator: Any = None, backend: str = "mpi") -> None:
+        self._communicator, self.backend = communicator, backend
+        self.rank: int = 0 if communicator is None else communicator.Get_rank()
+        self.size: int = 1 if communicator is None else communicator.Get_size()
+        self.waited = 0.0  # seconds that this rank has waited for others
+        self.watch: Watch | None = None  # over all ranks
+        self._carriers: dict[device, Carrier] = {}
+
+    def carrier(self, place: device) -> Carrier:
+        """Return what carries the arrays of a device: MPI, or NCCL between GPUs."""
+        if place not in self._carriers:
+            if self.backend == "nccl" and place.type == "gpu":
+                self._carriers[place] = NcclCarrier(self.broadcast(unique_id()), self.rank, self.size)
+            else:
+                self._carriers[place] = HostCarrier(self._communicator)
+        return self._carriers[place]
+
+    def gather(self, value: object) -> list[Any]:
+        """Return the values of all ranks, in the order of the ranks, on every rank."""
+        if self.size == 1:
+            return [value]
+        return list(self._waiting(lambda: self._communicator.allgather(value)))
+
+    def broadcast(self, value: Any, source: int = 0) -> Any:
+        """Return the value of rank ``source`` on every rank."""
+        if self.size == 1:
+            return value
+        return self._waiting(lambda: self._communicator.bcast(value, source))
+
+    def _waiting(self, collective: Callable[[], Any]) -> Any:
+        """Wait for the other ranks without keeping the core busy, then take part in a collective operation."""
+        self.barrier()
+        return collective()
+
+    def barrier(self) -> None:
+        """Wait until every rank has come here."""
+        if self.size > 1:
+            self.waited += wait_until(self._communicator.Ibarrier().Test)
+
+    def abort(self, status: int = 1) -> None:
+        """End all ranks at once."""
+        if self.watch is not None:
+            self.watch.end()
+        if self._communicator is not None:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            self._communicator.Abort(status)
