@@ -20,7 +20,7 @@ _MOST = 2**53  # a whole number beyond it is no count of steps
 
 
 class Metrics(NamedTuple):
-    """What is in a file of metrics."""
+    """The records in a file of metrics, and the lines that are none."""
 
     records: list[Record]
     damaged: list[int]  # the numbers of the lines that are no records, from 1 on
