@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
 import numpy as np
 
@@ -57,7 +57,7 @@ class ShardResult(NamedTuple):
 
     loss: float
     correct: int
-    count: int
+    images: int
     cross_entropy: float
 
 
@@ -184,7 +184,7 @@ class ShardBatches:
 
 def shard_loader(loader: DataLoader, batch_size: int, shards: int, own: range) -> None:
     """Let a loader of whole batches give the parts of this rank, one after the other."""
-    loader.batch_sampler = ShardBatches(loader.sampler, batch_size, shards, own)
+    loader.batch_sampler = ShardBatches(cast(Sampler, loader.sampler), batch_size, shards, own)
 
 
 def next_parts(loaded: Iterator[tuple[Tensor, Tensor]], shards: int, batches: int) -> list[list[tuple[Tensor, Tensor]]]:
