@@ -167,8 +167,8 @@ def cost(found: dict[str, Any]) -> str:
     )
     text = (
         f"The step of two ranks that exchange takes {exchange:+.1%} beside that of two that do not ({busy:+.1%} in "
-        f"processor time). A step of 2 ranks with 1 thread each takes {threads:.2f} times as long as one of 1 rank with "
-        f"2 threads. {found['note']}"
+        f"processor time). A step of 2 ranks with 1 thread each takes {threads:.2f} times as long as one of 1 rank "
+        f"with 2 threads. {found['note']}"
     )
     return "\n".join([head, "", *rows, "", fill(text, 118)])
 
