@@ -85,7 +85,7 @@ def _parser(run_options: type[DataclassInstance], program: str, may_change: Coll
     parser = Parser(
         prog=program,
         usage=USAGE,
-        description="Train Inception V3. The recipe gives every option its default; the value of quick is shown.",
+        description="Train Inception V3. The recipe gives every option its default; the value of quick\nis shown.",
         epilog=EXAMPLES.format(program=program) + (f"\n\n{textwrap.fill(resumed, 80)}" if flags else ""),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

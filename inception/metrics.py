@@ -57,5 +57,5 @@ def _record(line: bytes) -> Record | None:
         return None
     counts = numbers[: len(whole)]
     fits = all(isinstance(n, int) and 0 <= n <= _MOST for n in counts)
-    fits &= all(isinstance(n, float) or abs(n) <= _MOST for n in numbers[len(whole) :])
+    fits &= all(not isinstance(n, int) or abs(n) <= _MOST for n in numbers[len(whole) :])
     return record if fits else None

@@ -36,11 +36,12 @@ class RunFolder:
         OSError: if the folder cannot be created or written to, or has a link where the run would write; the message
             names it.
         FolderInUseError: if another process runs in it.
-        FileExistsError: if it holds another run, and this is not its continuation.
+        FileExistsError: if it holds another run, and this is not its continuation, or lies in the folder of one.
     """
 
     def __init__(self, path: Path, resuming: bool = False) -> None:
         self.path = path
+        _refuse_inside_another_run(path)
         files.make_writable(path)
         try:
             self._lock = FolderLock(path)
@@ -255,3 +256,9 @@ def claimed(path: Path, resuming: bool = False) -> RunFolder:
         OSError: on rank 0, as :class:`RunFolder`.
     """
     return RunFolder(path, resuming) if is_first() else FolderOfRank0(path)
+
+
+def _refuse_inside_another_run(path: Path) -> None:
+    for folder in path.resolve().parents:
+        if (folder / CHECKPOINT).is_file():
+            raise FileExistsError(f"{path} lies in the folder of another run, {folder}: choose another --output")

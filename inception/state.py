@@ -187,10 +187,10 @@ class Training:
         best = self.best
         tree: Checkpoint = {
             "recipe": self.recipe.as_dict(),
-            "description": self.description.as_dict(),
+            "description": self.description.as_dict(),  # type: ignore[typeddict-item]
             "data": self.data,
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": self.optimizer.state_dict(),  # type: ignore[typeddict-item]
             "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
             "ema": None if self.ema is None else self.ema.state_dict(),
             "scaler": self.scaler.state_dict(),
@@ -202,7 +202,7 @@ class Training:
                 "loss": None if math.isinf(best.loss) else best.loss,
                 "accuracy": best.accuracy,
             },
-            "watch": self.watch.state_dict(),
+            "watch": self.watch.state_dict(),  # type: ignore[typeddict-item]
             "changes": self.changes,
             "minigrad": minigrad.__version__,
         }

@@ -32,6 +32,7 @@ CASES: dict[str, tuple[Any, ...]] = {
     "copysign": (lambda m, x, y: (m.copysign(x, y.detach()), m.copysign(x, -2.0)), A, B),
     "degrees": (lambda m, x: m.deg2rad(x) + m.rad2deg(x), A),
     "erfc": (lambda m, x: m.erfc(x), A),
+    "erfinv": (lambda m, x: m.erfinv(x.tanh() * 0.99), A),
     "frac": (lambda m, x: m.frac(x), A),
     "hypot": (lambda m, x, y: m.hypot(x, y), A, B),
     "logaddexp": (lambda m, x, y: m.logaddexp(x, y), A, V),

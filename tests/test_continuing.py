@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inception import loop
-from inception import run as whole_run
+from inception import loop, shared_evaluation
 from inception.best import Best
 from inception.checkpoints import load_checkpoint, read_outline
 from inception.commands import train as train_command
@@ -48,7 +47,7 @@ def write_weights(training: Training, *rest: Any) -> None:
 def compute_nothing(monkeypatch: Any) -> Any:
     """Replace all of a run that takes time; return ``monkeypatch``."""
     monkeypatch.setattr(loop, "_step", take_a_step)
-    monkeypatch.setattr(whole_run, "evaluate", validate)
+    monkeypatch.setattr(shared_evaluation, "evaluate", validate)
     monkeypatch.setattr(train_command, "write_results", write_weights)
     return monkeypatch
 
@@ -83,7 +82,7 @@ def begun(tmp_path: Path, stubs: Any, capsys: Any) -> Path:
 
     stubs.chdir(tmp_path)
     with stubs.context() as patch:
-        patch.setattr(whole_run, "evaluate", unreadable)
+        patch.setattr(shared_evaluation, "evaluate", unreadable)
         assert train("--data", "folder", "--root", "data", *NEW, "--output", "run") == 1
     (tmp_path / "said").write_text(capsys.readouterr().err, encoding="utf-8")
     return tmp_path / "run"

@@ -16,8 +16,7 @@ from typing import Any
 
 import pytest
 
-from inception import ending, loop, output
-from inception import run as whole_run
+from inception import ending, loop, output, shared_evaluation
 from inception.advice import how_to_continue
 from inception.checkpoints import load_checkpoint, read_outline
 from inception.commands import train as train_command
@@ -68,6 +67,7 @@ def fail(error: BaseException) -> Any:
         (KeyboardInterrupt(), 130, "interrupted\n"),
         (MemoryError("3 GiB"), 1, "error: out of memory (3 GiB): lower --batch-size, --image-size or --workers\n"),
         (OSError("a\x1b[31mb"), 1, "error: a\\x1b[31mb\n"),
+        (OSError(errno.EIO, "Input/output error"), 1, "error: Input/output error\n"),
         (RuntimeError(), 1, "error: RuntimeError\n"),
     ],
 )
@@ -141,6 +141,15 @@ def test_a_folder_belongs_to_one_run_until_it_is_released(tmp_path: Path) -> Non
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.lock").write_text(json.dumps({"pid": 1, "host": "here", "started": "2020"}))  # left behind
     RunFolder(tmp_path / "run").release()
+
+
+def test_a_run_is_refused_within_the_folder_of_another_one(tmp_path: Path) -> None:
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "run" / "checkpoint.safetensors").touch()
+    for inside in ("checkpoints", "again/deeper"):
+        with pytest.raises(FileExistsError, match=r"lies in the folder of another run, .*run: choose"):
+            RunFolder(tmp_path / "run" / inside)
+    assert not (tmp_path / "run" / "again").exists()
 
 
 def test_the_results_that_a_run_names_include_the_folder_of_tensorboard(tmp_path: Path) -> None:
@@ -231,7 +240,7 @@ def test_a_second_ctrl_c_ends_a_run_at_once_with_its_steps_saved(tmp_path: Path,
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
-    stubs.setattr(whole_run, "evaluate", press_twice)
+    stubs.setattr(shared_evaluation, "evaluate", press_twice)
     run = tmp_path / "run"
     assert train_command.main([*NEW, "--output", str(run)]) == 130
     shown = capsys.readouterr().err

@@ -169,11 +169,11 @@ def test_other_links_in_a_run_folder_are_replaced_and_not_written_through(run: P
     folder = RunFolder(run, resuming=True)
     checkpoint.save(folder.checkpoint, {"x": 1})
     folder.keep(1, 1)
-    folder.log({"kind": "step", "global_step": 1})
+    folder.log({"kind": "warning", "global_step": 1})
     folder.forget_after(1, 0)
     assert victim.read_bytes() == VALUABLE
     assert checkpoint.load(folder.checkpoint) == checkpoint.load(run / "checkpoints" / "epoch-0001.safetensors")
-    assert json.loads(folder.metrics.read_text()) == {"kind": "step", "global_step": 1}
+    assert json.loads(folder.metrics.read_text()) == {"kind": "warning", "global_step": 1}
 
 
 def test_checkpoints_are_kept_where_there_are_no_hard_links(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

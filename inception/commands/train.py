@@ -194,6 +194,8 @@ def prepared(plan: Plan, options: RunOptions) -> Prepared:
         best_is_here = training.best.epoch == training.epoch > 0 and training.step == 0
         if is_first() and best_is_here and not folder.best.exists():
             save_weights(training.validated_model, folder.best, training.description)
+        if is_first() and training.best.epoch > 0 and not folder.best.exists():
+            warn(f"{folder.best} is gone: the weights of epoch {training.best.epoch}, the best one so far, are lost")
     refuse_other_ranks(training, options.find_lr)
     for note in data.notes:
         say(note)

@@ -19,7 +19,9 @@ from pathlib import Path
 SEED = 0
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf)(?!\w)")
 #: What is printed of times and addresses differs between any two runs.
-_PASSING = re.compile(r"0x[0-9a-f]+|\d+(\.\d+)?\s*(ms|s|sec|seconds|it/s|s/it)\b|\d\d:\d\d(:\d\d)?")
+_PASSING = re.compile(
+    r"0x[0-9a-f]+|\d+(\.\d+)?\s*(ms|s|sec|seconds|it/s|s/it)\b|\b(ms|s|sec)/\w+:?\s*\d+(\.\d+)?|\d\d:\d\d(:\d\d)?"
+)
 
 
 @dataclass

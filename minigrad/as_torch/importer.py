@@ -14,6 +14,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from opcode import opmap
@@ -126,15 +127,13 @@ def _found_in_installed(package: TorchModule, name: str) -> bool:
         if _installed(f"{place}.{file}") is None:
             continue
         try:
-            module = importlib.import_module(f"{place}.{file}")
+            module, own = _add_names_of(package, file)
         except (
             ImportError,
             AttributeError,
         ) as error:  # this file needs what is not here; another one may have the name
             problem = error
             continue
-        own = {n: item for n, item in vars(module).items() if getattr(item, "__module__", "") == module.__name__}
-        vars(package).update(own)
         if name in own:
             return True
         if name == file:
@@ -143,6 +142,14 @@ def _found_in_installed(package: TorchModule, name: str) -> bool:
     if problem is not None and not name.startswith("_"):
         raise problem
     return False
+
+
+def _add_names_of(package: ModuleType, file: str) -> tuple[ModuleType, list[str]]:
+    """Read a file of an installed torchvision, and give its package the names that it defines."""
+    module = importlib.import_module(f"{package.__name__}.{file}")
+    own = {n: item for n, item in vars(module).items() if getattr(item, "__module__", "") == module.__name__}
+    vars(package).update(own)
+    return module, list(own)
 
 
 def _public(module: ModuleType) -> list[str]:
@@ -225,7 +232,12 @@ class Importer(MetaPathFinder, Loader):
         return TorchModule(spec.name, [importlib.import_module(source) for source in sources_of(spec.name)])
 
     def exec_module(self, module: ModuleType) -> None:
-        """Do nothing: names are looked up when they are used."""
+        """Do nothing: names are looked up when they are used, but programs look for models in ``models.__dict__``."""
+        if module.__name__ in INSTALLED:
+            sys.modules[module.__name__] = module
+            for file in INSTALLED[module.__name__]:
+                with suppress(ImportError, AttributeError):  # what it needs may be missing; others may be there
+                    _add_names_of(module, file)
 
 
 def torch_modules() -> Iterator[str]:

@@ -62,6 +62,7 @@ def share_the_stream() -> None:
             for unused in ("device", "layout", "pin_memory", "out", "memory_format"):
                 options.pop(unused, None)
             options = {key: to_minigrad(value) for key, value in options.items()}
+            minigrad.set_default_dtype(to_minigrad(torch.get_default_dtype()))
             result = to_torch(getattr(minigrad, name)(*map(to_minigrad, args), **options))
             return result.requires_grad_(requires_grad)
 

@@ -125,6 +125,7 @@ _ADDED: dict[str, Any] = {
     "is_nested": False,
     "layout": "torch.strided",
     **{name: item for name, item in FUNCTIONS.items() if next(iter(signature(item).parameters)) == "input"},
+    "erfinv_": lambda self: self.copy_(FUNCTIONS["erfinv"](self)),
     "clamp_min_": lambda self, min: self.clamp_(min=min),
     "clamp_max_": lambda self, max: self.clamp_(max=max),
     "share_memory_": lambda self: self,

@@ -17,6 +17,9 @@ from tests.chaos.table import table
 from tests.chaos.trial import Laboratory, Trial
 from tests.chaos.verdict import Verdict
 
+DOCS = Path(__file__).parent.parent.parent / "docs"
+PAGE, TRIALS = DOCS / "reliability.md", DOCS / "faults.jsonl"
+
 
 def main() -> int:
     """Carry out trials; return 1 if one of them went wrong."""
@@ -25,9 +28,11 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=len(FAULTS), help="number of faults (one of each)")
     parser.add_argument("--only", type=int, metavar="N", help="only fault number N of this seed")
     parser.add_argument("--kind", action="append", choices=list(FAULTS), help="only this kind, or these")
+    parser.add_argument("--quick", action="store_true", help="steps that take no time; all else is real")
     parser.add_argument("--minutes", type=float, help="begin no fault after this time")
     parser.add_argument("--json", type=Path, help="add a line for each fault to this file")
     parser.add_argument("--table", type=Path, nargs="+", help="print the table of such files, and do nothing else")
+    parser.add_argument("--write-table", action="store_true", help="write docs/faults.jsonl as the table of its page")
     parser.add_argument("--list", action="store_true", help="print the faults")
     options = parser.parse_args()
     if options.list:
@@ -36,9 +41,14 @@ def main() -> int:
     if options.table:
         print(table([trial_of(line) for path in options.table for line in path.read_text("utf-8").splitlines()]))
         return 0
+    if options.write_table:
+        write_table()
+        return 0
     os.environ.setdefault("TQDM_DISABLE", "1")
     set_num_threads(1)  # so that this process, of which the others are copies, has one thread
     small_run.draw_one_pixel()
+    if options.quick:
+        small_run.compute_nothing()
     trials = []
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         laboratory = Laboratory(Path(folder), options.seed, options.kind)
@@ -52,6 +62,18 @@ def main() -> int:
     return int(any(not trial.verdict.good for trial in trials))
 
 
+def write_table() -> None:
+    """Write the table of ``docs/faults.jsonl`` into docs/reliability.md."""
+    PAGE.write_text(with_table(PAGE.read_text("utf-8")), "utf-8")
+
+
+def with_table(text: str) -> str:
+    """Return the text of docs/reliability.md with the table of ``docs/faults.jsonl`` in it."""
+    trials = [trial_of(line) for line in TRIALS.read_text("utf-8").splitlines()]
+    before, _, rest = text.partition("<!-- faults -->")
+    return f"{before}<!-- faults -->\n{table(trials)}\n<!-- /faults -->{rest.partition('<!-- /faults -->')[2]}"
+
+
 def report(trial: Trial, options: argparse.Namespace) -> None:
     """Print a trial as a line, and if it went wrong, the command that repeats it."""
     state = trial.verdict.outcome if trial.verdict.good else f"WRONG: {trial.verdict.problem}"
@@ -59,7 +81,7 @@ def report(trial: Trial, options: argparse.Namespace) -> None:
         f"{trial.number:5} {trial.fault:28}{state}  ({trial.variant}; {trial.told}; {trial.seconds:.1f} s)", flush=True
     )
     if not trial.verdict.good:
-        kinds = "".join(f" --kind {kind!r}" for kind in options.kind or ())
+        kinds = " --quick" * options.quick + "".join(f" --kind {kind!r}" for kind in options.kind or ())
         print(f"      python -m tests.chaos --seed {options.seed} --only {trial.number}{kinds}", flush=True)
     if options.json is not None:
         with open(options.json, "a", encoding="utf-8") as file:

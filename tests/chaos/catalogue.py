@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.chaos import checkpoint_damage, company, image_faults, limits, signals, storage
+from tests.chaos import checkpoint_damage, company, image_faults, limits, rank_faults, signals, storage
 from tests.chaos.scene import Scene
 
 #: By name: what sets up the fault in a scene. Its docstring says what it does.
@@ -43,4 +43,12 @@ FAULTS: dict[str, Callable[[Scene], None]] = {
     "two runs in one folder": company.two_runs,
     "other number of workers": company.other_workers,
     "other number of threads": company.other_threads,
+    "rank killed": rank_faults.rank_killed,
+    "other number of ranks": rank_faults.other_ranks,
 }
+
+
+def possible() -> list[str]:
+    """Return the names of the faults that can be made on this machine."""
+    of_ranks = {rank_faults.rank_killed, rank_faults.other_ranks}
+    return [name for name, fault in FAULTS.items() if fault not in of_ranks or rank_faults.available()]

@@ -14,8 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from inception import loop
-from inception import run as whole_run
+from inception import loop, shared_evaluation
 
 
 class Moment(NamedTuple):
@@ -106,7 +105,7 @@ class Events:
         setattr(module, name, counted)
 
     def _wrap_batches(self) -> None:
-        evaluate: Any = whole_run.evaluate
+        evaluate: Any = shared_evaluation.evaluate
 
         def counted(model: Any, batches: Any, *rest: Any) -> Any:
             def each() -> Any:
@@ -116,7 +115,7 @@ class Events:
 
             return evaluate(model, each(), *rest)
 
-        whole_run.evaluate = counted
+        shared_evaluation.evaluate = counted
 
     def _watch_writes(self) -> None:
         """Let every file of the run that is opened for writing count its writes."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+MPIEXEC = shutil.which("mpiexec", path=sysconfig.get_path("scripts")) or shutil.which("mpiexec")
 PATIENCE = 90.0  # seconds until a process counts as hung
 
 
@@ -43,11 +46,12 @@ def copied(program: Callable[[], int | None], folder: Path, name: str) -> Ended:
     return _waited(pid, folder, name, began)
 
 
-def fresh(arguments: list[str], folder: Path, name: str) -> Ended:
-    """Run a fresh Python, in a session of its own, and wait for it."""
+def fresh(arguments: list[str], folder: Path, name: str, ranks: int = 0) -> Ended:
+    """Run a fresh Python, in a session of its own, and wait for it; with ``ranks``, so many that mpiexec starts."""
+    command = [*([MPIEXEC, "-n", str(ranks)] if ranks and MPIEXEC else []), sys.executable, *arguments]
     began = time.monotonic()
     with open(folder / f"{name}.out", "wb") as out, open(folder / f"{name}.err", "wb") as err:
-        started = subprocess.Popen([sys.executable, *arguments], stdout=out, stderr=err, start_new_session=True)
+        started = subprocess.Popen(command, stdout=out, stderr=err, start_new_session=True)
         ended = _waited(started.pid, folder, name, began)
         started.returncode = ended.status
     return ended

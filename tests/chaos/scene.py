@@ -24,6 +24,8 @@ class Scene:
     variant: str
     totals: dict[str, int]  # the events of each kind in a run without a fault
     workers: int = 0
+    ranks: int = 0  # 0: without mpiexec
+    resumed_ranks: int = 0
     told: str = ""  # what was drawn, in words
     kinds: set[str] = field(default_factory=set)  # of events that are counted
     plants: list[Callable[[Events], object]] = field(default_factory=list)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import io
 import tempfile
@@ -17,7 +18,7 @@ from inception.recipes import Recipe, settings_of
 from inception.weights import Description, read_weights, save_weights
 from minigrad import checkpoint, nn
 from minigrad.checkpoint import CheckpointError
-from minigrad.checksums import read_header
+from minigrad.checksums import read_header, texts_of
 from tests.fuzz.readers import SLOW, Reader, Sample, must
 from tests.fuzz.shells import forged, in_safetensors, in_zip
 
@@ -75,10 +76,10 @@ def _trees() -> list[Sample]:
 def _load_tree(folder: Path, sample: Sample) -> Any:
     """Load a tree; it has checksums, so it must be one of those that were written.
 
-    Without the part of the header that holds the tree and the checksums, it is a file of tensors as others write it.
+    With neither the tree nor checksums in its header, it is a file of tensors as others write it.
     """
     found = _load(folder, sample)
-    if "__metadata__" in read_header(folder / "x.safetensors"):
+    if {"tree", "checksum", "checksums"} & texts_of(read_header(folder / "x.safetensors")).keys():
         must(repr(found) in map(repr, _TREES), "a damaged tree is taken for a sound one")
 
 
@@ -113,6 +114,8 @@ def _load_run(folder: Path, sample: Sample) -> None:
 
 
 def _weights() -> list[Sample]:
+    if importlib.util.find_spec("torch"):
+        importlib.import_module("torch")  # or the first file that looks like one of torch's would take its memory
     description = Description(classes=("cat", "dog"), image_size=75, normalize="half")
     model = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
     return [

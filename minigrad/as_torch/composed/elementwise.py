@@ -79,9 +79,28 @@ def sinc(input: Tensor) -> Tensor:
 
 def float_power(input: Any, exponent: Any) -> Tensor:
     """Return xʸ in float64."""
-    return minigrad.as_tensor(input).double() ** exponent
+    power: Tensor = minigrad.as_tensor(input).double() ** exponent
+    return power
 
 
 def heaviside(input: Tensor, values: Tensor) -> Tensor:
     """Return 0 for negative elements, 1 for positive ones, and ``values`` for zeros."""
     return minigrad.where(input == 0, values, (input > 0).to(input.dtype))
+
+
+def erfinv(input: Tensor) -> Tensor:
+    """Return y with erf(y) = x, for x in [−1, 1]; only its first derivative is right.
+
+    Winitzki's approximation, and four of Newton's steps, of which the last has the derivative.
+    """
+    x = input.detach()
+    inside = x.abs() < 1
+    bound = minigrad.where(inside, x, 0.0)
+    log, a = (1 - bound * bound).log(), 0.147
+    half = 2 / (math.pi * a) + log / 2
+    y = bound.sign() * ((half * half - log / a).sqrt() - half).clamp(min=0).sqrt()
+    for _ in range(3):
+        y = y - (minigrad.erf(y) - bound) * (math.sqrt(math.pi) / 2) * (y * y).exp()
+    result = y - (minigrad.erf(y) - minigrad.where(inside, input, 0.0)) * (math.sqrt(math.pi) / 2) * (y * y).exp()
+    ends = minigrad.where(x.abs() == 1, x * math.inf, math.nan)
+    return minigrad.where(inside, result, ends)

@@ -6,6 +6,7 @@ import builtins
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any, TypeVar
+from typing import Final as Final
 
 from minigrad import nn
 
@@ -62,7 +63,6 @@ class ScriptFunction:
     """The class of compiled functions, of which there are none."""
 
 
-Final = Any
 Attribute = annotate
 
 

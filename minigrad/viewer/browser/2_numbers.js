@@ -29,7 +29,9 @@ function table(sample, label) {
     }
     body.append(row);
   }
-  return el("div", {class: "scroll"}, el("table", {class: "numbers", "aria-label": `Numbers of ${label}`}, body), caption(sample, columns));
+  const whole = el("table", {class: "numbers", "aria-label": `Numbers of ${label}`}, body), longest = Math.max(3, ...texts.map(text => text.length));
+  whole.style.cssText = `--columns: ${columns}; --longest: ${longest}`;  // their width, which the browser need not find
+  return el("div", {class: "scroll"}, whole, caption(sample, columns));
 }
 
 function caption(sample, columns) {

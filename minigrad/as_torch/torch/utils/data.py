@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from minigrad import as_tensor, data
 
+Item = TypeVar("Item")
 
-class IterableDataset(data.Dataset[Any]):
+
+class Sampler(Generic[Item]):
+    """The base of samplers of one's own, which yield positions, or lists of them, from ``__iter__``."""
+
+    def __init__(self, data_source: Any = None) -> None: ...
+
+    def __iter__(self) -> Iterator[Item]:
+        raise NotImplementedError(f"{type(self).__name__} is a Sampler, and needs __iter__")
+
+
+class IterableDataset(data.Dataset[Item]):
     """A dataset whose items come one after the other, from ``__iter__``."""
 
     def __iter__(self) -> Iterator[Any]:
@@ -19,7 +30,7 @@ class IterableDataset(data.Dataset[Any]):
         raise NotImplementedError(f"{type(self).__name__} is an IterableDataset, whose items have no positions")
 
 
-class ChainDataset(IterableDataset):
+class ChainDataset(IterableDataset[Any]):
     """Several of them, one after the other."""
 
     def __init__(self, datasets: Any) -> None:
@@ -50,7 +61,8 @@ class DataLoader(data.DataLoader):
         if self._one_by_one:
             if any(options.get(name) for name in ("shuffle", "sampler", "batch_sampler")) or any(args[:1]):
                 raise ValueError("an IterableDataset has its own order: leave out shuffle, sampler, batch_sampler")
-            self.dataset, self.batch_size, self.num_workers = dataset, batch_size, 0
+            self.dataset, self.num_workers = dataset, 0
+            self.batch_size: Any = batch_size
             self.drop_last = bool(options.get("drop_last", False))
             self.collate_fn = options.get("collate_fn") or (default_convert if self._single else data.default_collate)
             return
@@ -58,13 +70,17 @@ class DataLoader(data.DataLoader):
             options["collate_fn"] = _of_single(options.get("collate_fn") or default_convert)
         super().__init__(dataset, 1 if self._single else batch_size, *args, **options)
 
+    def __class_getitem__(cls, item: Any) -> type[DataLoader]:
+        return cls
+
     def __len__(self) -> int:
         if not self._one_by_one:
             return super().__len__()
         items = len(self.dataset)
         if self.batch_size is None:
             return items
-        return items // self.batch_size if self.drop_last else -(-items // self.batch_size)
+        size: int = self.batch_size
+        return items // size if self.drop_last else -(-items // size)
 
     def __iter__(self) -> Iterator[Any]:
         if not self._one_by_one:
