@@ -13,9 +13,9 @@ What is random in a shard (dropout, mixing) is drawn from the number of the step
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
 import numpy as np
 
@@ -167,7 +167,7 @@ class ShardBatches:
         own: the numbers of the rank's shards.
     """
 
-    def __init__(self, sampler: Any, batch_size: int, shards: int, own: range) -> None:
+    def __init__(self, sampler: Iterable[int], batch_size: int, shards: int, own: range) -> None:
         self.sampler, self.batch_size, self.size, self.own = sampler, batch_size, batch_size // shards, own
 
     def __len__(self) -> int:
@@ -183,7 +183,7 @@ class ShardBatches:
 
 def shard_loader(loader: DataLoader, batch_size: int, shards: int, own: range) -> None:
     """Let a loader of whole batches give the parts of this rank, one after the other."""
-    loader.batch_sampler = ShardBatches(loader.sampler, batch_size, shards, own)
+    loader.batch_sampler = ShardBatches(cast(Sampler, loader.sampler), batch_size, shards, own)
 
 
 def next_parts(loaded: Iterator[tuple[Tensor, Tensor]], shards: int, batches: int) -> list[list[tuple[Tensor, Tensor]]]:

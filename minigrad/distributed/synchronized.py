@@ -63,8 +63,9 @@ class _SyncBatchNorm(Function):
         self.sigma = np.sqrt(var + x.dtype.type(eps))
         y = kernels.of(x).normalize_channels(x, weight, bias, mean, var, eps, relu)
         self.save_for_backward(x, weight, mean, y if relu else None)
-        self.mark_non_differentiable(mean, var)
-        return y, mean, var
+        unbiased = var * (self.count / max(self.count - 1, 1))
+        self.mark_non_differentiable(mean, unbiased)
+        return y, mean, unbiased
 
     def backward(self, grad: Tensor, *unused: None) -> tuple[Tensor | None, ...]:
         """Refuse: a gradient of the gradient would have to travel between the shards, too.
@@ -130,18 +131,18 @@ class SyncBatchNorm(BatchNorm2d):
                 input, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps
             )
             return y
-        y, mean, var = _SyncBatchNorm.apply(input, self.weight, self.bias, eps=self.eps, relu=self.relu)
+        y, mean, unbiased = _SyncBatchNorm.apply(input, self.weight, self.bias, eps=self.eps, relu=self.relu)
         if self.training and self.running_mean is not None and is_first_in_turn():  # once in a step, not for each shard
-            count = getattr(y.grad_fn, "count", input.numel() // input.shape[1])
-            self._track(mean, var, count)
-        return y
+            self._track(mean, unbiased)
+        result: Tensor = y
+        return result
 
-    def _track(self, mean: Tensor, var: Tensor, count: int) -> None:
-        """Move the running statistics towards those of the batch; the variance is the unbiased one."""
+    def _track(self, mean: Tensor, unbiased: Tensor) -> None:
+        """Move the running statistics towards the mean and the unbiased variance of the batch."""
         self.num_batches_tracked.array += 1
         share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-        for running, batch in ((self.running_mean, mean.array), (self.running_var, var.array * (count / (count - 1)))):
-            running.array[...] = running.array * (1 - share) + batch * share
+        for running, batch in ((self.running_mean, mean), (self.running_var, unbiased)):
+            running.array[...] = running.array * (1 - share) + batch.array * share
             running._written_in_place()
 
     @staticmethod
