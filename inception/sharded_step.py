@@ -29,6 +29,7 @@ from inception.step_result import NonFiniteLossError, StepResult
 from minigrad import Tensor, nn, optim
 from minigrad.amp import GradScaler, autocast
 from minigrad.data import DataLoader
+from minigrad.data.sampler import Sampler
 from minigrad.distributed.gradients import ShardGradients
 from minigrad.nn import functional as F
 from minigrad.optim.lr_scheduler import LRScheduler
