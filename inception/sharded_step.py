@@ -13,7 +13,7 @@ What is random in a shard (dropout, mixing) is drawn from the number of the step
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import NamedTuple, TypeAlias, cast
 
@@ -168,7 +168,7 @@ class ShardBatches:
         own: the numbers of the rank's shards.
     """
 
-    def __init__(self, sampler: Iterable[int], batch_size: int, shards: int, own: range) -> None:
+    def __init__(self, sampler: Sampler, batch_size: int, shards: int, own: range) -> None:
         self.sampler, self.batch_size, self.size, self.own = sampler, batch_size, batch_size // shards, own
 
     def __len__(self) -> int:

@@ -120,7 +120,8 @@ def pinv(
     least = s.amax(-1, keepdim=True) * _per_matrix(rtol)
     large = s > (least if atol is None else least.clamp(min=_per_matrix(atol)))
     inverse = (1 / s.masked_fill(~large, 1.0)).masked_fill(~large, 0.0)
-    return PseudoInverse.apply(x, (vh.mT * inverse.unsqueeze(-2)) @ u.mT)
+    pseudo_inverse: Tensor = PseudoInverse.apply(x, (vh.mT * inverse.unsqueeze(-2)) @ u.mT)
+    return pseudo_inverse
 
 
 def _per_matrix(limit: float | Tensor) -> Any:
