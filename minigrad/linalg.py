@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from minigrad.absent import module_getattr as _module_getattr
 from minigrad.functions.decompositions import (
@@ -124,7 +124,7 @@ def pinv(
     return pseudo_inverse
 
 
-def _per_matrix(limit: float | Tensor) -> Any:
+def _per_matrix(limit: float | Tensor) -> float | Tensor:
     """Return a limit, or a batch of them, so that it lies beside the singular values of each matrix."""
     return limit.unsqueeze(-1) if isinstance(limit, Tensor) else limit
 
