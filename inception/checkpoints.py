@@ -56,7 +56,7 @@ class OptimizerState(TypedDict):
 
 
 class Watched(TypedDict):
-    """What :class:`inception.watch.Watch` has seen."""
+    """The measurements that :class:`inception.watch.Watch` remembers."""
 
     norms: list[float]
     losses: list[tuple[float, float, float]]

@@ -20,7 +20,7 @@ _MOST = 2**53  # a whole number beyond it is no count of steps
 
 
 class Metrics(NamedTuple):
-    """What is in a file of metrics."""
+    """The content of a file of metrics."""
 
     records: list[Record]
     damaged: list[int]  # the numbers of the lines that are no records, from 1 on
