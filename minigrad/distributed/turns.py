@@ -23,7 +23,11 @@ class StoppedError(RuntimeError):
 
 
 class Turns(Generic[T]):
-    """Computations that take turns, each in a thread of its own; each has its own state of the default generator."""
+    """Computations that take turns, each in a thread of its own.
+
+    Each begins with the state of the default generator that was there before, and has its own from then on. Afterwards
+    that state is there again.
+    """
 
     def __init__(self, functions: Sequence[Callable[[], T]]) -> None:
         self._functions = functions
@@ -31,6 +35,7 @@ class Turns(Generic[T]):
         self._brought: list[Any] = []
         self._met: list[Any] = []
         self._errors: list[BaseException] = []
+        self._random = get_rng_state()
         self._turn = [threading.Semaphore(0) for _ in functions]
 
     def run(self) -> list[T]:
@@ -48,6 +53,7 @@ class Turns(Generic[T]):
         self._turn[0].release()
         for thread in threads:
             thread.join()
+        set_rng_state(self._random)
         if self._errors:
             raise self._errors[0]
         return self._results  # type: ignore[return-value]  # none is missing
@@ -55,6 +61,7 @@ class Turns(Generic[T]):
     def _run(self, number: int) -> None:
         self._turn[number].acquire()
         _place.set((self, number))
+        set_rng_state(self._random)
         try:
             if not self._errors:
                 self._results[number] = self._functions[number]()
