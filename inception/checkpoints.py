@@ -56,7 +56,7 @@ class OptimizerState(TypedDict):
 
 
 class Watched(TypedDict):
-    """What :class:`inception.watch.Watch` has seen."""
+    """The norms, losses and warnings that :class:`inception.watch.Watch` keeps."""
 
     norms: list[float]
     losses: list[tuple[float, float, float]]

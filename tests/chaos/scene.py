@@ -58,9 +58,8 @@ class Scene:
         return drawn
 
     def early(self) -> Moment:
-        """Draw one of the first two steps of an epoch, when workers still have batches to load."""
-        half = self.totals["step"] // 2  # of two epochs
-        drawn = Moment("step", self.random.choice([1, 2, half + 1, half + 2]))
+        """Draw a step. Of the two steps of an epoch each is early enough for workers to be there."""
+        drawn = Moment("step", self.random.randint(1, self.totals["step"]))
         self.kinds.add("step")
         self.tell(str(drawn))
         return drawn

@@ -25,10 +25,12 @@ SIDE = 80  # pixels
 _COMMON = ["--batch-size", "4", "--epochs", "2", "--image-size", "75", "--width", "0.0625"]  # 2 steps an epoch
 #: Options that are no part of a recipe, and so are given again when a run is continued.
 OF_THE_COMMAND = ["--save-every", "1", "--log-gradients", "2", "--keep", "2"]
+_QUICK = ["--batch-size", "4", "--epochs", "1", "--image-size", "75", "--width", "0.0625"]
 #: Options of the runs: their faults are the same, what they have to restore is not. Ranks need shards.
 VARIANTS = {
     "sgd": [*_COMMON, "--optimizer", "sgd", "--lr", "0.02", "--ema", "0.9", "--mixup", "0.2"],
     "adam": [*_COMMON, "--lr", "0.002", "--augment", "flip", "--patience", "5", "--clip", "2"],
+    "quick": [*_QUICK, "--optimizer", "sgd", "--momentum", "0", "--best-by", "accuracy"],
     "shards": [*_COMMON, "--lr", "0.002", "--shards", "2", "--cutmix", "1"],
     "two stages": [*_COMMON, "--lr", "0.002", "--sgd-after", "1", "--schedule", "cosine", "--best-by", "accuracy"],
 }

@@ -49,8 +49,9 @@ class Trial(NamedTuple):
 class Laboratory:
     """A folder for trials, the images, and a run without a fault of each variant."""
 
-    def __init__(self, folder: Path, seed: int, names: list[str] | None = None) -> None:
+    def __init__(self, folder: Path, seed: int, names: list[str] | None = None, quick: bool = False) -> None:
         self.folder, self.seed, self.names = folder, seed, names or possible()
+        self.variants = ["quick"] if quick else ["sgd", "adam", "two stages"]
         self.images = folder / "images"
         if not self.images.exists():
             small_run.make_images(self.images)
@@ -121,7 +122,7 @@ class Laboratory:
 def scene_of(laboratory: Laboratory, number: int) -> Scene:
     """Return the scene of a trial, with its fault set up."""
     random = Random(f"{laboratory.seed} {number}")
-    variant = random.choice(["sgd", "adam", "two stages"])
+    variant = random.choice(laboratory.variants)
     scene = Scene(laboratory.folder / f"trial {number}", random, variant, laboratory.reference(variant).totals)
     FAULTS[laboratory.names[number % len(laboratory.names)]](scene)
     return scene

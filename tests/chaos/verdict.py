@@ -20,7 +20,7 @@ GOOD = {
     WARNED: "a line names what the fault has destroyed or changed",
 }
 
-_OF_THE_CLOCK = {"images_per_second", "memory_mb", "seconds", "phase_seconds"}
+_OF_THE_CLOCK = {"images_per_second", "memory_mb", "seconds", "phase_seconds", "waiting_seconds"}
 
 
 class Verdict(NamedTuple):
