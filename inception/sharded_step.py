@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import NamedTuple, TypeAlias, cast
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -172,7 +172,7 @@ class ShardBatches:
         self.sampler, self.batch_size, self.size, self.own = sampler, batch_size, batch_size // shards, own
 
     def __len__(self) -> int:
-        return len(self.sampler) // self.batch_size * len(self.own)
+        return len(self.sampler) // self.batch_size * len(self.own)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[list[int]]:
         order = list(self.sampler)
@@ -184,7 +184,7 @@ class ShardBatches:
 
 def shard_loader(loader: DataLoader, batch_size: int, shards: int, own: range) -> None:
     """Let a loader of whole batches give the parts of this rank, one after the other."""
-    loader.batch_sampler = ShardBatches(cast(Sampler, loader.sampler), batch_size, shards, own)
+    loader.batch_sampler = ShardBatches(loader.sampler, batch_size, shards, own)
 
 
 def next_parts(loaded: Iterator[tuple[Tensor, Tensor]], shards: int, batches: int) -> list[list[tuple[Tensor, Tensor]]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from minigrad.nn.module import Module
 from minigrad.nn.normalizations import BatchNorm1d, BatchNorm2d, BatchNorm3d, BatchNormReLU2d
 from minigrad.tensor import Tensor
 from minigrad.typing import Array
+
+T = TypeVar("T")
 
 
 class Moments(NamedTuple):
@@ -83,7 +86,8 @@ class _SyncBatchNorm(Function):
             grad = grad * (y > 0)
         x_hat = (x - mean.reshape(by_channel)) / self.sigma.reshape(by_channel)
         own = np.sum(grad, axes, dtype=np.float64), np.sum(grad * x_hat, axes, dtype=np.float64)
-        total = _over_all_shards(np.stack([to_host(each) for each in own]), np.add) / self.count
+        sums: Array = np.stack([to_host(each) for each in own])
+        total = _over_all_shards(sums, np.add) / self.count
         mean_grad, mean_product = (to_device(each.astype(x.dtype), device_of(x)).reshape(by_channel) for each in total)
         factor = 1 / self.sigma if weight is None else weight / self.sigma
         dx = (grad - mean_grad - x_hat * mean_product) * factor.reshape(by_channel)
@@ -91,12 +95,12 @@ class _SyncBatchNorm(Function):
         return dx, dw if self.needs_input_grad[1] else None, db if self.needs_input_grad[2] else None
 
 
-def _over_all_shards(own: Any, join: Any) -> Any:
+def _over_all_shards(own: T, join: Callable[[T, T], T]) -> T:
     """Return the values of all shards, on this rank and on others, joined in the order of the tree."""
     group = default_group() if is_initialized() else Group()
-    tree: TreeSum[Any] = TreeSum(join)
+    tree: TreeSum[T] = TreeSum(join)
     for value in meet(own, lambda brought: [each for found in group.gather(brought) for each in found]):
-        tree.add(value)
+        tree.add(cast(T, value))
     return tree.result()
 
 
