@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from inception.classes import listed, same
 from inception.normalization import NORMALIZATIONS
 from inception.preprocessing import check_sizes
@@ -20,7 +18,6 @@ from inception.wording import counted
 from minigrad import Tensor, checkpoint, nn, zeros
 from minigrad.checkpoint import CheckpointError
 from minigrad.devices import to_host
-from minigrad.files import write_atomically
 
 HEADS = ("fc", "AuxLogits")  # may be missing in a file, or be for other classes
 
@@ -112,9 +109,9 @@ class Loaded(NamedTuple):
 
 def save_weights(model: nn.Module, path: str | os.PathLike[str], description: Description | None = None) -> None:
     """Write the model's state dict. ``safetensors.torch.load_file`` reads it for torchvision's model, too."""
-    arrays = {name: np.asarray(to_host(t.array), order="C") for name, t in model.state_dict().items()}
+    arrays = {name: to_host(t.array) for name, t in model.state_dict().items()}
     metadata = {} if description is None else {"inception": json.dumps(description.as_dict())}
-    write_atomically(path, checkpoint.with_checksums(arrays, metadata))
+    checkpoint.save_tensors(path, arrays, metadata)
 
 
 def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
@@ -165,10 +162,10 @@ def load_pretrained(model: nn.Module, path: str | os.PathLike[str], classes: Seq
     """
     state, described, place = read_weights(path)
     own = model.state_dict()
-    if width_of(state) != width_of(own):
+    theirs, ours = width_of(state), width_of(own)
+    if theirs is not None and ours is not None and theirs != ours:
         raise CheckpointError(
-            f"{path} is of a model of width {width_of(state):g}, and this one has {width_of(own):g}: "
-            f"give --width {width_of(state):g}"
+            f"{path} is of a model of width {theirs:g}, and this one has {ours:g}: give --width {theirs:g}"
         )
     others = bool(classes and described.classes) and not same(classes, described.classes)
     other_heads = [

@@ -45,12 +45,12 @@ def make_narrow(model: InceptionV3, width: float) -> None:
             module.weight = nn.Parameter(module.weight.detach()[:, : module.in_features].clone())
 
 
-def width_of(state: Mapping[str, Tensor]) -> float:
-    """Return the width of the model that a state dict is of, as its first layer tells; 1 if it has no such layer."""
+def width_of(state: Mapping[str, Tensor]) -> float | None:
+    """Return the width of the model that a state dict is of, as its first layer tells; None if it does not tell."""
     if _FIRST not in state or state[_FIRST].ndim != 4:
-        return 1.0
+        return None
     width = state[_FIRST].shape[0] / _CHANNELS
-    return width if 0 < width <= 1 and (width * STEPS).is_integer() else 1.0
+    return width if 0 < width <= 1 and (width * STEPS).is_integer() else None
 
 
 def _share(channels: int, width: float) -> int:

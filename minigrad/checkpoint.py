@@ -16,7 +16,7 @@ from minigrad import checksums
 from minigrad.checksums import ChecksumError
 from minigrad.extras import Later
 from minigrad.file_kinds import kind_of_file
-from minigrad.files import write_atomically
+from minigrad.files import writing
 from minigrad.trees import put_together, taken_apart, tensor_of
 from minigrad.typing import Array
 
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 else:
     safetensors = Later("safetensors", "a checkpoint")
     safetensors_numpy = Later("safetensors.numpy", "a checkpoint")
-
-
-#: The types of safetensors that NumPy has too.
-DTYPES = {"BOOL", "F16", "F32", "F64", "I8", "I16", "I32", "I64", "U8", "U16", "U32", "U64", "C64"}
 
 
 class CheckpointError(RuntimeError):
@@ -49,7 +45,20 @@ def save(
         TypeError: for a value other than a dict, list, tuple, number, string, None, array or tensor.
         OSError: if the file cannot be written; an old one is unchanged.
     """
-    write_atomically(path, to_bytes(tree, **metadata), keep_old_as)
+    text, tensors = taken_apart(tree)
+    save_tensors(path, tensors, {**metadata, "tree": text}, keep_old_as)
+
+
+def save_tensors(
+    path: str | os.PathLike[str],
+    tensors: Mapping[str, Array],
+    metadata: Mapping[str, str],
+    keep_old_as: str | os.PathLike[str] | None = None,
+) -> None:
+    """Write a safetensors file with these arrays and texts, and with checksums, completely or not at all."""
+    with writing(path, keep_old_as) as file:
+        for piece in checksums.pieces(tensors, metadata):
+            file.write(piece)
 
 
 def to_bytes(tree: object, **metadata: str) -> bytes:
@@ -64,7 +73,7 @@ def to_bytes(tree: object, **metadata: str) -> bytes:
 
 def with_checksums(tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> bytes:
     """Return the content of a safetensors file with these arrays and texts, and with checksums."""
-    return checksums.sealed(safetensors_numpy.save(dict(tensors), dict(metadata)))
+    return b"".join(checksums.pieces(tensors, metadata))
 
 
 def load(path: str | os.PathLike[str], with_tensors: bool = True) -> Any:  # the tree that was saved
@@ -124,7 +133,7 @@ def from_bytes(content: bytes) -> Any:  # the tree that was saved
 
 
 def _refuse_other_types(header: checksums.Header) -> None:
-    types = {str(entry["dtype"]) for entry in header.values() if "dtype" in entry} - DTYPES
+    types = {str(entry["dtype"]) for entry in header.values() if "dtype" in entry} - set(checksums.DTYPES.values())
     if types:
         raise ValueError(f"it has tensors of type {', '.join(sorted(types))}, which NumPy does not have")
 

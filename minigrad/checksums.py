@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -31,21 +31,54 @@ class ChecksumError(ValueError):
     """The content of a file is not what was written; the message says what differs."""
 
 
-def sealed(content: bytes) -> bytes:
-    """Return the content of a safetensors file with checksums in its header.
+#: The dtypes that a file may have, and their names in it.
+DTYPES = {
+    "bool": "BOOL", "complex64": "C64", "float16": "F16", "float32": "F32", "float64": "F64", "int8": "I8",
+    "int16": "I16", "int32": "I32", "int64": "I64", "uint8": "U8", "uint16": "U16", "uint32": "U32", "uint64": "U64",
+}  # fmt: skip
 
-    The same data give the same bytes. (The safetensors package writes the texts of a header in an order that changes
-    from one process to the next.)
+
+def pieces(tensors: Mapping[str, Array], texts: Mapping[str, str]) -> Iterator[bytes | memoryview]:
+    """Yield the content of a safetensors file with checksums: first the header, then each tensor.
+
+    So a file is written without a copy of all its tensors in memory. The same data give the same bytes. (The
+    safetensors package needs several copies, and writes texts in an order that changes from process to process.)
+
+    Raises:
+        TypeError: for a dtype that a file cannot have.
     """
-    start = _LENGTH + int.from_bytes(content[:_LENGTH], "little")
-    header: Header = json.loads(content[_LENGTH:start])
-    texts, data = header.pop(_METADATA, {}), memoryview(content)[start:]
-    ends = {name: entry["data_offsets"] for name, entry in header.items()}
-    texts[_TENSORS] = json.dumps({name: _hex(zlib.crc32(data[first:last])) for name, (first, last) in ends.items()})
-    texts[_HEADER] = _of_header(header, texts)
-    head = json.dumps({_METADATA: dict(sorted(texts.items())), **header}, ensure_ascii=False).encode()
+    names = sorted(tensors, key=lambda name: (-tensors[name].itemsize, name))  # the widest first: all are aligned
+    header: Header = {}
+    sums, start = {}, 0
+    for name in names:
+        array = tensors[name]
+        if array.dtype.name not in DTYPES:
+            raise TypeError(f"{name} is of type {array.dtype}; a file can have {', '.join(DTYPES)}")
+        end = start + array.nbytes
+        header[name] = {"dtype": DTYPES[array.dtype.name], "shape": list(array.shape), "data_offsets": [start, end]}
+        sums[name], start = checksum(_data(array)), end
+    yield sealed(header, sums, texts)
+    for name in names:
+        yield _data(tensors[name])
+
+
+def _data(array: Array) -> memoryview:
+    """Return the bytes of an array, in C order and little-endian."""
+    return np.asarray(array, array.dtype.newbyteorder("<"), order="C").reshape(-1).view(np.uint8).data
+
+
+def checksum(data: bytes | memoryview) -> str:
+    """Return the checksum of bytes."""
+    return _hex(zlib.crc32(data))
+
+
+def sealed(header: Header, sums: Checksums, texts: Mapping[str, str]) -> bytes:
+    """Return the beginning of a file: the header, with the checksums of its tensors and of itself."""
+    whole = {**texts, _TENSORS: json.dumps(sums)}
+    whole[_HEADER] = _of_header(header, whole)
+    head = json.dumps({_METADATA: dict(sorted(whole.items())), **header}, ensure_ascii=False).encode()
     head += b" " * (-len(head) % _LENGTH)  # so that the tensors are aligned
-    return b"".join([len(head).to_bytes(_LENGTH, "little"), head, data])
+    return len(head).to_bytes(_LENGTH, "little") + head
 
 
 def read_header(path: str | os.PathLike[str]) -> Header:
@@ -103,7 +136,7 @@ def check(name: str, array: Array, checksums: Checksums | None) -> None:
     Raises:
         ChecksumError: if they differ.
     """
-    if checksums is not None and checksums[name] != _hex(zlib.crc32(array.reshape(-1).view(np.uint8).data)):
+    if checksums is not None and checksums[name] != checksum(_data(array)):
         raise ChecksumError(f"the checksum of the tensor {name} differs")
 
 

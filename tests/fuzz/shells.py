@@ -10,7 +10,7 @@ import struct
 import zipfile
 import zlib
 
-from minigrad.checksums import sealed
+from minigrad.checksums import checksum, sealed
 from tests.fuzz.mutations import damaged, damaged_json
 
 
@@ -49,8 +49,12 @@ def in_safetensors(content: bytes, rng: random.Random) -> bytes:
 def forged(content: bytes, rng: random.Random) -> bytes:
     """Damage the header or the tree of a checkpoint, and put its checksums right, as somebody does on purpose."""
     changed = in_safetensors(content, rng)
+    start = 8 + int.from_bytes(changed[:8], "little")
     try:
-        return sealed(changed)
+        header = json.loads(changed[8:start])
+        texts, data = header.pop("__metadata__", {}), changed[start:]
+        ends = {name: entry["data_offsets"] for name, entry in header.items()}
+        return sealed(header, {name: checksum(data[first:last]) for name, (first, last) in ends.items()}, texts) + data
     except (ValueError, KeyError, TypeError, AttributeError):  # no header to which checksums could be added
         return changed
 
