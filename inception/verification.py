@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -90,7 +91,7 @@ def _checkpoints(run: Path) -> Iterator[Finding]:
     kept = sorted((run / CHECKPOINTS).glob("epoch-*.safetensors"))
     for path in (run / CHECKPOINT, run / PREVIOUS, *kept):
         if path.exists() or path.name == CHECKPOINT:
-            yield _finding(path, run, lambda path=path: _checkpoint(path))
+            yield _finding(path, run, partial(_checkpoint, path))
 
 
 def _checkpoint(path: Path) -> str:
@@ -104,7 +105,7 @@ def _weights(run: Path, tree: Checkpoint | None) -> Iterator[Finding]:
     has_best = tree is not None and tree["best"]["epoch"] > 0
     for name, expected in (("best.safetensors", has_best), ("weights.safetensors", _has_ended(tree))):
         if expected or (run / name).exists():
-            yield _finding(run / name, run, lambda name=name: _weights_in(run / name, tree))
+            yield _finding(run / name, run, partial(_weights_in, run / name, tree))
 
 
 def _weights_in(path: Path, tree: Checkpoint | None) -> str:
@@ -160,7 +161,7 @@ def _metrics(path: Path, steps: int) -> str:
 def _figures(run: Path, tree: Checkpoint | None) -> Iterator[Finding]:
     for name in FIGURES:
         if _has_ended(tree) or (run / name).exists():
-            yield _finding(run / name, run, lambda name=name: _figure(run / name))
+            yield _finding(run / name, run, partial(_figure, run / name))
 
 
 def _figure(path: Path) -> str:

@@ -103,7 +103,7 @@ def check(name: str, array: Array, checksums: Checksums | None) -> None:
     Raises:
         ChecksumError: if they differ.
     """
-    if checksums is not None and checksums[name] != _hex(zlib.crc32(array.reshape(-1).view(np.uint8))):
+    if checksums is not None and checksums[name] != _hex(zlib.crc32(array.reshape(-1).view(np.uint8).data)):
         raise ChecksumError(f"the checksum of the tensor {name} differs")
 
 
