@@ -9,7 +9,7 @@ measures in turn
 - two ranks with one thread each and the whole batch, which exchange gradients;
 - one rank with two threads and the whole batch;
 
-and then how long messages of several sizes take. It writes ``results/distributed.json`` beside this file. From that,
+and then how long messages of several sizes take. It writes ``results-distributed.json`` beside this file. From that,
 ``python -m benchmarks.scaling`` draws how the cost grows with the number of ranks.
 """
 
@@ -30,7 +30,7 @@ import numpy as np
 
 from benchmarks import machine
 
-RESULTS = machine.ROOT / "benchmarks/results/distributed.json"
+RESULTS = machine.ROOT / "benchmarks/results-distributed.json"
 MPIEXEC = Path(sys.executable).parent / "mpiexec"
 SHARDS = 2
 SIZES = (8, 8 * 2**10, 2**20, 25 * 2**20, 100 * 2**20)  # bytes
@@ -56,7 +56,7 @@ def take_steps(threads: int, batch: int, shards: int, steps: int, size: int) -> 
     distributed.init_process_group()
     group = default_group()
     minigrad.manual_seed(0)
-    model = InceptionV3(10, aux=False, init_weights=False)
+    model = InceptionV3(10, aux_logits=False, init_weights=False)
     optimizer = optim.SGD(model.parameters(), lr=0.001, momentum=0.9)
     gradients = ShardGradients(model, shards, group)
     each = batch // shards
@@ -156,6 +156,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--batch", type=int, default=16, help="images of a step (%(default)s)")
     parser.add_argument("--size", type=int, default=139, help="pixels of a side (%(default)s)")
     parser.add_argument("--output", type=Path, default=RESULTS, help="the results file")
+    parser.add_argument("--note", default="", help="a sentence about the measurement, for the page")
     parser.add_argument("--worker", type=int, metavar="THREADS", help=argparse.SUPPRESS)
     parser.add_argument("--shards", type=int, default=SHARDS, help=argparse.SUPPRESS)
     parser.add_argument("--messages", action="store_true", help=argparse.SUPPRESS)
@@ -167,17 +168,18 @@ def main(arguments: Sequence[str]) -> None:
     else:
         every = measure(given.rounds, given.steps, given.batch, given.size)
         steps = medians(every)
-        alone, beside, two, threads = (steps[name] for name in CANDIDATES)
+        _, beside, two, threads = (steps[name] for name in CANDIDATES)
         found = {
             "machine": machine.describe(2),
             "versions": machine.versions(),
             "command": " ".join(["python -m benchmarks.distributed", *arguments]),
+            "note": given.note,
             "batch": given.batch,
             "size": given.size,
             "steps": steps,
             "seconds of single steps": [round(value, 4) for value in every[next(iter(CANDIDATES))]["seconds"]],
             "cost of the exchange": round(two["seconds"] / beside["seconds"] - 1, 4),
-            "processor time of the exchange": round(two["busy"] / alone["busy"] - 1, 4),
+            "processor time of the exchange": round(two["busy"] / beside["busy"] - 1, 4),
             "two ranks beside two threads": round(two["seconds"] / threads["seconds"], 4),
             "all-reduce between 2 ranks, seconds by bytes": outcome(start(2, "--messages")),
         }

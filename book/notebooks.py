@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import textwrap
 from pathlib import Path
 
 import nbformat
@@ -19,6 +20,7 @@ from book.exercises import lines_of_chapter
 
 BOOK = Path(__file__).parent
 HOW_TO_RUN = "*To run this notebook, start Jupyter in a clone of minigrad: `PYTHONPATH=$PWD jupyter lab`.*"
+_EXCERPT = re.compile(r"```\{literalinclude\} (?P<path>\S+)\n:pyobject: (?P<symbol>\S+)\n(?::dedent: 4\n)?```")
 CHAPTERS = ("01-four-phases", "05-convolution", "07-batch-norm", "11-inception")
 
 
@@ -35,7 +37,7 @@ def for_notebook(markdown: str, folder: Path) -> str:
 
     def code(match: re.Match[str]) -> str:
         path = (folder / match["path"]).resolve()
-        lines = excerpt(path.read_text(encoding="utf-8"), match["symbol"])
+        lines = textwrap.dedent(excerpt(path.read_text(encoding="utf-8"), match["symbol"]))
         return f"`{path.relative_to(BOOK.parent).as_posix()}`\n\n```python\n{lines}\n```"
 
     def box(match: re.Match[str]) -> str:
@@ -43,7 +45,7 @@ def for_notebook(markdown: str, folder: Path) -> str:
         text = re.sub(r"^:class:.*\n", "", match["text"], flags=re.MULTILINE).strip()
         return "\n".join([f"> **{title}**", ">", *[f"> {line}" for line in text.splitlines()]])
 
-    text = re.sub(r"```\{literalinclude\} (?P<path>\S+)\n:pyobject: (?P<symbol>\S+)\n```", code, markdown)
+    text = _EXCERPT.sub(code, markdown)
     text = re.sub(r"^:::\{(?P<kind>\w+)\}(?P<title>.*)\n(?P<text>(?:.|\n)*?)^:::$", box, text, flags=re.MULTILINE)
     text = re.sub(r"```\{code-block\} (\w+)", r"```\1", text)
     text = re.sub(r"```\{exercises\} (\d+)\n```", lambda match: "\n".join(lines_of_chapter(int(match[1]))), text)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
@@ -222,7 +222,8 @@ def _add(parser: argparse._ActionsContainer, added: Field, defaults_from: str | 
         parser.add_argument(added.flag, help=help_text, type=added.kind, default=value, choices=described.choices)
     else:
         metavar = described.metavar or METAVARS[added.kind]
-        kind = {str: as_text, Path: as_path}.get(added.kind, added.kind)
+        readers: dict[type, Callable[[str], object]] = {str: as_text, Path: as_path}
+        kind = readers.get(added.kind, added.kind)
         parser.add_argument(added.flag, help=help_text, type=kind, default=value, metavar=metavar)
 
 

@@ -59,5 +59,5 @@ def _version(package: str) -> str | None:
 def _digest(model: nn.Module) -> str:
     digest = hashlib.blake2b(digest_size=8)
     for tensor in model.state_dict().values():
-        digest.update(np.ascontiguousarray(to_host(tensor.array)))
+        digest.update(np.ascontiguousarray(to_host(tensor.array)).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()

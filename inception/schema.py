@@ -58,7 +58,7 @@ def misfit(value: object, declared: Any, where: str = "", with_tensors: bool = T
         if len(value) != len(parts):
             return f"{where} has {len(value)} values instead of {len(parts)}"
         inner = [(each, part, _joined(where, i)) for i, (each, part) in enumerate(zip(value, parts, strict=True))]
-    return next((found for each in inner if (found := misfit(*each, with_tensors)) is not None), None)
+    return next((wrong for each in inner if (wrong := misfit(*each, with_tensors)) is not None), None)
 
 
 def unlike(value: object, own: object, where: str = "") -> str | None:

@@ -57,7 +57,7 @@ class ShardResult(NamedTuple):
 
     loss: float
     correct: int
-    count: int
+    images: int
     cross_entropy: float
 
 
@@ -172,7 +172,7 @@ class ShardBatches:
         self.sampler, self.batch_size, self.size, self.own = sampler, batch_size, batch_size // shards, own
 
     def __len__(self) -> int:
-        return len(self.sampler) // self.batch_size * len(self.own)
+        return len(self.sampler) // self.batch_size * len(self.own)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[list[int]]:
         order = list(self.sampler)

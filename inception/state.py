@@ -11,7 +11,7 @@ from typing import cast
 import minigrad
 from inception.best import Best
 from inception.build import build_average, build_model, build_optimizer, build_schedule
-from inception.checkpoints import Change, Checkpoint, Described, OptimizerState, Position, Watched
+from inception.checkpoints import Change, Checkpoint, Position
 from inception.classes import class_names
 from inception.data_summary import DataSummary
 from inception.model import InceptionV3
@@ -187,10 +187,10 @@ class Training:
         best = self.best
         tree: Checkpoint = {
             "recipe": self.recipe.as_dict(),
-            "description": cast(Described, self.description.as_dict()),
+            "description": self.description.as_dict(),  # type: ignore[typeddict-item]
             "data": self.data,
             "model": self.model.state_dict(),
-            "optimizer": cast(OptimizerState, self.optimizer.state_dict()),
+            "optimizer": self.optimizer.state_dict(),  # type: ignore[typeddict-item]
             "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
             "ema": None if self.ema is None else self.ema.state_dict(),
             "scaler": self.scaler.state_dict(),
@@ -202,7 +202,7 @@ class Training:
                 "loss": None if math.isinf(best.loss) else best.loss,
                 "accuracy": best.accuracy,
             },
-            "watch": cast(Watched, self.watch.state_dict()),
+            "watch": self.watch.state_dict(),  # type: ignore[typeddict-item]
             "changes": self.changes,
             "minigrad": minigrad.__version__,
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from minigrad.absent import module_getattr as _module_getattr
 from minigrad.functions.decompositions import (
@@ -24,6 +24,7 @@ from minigrad.functions.decompositions import qr as _qr
 from minigrad.functions.diagonals import diagonal as _diagonal
 from minigrad.functions.linalg import matmul
 from minigrad.functions.reduce import norm as _norm
+from minigrad.ops.decompositions import PseudoInverse
 from minigrad.tensor import Tensor
 
 __all__ = [
@@ -110,19 +111,20 @@ def pinv(
     if 0 in x.shape[-2:]:
         return x.mT.clone()
     if hermitian:
-        w, u = eigh(x)
+        w, u = eigh(x.detach())
         s, vh = w.abs(), (u * w.sign().unsqueeze(-2)).mT
     else:
-        u, s, vh = reduced_svd(x)
+        u, s, vh = reduced_svd(x.detach())
     if rtol is None:
         rtol = max(x.shape[-2:]) * 2.0 ** (-23 if s.array.dtype.itemsize == 4 else -52) if atol is None else 0.0
     least = s.amax(-1, keepdim=True) * _per_matrix(rtol)
     large = s > (least if atol is None else least.clamp(min=_per_matrix(atol)))
     inverse = (1 / s.masked_fill(~large, 1.0)).masked_fill(~large, 0.0)
-    return (vh.mT * inverse.unsqueeze(-2)) @ u.mT
+    pseudo_inverse: Tensor = PseudoInverse.apply(x, (vh.mT * inverse.unsqueeze(-2)) @ u.mT)
+    return pseudo_inverse
 
 
-def _per_matrix(limit: float | Tensor) -> Any:
+def _per_matrix(limit: float | Tensor) -> float | Tensor:
     """Return a limit, or a batch of them, so that it lies beside the singular values of each matrix."""
     return limit.unsqueeze(-1) if isinstance(limit, Tensor) else limit
 

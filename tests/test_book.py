@@ -117,7 +117,7 @@ def test_every_public_name_has_an_example() -> None:
             value = getattr(module, public)
             if callable(value) and ">>>" not in (value.__doc__ or "") and not example_of(f"{name}.{public}", value):
                 without.append(f"{name}.{public}")
-    assert without == []
+    assert not without, f"no example in the docstring or in book/reference/examples: {', '.join(without)}"
 
 
 @pytest.mark.slow

@@ -273,7 +273,9 @@ def test_computations_take_turns_meet_and_have_random_numbers_of_their_own() -> 
         order.append(name)
         return met, [*drawn, minigrad.rand(1).item()]
 
+    before = minigrad.get_rng_state()
     found = in_turns([lambda: compute("a"), lambda: compute("b"), lambda: compute("c")])
+    assert minigrad.get_rng_state() == before
     assert order == list("abcabc")
     assert [met for met, _ in found] == [["a", "b", "c"]] * 3
     for name, (_, drawn) in zip("abc", found, strict=True):

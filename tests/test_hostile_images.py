@@ -179,7 +179,8 @@ def test_a_damaged_image_is_read_or_refused_by_name(tmp_path: Path, kind: str) -
             except CorruptImageError as error:
                 if "kitten.jpg" not in str(error):
                     raise
-    assert 0 < read_well < 300
+    assert read_well < 300
+    assert read_well or kind == "PNG"  # of which every byte has a checksum
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")

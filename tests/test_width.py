@@ -38,7 +38,7 @@ def test_a_narrow_model_trains_resumes_and_is_evaluated(tmp_path: Path, capsys: 
     assert main(["train", "--resume", str(run), "--epochs", "2"]) == 0
     assert not np.array_equal(checkpoint.load(run / "weights.safetensors")["Conv2d_1a_3x3.conv.weight"], first)
     weights = ["--weights", str(run / "weights.safetensors")]
-    assert main(["evaluate", *weights, "--data", "synthetic", "--limit", "4"]) == 0
+    assert main(["evaluate", *weights, "--data", "synthetic", "--limit", "4", "--output", str(tmp_path / "seen")]) == 0
     assert main(["train", *SMALL, *weights, "--output", str(tmp_path / "other")]) == 1
     assert "give --width 0.125" in capsys.readouterr().err
 

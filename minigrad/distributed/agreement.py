@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from minigrad.distributed.group import Group
 
@@ -17,7 +16,7 @@ class RanksDifferError(RuntimeError):
     """The ranks would not compute the same; the message says what differs."""
 
 
-def refuse_differences(facts: Mapping[str, Any], group: Group) -> None:
+def refuse_differences(facts: Mapping[str, object], group: Group) -> None:
     """Compare facts about all ranks with those of rank 0.
 
     Args:
@@ -36,8 +35,8 @@ def refuse_differences(facts: Mapping[str, Any], group: Group) -> None:
 
 
 def _differences(
-    first: Mapping[str, Any], second: Mapping[str, Any], prefix: str = ""
-) -> Iterator[tuple[str, Any, Any]]:
+    first: Mapping[str, object], second: Mapping[str, object], prefix: str = ""
+) -> Iterator[tuple[str, object, object]]:
     for name in dict.fromkeys([*first, *second]):
         there, here = first.get(name), second.get(name)
         if isinstance(there, Mapping) and isinstance(here, Mapping):

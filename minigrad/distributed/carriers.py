@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from minigrad.devices import device_of, to_device, to_host
 from minigrad.distributed.tree import Message
 from minigrad.typing import Array
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
 
 
 class Pending(Protocol):
@@ -34,7 +37,7 @@ class Carrier(Protocol):
 class HostCarrier:
     """Carries messages by MPI, through the memory of the host; arrays of a GPU are copied there and back."""
 
-    def __init__(self, communicator: Any) -> None:  # mpi4py has annotations, but need not be installed
+    def __init__(self, communicator: MPI.Comm | None) -> None:
         self._communicator = communicator
 
     def post(self, message: Message, tag: int) -> Pending:
@@ -52,7 +55,7 @@ class HostCarrier:
 class _OnItsWay:
     """A message of a :class:`HostCarrier`. It keeps the memory that MPI reads and writes alive."""
 
-    def __init__(self, requests: list[Any], memory: tuple[Array, Array], target: Array | None) -> None:
+    def __init__(self, requests: list[MPI.Request], memory: tuple[Array, Array], target: Array | None) -> None:
         self._requests, self._memory, self._target = requests, memory, target
 
     def arrived(self) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableSequence
-from typing import Any
+from collections.abc import Callable, MutableSequence
 
 import numpy as np
 
@@ -34,8 +33,9 @@ _JOINS: dict[str, np.ufunc] = {
 class Work:
     """A collective operation with ``async_op=True``, which goes on when it is waited for."""
 
-    def __init__(self, group: Group, exchange: Exchange | None, finish: Any) -> None:
-        self._group, self._exchange, self._finish = group, exchange, finish
+    def __init__(self, group: Group, exchange: Exchange | None, finish: Callable[[], None]) -> None:
+        self._group, self._exchange = group, exchange
+        self._finish: Callable[[], None] | None = finish
 
     def is_completed(self) -> bool:
         """Return whether the result is there; let the operation go on, but do not wait."""
@@ -146,7 +146,7 @@ def all_gather(
         _write(target, to_device(value, device_of(target.array)))
 
 
-def all_gather_object(object_list: MutableSequence[Any], obj: Any, group: None = None) -> None:
+def all_gather_object(object_list: MutableSequence[object], obj: object, group: None = None) -> None:
     """Write the object of each rank into ``object_list``, on every rank. Objects are pickled.
 
     Raises:
@@ -159,7 +159,7 @@ def all_gather_object(object_list: MutableSequence[Any], obj: Any, group: None =
     object_list[:] = found.gather(obj)
 
 
-def broadcast_object_list(object_list: MutableSequence[Any], src: int = 0, group: None = None) -> None:
+def broadcast_object_list(object_list: MutableSequence[object], src: int = 0, group: None = None) -> None:
     """Replace the objects in the list by those of rank ``src``. Objects are pickled.
 
     Raises:

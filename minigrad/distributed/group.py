@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from minigrad.devices import device
 from minigrad.distributed.carriers import Carrier, HostCarrier, wait_until
 from minigrad.distributed.nccl import NcclCarrier, unique_id
 
 if TYPE_CHECKING:
+    from mpi4py import MPI
+
     from minigrad.distributed.watch import Watch
+
+T = TypeVar("T")
 
 
 class Group:
@@ -20,7 +24,7 @@ class Group:
     Attributes: ``rank``, the number of this process, and ``size``, how many there are.
     """
 
-    def __init__(self, communicator: Any = None, backend: str = "mpi") -> None:
+    def __init__(self, communicator: MPI.Comm | None = None, backend: str = "mpi") -> None:
         self._communicator, self.backend = communicator, backend
         self.rank: int = 0 if communicator is None else communicator.Get_rank()
         self.size: int = 1 if communicator is None else communicator.Get_size()
@@ -37,26 +41,28 @@ class Group:
                 self._carriers[place] = HostCarrier(self._communicator)
         return self._carriers[place]
 
-    def gather(self, value: object) -> list[Any]:
+    def gather(self, value: T) -> list[T]:
         """Return the values of all ranks, in the order of the ranks, on every rank."""
-        if self.size == 1:
+        communicator = self._communicator
+        if communicator is None or self.size == 1:
             return [value]
-        return list(self._waiting(lambda: self._communicator.allgather(value)))
+        return list(self._waiting(lambda: communicator.allgather(value)))
 
-    def broadcast(self, value: Any, source: int = 0) -> Any:
+    def broadcast(self, value: T, source: int = 0) -> T:
         """Return the value of rank ``source`` on every rank."""
-        if self.size == 1:
+        communicator = self._communicator
+        if communicator is None or self.size == 1:
             return value
-        return self._waiting(lambda: self._communicator.bcast(value, source))
+        return self._waiting(lambda: communicator.bcast(value, source))
 
-    def _waiting(self, collective: Callable[[], Any]) -> Any:
+    def _waiting(self, collective: Callable[[], T]) -> T:
         """Wait for the other ranks without keeping the core busy, then take part in a collective operation."""
         self.barrier()
         return collective()
 
     def barrier(self) -> None:
         """Wait until every rank has come here."""
-        if self.size > 1:
+        if self._communicator is not None and self.size > 1:
             self.waited += wait_until(self._communicator.Ibarrier().Test)
 
     def abort(self, status: int = 1) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import atexit
 import sys
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING
 
 from minigrad.distributed.group import Group
 from minigrad.distributed.launcher import launched
@@ -87,7 +88,7 @@ def init_process_group(
         _end_the_group_with_this_process(group)
 
 
-def _world() -> Any:
+def _world() -> MPI.Comm:
     """Return MPI's communicator of all ranks. To import MPI starts it, and the end of Python ends it."""
     mpi4py.rc.thread_level = "serialized"  # several threads may send, but never two at once
     return MPI.COMM_WORLD
@@ -96,8 +97,8 @@ def _world() -> Any:
 def _end_the_group_with_this_process(group: Group) -> None:
     before = sys.excepthook
 
-    def excepthook(*error: Any) -> None:
-        before(*error)
+    def excepthook(kind: type[BaseException], error: BaseException, place: TracebackType | None) -> None:
+        before(kind, error, place)
         if _group is group:
             group.abort()
 

@@ -6,10 +6,11 @@ into a stream of its own, beside the one that computes, so that it travels while
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from minigrad.distributed.tree import Message
 from minigrad.extras import Later, installed
+from minigrad.typing import Array
 
 if TYPE_CHECKING:
     import cupy
@@ -24,9 +25,10 @@ def is_nccl_available() -> bool:
     return installed("cupy") and bool(cupy.cuda.is_available()) and bool(nccl.available)
 
 
-def unique_id() -> Any:
+def unique_id() -> tuple[int, ...]:
     """Return an identifier by which the ranks of one job find each other."""
-    return nccl.get_unique_id()
+    identifier: tuple[int, ...] = nccl.get_unique_id()
+    return identifier
 
 
 class NcclCarrier:
@@ -36,7 +38,7 @@ class NcclCarrier:
         identifier: the same on all ranks; of :func:`unique_id`.
     """
 
-    def __init__(self, identifier: Any, rank: int, ranks: int) -> None:
+    def __init__(self, identifier: tuple[int, ...], rank: int, ranks: int) -> None:
         self._communicator = nccl.NcclCommunicator(ranks, identifier, rank)
         self._stream = cupy.cuda.Stream(non_blocking=True)
 
@@ -58,8 +60,8 @@ class NcclCarrier:
 class NcclPending:
     """A message of a :class:`NcclCarrier`."""
 
-    def __init__(self, stream: Any, memory: tuple[Any, Any]) -> None:
-        self._memory: tuple[Any, Any] | None = memory  # which the GPU reads and writes
+    def __init__(self, stream: cupy.cuda.Stream, memory: tuple[Array, Array]) -> None:
+        self._memory: tuple[Array, Array] | None = memory  # which the GPU reads and writes
         self._event = cupy.cuda.Event(disable_timing=True)
         self._event.record(stream)
 

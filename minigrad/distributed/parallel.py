@@ -11,6 +11,7 @@ from minigrad.distributed.gradients import ShardGradients
 from minigrad.distributed.joining import default_group
 from minigrad.distributed.synchronized import SyncBatchNorm
 from minigrad.nn.module import Module
+from minigrad.tensor import Tensor
 
 
 class DistributedDataParallel(Module):
@@ -102,7 +103,7 @@ class DistributedDataParallel(Module):
             self._gradients.begin_shard()
         return self.module(*inputs, **options)
 
-    def _after_gradient(self, parameter: Any) -> None:
+    def _after_gradient(self, parameter: Tensor) -> None:
         if self._gradients.taking and self._gradients.complete:
             self._gradients.end_shard()
             if self._gradients.all_shards_done:

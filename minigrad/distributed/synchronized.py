@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from minigrad.nn.module import Module
 from minigrad.nn.normalizations import BatchNorm1d, BatchNorm2d, BatchNorm3d, BatchNormReLU2d
 from minigrad.tensor import Tensor
 from minigrad.typing import Array
+
+T = TypeVar("T")
 
 
 class Moments(NamedTuple):
@@ -63,8 +66,9 @@ class _SyncBatchNorm(Function):
         self.sigma = np.sqrt(var + x.dtype.type(eps))
         y = kernels.of(x).normalize_channels(x, weight, bias, mean, var, eps, relu)
         self.save_for_backward(x, weight, mean, y if relu else None)
-        self.mark_non_differentiable(mean, var)
-        return y, mean, var
+        unbiased = var * (self.count / max(self.count - 1, 1))
+        self.mark_non_differentiable(mean, unbiased)
+        return y, mean, unbiased
 
     def backward(self, grad: Tensor, *unused: None) -> tuple[Tensor | None, ...]:
         """Refuse: a gradient of the gradient would have to travel between the shards, too.
@@ -82,7 +86,8 @@ class _SyncBatchNorm(Function):
             grad = grad * (y > 0)
         x_hat = (x - mean.reshape(by_channel)) / self.sigma.reshape(by_channel)
         own = np.sum(grad, axes, dtype=np.float64), np.sum(grad * x_hat, axes, dtype=np.float64)
-        total = _over_all_shards(np.stack([to_host(each) for each in own]), np.add) / self.count
+        sums: Array = np.stack([to_host(each) for each in own])
+        total = _over_all_shards(sums, np.add) / self.count
         mean_grad, mean_product = (to_device(each.astype(x.dtype), device_of(x)).reshape(by_channel) for each in total)
         factor = 1 / self.sigma if weight is None else weight / self.sigma
         dx = (grad - mean_grad - x_hat * mean_product) * factor.reshape(by_channel)
@@ -90,12 +95,12 @@ class _SyncBatchNorm(Function):
         return dx, dw if self.needs_input_grad[1] else None, db if self.needs_input_grad[2] else None
 
 
-def _over_all_shards(own: Any, join: Any) -> Any:
+def _over_all_shards(own: T, join: Callable[[T, T], T]) -> T:
     """Return the values of all shards, on this rank and on others, joined in the order of the tree."""
     group = default_group() if is_initialized() else Group()
-    tree: TreeSum[Any] = TreeSum(join)
+    tree: TreeSum[T] = TreeSum(join)
     for value in meet(own, lambda brought: [each for found in group.gather(brought) for each in found]):
-        tree.add(value)
+        tree.add(cast(T, value))
     return tree.result()
 
 
@@ -130,18 +135,18 @@ class SyncBatchNorm(BatchNorm2d):
                 input, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps
             )
             return y
-        y, mean, var = _SyncBatchNorm.apply(input, self.weight, self.bias, eps=self.eps, relu=self.relu)
+        y, mean, unbiased = _SyncBatchNorm.apply(input, self.weight, self.bias, eps=self.eps, relu=self.relu)
         if self.training and self.running_mean is not None and is_first_in_turn():  # once in a step, not for each shard
-            count = y.grad_fn.count if y.grad_fn is not None else input.numel() // input.shape[1]
-            self._track(mean, var, count)
-        return y
+            self._track(mean, unbiased)
+        result: Tensor = y
+        return result
 
-    def _track(self, mean: Tensor, var: Tensor, count: int) -> None:
-        """Move the running statistics towards those of the batch; the variance is the unbiased one."""
+    def _track(self, mean: Tensor, unbiased: Tensor) -> None:
+        """Move the running statistics towards the mean and the unbiased variance of the batch."""
         self.num_batches_tracked.array += 1
         share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-        for running, batch in ((self.running_mean, mean.array), (self.running_var, var.array * (count / (count - 1)))):
-            running.array[...] = running.array * (1 - share) + batch * share
+        for running, batch in ((self.running_mean, mean), (self.running_var, unbiased)):
+            running.array[...] = running.array * (1 - share) + batch.array * share
             running._written_in_place()
 
     @staticmethod

@@ -21,7 +21,7 @@ of all ranks are joined by :func:`tree_all_reduce`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -74,7 +74,7 @@ class Message(NamedTuple):
     received: Array
 
 
-def tree_all_reduce(vector: Array, rank: int, ranks: int, join: Callable[..., Any] = np.add) -> Iterator[Message]:
+def tree_all_reduce(vector: Array, rank: int, ranks: int, join: np.ufunc = np.add) -> Iterator[Message]:
     """Replace ``vector`` by the sum of the vectors of all ranks, in the order of the tree. Yield the messages for that.
 
     The caller carries each message, then resumes. At distance 1, 2, 4, … two partners halve what both still hold: each

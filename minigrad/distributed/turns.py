@@ -9,13 +9,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar, copy_context
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from minigrad.random import get_rng_state, set_rng_state
 
 T = TypeVar("T")
 
-_place: ContextVar[tuple[Turns[Any], int] | None] = ContextVar("place", default=None)
+_place: ContextVar[tuple[Turns[object], int] | None] = ContextVar("place", default=None)
 
 
 class StoppedError(RuntimeError):
@@ -23,14 +23,19 @@ class StoppedError(RuntimeError):
 
 
 class Turns(Generic[T]):
-    """Computations that take turns, each in a thread of its own; each has its own state of the default generator."""
+    """Computations that take turns, each in a thread of its own.
+
+    Each begins with the state of the default generator that was there before, and has its own from then on. Afterwards
+    that state is there again.
+    """
 
     def __init__(self, functions: Sequence[Callable[[], T]]) -> None:
         self._functions = functions
         self._results: list[T | None] = [None] * len(functions)
-        self._brought: list[Any] = []
-        self._met: list[Any] = []
+        self._brought: list[object] = []
+        self._met: list[object] = []
         self._errors: list[BaseException] = []
+        self._random = get_rng_state()
         self._turn = [threading.Semaphore(0) for _ in functions]
 
     def run(self) -> list[T]:
@@ -48,13 +53,15 @@ class Turns(Generic[T]):
         self._turn[0].release()
         for thread in threads:
             thread.join()
+        set_rng_state(self._random)
         if self._errors:
             raise self._errors[0]
         return self._results  # type: ignore[return-value]  # none is missing
 
     def _run(self, number: int) -> None:
         self._turn[number].acquire()
-        _place.set((self, number))
+        _place.set((self, number))  # type: ignore[arg-type]  # their results are not used there
+        set_rng_state(self._random)
         try:
             if not self._errors:
                 self._results[number] = self._functions[number]()
@@ -65,7 +72,7 @@ class Turns(Generic[T]):
         for turn in waiting:
             turn.release()
 
-    def meet(self, number: int, value: object, exchange: Callable[[list[Any]], list[Any]]) -> list[Any]:
+    def meet(self, number: int, value: object, exchange: Callable[[list[object]], list[object]]) -> list[object]:
         """Wait until all have come here; return what they have brought, after ``exchange``."""
         self._brought.append(value)
         if len(self._brought) == len(self._functions):
@@ -86,7 +93,7 @@ def in_turns(functions: Sequence[Callable[[], T]]) -> list[T]:
     return Turns(functions).run()
 
 
-def meet(value: object, exchange: Callable[[list[Any]], list[Any]]) -> list[Any]:
+def meet(value: object, exchange: Callable[[list[object]], list[object]]) -> list[object]:
     """Bring a value; return those of all computations that take turns with this one, after ``exchange``."""
     place = _place.get()
     return exchange([value]) if place is None else place[0].meet(place[1], value, exchange)

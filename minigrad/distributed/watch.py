@@ -42,7 +42,7 @@ class Watch:
         self._connection = socket.create_connection((address, port), timeout=30)
         self._connection.settimeout(None)
         name = f"rank {group.rank} of {group.size} (process {os.getpid()} on {hosts[group.rank]})"
-        self._connection.sendall(json.dumps({"rank": group.rank, "name": name, "token": token}).encode() + b"\n")
+        self._connection.sendall(json.dumps([group.rank, name, token]).encode() + b"\n")
         system.after_fork_in_child(self._connection.close)  # a worker that outlives the rank must not keep it open
         group.barrier()
 

@@ -15,7 +15,7 @@ import selectors
 import socket
 import sys
 from contextlib import suppress
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 GOODBYE, END = b".", b"!"  # a rank has done its work; the whole job ends, and has said why
 
@@ -35,12 +35,12 @@ def watch(server: socket.socket, life_of_rank_0: BinaryIO, ranks: int, token: st
         for key, _ in selector.select():
             if key.fileobj is server:
                 connection, _ = server.accept()
-                introduction = _line(connection)
-                if introduction.get("token") != token:
+                introduced = _introduction(connection)
+                if introduced is None or introduced[2] != token:
                     connection.close()  # of a stranger
                     continue
-                rank = introduction["rank"]
-                names[rank], present[connection.fileno()] = introduction["name"], rank
+                rank, names[introduced[0]], _ = introduced
+                present[connection.fileno()] = rank
                 selector.register(connection, selectors.EVENT_READ, connection)
             elif key.fileobj is life_of_rank_0:
                 selector.unregister(life_of_rank_0)
@@ -64,17 +64,19 @@ def _while_joining(names: dict[int, str], ranks: int) -> str:
     return f"a rank has died while {ranks} were joining (not there yet: {missing})"
 
 
-def _line(connection: socket.socket) -> dict[str, Any]:
+def _introduction(connection: socket.socket) -> tuple[int, str, str] | None:
+    """Return the number of a rank, its name and its token, from the first line that it sends."""
     text = b""
     with suppress(OSError):
         connection.settimeout(2)
         while not text.endswith(b"\n") and (part := connection.recv(1)):
             text += part
         connection.settimeout(None)
-    with suppress(ValueError):
-        found = json.loads(text)
-        return found if isinstance(found, dict) else {}
-    return {}
+    try:
+        rank, name, token = json.loads(text)
+    except (TypeError, ValueError):
+        return None
+    return int(rank), str(name), str(token)
 
 
 def main() -> None:

@@ -31,6 +31,26 @@ class Inverse(Function):
         return -(x.mT @ grad @ x.mT)
 
 
+class PseudoInverse(Function):
+    """X = A⁺, which is given        ∂L/∂A = −(XGX)ᵀ + (G − AXG) XXᵀ + XᵀX (G − GXA),  G = (∂L/∂X)ᵀ
+
+    The last two terms are 0 for a square A that has an inverse. Source: Golub & Pereyra 1973, "The differentiation of
+    pseudo-inverses".
+    """
+
+    def forward(self, a: Array, x: Array) -> Array:
+        y = np.copy(x)
+        self.save_for_backward(a, y)
+        return y
+
+    def backward(self, grad: Tensor) -> tuple[Tensor, None]:
+        a, x = self.saved_tensors
+        g, xt = grad.mT, x.mT
+        left = (g - a @ (x @ g)) @ x @ xt
+        right = xt @ x @ (g - (g @ x) @ a)
+        return left + right - (x @ g @ x).mT, None
+
+
 class Solve(Function):
     """X with A·X = B        ∂L/∂B = A⁻ᵀ ∂L/∂X,  ∂L/∂A = −∂L/∂B Xᵀ"""
 

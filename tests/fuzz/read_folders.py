@@ -93,12 +93,10 @@ def _check_image(image: Image.Image) -> None:
 def _png_is_sound(content: bytes) -> bool:
     """Return whether the chunks of a PNG that readers must understand have the right checksums."""
     at, name = 8, b""
-    while at + 12 <= len(content) and name != b"IEND":
-        (size,) = struct.unpack(">I", content[at : at + 4])
-        name, inner = content[at + 4 : at + 8], content[at + 8 : at + 8 + size]
-        if name[:1].isupper() and content[at + 8 + size : at + 12 + size] != struct.pack(
-            ">I", zlib.crc32(name + inner)
-        ):
+    while name != b"IEND":
+        size, name = int.from_bytes(content[at : at + 4], "big"), content[at + 4 : at + 8]
+        inner, checksum = content[at + 8 : at + 8 + size], content[at + 8 + size : at + 12 + size]
+        if len(checksum) < 4 or (name[:1].isupper() and checksum != struct.pack(">I", zlib.crc32(name + inner))):
             return False
         at += size + 12
     return True

@@ -106,7 +106,7 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
 
 
 def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """Return the parts between some positions, or so many parts whose sizes differ by one at most."""
+    """Return the parts between some positions, or a number of parts whose sizes differ by one at most."""
     size = input.shape[dim]
     if isinstance(indices_or_sections, int):
         small, longer = divmod(size, indices_or_sections)

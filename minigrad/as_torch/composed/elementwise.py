@@ -79,7 +79,8 @@ def sinc(input: Tensor) -> Tensor:
 
 def float_power(input: Any, exponent: Any) -> Tensor:
     """Return xʸ in float64."""
-    return minigrad.as_tensor(input).double() ** exponent
+    power: Tensor = minigrad.as_tensor(input).double() ** exponent
+    return power
 
 
 def heaviside(input: Tensor, values: Tensor) -> Tensor:

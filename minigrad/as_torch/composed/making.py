@@ -11,7 +11,7 @@ from minigrad import Tensor
 
 
 def logspace(start: float, end: float, steps: int, base: float = 10.0, **options: Any) -> Tensor:
-    """Return so many powers of ``base`` whose exponents are equally far apart."""
+    """Return ``steps`` powers of ``base`` whose exponents are equally far apart."""
     return base ** minigrad.linspace(start, end, steps, **options)
 
 

@@ -83,7 +83,8 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1, dim: int = -
     """Return the integral of a function given by its values, along a dimension."""
     moved = y.movedim(dim, -1)
     steps: Any = dx if x is None else (x if x.ndim == 1 else x.movedim(dim, -1)).diff()
-    return ((moved[..., 1:] + moved[..., :-1]) / 2 * steps).sum(-1)
+    areas: Tensor = (moved[..., 1:] + moved[..., :-1]) / 2 * steps
+    return areas.sum(-1)
 
 
 ger, vdot = minigrad.outer, minigrad.dot

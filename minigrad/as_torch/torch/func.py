@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import minigrad
@@ -78,8 +79,12 @@ def _free(gradient: Tensor, args: Any) -> Tensor:
 
 def _tensors(tree: Any) -> list[Tensor]:
     found: list[Tensor] = []
-    _map(lambda x: (found.append(x), x)[1], tree)
+    _map(found.append, tree)
     return found
+
+
+def _selected(dim: int, index: int, x: Tensor) -> Tensor:
+    return x.select(dim, index)
 
 
 def _map(change: Callable[[Tensor], Any], tree: Any) -> Any:
@@ -158,7 +163,7 @@ def vmap(func: Result, in_dims: Any = 0, out_dims: Any = 0, randomness: str = "e
         results = [
             func(
                 *(
-                    _map(lambda x, d=d, i=i: x.select(d, i), arg) if isinstance(d, int) else arg
+                    _map(partial(_selected, d, i), arg) if isinstance(d, int) else arg
                     for arg, d in zip(args, dims, strict=True)
                 )
             )

@@ -118,7 +118,7 @@ def _array(path: Path, content: _Content, size: int, packed: bool) -> Array:
         array = np.empty(shape, dtype)
     except ValueError:  # none in one dimension, and too many in others
         raise CorruptFileError(f"{path}: an IDX array of shape {list(shape)} is too large for NumPy") from None
-    content.fill(memoryview(array.reshape(-1).view(np.uint8)))  # the system gives memory as it is filled
+    content.fill(array.reshape(-1).view(np.uint8).data)  # the system gives memory as it is filled
     if content.count_all() != content.wanted:
         raise CorruptFileError(f"{wrong} {content.found} bytes")
     native = dtype.newbyteorder("=")

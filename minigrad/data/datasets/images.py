@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from minigrad.data.dataset import Dataset
-from minigrad.data.datasets.png import has_wrong_checksum
+from minigrad.data.datasets import png
 from minigrad.extras import Later
 from minigrad.typing import Array
 
@@ -71,8 +71,8 @@ def open_image(path: str | os.PathLike[str], at_least: int | None = None) -> Ima
             raise ValueError("it is no plain file")
         with Image.open(path, formats=_installed_formats()) as image:
             _refuse_too_large(image)
-            if image.format == "PNG" and has_wrong_checksum(path):
-                raise ValueError("a checksum in it is wrong: the file is damaged")
+            if image.format == "PNG" and (wrong := png.damage(path)):
+                raise ValueError(wrong)
             if at_least is not None:
                 image.draft(None, (at_least, at_least))
             return _upright(as_rgb(image))

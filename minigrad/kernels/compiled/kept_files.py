@@ -1,7 +1,7 @@
 """Keep files in folders that only their owner can write, and notice damaged and exchanged ones.
 
-Machine code is run as it is read: whoever can write a file of it can run any program as its reader. So a file counts
-only if nobody else can have written it, and neither its folder nor a link there can have been put in place by others.
+Machine code is run as it is read: another user who can write a file of it can run any program as its reader. So a file
+counts only if nobody else can have written it, or have put its folder, or a link to one, in its place.
 A checksum over name and content finds a file that was damaged, or that stands under the name of another.
 """
 

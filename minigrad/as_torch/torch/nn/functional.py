@@ -24,6 +24,6 @@ def _writing(function: Callable[..., Any]) -> Callable[..., Any]:
     return write
 
 
-relu_, leaky_relu_, elu_, selu_, celu_, hardtanh_, threshold_ = map(
-    _writing, (F.relu, F.leaky_relu, F.elu, F.selu, F.celu, F.hardtanh, F.threshold)
+relu_, leaky_relu_, elu_, selu_, celu_, hardtanh_, threshold_ = (
+    _writing(function) for function in (F.relu, F.leaky_relu, F.elu, F.selu, F.celu, F.hardtanh, F.threshold)
 )

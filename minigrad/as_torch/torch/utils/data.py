@@ -61,7 +61,8 @@ class DataLoader(data.DataLoader):
         if self._one_by_one:
             if any(options.get(name) for name in ("shuffle", "sampler", "batch_sampler")) or any(args[:1]):
                 raise ValueError("an IterableDataset has its own order: leave out shuffle, sampler, batch_sampler")
-            self.dataset, self.batch_size, self.num_workers = dataset, batch_size, 0
+            self.dataset, self.num_workers = dataset, 0
+            self.batch_size: Any = batch_size
             self.drop_last = bool(options.get("drop_last", False))
             self.collate_fn = options.get("collate_fn") or (default_convert if self._single else data.default_collate)
             return
@@ -78,7 +79,8 @@ class DataLoader(data.DataLoader):
         items = len(self.dataset)
         if self.batch_size is None:
             return items
-        return items // self.batch_size if self.drop_last else -(-items // self.batch_size)
+        size: int = self.batch_size
+        return items // size if self.drop_last else -(-items // size)
 
     def __iter__(self) -> Iterator[Any]:
         if not self._one_by_one:

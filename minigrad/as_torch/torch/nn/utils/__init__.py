@@ -53,7 +53,8 @@ def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
 
     def compute(module: nn.Module) -> Tensor:
         g, v = getattr(module, f"{name}_g"), getattr(module, f"{name}_v")
-        return v * (g / norm(v))
+        normalised: Tensor = v * (g / norm(v))
+        return normalised
 
     return _compute_before_forward(module, name, parts, compute)
 
@@ -82,7 +83,8 @@ def spectral_norm(
                     v.copy_(F.normalize(matrix.mT @ u, dim=0, eps=eps))
                     u.copy_(F.normalize(matrix @ v, dim=0, eps=eps))
             u, v = u.clone(), v.clone()  # which the next pass changes
-        return weight / (u @ (matrix @ v))
+        normalised: Tensor = weight / (u @ (matrix @ v))
+        return normalised
 
     return _compute_before_forward(module, name, {f"{name}_orig": nn.Parameter(weight.detach())}, compute)
 

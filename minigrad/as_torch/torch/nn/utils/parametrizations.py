@@ -56,7 +56,8 @@ class _SpectralNorm(nn.Module):
         matrix = self._matrix(weight)
         if self.training:
             self._iterate(matrix, self.n_power_iterations)
-        return weight / (self._u.clone() @ (matrix @ self._v.clone()))
+        normalised: Tensor = weight / (self._u.clone() @ (matrix @ self._v.clone()))
+        return normalised
 
     def right_inverse(self, value: Tensor) -> Tensor:
         return value
