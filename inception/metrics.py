@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 #: A line of the metrics, a JSON object. ``kind`` is "step", "gradients", "warning" or "epoch" and decides the rest.
 Record: TypeAlias = dict[str, Any]
@@ -20,7 +20,7 @@ _MOST = 2**53  # a whole number beyond it is no count of steps
 
 
 class Metrics(NamedTuple):
-    """The content of a file of metrics."""
+    """The records in a file of metrics, and the lines that are none."""
 
     records: list[Record]
     damaged: list[int]  # the numbers of the lines that are no records, from 1 on
@@ -52,10 +52,10 @@ def _record(line: bytes) -> Record | None:
     if not isinstance(record, dict) or record.get("kind") not in tuple(_NUMBERS):
         return None
     whole, others = _NUMBERS[record["kind"]]
-    numbers = [record.get(name) for name in whole + others]
-    if not all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers):
-        return None
-    counts = numbers[: len(whole)]
-    fits = all(isinstance(n, int) and 0 <= n <= _MOST for n in counts)
-    fits &= all(isinstance(n, float) or abs(n) <= _MOST for n in numbers[len(whole) :])
+    fits = all(_is_whole(count := record.get(name)) and count >= 0 for name in whole)
+    fits &= all(isinstance(number := record.get(name), float) or _is_whole(number) for name in others)
     return record if fits else None
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _MOST
