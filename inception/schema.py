@@ -41,8 +41,8 @@ def misfit(value: object, declared: Any, where: str = "", with_tensors: bool = T
     if declared is object or (declared is Tensor and value is None and not with_tensors):
         return None
     if origin in (Union, UnionType):
-        found = [misfit(value, part, where, with_tensors) for part in parts]
-        return None if None in found else found[0]
+        misfits = [misfit(value, part, where, with_tensors) for part in parts]
+        return None if None in misfits else misfits[0]
     kind = NoneType if declared is None else dict if is_typeddict(declared) else origin or declared
     if not _is(value, kind):
         return f"{where or 'it'} is {named(value)} instead of {_NAMES[kind]}"

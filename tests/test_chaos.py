@@ -1,4 +1,4 @@
-"""Faults in real runs end as docs/reliability.md promises; a thousand of them are put by ``python -m tests.chaos``."""
+"""Faults in real runs end as docs/reliability.md promises; as many as wanted are put by ``python -m tests.chaos``."""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ from benchmarks.faults_elsewhere.task import BATCH, CLASSES, EPOCHS, FEATURES, L
 from inception import ending
 from minigrad import checkpoint, nn, optim
 from minigrad.checkpoint import CheckpointError
-from minigrad.data import DataLoader, item_generator
+from minigrad.data import DataLoader
+from minigrad.data.loader import item_generator
 from minigrad.nn import functional as F
 
 
