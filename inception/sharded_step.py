@@ -13,7 +13,7 @@ What is random in a shard (dropout, mixing) is drawn from the number of the step
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import NamedTuple, TypeAlias
 
@@ -29,7 +29,6 @@ from inception.step_result import NonFiniteLossError, StepResult
 from minigrad import Tensor, nn, optim
 from minigrad.amp import GradScaler, autocast
 from minigrad.data import DataLoader
-from minigrad.data.sampler import Sampler
 from minigrad.distributed.gradients import ShardGradients
 from minigrad.nn import functional as F
 from minigrad.optim.lr_scheduler import LRScheduler
@@ -168,7 +167,7 @@ class ShardBatches:
         own: the numbers of the rank's shards.
     """
 
-    def __init__(self, sampler: Sampler, batch_size: int, shards: int, own: range) -> None:
+    def __init__(self, sampler: Iterable[int], batch_size: int, shards: int, own: range) -> None:
         self.sampler, self.batch_size, self.size, self.own = sampler, batch_size, batch_size // shards, own
 
     def __len__(self) -> int:
