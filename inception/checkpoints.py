@@ -56,7 +56,7 @@ class OptimizerState(TypedDict):
 
 
 class Watched(TypedDict):
-    """The norms, losses and warnings that :class:`inception.watch.Watch` keeps."""
+    """The measurements that :class:`inception.watch.Watch` remembers."""
 
     norms: list[float]
     losses: list[tuple[float, float, float]]

@@ -1,7 +1,7 @@
 """Checksums in safetensors files: of every tensor and of the header, so that no damage passes for data.
 
 They are CRC-32, which finds every flipped bit and every damaged stretch of up to 32 bits, and lets one of four thousand
-million other accidents pass. They are no signature: who changes a file on purpose can change them too.
+million other accidents pass. They are no signature: a change on purpose can include them.
 """
 
 from __future__ import annotations

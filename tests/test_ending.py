@@ -219,10 +219,10 @@ def test_on_a_full_disk_the_message_names_the_last_checkpoint_and_how_to_go_on(
 ) -> None:
     save = Training.save
 
-    def full(training: Training, path: Path) -> None:
+    def full(training: Training, path: Path, keep_old_as: Path | None = None) -> None:
         if training.global_step > 2:
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
-        save(training, path)
+        save(training, path, keep_old_as)
 
     stubs.setattr(Training, "save", full)
     run = tmp_path / "run"

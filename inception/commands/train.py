@@ -135,7 +135,10 @@ def carry_out(plan: Plan, options: RunOptions) -> int:
     try:
         write_results(training, validation_loader, data.validation, folder, report)
     except BaseException as error:
-        error.add_note(f"The trained model is saved; write the results again with: {how_to_continue(folder)}")
+        if folder.checkpoint.is_file():
+            error.add_note(f"The trained model is saved; write the results again with: {how_to_continue(folder)}")
+        else:
+            error.add_note(f"The trained model is where {folder.path} has gone, if anywhere")
         raise
     return 0
 

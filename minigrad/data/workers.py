@@ -136,7 +136,7 @@ class Workers:
     def _wait(self, worker: int) -> None:
         """Wait until the worker has sent something, or has ended; continue it if somebody has stopped it."""
         process = self.processes[worker]
-        awaited: list[Any] = [self.pipes[worker], process.sentinel]
+        awaited: list[Connection | int] = [self.pipes[worker], process.sentinel]
         began, noticed, stopped = time.monotonic(), False, False
         while not (ready := wait(awaited, min(_LOOK_EVERY, self.timeout or _LOOK_EVERY))):
             waited = time.monotonic() - began

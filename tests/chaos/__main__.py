@@ -28,9 +28,7 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=len(FAULTS), help="number of faults (one of each)")
     parser.add_argument("--only", type=int, metavar="N", help="only fault number N of this seed")
     parser.add_argument("--kind", action="append", choices=list(FAULTS), help="only this kind, or these")
-    parser.add_argument(
-        "--quick", action="store_true", help="one epoch, with steps that take no time; all else is real"
-    )
+    parser.add_argument("--quick", action="store_true", help="one epoch of steps that take no time; all else is real")
     parser.add_argument("--minutes", type=float, help="begin no fault after this time")
     parser.add_argument("--json", type=Path, help="add a line for each fault to this file")
     parser.add_argument("--table", type=Path, nargs="+", help="print the table of such files, and do nothing else")

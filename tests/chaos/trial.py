@@ -51,6 +51,7 @@ class Laboratory:
 
     def __init__(self, folder: Path, seed: int, names: list[str] | None = None, quick: bool = False) -> None:
         self.folder, self.seed, self.names = folder, seed, names or possible()
+        self.quick = quick
         self.variants = ["quick"] if quick else ["sgd", "adam", "two stages"]
         self.images = folder / "images"
         if not self.images.exists():
@@ -107,7 +108,7 @@ class Laboratory:
 
     def _judged(self, scene: Scene, number: int) -> Verdict:
         if scene.ranks or number % FRESH_EVERY == FRESH_EVERY - 1:
-            described = json.dumps([str(self.folder), self.seed, self.names, number])
+            described = json.dumps([str(self.folder), self.seed, self.names, self.quick, number])
             ended = fresh(["-m", "tests.chaos.alone", described], scene.folder, "first", scene.ranks)
         else:
             ended = copied(lambda: first_program(scene), scene.folder, "first")
