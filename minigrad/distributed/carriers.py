@@ -37,7 +37,7 @@ class Carrier(Protocol):
 class HostCarrier:
     """Carries messages by MPI, through the memory of the host; arrays of a GPU are copied there and back."""
 
-    def __init__(self, communicator: MPI.Comm | None) -> None:
+    def __init__(self, communicator: MPI.Comm) -> None:
         self._communicator = communicator
 
     def post(self, message: Message, tag: int) -> Pending:

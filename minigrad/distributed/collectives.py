@@ -121,7 +121,7 @@ def broadcast(tensor: Tensor, src: int = 0, group: None = None, async_op: bool =
     if not 0 <= src < found.size:
         raise ValueError(f"broadcast: there is no rank {src} among {found.size}")
     if found.size > 1:
-        host = to_host(tensor.array) if found.rank == src else None
+        host = to_host(tensor.array)
         _write(tensor, to_device(found.broadcast(host, src), device_of(tensor.array)))
 
 

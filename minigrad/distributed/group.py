@@ -38,6 +38,7 @@ class Group:
             if self.backend == "nccl" and place.type == "gpu":
                 self._carriers[place] = NcclCarrier(self.broadcast(unique_id()), self.rank, self.size)
             else:
+                assert self._communicator is not None  # a single rank sends nothing
                 self._carriers[place] = HostCarrier(self._communicator)
         return self._carriers[place]
 
@@ -53,7 +54,8 @@ class Group:
         communicator = self._communicator
         if communicator is None or self.size == 1:
             return value
-        return self._waiting(lambda: communicator.bcast(value, source))
+        received: T = self._waiting(lambda: communicator.bcast(value, source))
+        return received
 
     def _waiting(self, collective: Callable[[], T]) -> T:
         """Wait for the other ranks without keeping the core busy, then take part in a collective operation."""
