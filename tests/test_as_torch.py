@@ -66,7 +66,10 @@ def test_the_exit_status_is_the_programs_own(tmp_path: Path) -> None:
         ),
         ("import torch; torch.nn.Conv3d(1, 1, 1)", "NotImplementedError: torch.nn.Conv3d is not in minigrad: "),
         ("import torch; torch.hub.load_state_dict_from_url('https://x.org/y')", "minigrad downloads nothing: "),
-        ("import torch; torch.distributed.init_process_group('gloo')", "runs a program in one process"),
+        (
+            "import torch; torch.distributed.init_process_group('gloo', world_size=2, rank=0)",
+            "world_size=2, but MPI says 1; start with mpiexec -n 2",
+        ),
     ],
 )
 def test_what_is_missing_is_named_in_one_sentence(statement: str, sentence: str, tmp_path: Path) -> None:
@@ -365,3 +368,21 @@ print(image.size, transforms.RandomRotation(90)(image).size, transforms.RandomVe
         "[[0.0, 1.0], [2.0, 0.0]] Block()",
         "(6, 4) (6, 4) (1, 2, 3)",
     ]
+
+
+def test_a_program_for_several_processes_runs_on_those_that_there_are(tmp_path: Path) -> None:
+    program = """
+import torch, torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel as DDP
+from torch.utils.data.distributed import DistributedSampler
+dist.init_process_group("gloo", init_method="tcp://127.0.0.1:1234")
+torch.manual_seed(0)
+model = DDP(torch.nn.Linear(3, 1), device_ids=[dist.get_rank()])
+model(torch.ones(2, 3)).sum().backward()
+total = torch.ones(2)
+dist.all_reduce(total, op=dist.ReduceOp.SUM)
+print(dist.get_world_size(), model.module.weight.grad.tolist(), total.tolist())
+print(list(DistributedSampler(range(4), shuffle=False)))
+dist.destroy_process_group()
+"""
+    assert printed(tmp_path, program) == ["1 [[2.0, 2.0, 2.0]] [1.0, 1.0]", "[0, 1, 2, 3]"]

@@ -1,52 +1,73 @@
-"""``torch.distributed``: one process. Names can be imported; starting a group is refused."""
+"""``torch.distributed``: the ranks are those that mpiexec has started, whatever backend a program names."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from minigrad import distributed
+from minigrad.distributed import (
+    ReduceOp,
+    Work,
+    all_gather,
+    all_gather_object,
+    all_reduce,
+    barrier,
+    broadcast,
+    broadcast_object_list,
+    destroy_process_group,
+    get_backend,
+    get_rank,
+    get_world_size,
+    is_available,
+    is_initialized,
+    is_mpi_available,
+    is_nccl_available,
+)
 
-def is_available() -> bool:
-    """Return False: programs run in one process."""
+__all__ = [
+    "ReduceOp",
+    "Work",
+    "all_gather",
+    "all_gather_object",
+    "all_reduce",
+    "barrier",
+    "broadcast",
+    "broadcast_object_list",
+    "destroy_process_group",
+    "get_backend",
+    "get_rank",
+    "get_world_size",
+    "init_process_group",
+    "is_available",
+    "is_gloo_available",
+    "is_initialized",
+    "is_mpi_available",
+    "is_nccl_available",
+    "is_torchelastic_launched",
+]
+
+
+def is_torchelastic_launched() -> bool:
+    """Return False: mpiexec starts several processes, and torchrun does not."""
     return False
 
 
-is_initialized = is_nccl_available = is_gloo_available = is_mpi_available = is_torchelastic_launched = is_available
+is_gloo_available = is_available
 
 
-def get_rank(group: Any = None) -> int:
-    """Return 0, the number of the only process."""
-    return 0
-
-
-def get_world_size(group: Any = None) -> int:
-    """Return 1, the number of processes."""
-    return 1
-
-
-def init_process_group(*_: object, **__: object) -> None:
-    """Refuse to start a group of processes.
+def init_process_group(
+    backend: str | None = None,
+    init_method: str | None = None,
+    timeout: Any = None,
+    world_size: int = -1,
+    rank: int = -1,
+    **_: object,
+) -> None:
+    """Join the ranks that mpiexec has started. ``init_method`` and ``timeout`` have no meaning with MPI.
 
     Raises:
-        NotImplementedError: always.
+        ValueError: if there is a group already, or MPI has other ranks than the program says.
     """
-    raise NotImplementedError("torch.distributed: as_torch runs a program in one process; start it without torchrun")
-
-
-class ReduceOp:
-    """The names of the sums over processes."""
-
-    SUM, PRODUCT, MIN, MAX, AVG = "sum", "product", "min", "max", "avg"
-
-
-def barrier(*_: object, **__: object) -> None:
-    """Do nothing: there is no other process to wait for."""
-
-
-destroy_process_group = barrier
-
-
-def all_reduce(tensor: Any, *_: object, **__: object) -> None:
-    """Leave the tensor as it is: it is the sum over one process."""
-
-
-broadcast = reduce = all_reduce
+    distributed.init_process_group(
+        "nccl" if backend == "nccl" and is_nccl_available() else None, world_size=world_size, rank=rank
+    )

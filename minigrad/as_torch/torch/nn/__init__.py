@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from itertools import repeat
 from typing import Any
 
-from minigrad import nn
+from minigrad import distributed, nn
 from minigrad.as_torch.layers import (
     Dropout1d,
     GaussianNLLLoss,
@@ -32,7 +32,18 @@ class DataParallel(nn.Module):
         return self.module(*inputs, **options)
 
 
-DistributedDataParallel = DataParallel
+class DistributedDataParallel(distributed.DistributedDataParallel):
+    """A module on every rank; the devices that a program names have no meaning."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        device_ids: object = None,
+        output_device: object = None,
+        find_unused_parameters: bool = False,
+        **_: object,
+    ) -> None:
+        super().__init__(module, find_unused_parameters=find_unused_parameters)
 
 
 def _refused(name: str, reason: str) -> type:
@@ -67,7 +78,7 @@ def _refused(name: str, reason: str) -> type:
         "Dropout3d",
     ]
 )
-SyncBatchNorm = _refused("SyncBatchNorm", "as_torch runs a program in one process; use BatchNorm2d")
+SyncBatchNorm = distributed.SyncBatchNorm
 _NormBase = _BatchNorm
 _ConvNd = _Convolution
 _Loss = _WeightedLoss = nn.Module

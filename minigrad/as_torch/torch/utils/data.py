@@ -7,6 +7,7 @@ from itertools import chain, islice
 from typing import Any, Generic, TypeVar
 
 from minigrad import as_tensor, data
+from minigrad.distributed import DistributedSampler as DistributedSampler
 
 Item = TypeVar("Item")
 
