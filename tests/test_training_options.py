@@ -431,8 +431,9 @@ def test_when_the_disk_is_full_the_old_checkpoint_survives(tmp_path: Path) -> No
 def test_metrics_cut_short_by_a_kill_are_continued(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     for step in (1, 2, 3):
-        folder.log({"kind": "step", "global_step": step})
-    folder.log({"kind": "epoch", "global_step": 3, "epoch": 1})
+        measured = {"loss": 1.0, "accuracy": 0.5, "cross_entropy": 1.0}
+        folder.log({"kind": "step", "global_step": step, "epoch": 1, "step": step, **measured})
+    folder.log({"kind": "epoch", "global_step": 3, "epoch": 1, "validation_loss": 1.0, "validation_accuracy": 0.5})
     with open(folder.metrics, "a") as file:
         file.write('{"kind": "st')
     folder.forget_after(3, 0)

@@ -126,7 +126,7 @@ def start(module: str, folder: Path, fault: str = "", resume: bool = False, work
 def steps_of(folder: Path) -> list[tuple[int, float]]:
     """Return the steps that were taken, with their times."""
     path = folder / "steps"
-    lines = path.read_text("utf-8").split("\n")[:-1] if path.exists() else []
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
     return [(int(step), float(moment)) for step, _, moment in (line.partition(" ") for line in lines)]
 
 
