@@ -407,7 +407,7 @@ def test_on_a_full_disk_the_commands_say_what_to_do(zebra: Path, tmp_path: Path,
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "m.safetensors")
 
-    monkeypatch.setattr("inception.weights.write_atomically", full)
+    monkeypatch.setattr("minigrad.checkpoint.writing", full)
     run("export", "--weights", zebra, tmp_path / "m.safetensors", status=1)
     assert capsys.readouterr().err.splitlines()[-1] == (
         "error: m.safetensors: No space left on device. Make room on the disk, or write to another one, and run the "

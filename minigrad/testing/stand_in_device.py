@@ -47,7 +47,7 @@ ALLOWED_FUNCTIONS = {
     "det": "a",
     "eigh": "a UPLO",
     "inv": "a",
-    "qr": "a",
+    "qr": "a mode",
     "slogdet": "a",
     "solve": "a b",
     "svd": "a full_matrices",
