@@ -152,14 +152,13 @@ class Svd(Function):
 
     def forward(self, a: Array, *, full: bool = False) -> tuple[Array, Array, Array]:
         u, s, vt = np.linalg.svd(a, full_matrices=full)
-        k = s.shape[-1]
-        self.save_for_backward(u[..., :k], s, vt[..., :k, :])
+        self.save_for_backward(u, s, vt)
         return u, s, vt
 
     def backward(self, grad_u: Tensor, grad_s: Tensor, grad_vt: Tensor) -> Tensor:
         u, s, vt = self.saved_tensors
         k = s.shape[-1]
-        grad_u, grad_vt = grad_u[..., :k], grad_vt[..., :k, :]
+        u, grad_u, vt, grad_vt = u[..., :k], grad_u[..., :k], vt[..., :k, :], grad_vt[..., :k, :]
         v, grad_v = vt.mT, grad_vt.mT
         differences = _inverse_differences(s * s)
         q, r = u.mT @ grad_u, v.mT @ grad_v
