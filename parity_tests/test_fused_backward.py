@@ -42,7 +42,7 @@ def _operations(base: type[Function] = Function) -> Iterator[type[Function]]:
 
 
 def test_the_table_names_every_operation_that_has_a_fused_backward() -> None:
-    ours = [op for op in _operations() if op.__module__.startswith("minigrad.")]
+    ours = [op for op in _operations() if op.__module__.startswith("minigrad.ops.")]
     assert {op.__name__ for op in ours if op.fused_backward is not None} == set(RECORDS_OF)
 
 

@@ -110,6 +110,7 @@ def _watching() -> Iterator[list[str]]:
     global _watched
     _listen()
     seen: list[str] = []
+    bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # of modules that are imported late
     timed = hasattr(signal, "setitimer")
     before = signal.signal(signal.SIGPROF, _interrupt) if timed else None
     _watched = seen
@@ -119,6 +120,7 @@ def _watching() -> Iterator[list[str]]:
         yield seen
     finally:
         _watched = None
+        sys.dont_write_bytecode = bytecode
         if timed:
             signal.setitimer(signal.ITIMER_PROF, 0)
             signal.signal(signal.SIGPROF, before)

@@ -127,7 +127,9 @@ def interrupts(rng: Random, end: float) -> None:
     armed = False
 
     def interrupt(number: int, frame: object) -> None:
+        nonlocal armed
         if armed:
+            armed = False
             raise KeyboardInterrupt
 
     signal.signal(signal.SIGALRM, interrupt)
