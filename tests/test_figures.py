@@ -261,7 +261,7 @@ def test_48_images_of_12_megapixels_are_drawn_in_less_than_200_megabytes(kind: s
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     command = [sys.executable, "-c", DRAW_LARGE_IMAGES, str(tmp_path / "images")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert 1 < float(done.stdout) < 200
+    assert float(done.stdout) < 200
 
 
 def test_a_large_jpeg_is_read_smaller_for_a_figure(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def init_process_group(
     Raises:
         NotImplementedError: for another backend or method.
         ValueError: if there is a group already, or MPI has other ranks.
-        MissingPackageError: if several processes were started, but mpi4py is not installed.
+        ImportError: if several processes were started, but mpi4py is not installed.
     """
     global _group
     if _group is not None:
