@@ -266,6 +266,14 @@ def test_plumbing_is_folded_and_repeated_blocks_are_collapsed(small: tuple[Any, 
     assert "3 × Sequential" in json.dumps(data["tree"], ensure_ascii=False)
 
 
+def test_an_operation_after_a_module_of_plumbing_alone_belongs_to_its_own_module(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 1))
+    step = lambda: model(minigrad.ones(2, 1, 4, 4)).sum().backward()  # noqa: E731
+    _, data, _ = recorded(model, tmp_path / "step.html", step)
+    places = [data["calls"][op["call"]].get("kind") for op in data["operations"]]
+    assert places == ["Conv2d", "Linear", None]  # the sum is outside of the model
+
+
 def test_a_loss_that_is_divided_by_one_batch_is_shown_without_the_division(tmp_path: Path) -> None:
     model = nn.Linear(2, 2)
     step = lambda: (model(minigrad.ones(1, 2)).sum() / 1).backward()  # noqa: E731

@@ -23,18 +23,21 @@ def told(story: Story) -> Told:
     kept = _ancestors(story)
     shown = [op for op in story.operations if op.number in kept and not op.folded]
     position = {op.number: k for k, op in enumerate(shown)}
+    calls, call_number = _calls(story, position)
     last_call = max((k for k, op in enumerate(shown) if op.call != 0), default=-1)
     operations = []
     for k, op in enumerate(shown):
         inputs = [_resolved(story, link, position) for link in op.inputs]
-        operations.append(replace(op, number=k, inputs=inputs, loss=op.call == 0 and k > last_call))
+        operations.append(
+            replace(op, number=k, call=call_number[op.call], inputs=inputs, loss=op.call == 0 and k > last_call)
+        )
     backward = [_backward(story, each, position) for each in story.backward if each.operation in position]
     users: list[list[int]] = [[] for _ in operations]
     for op in operations:
         for link in op.inputs:
             if link.maker is not None and op.number not in users[link.maker]:
                 users[link.maker].append(op.number)
-    return Told(story.model, _calls(story, position), operations, backward, users)
+    return Told(story.model, calls, operations, backward, users)
 
 
 def _ancestors(story: Story) -> set[int]:
@@ -81,8 +84,8 @@ def _backward(story: Story, each: Backward, position: dict[int, int]) -> Backwar
     return replace(each, operation=position[each.operation], results=results, waiting=waiting)
 
 
-def _calls(story: Story, position: dict[int, int]) -> list[Call]:
-    """Return the calls in which something is shown."""
+def _calls(story: Story, position: dict[int, int]) -> tuple[list[Call], dict[int, int]]:
+    """Return the calls in which something is shown, and their new numbers by the old ones."""
     inside = {call.number: _is_shown(story, call, position) for call in reversed(story.calls)}
     numbers = {call.number: k for k, call in enumerate(c for c in story.calls if inside[c.number])}
     calls = []
@@ -96,7 +99,7 @@ def _calls(story: Story, position: dict[int, int]) -> list[Call]:
                     items.append((kind, position[number]))
             parent = None if call.parent is None else numbers[call.parent]
             calls.append(replace(call, number=numbers[call.number], parent=parent, items=items))
-    return calls
+    return calls, numbers
 
 
 def _is_shown(story: Story, call: Call, position: dict[int, int]) -> bool:
