@@ -13,7 +13,9 @@ _began = time.monotonic()
 #: The slowest tests, slowest first. Tests are handed out one by one to several processes (`make test`); all processes
 #: would wait for a slow test that started last. An entry is a file, a test, or the beginning of a test's name.
 SLOWEST = (
+    "tests/test_chaos.py",
     "tests/test_kill.py",
+    "tests/test_ranks.py",
     "tests/test_engine.py::test_a_long_chain",
     "tests/test_vector_widths.py",
     "tests/test_machine_code.py",

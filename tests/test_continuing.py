@@ -69,7 +69,22 @@ def train(*arguments: Any) -> int:
     return train_command.main([str(each) for each in arguments])
 
 
-NEW = ("--batch-size", 4, "--epochs", 2, "--optimizer", "sgd", "--momentum", 0, "--image-size", 75, "--keep", 2)
+NEW = (
+    "--batch-size",
+    4,
+    "--epochs",
+    2,
+    "--optimizer",
+    "sgd",
+    "--momentum",
+    0,
+    "--image-size",
+    75,
+    "--keep",
+    2,
+    "--width",
+    0.25,
+)
 
 
 @pytest.fixture
@@ -206,8 +221,11 @@ def test_after_nan_the_command_that_the_message_names_goes_on_with_a_lower_rate(
 def test_initial_weights_are_not_needed_again(tmp_path: Path, stubs: Any, capsys: Any) -> None:
     from inception.model import InceptionV3
     from inception.weights import save_weights
+    from inception.width import make_narrow
 
-    save_weights(InceptionV3(3, False, init_weights=False), tmp_path / "w.safetensors")
+    model = InceptionV3(3, False, init_weights=False)
+    make_narrow(model, 0.25)
+    save_weights(model, tmp_path / "w.safetensors")
     stubs.chdir(tmp_path)
     options = (*NEW, "--data", "synthetic", "--classes", 3, "--limit", 8, "--weights", "w.safetensors")
     assert train(*options, "--epochs", 1, "--output", "run") == 0

@@ -28,8 +28,10 @@ from inception.run_folder import new_folder
 from inception.scores import class_scores, macro
 from inception.state import Training
 from inception.weights import Description, read_weights, save_weights
+from inception.width import make_narrow
 
 PETS = ("cat", "dog", "zebra")
+WIDTH = 0.25
 
 
 def save_image(path: Path, seed: int = 0) -> Path:
@@ -49,6 +51,7 @@ def folders(root: Path, classes: tuple[str, ...], count: int = 2) -> Path:
 def always(answer: int, path: Path, classes: tuple[str, ...], **described: Any) -> Path:
     """Write a model that gives one answer to every image."""
     model = InceptionV3(len(classes), False, init_weights=False)
+    make_narrow(model, WIDTH)
     model.fc.weight.array[...] = 0
     model.fc.bias.array[...] = 0
     model.fc.bias.array[answer] = 10
@@ -326,7 +329,7 @@ def test_names_that_are_not_utf_8_are_kept(zebra: Path, tmp_path: Path) -> None:
 def test_a_checkpoint_predicts_evaluates_and_exports_as_the_weights_of_its_run(
     pets: Path, tmp_path: Path, capsys: Any
 ) -> None:
-    recipe = Recipe(data="folder", root=str(pets), image_size=80, resize=90, normalize="imagenet", ema=0.5)
+    recipe = Recipe(data="folder", root=str(pets), image_size=80, resize=90, normalize="imagenet", ema=0.5, width=WIDTH)
     training = Training.from_recipe(recipe, 3, 3, PETS)
     training.ema.module.fc.bias.array[...] = [0, 5, 0]  # the average says dog, the last step cat
     training.model.fc.bias.array[...] = [5, 0, 0]
@@ -349,9 +352,9 @@ def test_a_checkpoint_predicts_evaluates_and_exports_as_the_weights_of_its_run(
 
 
 def test_training_says_what_it_starts_from(zebra: Path, capsys: Any) -> None:
-    build_model(Recipe(data="synthetic", weights=str(zebra)), 5)
+    build_model(Recipe(data="synthetic", weights=str(zebra), width=WIDTH), 5)
     assert capsys.readouterr().err == f"loaded 564 tensors of {zebra}; new: fc\n"
-    build_model(Recipe(data="synthetic", weights=str(zebra), normalize="imagenet"), 5)
+    build_model(Recipe(data="synthetic", weights=str(zebra), width=WIDTH, normalize="imagenet"), 5)
     assert "normalised otherwise: give --normalize half" in capsys.readouterr().err
 
 
