@@ -55,10 +55,15 @@ def find_learning_rate(
 
 
 def suggestion(rates: list[float], losses: list[float]) -> float | None:
-    """Return the rate at which the loss falls fastest; None if it never falls."""
+    """Return the middle of the decade of rates in which the loss falls most; None if it never falls.
+
+    From one batch to the next a loss falls by chance, most of all in the first steps, which change hardly anything.
+    """
     if len(rates) < 5:
         return None
-    slopes = np.gradient(np.array(losses), np.log(rates))
+    steps_of_a_decade = (len(rates) - 1) / math.log10(rates[-1] / rates[0])
+    half = max(1, min(round(steps_of_a_decade / 2), (len(rates) - 1) // 4))
     lowest = int(np.argmin(losses))
-    before = slopes[: max(lowest, 1)]
-    return float(rates[int(np.argmin(before))]) if before.min() < 0 else None
+    fallen = np.array(losses[2 * half :]) - np.array(losses[: -2 * half])
+    fallen = fallen[: max(lowest - half, 1)]  # up to the lowest loss
+    return float(rates[half + int(np.argmin(fallen))]) if fallen.min() < 0 else None

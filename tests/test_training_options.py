@@ -240,6 +240,10 @@ def test_the_rate_finder_stops_where_the_loss_explodes_and_suggests_less() -> No
     found = suggestion([10.0**i for i in range(-8, 0)], falling)
     assert found == pytest.approx(1e-5)
     assert suggestion([1e-3] * 3, [1.0] * 3) is None
+    rates = np.logspace(-6, 0, 100)
+    chance = np.where(np.arange(100) < 3, 0.05, 0.01 * (np.arange(100) % 2))  # the first steps change hardly anything
+    losses = 2.3 - 0.2 / (1 + (1e-3 / rates) ** 2) + 5 * rates + chance
+    assert 1e-4 < suggestion(rates.tolist(), losses.tolist()) < 5e-3
     assert suggestion([10.0**i for i in range(-8, 0)], [1.0, 2, 3, 4, 5, 6, 7, 8]) is None
 
 
