@@ -27,6 +27,12 @@ def new_folder(within: str = "runs") -> Path:
     return next(path for path in chain([first], further) if not os.path.lexists(path))
 
 
+def _remove_partial(folder: Path) -> None:
+    """Remove what a run that was killed while writing has left."""
+    for partial in folder.glob(files.PARTIAL):
+        partial.unlink()
+
+
 class RunFolder:
     """``runs/NAME/``, created and checked for write access at once: a bad path fails before training, not after.
 
@@ -45,14 +51,14 @@ class RunFolder:
         files.make_writable(path)
         try:
             self._lock = FolderLock(path)
-            for partial in path.glob(files.PARTIAL):  # left by a run that was killed while writing
-                partial.unlink()
+            _remove_partial(path)
         except FolderInUseError:
             raise
         except OSError as error:
             raise OSError(f"{path}: cannot write to this folder: {error.strerror or error}") from None
         for inner in (self.metrics, self.checkpoints, self.board, *self.board.rglob("*")):
             files.refuse_link(inner)  # all other files are replaced, which follows no link
+        _remove_partial(self.checkpoints)
         if not resuming:
             self._refuse_another_run()
 

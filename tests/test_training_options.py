@@ -443,8 +443,10 @@ def test_metrics_cut_short_by_a_kill_are_continued(tmp_path: Path) -> None:
     folder.forget_after(3, 0)
     assert [r["global_step"] for r in folder.records()] == [1, 2, 3]
     folder.release()
-    (tmp_path / ".checkpoint.safetensors.1.partial").write_bytes(b"half")
-    assert not list(RunFolder(tmp_path, resuming=True).path.glob(".*partial"))
+    (tmp_path / "checkpoints").mkdir()
+    for name in (".checkpoint.safetensors.1.partial", "checkpoints/.epoch-0001.safetensors.1.partial"):
+        (tmp_path / name).write_bytes(b"half")
+    assert not list(RunFolder(tmp_path, resuming=True).path.rglob(".*partial"))
 
 
 @pytest.mark.slow
