@@ -29,8 +29,7 @@ def build_model(recipe: Recipe, num_classes: int, classes: Sequence[str] = (), d
         ValueError: for a layer to freeze that the model does not have.
     """
     model = InceptionV3(num_classes, recipe.aux, init_weights=recipe.init == "paper", dropout=recipe.dropout)
-    if recipe.width < 1:
-        make_narrow(model, recipe.width)
+    make_narrow(model, recipe.width)
     if recipe.weights is not None and not draw_only:
         loaded = load_pretrained(model, recipe.weights, classes)
         say(str(loaded))

@@ -27,22 +27,24 @@ def make_narrow(model: InceptionV3, width: float) -> None:
 
     The colours of the image and the classes stay. The weights are a part of those that were drawn.
     """
+    if width == 1:
+        return
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             module.out_channels = _share(module.out_channels, width)
             module.in_channels = _share(module.in_channels, width)
-            module.weight = nn.Parameter(module.weight.detach()[: module.out_channels, : module.in_channels].clone())
+            module.weight = _part(module.weight, slice(module.out_channels), slice(module.in_channels))
         elif isinstance(module, nn.BatchNorm2d):
-            count = module.num_features = _share(module.num_features, width)
-            module.weight = nn.Parameter(module.weight.detach()[:count].clone())
-            module.bias = nn.Parameter(module.bias.detach()[:count].clone())
+            module.num_features = _share(module.num_features, width)
+            kept = slice(module.num_features)
+            module.weight, module.bias = _part(module.weight, kept), _part(module.bias, kept)
             module.running_mean, module.running_var = (
-                module.running_mean[:count].clone(),
-                module.running_var[:count].clone(),
+                module.running_mean[kept].clone(),
+                module.running_var[kept].clone(),
             )
         elif isinstance(module, nn.Linear):
             module.in_features = _share(module.in_features, width)
-            module.weight = nn.Parameter(module.weight.detach()[:, : module.in_features].clone())
+            module.weight = _part(module.weight, slice(None), slice(module.in_features))
 
 
 def width_of(state: Mapping[str, Tensor]) -> float | None:
@@ -51,6 +53,10 @@ def width_of(state: Mapping[str, Tensor]) -> float | None:
         return None
     width = state[_FIRST].shape[0] / _CHANNELS
     return width if 0 < width <= 1 and (width * STEPS).is_integer() else None
+
+
+def _part(parameter: Tensor, *kept: slice) -> nn.Parameter:
+    return nn.Parameter(parameter.detach()[kept].clone())
 
 
 def _share(channels: int, width: float) -> int:

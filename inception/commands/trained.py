@@ -69,9 +69,7 @@ def load_model(options: argparse.Namespace, what: str, *packages: str) -> Traine
         raise CheckpointError(f"{path} has no fc.weight: it is not a model of Inception V3")
     count = weights.state["fc.weight"].shape[0]
     model = InceptionV3(count, aux_logits="AuxLogits.fc.weight" in weights.state, init_weights=False)
-    width = width_of(weights.state)
-    if width is not None and width < 1:
-        make_narrow(model, width)
+    make_narrow(model, width_of(weights.state) or 1.0)
     loaded = load_exactly(model, weights, path)
     with checking_options():
         names = weights.description.classes if options.classes is None else read_names(options.classes)

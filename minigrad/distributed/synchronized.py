@@ -143,8 +143,7 @@ class SyncBatchNorm(BatchNorm2d):
 
     def _track(self, mean: Tensor, unbiased: Tensor) -> None:
         """Move the running statistics towards the mean and the unbiased variance of the batch."""
-        self.num_batches_tracked.array += 1
-        share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        share = self._count_batch()
         for running, batch in ((self.running_mean, mean), (self.running_var, unbiased)):
             running.array[...] = running.array * (1 - share) + batch.array * share
             running._written_in_place()

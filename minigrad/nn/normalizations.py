@@ -102,14 +102,19 @@ class _BatchNorm(_NormByChannel):
         self._check_dimensions(input)
         momentum = self.momentum
         if self.training and self.track_running_stats and self.num_batches_tracked is not None:
-            self.num_batches_tracked.array += 1  # a counter, not an operation of the model
-            if momentum is None:  # a cumulative average: every batch counts the same
-                momentum = 1.0 / float(self.num_batches_tracked)
+            momentum = self._count_batch()
         mean, var = self.running_mean, self.running_var
         by_batch = self.training or (mean is None and var is None)
         if self.training and not self.track_running_stats:
             mean = var = None
         return self.function(input, mean, var, self.weight, self.bias, by_batch, momentum or 0.0, self.eps)
+
+    def _count_batch(self) -> float:
+        """Count a batch, and return its share in the running statistics."""
+        self.num_batches_tracked.array += 1  # a counter, not an operation of the model
+        if self.momentum is None:  # a cumulative average: every batch counts the same
+            return 1.0 / float(self.num_batches_tracked)
+        return self.momentum
 
 
 class BatchNorm1d(_BatchNorm):

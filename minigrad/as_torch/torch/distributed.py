@@ -1,50 +1,14 @@
-"""``torch.distributed``: the ranks are those that mpiexec has started, whatever backend a program names."""
+"""``torch.distributed``: the ranks are those that mpiexec has started, whatever backend a program names.
+
+Names that are not here are those of ``minigrad.distributed``.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from minigrad import distributed
-from minigrad.distributed import (
-    ReduceOp,
-    Work,
-    all_gather,
-    all_gather_object,
-    all_reduce,
-    barrier,
-    broadcast,
-    broadcast_object_list,
-    destroy_process_group,
-    get_backend,
-    get_rank,
-    get_world_size,
-    is_available,
-    is_initialized,
-    is_mpi_available,
-    is_nccl_available,
-)
-
-__all__ = [
-    "ReduceOp",
-    "Work",
-    "all_gather",
-    "all_gather_object",
-    "all_reduce",
-    "barrier",
-    "broadcast",
-    "broadcast_object_list",
-    "destroy_process_group",
-    "get_backend",
-    "get_rank",
-    "get_world_size",
-    "init_process_group",
-    "is_available",
-    "is_gloo_available",
-    "is_initialized",
-    "is_mpi_available",
-    "is_nccl_available",
-    "is_torchelastic_launched",
-]
+from minigrad.distributed import is_available, is_nccl_available
 
 
 def is_torchelastic_launched() -> bool:
