@@ -26,21 +26,9 @@ from inception.run_folder import RunFolder
 from inception.state import Training
 from inception.step_result import StepResult
 from tests.test_continuing import compute_nothing, take_a_step
+from tests.tiny_runs import tiny
 
-NEW = [
-    "--data",
-    "synthetic",
-    "--classes",
-    "3",
-    "--limit",
-    "12",
-    "--batch-size",
-    "2",
-    "--epochs",
-    "1",
-    "--width",
-    "0.25",
-]
+NEW = tiny(limit=12, epochs=1)
 NEW += ["--optimizer", "sgd", "--momentum", "0"]
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.tiny_runs import tiny
+
 COMMAND = [sys.executable, "-m", "inception", "train"]
-RECIPE = ["--data", "synthetic", "--limit", "4", "--batch-size", "2", "--classes", "3", "--width", "0.25"]
+RECIPE = tiny()
 RECIPE += ["--optimizer", "sgd", "--lr", "0.01", "--mixup", "0.2", "--ema", "0.9"]
 RUN = ["--save-every", "1", "--log-gradients", "3"]
 STARTING = 2.0  # about the seconds before there is anything to interrupt

@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.tiny_runs import tiny
+
 ROOT = Path(__file__).parent.parent
 GRADCHECK = """
 import minigrad
@@ -116,20 +118,7 @@ def test_an_installed_minigrad_checks_gradients_trains_and_predicts(wheel: Path,
     assert str(tmp_path / "environment") in run(python, "-c", GRADCHECK, folder=tmp_path)
     assert "kernels: numpy" in run(commands / "minigrad", "info", folder=tmp_path)
 
-    recipe = [
-        "--data",
-        "synthetic",
-        "--limit",
-        "4",
-        "--batch-size",
-        "2",
-        "--classes",
-        "3",
-        "--epochs",
-        "1",
-        "--width",
-        "0.25",
-    ]
+    recipe = tiny(epochs=1)
     recipe += ["--schedule", "constant", "--optimizer", "sgd", "--output", "run"]
     assert "weights.safetensors" in run(commands / "inception", "train", *recipe, folder=tmp_path).replace("\\", "/")
     Image.fromarray(np.full((80, 90, 3), 128, np.uint8)).save(tmp_path / "grey.png")

@@ -13,6 +13,7 @@ import pytest
 
 from minigrad.system import cpu_quota
 from tests.foreign_system import NOT_ON_MACOS, NOT_ON_WINDOWS, OPTIONAL, ROOT, run_as_on
+from tests.tiny_runs import tiny
 
 SOURCES = [path for name in ("minigrad", "inception", "examples", "benchmarks") for path in (ROOT / name).rglob("*.py")]
 SOURCES = [path for path in SOURCES if path.parent.name != "faults_elsewhere"]  # needs the signals of POSIX
@@ -66,20 +67,7 @@ def test_with_numpy_alone_and_one_core_a_network_trains_with_workers(
 @pytest.mark.slow
 @pytest.mark.parametrize("platform", ["win32", "darwin"])
 def test_inception_trains_and_goes_on_elsewhere_too(platform: str, tmp_path: Path) -> None:
-    recipe = [
-        "--data",
-        "synthetic",
-        "--limit",
-        "4",
-        "--batch-size",
-        "2",
-        "--classes",
-        "3",
-        "--epochs",
-        "1",
-        "--width",
-        "0.25",
-    ]
+    recipe = tiny(epochs=1)
     recipe += ["--schedule", "constant", "--optimizer", "sgd", "--output", "run", "--workers", "1"]
     blocked = ("numba", "llvmlite", "threadpoolctl", "tensorboardX", "onnx", "sklearn", "cupy", "torch", "hypothesis")
     train = ["-m", "inception", "train"]

@@ -20,6 +20,7 @@ from inception.schema import misfit, unlike
 from minigrad import checkpoint, system
 from minigrad.checkpoint import CheckpointError
 from tests.test_continuing import compute_nothing
+from tests.tiny_runs import tiny
 
 SMALL = ["--data", "synthetic", "--classes", "3", "--width", "0.0625", "--batch-size", "4"]
 
@@ -33,20 +34,7 @@ def stubs(monkeypatch: Any) -> Any:
 def run(tmp_path: Path, stubs: Any, capsys: Any) -> Path:
     """Return the folder of a finished run of two epochs of two steps, with a checkpoint after each step."""
     run = tmp_path / "run"
-    options = [
-        "--data",
-        "synthetic",
-        "--classes",
-        "3",
-        "--width",
-        "0.0625",
-        "--limit",
-        "8",
-        "--batch-size",
-        "4",
-        "--epochs",
-        "2",
-    ]
+    options = tiny(width=0.0625, limit=8, batch_size=4, epochs=2)
     assert train_command.main([*options, "--save-every", "1", "--keep", "2", "--output", str(run)]) == 0
     capsys.readouterr()
     return run
@@ -195,20 +183,7 @@ def test_a_folder_that_was_deleted_is_made_again_with_all_steps(tmp_path: Path, 
         log(folder, record)
 
     stubs.setattr(RunFolder, "log", deleting)
-    options = [
-        "--data",
-        "synthetic",
-        "--classes",
-        "3",
-        "--width",
-        "0.0625",
-        "--limit",
-        "16",
-        "--batch-size",
-        "4",
-        "--epochs",
-        "1",
-    ]
+    options = tiny(width=0.0625, limit=16, batch_size=4, epochs=1)
     assert train_command.main([*options, "--output", str(run)]) == 1
     assert "Saved up to step 3 of epoch 1" in capsys.readouterr().err
     stubs.setattr(RunFolder, "log", log)
@@ -227,20 +202,7 @@ def test_a_run_does_not_write_into_the_folder_of_another_one(tmp_path: Path, stu
         log(folder, record)
 
     stubs.setattr(RunFolder, "log", exchanging)
-    options = [
-        "--data",
-        "synthetic",
-        "--classes",
-        "3",
-        "--width",
-        "0.0625",
-        "--limit",
-        "16",
-        "--batch-size",
-        "4",
-        "--epochs",
-        "1",
-    ]
+    options = tiny(width=0.0625, limit=16, batch_size=4, epochs=1)
     assert train_command.main([*options, "--output", str(run)]) == 1
     assert "is in use by process 1 on elsewhere" in capsys.readouterr().err
     assert os.listdir(run) == ["run.lock"]

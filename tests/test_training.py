@@ -30,6 +30,7 @@ from minigrad.checkpoint import CheckpointError
 from minigrad.data import DataLoader, transforms
 from minigrad.data.datasets import SyntheticImages
 from minigrad.testing import register_stand_in_device
+from tests.tiny_runs import tiny
 
 COMMAND = [sys.executable, "-m", "inception", "train"]
 TINY = Recipe(data="synthetic", batch_size=4, epochs=2, limit=12, classes=3, lr=1e-3, width=0.25)
@@ -186,20 +187,7 @@ def test_the_command_leaves_weights_metrics_and_images_and_reports_phases(tmp_pa
 
 def test_ctrl_c_saves_a_checkpoint_and_prints_how_to_continue(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    arguments = [
-        "--data",
-        "synthetic",
-        "--limit",
-        "8",
-        "--batch-size",
-        "2",
-        "--epochs",
-        "1",
-        "--classes",
-        "3",
-        "--width",
-        "0.25",
-    ]
+    arguments = tiny(limit=8, epochs=1)
     process = subprocess.Popen(
         [*COMMAND, *arguments, "--output", str(out)],
         stdout=subprocess.PIPE,
@@ -238,20 +226,7 @@ def test_the_last_good_checkpoint_survives_a_nan(broken_by: str, tmp_path: Path,
 
     break_weights.steps = 1
     monkeypatch.setattr(four_phases, "optimization_pass", break_weights)
-    arguments = [
-        "--data",
-        "synthetic",
-        "--limit",
-        "8",
-        "--batch-size",
-        "4",
-        "--epochs",
-        "1",
-        "--classes",
-        "3",
-        "--width",
-        "0.25",
-    ]
+    arguments = tiny(limit=8, batch_size=4, epochs=1)
     assert train_command.main([*arguments, "--output", str(out)]) == 1
     shown = capsys.readouterr().err
     assert "nan at step 2 of epoch 1" in shown or "weights are nan or infinite after step 2 " in shown

@@ -37,6 +37,7 @@ from minigrad.checkpoint import CheckpointError
 from minigrad.data import DataLoader
 from minigrad.nn.averaging import AveragedModel, get_ema_avg_fn
 from tests.test_continuing import compute_nothing, take_a_step, validate
+from tests.tiny_runs import tiny
 
 TINY: dict[str, Any] = {
     "data": "synthetic",
@@ -175,7 +176,7 @@ def test_training_stops_early_and_goes_back_to_the_best_weights(tmp_path: Path, 
     losses = iter([1.0, 0.5, 0.7, 0.6, 0.9])
     monkeypatch.setattr(loop, "_step", take_a_step)
     monkeypatch.setattr(whole_run, "evaluate", lambda *arguments: replace(validate(), loss=next(losses)))
-    arguments = ["--data", "synthetic", "--limit", "4", "--batch-size", "2", "--classes", "3", "--width", "0.25"]
+    arguments = tiny()
     arguments += ["--epochs", "9", "--patience", "2", "--output", str(tmp_path / "run")]
     assert train_command.main(arguments) == 0
     shown = capsys.readouterr().out
@@ -267,20 +268,7 @@ def test_an_evaluation_counts_by_class() -> None:
 
 @pytest.mark.slow
 def test_tensorboard_gets_numbers_histograms_images_and_settings(tmp_path: Path) -> None:
-    arguments = [
-        "--data",
-        "synthetic",
-        "--limit",
-        "4",
-        "--batch-size",
-        "2",
-        "--classes",
-        "3",
-        "--width",
-        "0.25",
-        "--epochs",
-        "1",
-    ]
+    arguments = tiny(epochs=1)
     assert train_command.main([*arguments, "--tensorboard", "--output", str(tmp_path)]) == 0
     written = b"".join(path.read_bytes() for path in (tmp_path / "tensorboard").rglob("events*"))
     for tag in (
@@ -386,20 +374,7 @@ def test_classes_that_differ_between_train_and_val_are_named(tmp_path: Path) -> 
 
 def test_the_last_checkpoints_are_kept(tmp_path: Path, monkeypatch: Any) -> None:
     compute_nothing(monkeypatch)
-    arguments = [
-        "--data",
-        "synthetic",
-        "--limit",
-        "4",
-        "--batch-size",
-        "2",
-        "--classes",
-        "3",
-        "--width",
-        "0.25",
-        "--epochs",
-        "3",
-    ]
+    arguments = tiny(epochs=3)
     assert train_command.main([*arguments, "--optimizer", "sgd", "--keep", "2", "--output", str(tmp_path)]) == 0
     kept = sorted((tmp_path / "checkpoints").iterdir())
     assert [path.name for path in kept] == ["epoch-0002.safetensors", "epoch-0003.safetensors"]
