@@ -67,7 +67,7 @@ def test_with_numpy_alone_and_one_core_a_network_trains_with_workers(
 @pytest.mark.slow
 @pytest.mark.parametrize("platform", ["win32", "darwin"])
 def test_inception_trains_and_goes_on_elsewhere_too(platform: str, tmp_path: Path) -> None:
-    recipe = tiny(epochs=1)
+    recipe = tiny(epochs=1, width=1)
     recipe += ["--schedule", "constant", "--optimizer", "sgd", "--output", "run", "--workers", "1"]
     blocked = ("numba", "llvmlite", "threadpoolctl", "tensorboardX", "onnx", "sklearn", "cupy", "torch", "hypothesis")
     train = ["-m", "inception", "train"]
