@@ -14,8 +14,7 @@ import pytest
 from PIL import Image
 
 import minigrad
-from inception import loop
-from inception import run as whole_run
+from inception import loop, shared_evaluation
 from inception.batch import Batch, mix
 from inception.board import Board
 from inception.checkpoints import load_checkpoint
@@ -175,7 +174,7 @@ def test_with_everything_switched_on_a_resumed_run_ends_with_the_same_bits(stop_
 def test_training_stops_early_and_goes_back_to_the_best_weights(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
     losses = iter([1.0, 0.5, 0.7, 0.6, 0.9])
     monkeypatch.setattr(loop, "_step", take_a_step)
-    monkeypatch.setattr(whole_run, "evaluate", lambda *arguments: replace(validate(), loss=next(losses)))
+    monkeypatch.setattr(shared_evaluation, "evaluate", lambda *arguments: replace(validate(), loss=next(losses)))
     arguments = tiny()
     arguments += ["--epochs", "9", "--patience", "2", "--output", str(tmp_path / "run")]
     assert train_command.main(arguments) == 0
