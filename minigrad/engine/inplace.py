@@ -5,13 +5,13 @@ tensor in that memory moves on to the new one.
 
 - The operation is recorded as if its result were a new tensor; then the tensor that was written takes the result's
   place in the graph. Nodes that used its old value still lead to the old node.
-- If that tensor is a view v of a base, the base has changed with it: it is now "the old base, with the new v in the
-  place of v" (:class:`WithRegion`).
-- Every other view u of the base is out of date. When it is next used, it is taken again from the base
+- If that tensor is a view v of a base, it is the base that takes a new place: it is now "the old base, with the result
+  in the place of v" (:class:`WithRegion`).
+- Every view of the base, v too, is out of date then. When it is next used, it is taken again from the base
   (:func:`catch_up`), and so is connected to everything that was written.
 
-        base ──────────────────────> WithRegion ──> base'               x = base,  v = x[:2],  u = x[1:]
-          └──> [:2] ──> v ──> · w ──> v'┘   └──> [1:] ──> u'            v *= w
+        base ───────────────────> WithRegion ──> base' ──> [:2] ──> v'     x = base,  v = x[:2],  u = x[1:]
+          └──> [:2] ──> v ──> · w ──┘              └────> [1:] ──> u'      v *= w
 
 How many writes the base has seen is its ``_history``; a view with another number is out of date. A value that a node
 saved, and that was overwritten since, is another matter: memory.py counts those writes, and backward refuses them.
@@ -154,16 +154,16 @@ def _root(tensor: TensorBase) -> Tensor:
 
 
 def _move_on(target: TensorBase, node: Function) -> None:
-    """Put a written tensor into its new place in the graph, behind ``node``, and its base with it."""
+    """Put a written tensor, or the base of a written view, into its new place in the graph, behind ``node``."""
     base = _root(target)
     base._history += 1
-    if base is not target:
-        whole = WithRegion(target._steps, order_of(base.array))
-        whole._edges = (gradient_edge(base) if base._requires_grad else None, (node, 0))
-        _take_place(base, whole, 0)
-        whole._record((), (), (base.array,), (base,))
-        target._history = base._history
-    _take_place(target, node, 0)
+    if base is target:
+        _take_place(target, node, 0)
+        return
+    whole = WithRegion(target._steps, order_of(base.array))
+    whole._edges = (gradient_edge(base) if base._requires_grad else None, (node, 0))
+    _take_place(base, whole, 0)
+    whole._record((), (), (base.array,), (base,))
 
 
 def _take_place(tensor: TensorBase, node: Function, index: int) -> None:
