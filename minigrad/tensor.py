@@ -545,6 +545,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
         """
         if self.dtype.kind != "f":
             raise NotImplementedError(f"uniform_ is not implemented for {self.dtype}; use minigrad.randint")
+        a, b = float(a), float(b)  # a tensor of one element is a number, too
         if a > b:
             raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={a} > to={b}")
         return self._fill_with((generator or default_generator).uniform(self.shape, self.dtype, a, b))
@@ -557,6 +558,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
         Raises:
             RuntimeError: if the standard deviation is negative.
         """
+        mean, std = float(mean), float(std)
         if std < 0:
             raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
         return self._fill_with((generator or default_generator).numpy.normal(mean, std, self.shape))

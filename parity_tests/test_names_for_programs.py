@@ -82,6 +82,7 @@ CASES: dict[str, tuple[Any, ...]] = {
     "cross": (lambda m, x, y: (m.cross(x, y, dim=0), m.cross(x.T, y.T, dim=-1)), A, B),
     "dist": (lambda m, x, y: (m.dist(x, y), m.dist(x, y, 1)), A, B),
     "cdist": (lambda m, x, y: (m.cdist(x, y[:2]), m.cdist(x, y, p=1.0)), A, B),
+    "matrix_exp": (lambda m, x, y: (m.matrix_exp(9 * x @ y), m.matrix_exp((x @ y).expand(2, -1, -1))), A, C),
     "inner": (lambda m, x, y, v: (m.inner(x, y), m.inner(v, v), m.inner(x, v)), A, B, V),
     "kron": (lambda m, x, y, v: (m.kron(x, y), m.kron(v, x)), A, C, V),
     "matrix_power": (lambda m, x: (m.matrix_power(x[:, :3], 3), m.matrix_power(x[:, :3].detach(), 0)), A),

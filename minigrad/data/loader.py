@@ -22,6 +22,8 @@ from minigrad.tensor import Tensor
 #: Makes a batch of a list of items.
 Collate: TypeAlias = Callable[[list[Any]], object]
 
+#: Whether the random transforms of items draw from the default generator, one after another, as torch's do.
+one_stream = False
 _item_generator: ContextVar[Generator | None] = ContextVar("item_generator", default=None)
 
 
@@ -177,6 +179,8 @@ class _Loading:
 
     def item(self, epoch: int, index: int) -> object:
         """Return an item, whose random transforms are seeded by (seed, epoch, index)."""
+        if one_stream:
+            return self.dataset[index]
         seed = np.random.SeedSequence((self.seed, epoch, index)).generate_state(1, np.uint64)[0]
         token = _item_generator.set(Generator(int(seed)))
         try:

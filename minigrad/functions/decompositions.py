@@ -12,6 +12,7 @@ import numpy as np
 
 from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arguments import as_tensor_operand
+from minigrad.functions.named_parts import by_line
 from minigrad.functions.selection import where
 from minigrad.ops.decompositions import Cholesky, Determinant, Eigh, Inverse, LogDeterminant, Qr, Solve, Svd
 from minigrad.ops.shape import Cat
@@ -32,6 +33,8 @@ class SignAndLogarithm(NamedTuple):
     sign: Tensor
     logabsdet: Tensor
 
+    __repr__ = by_line
+
 
 class QAndR(NamedTuple):
     """The factors of a matrix, orthogonal and upper triangular."""
@@ -39,12 +42,16 @@ class QAndR(NamedTuple):
     Q: Tensor
     R: Tensor
 
+    __repr__ = by_line
+
 
 class Eigen(NamedTuple):
     """The eigenvalues of a symmetric matrix in ascending order, and its eigenvectors as columns."""
 
     eigenvalues: Tensor
     eigenvectors: Tensor
+
+    __repr__ = by_line
 
 
 class SingularValues(NamedTuple):
@@ -54,6 +61,8 @@ class SingularValues(NamedTuple):
     S: Tensor
     Vh: Tensor
 
+    __repr__ = by_line
+
 
 class OlderSingularValues(NamedTuple):
     """The factors U · diag(S) · Vᵀ of a matrix, with V itself."""
@@ -61,6 +70,8 @@ class OlderSingularValues(NamedTuple):
     U: Tensor
     S: Tensor
     V: Tensor
+
+    __repr__ = by_line
 
 
 def matrices(name: str, input: Tensor, square: bool = True) -> Tensor:

@@ -83,12 +83,18 @@ def register_parametrization(
 
 
 def _property(name: str) -> property:
+    def computed(module: nn.Module) -> Any:
+        try:
+            return module.parametrizations[name]()
+        except AttributeError as error:  # which Python takes for the absence of ``name``
+            raise RuntimeError(f"{name} cannot be computed: {error}") from error
+
     def read(module: nn.Module) -> Any:
         known, key = _cache.get(), (id(module), name)
         if known is None:
-            return module.parametrizations[name]()
+            return computed(module)
         if key not in known:
-            known[key] = module.parametrizations[name]()
+            known[key] = computed(module)
         return known[key]
 
     return property(read, lambda module, value: module.parametrizations[name].right_inverse(value))
