@@ -10,12 +10,15 @@ from typing import Any
 
 from minigrad import Tensor
 from minigrad.nn import Module
+from minigrad.nn.recurrent_layers import RNNBase
 
 
 def adapt_modules() -> None:
     """Give ``Module`` torch's methods, until :func:`restore_modules`."""
     for name, method in _ADDED.items():
         setattr(Module, name, method)
+    for name, of_layer in _OF_RECURRENT_LAYERS.items():
+        setattr(RNNBase, name, of_layer)
 
 
 def restore_modules() -> None:
@@ -23,6 +26,9 @@ def restore_modules() -> None:
     for name in _ADDED:
         if name in vars(Module):
             delattr(Module, name)
+    for name in _OF_RECURRENT_LAYERS:
+        if name in vars(RNNBase):
+            delattr(RNNBase, name)
 
 
 def get_submodule(self: Module, target: str) -> Module:
@@ -88,4 +94,8 @@ _ADDED: dict[str, Any] = {
     "compile": lambda self, *_, **__: None,
     "register_backward_hook": Module.register_full_backward_hook,
     "type": type_,
+}
+_OF_RECURRENT_LAYERS: dict[str, Any] = {
+    "_flat_weights_names": property(lambda self: [name for name, _ in self.named_parameters(recurse=False)]),
+    "_flat_weights": property(lambda self: list(self.parameters(recurse=False))),
 }

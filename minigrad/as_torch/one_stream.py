@@ -18,6 +18,7 @@ import numpy as np
 import minigrad
 from minigrad.as_torch.beside import SEED
 from minigrad.as_torch.script import run_file, run_module, seed_everything
+from minigrad.data import transforms
 
 #: Functions that make a tensor.
 FUNCTIONS = [
@@ -170,7 +171,7 @@ def _share_transforms() -> None:
         return lambda self, img: ours(*(getattr(self, name) for name in options))(img)
 
     for name, options in TRANSFORMS.items():
-        getattr(theirs, name).forward = transforming(getattr(minigrad.data.transforms, name), options)
+        getattr(theirs, name).forward = transforming(getattr(transforms, name), options)
 
 
 def _attending(torch: Any) -> Callable[..., Any]:
