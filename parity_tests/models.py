@@ -86,12 +86,14 @@ def largest_difference(theirs: Mapping[str, Array], ours: Mapping[str, Array]) -
         kind = name.split()[0]
         if kind == "gradient" or name.endswith("running_mean"):
             least[kind] = max(least[kind], SMALL * np.abs(array).max(initial=0))
-    worst, where = 0.0, next(iter(theirs))
+    worst, where = 0.0, "everything"
     for name, array in theirs.items():
         floor = least[name.split()[0]] if name.startswith("gradient") or name.endswith("running_mean") else 0.0
         scale = max(floor, np.abs(array).max(initial=0), np.finfo(float).tiny)
         difference = np.abs(array.astype(float) - ours[name].astype(float)).max(initial=0) / scale
-        if not difference <= worst:  # NaN is a difference
+        if np.isnan(difference):
+            return np.nan, name
+        if difference > worst:
             worst, where = difference, name
     return float(worst), where
 

@@ -372,7 +372,9 @@ print(given._indices().tolist(), given._values().tolist(), given.indices().tolis
 print(given.to_dense().to_sparse()._nnz(), given._nnz())
 image = transforms.Pad(1)(Image.new("RGB", (4, 2), (1, 2, 3)))
 print(image.size, transforms.RandomRotation(90)(image).size, transforms.RandomVerticalFlip(1.0)(image).getpixel((1, 1)))
-print(torch.nn.GRU(2, 3)._flat_weights_names)
+from torch.optim import lr_scheduler
+schedule = lr_scheduler.StepLR(torch.optim.SGD([torch.zeros(1)], 0.1), 1)
+print(torch.nn.GRU(2, 3)._flat_weights_names, schedule.__module__ == lr_scheduler.__name__)
 x = torch.zeros(2, 3).unsqueeze_(0).transpose_(1, 2).squeeze_()
 print(x.shape, torch.Generator(device="cpu").manual_seed(3).initial_seed(), x.uniform_(torch.tensor(1.0), 1).sum())
 try:
@@ -391,7 +393,7 @@ print(FakeData(9, (3, 4, 2), 7, random_offset=2)[3] == drawn)
         "[[1, 0, 1], [1, 0, 1]] [3.0, 0.0, 4.0] [[0, 1], [0, 1]] [0.0, 7.0]",
         "1 3",
         "(6, 4) (6, 4) (1, 2, 3)",
-        "['weight_ih_l0', 'weight_hh_l0', 'bias_ih_l0', 'bias_hh_l0']",
+        "['weight_ih_l0', 'weight_hh_l0', 'bias_ih_l0', 'bias_hh_l0'] True",
         "torch.Size([3, 2]) 3 tensor(6.)",
         "t_ of a tensor in a graph is not supported: write x = x.t(…)",
         "True",

@@ -1,6 +1,7 @@
 """The methods that torch's modules have and minigrad's lack, such as ``model.get_submodule("layer1.0")``.
 
-minigrad's class ``Module`` gets them when :func:`adapt_modules` is called, and loses them again.
+minigrad's class ``Module`` gets them when :func:`adapt_modules` is called, and loses them again. Schedules say that
+they are ``torch.optim.lr_scheduler``'s, because programs tell them by that from functions of their own.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from typing import Any
 from minigrad import Tensor
 from minigrad.nn import Module
 from minigrad.nn.recurrent_layers import RNNBase
+from minigrad.optim import lr_scheduler
+
+_home: dict[type, str] = {}
 
 
 def adapt_modules() -> None:
@@ -19,6 +23,9 @@ def adapt_modules() -> None:
         setattr(Module, name, method)
     for name, of_layer in _OF_RECURRENT_LAYERS.items():
         setattr(RNNBase, name, of_layer)
+    for kind in _schedules():
+        _home[kind] = kind.__module__
+        kind.__module__ = "torch.optim.lr_scheduler"
 
 
 def restore_modules() -> None:
@@ -29,6 +36,13 @@ def restore_modules() -> None:
     for name in _OF_RECURRENT_LAYERS:
         if name in vars(RNNBase):
             delattr(RNNBase, name)
+    for kind, home in _home.items():
+        kind.__module__ = home
+    _home.clear()
+
+
+def _schedules() -> list[type]:
+    return [item for item in vars(lr_scheduler).values() if isinstance(item, type)]
 
 
 def get_submodule(self: Module, target: str) -> Module:
