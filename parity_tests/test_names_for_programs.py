@@ -47,6 +47,7 @@ CASES: dict[str, tuple[Any, ...]] = {
     "searchsorted": (lambda m, x, y: m.searchsorted(x.sort(-1)[0], y, right=True), A, B),
     "count_nonzero": (lambda m, x: (m.count_nonzero(x > 0), m.count_nonzero(x > 0, 1)), A),
     "histc": (lambda m, x: (m.histc(x.detach(), 5), m.histc(x.detach(), 4, -1, 1)), A),
+    "histogram": (lambda m, x: (*m.histogram(x.detach(), 5), *m.histogram(x.detach(), 4, range=(-1.0, 1.0))), A),
     "isin": (lambda m, x: m.isin(m.tensor([1, 2, 3]), m.tensor([3, 1])), A),
     "nansum": (lambda m, x: (m.nansum(x), m.nansum(x, 1), m.nanmean(x, 0)), NAN),
     "quantile": (lambda m, x: (m.quantile(x, 0.3), m.quantile(x, m.tensor([0.1, 0.9], dtype=m.float64), 1, True)), A),

@@ -135,13 +135,13 @@ class DataLoader:
         if isinstance(self.sampler, Sampler) and not self._explicit_epoch:
             self.sampler.set_epoch(self._epoch)
         epoch = self._epoch
+        self._epoch, self._explicit_epoch = epoch + 1, False  # also of a pass that ends early
         if self.num_workers == 0:
             load = _Loading(self.dataset, self.collate_fn, self.seed)
             for indices in self.batch_sampler:
                 yield load((epoch, indices))
         else:
             yield from self._from_workers((epoch, indices) for indices in self.batch_sampler)
-        self._epoch, self._explicit_epoch = epoch + 1, False
 
     def _from_workers(self, tasks: Iterable[tuple[int, Sequence[int]]]) -> Iterator[object]:
         workers = self._workers

@@ -67,6 +67,9 @@ def register_parametrization(
     """
     parametrization.train(module.training)
     if is_parametrized(module, tensor_name):
+        if not unsafe:  # an error should come here, not where the parameter is read
+            with no_grad():
+                parametrization(getattr(module, tensor_name))
         module.parametrizations[tensor_name].append(parametrization)
         return module
     tensors = dict(module.named_parameters(recurse=False)) | dict(module.named_buffers(recurse=False))
@@ -79,6 +82,9 @@ def register_parametrization(
         module.parametrizations = nn.ModuleDict()
     module.parametrizations[tensor_name] = ParametrizationList([parametrization], tensors[tensor_name], unsafe)
     setattr(type(module), tensor_name, _property(tensor_name))
+    if not unsafe:
+        with no_grad():
+            module.parametrizations[tensor_name]()
     return module
 
 
