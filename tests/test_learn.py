@@ -289,7 +289,36 @@ ODD = {
     "return grad @ y, grad": "The arguments had these shapes: grad (2, 3), x (2, 3), y (2, 3)",
     "return (": "Python cannot read your file",
     "return grad * y * np.nan, grad * x": "is nan, but should be",
+    "dx = np.zeros(x.shape, int)\ndx += grad * y\nreturn dx, grad * x": "without dtype=int",
+    "return (grad * y)[:, None] + np.zeros((5, 5)), grad": "NumPy aligns shapes at the right end",
+    "return grad * y, (grad * x)[7]": "An index counts from 0",
+    "import nupmy\nreturn nupmy.multiply(grad, y), grad * x": "The exercises need NumPy alone",
+    "return (grad * y).sum(), grad * x": "each element of x has one",
+    "if x.any():\n\tx = x\n        return x": "without tabs",
 }
+
+# Mistakes that can be made in every exercise, and what a learner reads.
+IN_EVERY_EXERCISE = {
+    "multiply, a double": ("multiply", "return 2 * grad * y, grad * x", "factor", "The factor is 2."),
+    "tanh, too large": ("tanh", "return np.exp(1000 + y)", "infinite", "np.exp of a large number"),
+    "tanh, empty": ("tanh", "return np.full(y.shape, np.nan)", "not a number", "np.zeros begins with 0"),
+    "multiply, floor": ("multiply", "return grad * y // 1, grad * x", "whole numbers", "The fractions are lost"),
+    "multiply, last row": (
+        "multiply", "dx = grad * y\ndx[-1] = 0\nreturn dx, grad * x", "elements left out", "end too early",
+    ),
+    "linear, by the batch": (
+        "linear", "return grad @ w / len(x), grad.T @ x, grad.sum(0)", "factor", "divided by grad.shape[0]",
+    ),
+    "tanh, unchanged": ("tanh", "return y", "argument returned", "dx is y itself"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", IN_EVERY_EXERCISE)
+def test_mistakes_that_no_bank_foresaw_are_recognised_by_what_they_do_to_the_numbers(case: str) -> None:
+    slug, body, mistake, says = IN_EVERY_EXERCISE[case]
+    verdict = judge(find(slug), written(find(slug), body))
+    assert mistake in verdict.diagnosis, "\n".join(verdict.lines)
+    assert says in "\n".join(verdict.lines)
 
 
 @pytest.mark.parametrize("body", ODD)

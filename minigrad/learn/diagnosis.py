@@ -2,49 +2,23 @@
 
 Each exercise has a bank of wrong solutions. A learner who makes a mistake of the bank gets the same wrong numbers as
 the wrong solution, however differently it is written. So the learner's numbers are compared with those of each wrong
-solution on the same arguments, result by result; and with simple changes of the right numbers (another sign, a factor,
-a transpose, a flip), which are mistakes in every exercise.
+solution on the same arguments, result by result; then with the mistakes that can be made in every exercise, such as
+another sign or a missing factor (common_mistakes.py); and then with two mistakes of the bank at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
 
-from minigrad.learn.difference import wrong_elements
-from minigrad.learn.outcome import NotYetError, Outcome, call, load
+from minigrad.learn.common_mistakes import COMMON, Case, Diagnosis, common, equal
+from minigrad.learn.outcome import NotYetError, Outcome, argument_names, call, load
 from minigrad.learn.record import Exercise, Probe
-from minigrad.typing import Array
 
 #: The seed of all arguments, so that a check says the same each time.
 SEED = 20
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """A mistake's name, and a sentence for the learner."""
-
-    name: str
-    says: str
-
-
-COMMON = {
-    "sign": "The sign is wrong: each number is minus what it should be.",
-    "factor": "Each number is too large or too small by the same factor.",
-    "swapped results": "Two results are swapped: each of them is the other's gradient.",
-    "transposed": "The result is transposed: rows and columns are swapped.",
-    "flipped": "The result is flipped: its elements are right, in the opposite order.",
-    "zero": "The result is 0 everywhere. Is it computed and then not used?",
-    "sum over the batch missing": "There is a part for each example. All of them count: sum over the batch, axis 0.",
-    "another shape": "The numbers are right, but arranged in another shape. Is there a dimension of length 1 too many?",
-    "gradient from above missing": (
-        "The gradient from above, grad, is missing: this is the slope of the operation alone. The chain rule "
-        "multiplies it by grad."
-    ),
-}
 
 
 @cache
@@ -117,7 +91,7 @@ def _of_one_result(exercise: Exercise, found: Sequence[Outcome], name: str, name
         return not _same(outcomes, right, name) and _same(found, outcomes, name, traces=True)
 
     single = [diagnosis for diagnosis, outcomes in _bank(exercise) if explains(outcomes)]
-    single = single or list(_common(exercise, found, name, names))
+    single = single or _common(exercise, found, name, names)
     return single[0] if single else next((d for d, outcomes in _pairs(exercise) if explains(outcomes)), None)
 
 
@@ -131,7 +105,7 @@ def _same(found: Sequence[Outcome], others: Sequence[Outcome], name: str, traces
         if a.problem is not None and b.problem is not None:
             if _ending(a) != _ending(b):
                 return False
-        elif name and not _equal(a.values.get(name), b.values.get(name)):
+        elif name and not equal(a.values.get(name), b.values.get(name)):
             return False
     return True
 
@@ -142,76 +116,26 @@ def _ending(outcome: Outcome) -> str:
     return f"{type(cause).__name__}: {cause}" if cause else str(outcome.problem)
 
 
-def _equal(a: object, b: object) -> bool:
-    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
-        return a.shape == b.shape and not bool(wrong_elements(a, b).any())
-    return type(a) is type(b) and bool(a == b)
+def _common(exercise: Exercise, found: Sequence[Outcome], name: str, names: Sequence[str]) -> list[Diagnosis]:
+    """Return the mistakes of every exercise that explain one of the results in every call."""
+    cases = []
+    for probe, yours, right, alone in zip(
+        probes(exercise), found, expected(exercise), _without_grad(exercise), strict=True
+    ):
+        a, b = yours.values.get(name), right.values.get(name)
+        if not isinstance(a, np.ndarray) or not isinstance(b, np.ndarray):
+            return []
+        given = dict(zip(argument_names(exercise), probe.arguments, strict=False))
+        others = {other: right.values[other] for other in names if other != name and other in right.values}
+        cases.append(Case(a, b, given, others, alone.values.get(name) if alone else None))
+    return list(common(name, cases))
 
 
-def _common(exercise: Exercise, found: Sequence[Outcome], name: str, names: Sequence[str]) -> Iterator[Diagnosis]:
-    """Yield the common mistakes that explain one of the results in every call."""
-    right = expected(exercise)
-    pairs = [
-        (a.values[name], b.values[name])
-        for a, b in zip(found, right, strict=True)
-        if isinstance(a.values.get(name), np.ndarray) and isinstance(b.values.get(name), np.ndarray)
-    ]
-    arrays = [(a, b) for a, b in pairs if isinstance(a, np.ndarray) and isinstance(b, np.ndarray)]
-    if len(arrays) < len(found) or not arrays:
-        return
-    changes: dict[str, Callable[[Array], Array]] = {
-        "sign": np.negative,
-        "transposed": lambda x: x.swapaxes(-1, -2) if x.ndim > 1 else x,
-        "flipped": lambda x: x[..., ::-1] if x.ndim else x,
-        "zero": np.zeros_like,
-    }
-    for label, change in changes.items():
-        if all(_equal(a, change(b)) for a, b in arrays):
-            yield Diagnosis(label, COMMON[label])
-    turned: list[Callable[[Array], Array]] = [lambda x: x[..., ::-1, :], lambda x: x[..., ::-1, ::-1]]
-    if all(b.ndim > 1 for _, b in arrays) and any(all(_equal(a, turn(b)) for a, b in arrays) for turn in turned):
-        yield Diagnosis("flipped", COMMON["flipped"])
-    if all(a.ndim == b.ndim + 1 and _equal(a.sum(0), b) for a, b in arrays):
-        yield Diagnosis("sum over the batch missing", COMMON["sum over the batch missing"])
-    if all(a.shape != b.shape and a.size == b.size and _equal(a.reshape(b.shape), b) for a, b in arrays):
-        yield Diagnosis("another shape", COMMON["another shape"])
-    for other in names:
-        others = [outcome.values.get(other) for outcome in right]
-        if other != name and all(_equal(a, b) for (a, _), b in zip(arrays, others, strict=True)):
-            yield Diagnosis("swapped results", f"{name} is what {other} should be. {COMMON['swapped results']}")
-    if _without_grad(exercise, arrays, name):
-        yield Diagnosis("gradient from above missing", COMMON["gradient from above missing"])
-    factors = [_factor(a, b) for a, b in arrays]
-    known = [factor for factor in factors if factor is not None and np.isfinite(factor)]
-    if len(known) == len(factors) and known:
-        same = np.allclose(known, known[0])
-        shown = f"{known[-1]:.4g}" if same else f"{known[-1]:.4g} in the last case, another one in others"
-        much = f" The factor is {shown}." + ("" if same else " Is it a number of elements: a sum for a mean?")
-        yield Diagnosis("factor", COMMON["factor"] + much)
-
-
-def _without_grad(exercise: Exercise, arrays: Sequence[tuple[Array, Array]], name: str) -> bool:
-    """Return whether the results are those for a gradient of ones."""
-    if not exercise.template.partition(f"def {exercise.function}(")[2].startswith("grad,"):
-        return False
+@cache
+def _without_grad(exercise: Exercise) -> tuple[Outcome | None, ...]:
+    """Return the right results for a gradient of ones in place of the one from above."""
+    if argument_names(exercise)[0] != "grad":
+        return (None,) * len(probes(exercise))
     function = load(exercise.solution, f"<{exercise.slug}>", exercise.function)
-    for (a, _), probe in zip(arrays, probes(exercise), strict=True):
-        grad, *rest = probe.arguments
-        ones = call(exercise, function, (np.ones_like(np.asarray(grad)), *rest))
-        b = ones.values.get(name)
-        if not isinstance(b, np.ndarray):
-            return False
-        if a.shape != b.shape:
-            return False
-        if not _equal(a, b):
-            return False
-    return True
-
-
-def _factor(a: Array, b: Array) -> float | None:
-    """Return the number c with a = c · b, or None if there is none."""
-    if a.shape != b.shape or not np.any(b) or not np.all(np.isfinite(a)):
-        return None
-    at = np.unravel_index(int(np.argmax(np.abs(b))), b.shape)
-    factor = float(a[at] / b[at])
-    return factor if factor != 0 and _equal(a, factor * b) else None
+    arguments = [probe.arguments for probe in probes(exercise)]
+    return tuple(call(exercise, function, (np.ones_like(np.asarray(grad)), *rest)) for grad, *rest in arguments)

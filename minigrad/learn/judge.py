@@ -18,7 +18,7 @@ import numpy as np
 
 from minigrad.learn.diagnosis import SEED, Diagnosis, diagnose, expected, probes
 from minigrad.learn.difference import first_difference, wrong_elements
-from minigrad.learn.outcome import NotYetError, Outcome, call, load, where
+from minigrad.learn.outcome import NotYetError, Outcome, argument_names, call, load, where
 from minigrad.learn.record import Exercise, Probe, Written
 from minigrad.learn.swap import Counted, swapped
 from minigrad.typing import Array
@@ -141,7 +141,7 @@ def _wrong(exercise: Exercise, probe: Probe, outcome: Outcome, right: Outcome) -
         if not isinstance(found, np.ndarray):
             return "shapes", [*note, f"There is no {name} in what your function left."]
         if found.shape != value.shape:
-            return "shapes", [f"{name} has the shape {found.shape}, but should have {value.shape}."]
+            return "shapes", _wrong_shape(exercise, probe, name, found, value)
         if wrong_elements(found, value).any():
             lines = [*note, *first_difference(name, found, value)]
             if found.dtype.kind in "iu" and value.dtype.kind == "f":
@@ -157,6 +157,20 @@ def _wrong(exercise: Exercise, probe: Probe, outcome: Outcome, right: Outcome) -
                 lines = first_difference(name, found, quotient, 1e-4)
                 return "difference quotients", [*lines, "The right numbers here are difference quotients of forward."]
     return None
+
+
+def _wrong_shape(exercise: Exercise, probe: Probe, name: str, found: Array, right: Array) -> list[str]:
+    """Return the two shapes, and whose shape the wrong one is."""
+    lines = [f"{name} has the shape {found.shape}, but should have {right.shape}."]
+    given = dict(zip(argument_names(exercise), probe.arguments, strict=False))
+    shapes = {argument: value.shape for argument, value in given.items() if isinstance(value, np.ndarray)}
+    own = name.removeprefix("d")
+    owners = [argument for argument, shape in shapes.items() if shape == found.shape]
+    if owners:
+        lines.append(f"That is the shape of {' and of '.join(owners)}.")
+    if name.startswith("d") and shapes.get(own) == right.shape:
+        lines.append(f"A gradient has the shape of what it belongs to: each element of {own} has one.")
+    return lines
 
 
 def _try_in_engine(exercise: Exercise, function: Written, path: str) -> None:

@@ -55,7 +55,8 @@ def load(source: str, path: str, function: str) -> Written:
     except SyntaxError as error:
         line = f" in line {error.lineno}" if error.lineno else ""
         shown = f"\n\n    {error.text.strip()}" if error.text and error.text.strip() else ""
-        raise NotYetError(f"Python cannot read your file{line}: {error.msg}.{shown}") from None
+        tabs = "\n\nIndent with four spaces for each level, without tabs." * isinstance(error, IndentationError)
+        raise NotYetError(f"Python cannot read your file{line}: {error.msg}.{shown}{tabs}") from None
     except (Exception, SystemExit) as error:
         raise NotYetError(f"Your file stopped with an error when it was read.\n\n{where(error, path)}") from None
     found = vars(module).get(function)
@@ -249,8 +250,47 @@ def where(error: BaseException, path: str) -> str:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
     says = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     text = f"    line {frames[-1].lineno}:  {frames[-1].line}\n    {says}" if frames else f"    {says}"
-    if isinstance(error, RecursionError):
-        text += "\n\nA function that calls itself needs a case in which it does not."
-    if isinstance(error, NameError) and "'np'" in str(error):
-        text += "\n\nThe line `import numpy as np` is missing at the top of the file."
-    return text
+    advice = _advice(error)
+    return f"{text}\n\n{advice}" if advice else text
+
+
+#: Errors that beginners meet often: their kind, a piece of their text, and what to do.
+_ADVICE: tuple[tuple[type[BaseException], str, str], ...] = (
+    (RecursionError, "", "A function that calls itself needs a case in which it does not."),
+    (NameError, "'np'", "The line `import numpy as np` is missing at the top of the file."),
+    (UnboundLocalError, "", "The name gets its value below this line, or in a branch that was not taken."),
+    (NameError, "", "Nothing has this name here. Is it spelled as where it got its value?"),
+    (ModuleNotFoundError, "", "The exercises need NumPy alone. Is the name spelled right? `import numpy as np`."),
+    (TypeError, "positional argument", "Leave the line `def ...` as it was given: these arguments are passed."),
+    (
+        TypeError,
+        "Cannot cast ufunc",
+        "Your array holds whole numbers, and fractions cannot be written into it. Make it without dtype=int, as "
+        "np.zeros(x.shape) does.",
+    ),
+    (
+        ValueError,
+        "broadcast",
+        "NumPy aligns shapes at the right end; lengths must be equal there, or 1. print(a.shape) shows a shape; "
+        "keepdims=True keeps a dimension that was summed, with the length 1.",
+    ),
+    (
+        IndexError,
+        "shape mismatch",
+        "Arrays that stand together as indices must have the same shape: one row and one column for each element.",
+    ),
+    (
+        IndexError,
+        "out of bounds",
+        "An index counts from 0 to the length - 1. Does the loop run over the length of another array, or too far?",
+    ),
+    (ValueError, "reshape", "A reshape keeps the number of elements. To make fewer of them, add up: sum."),
+    (ValueError, "matmul", "In a @ b the columns of a must be as many as the rows of b. a.T swaps rows and columns."),
+    (ValueError, "truth value", "An `if` needs one True or False, and this is an array of them: np.where, or a loop."),
+)
+
+
+def _advice(error: BaseException) -> str:
+    """Return what to do about an error, or nothing if it is not a common one."""
+    fitting = (says for kind_, piece, says in _ADVICE if isinstance(error, kind_) and piece in str(error))
+    return next(fitting, "")

@@ -174,6 +174,89 @@ EXERCISE = Exercise(
             "g was added as it is. In a running mean it has the weight 1 - beta.",
         ),
         Mistake("sign", {"p -= lr": "p += lr"}, "This goes uphill: subtract the step."),
+        Mistake(
+            "eps forgotten",
+            {" + eps)": ")"},
+            "eps is missing. It keeps the step finite where the gradients have been 0 so far.",
+        ),
+        Mistake(
+            "absolute value for the square",
+            {"* g * g": "* abs(g)"},
+            "v is the mean of |g|. It is the mean of the squares, g * g; the root comes later.",
+        ),
+        Mistake(
+            "correction of the first step for all",
+            {"beta1**t": "beta1", "beta2**t": "beta2"},
+            "The correction is the same in each step. It fades, since beta ** t does: divide by 1 - beta ** t.",
+        ),
+        Mistake(
+            "product instead of power",
+            {"beta1**t": "beta1 * t", "beta2**t": "beta2 * t"},
+            "beta * t is a product. The power is beta ** t.",
+        ),
+        Mistake(
+            "multiplied by the correction",
+            {"m / (1 - beta1**t)": "m * (1 - beta1**t)", "v / (1 - beta2**t)": "v * (1 - beta2**t)"},
+            "Multiplied by 1 - beta ** t, which makes m and v smaller still. They are too small at first: divide.",
+        ),
+        Mistake(
+            "one beta for both",
+            {"v *= beta2\n    v += (1 - beta2)": "v *= beta1\n    v += (1 - beta1)", "beta2**t": "beta1**t"},
+            "v uses beta1. It has a rate of its own, beta2.",
+        ),
+        Mistake(
+            "one beta for both",
+            {"m *= beta1\n    m += (1 - beta1)": "m *= beta2\n    m += (1 - beta2)", "beta1**t": "beta2**t"},
+            "m uses beta2. It has a rate of its own, beta1.",
+        ),
+        Mistake(
+            "one beta for both corrections",
+            {"beta2**t": "beta1**t"},
+            "v is corrected with beta1. It was kept with beta2: 1 - beta2 ** t.",
+        ),
+        Mistake(
+            "gradient instead of its mean",
+            {"lr * m_hat": "lr * g"},
+            "The step uses g. It uses the running mean m_hat, and that is what makes it smooth.",
+        ),
+        Mistake(
+            "not in place",
+            {"p -= lr * m_hat / (np.sqrt(v_hat) + eps)": "p = p - lr * m_hat / (np.sqrt(v_hat) + eps)"},
+            "p = p - ... makes a new array, and the one outside stays as it was. p -= ... changes it in place.",
+        ),
+        Mistake(
+            "share of old and new swapped",
+            {
+                "m *= beta1\n    m += (1 - beta1)": "m *= 1 - beta1\n    m += beta1",
+                "v *= beta2\n    v += (1 - beta2)": "v *= 1 - beta2\n    v += beta2",
+            },
+            "The old mean keeps the share beta, and the new gradient gets 1 - beta; here it is the other way round.",
+        ),
+        Mistake(
+            "learning rate forgotten",
+            {"lr * m_hat": "m_hat"},
+            "The learning rate is missing: the step is lr * m_hat / (...).",
+        ),
+        Mistake(
+            "t begins at 0",
+            {"beta1**t": "beta1 ** (t + 1)", "beta2**t": "beta2 ** (t + 1)"},
+            "t counts from 1 already: beta ** t, without + 1.",
+        ),
+        Mistake(
+            "m not squared but v",
+            {"v += (1 - beta2) * g * g": "v += (1 - beta2) * m * m"},
+            "v is made of m. It is the running mean of g * g, of the gradient itself.",
+        ),
+        Mistake(
+            "eps not added to the root",
+            {"np.sqrt(v_hat) + eps": "np.maximum(np.sqrt(v_hat), eps)"},
+            "eps is a lower limit here. It is added to the root.",
+        ),
+        Mistake(
+            "no bias correction, no eps",
+            {"m / (1 - beta1**t)": "m", "v / (1 - beta2**t)": "v", " + eps)": ")"},
+            "m and v are not divided by 1 - beta ** t, and eps is missing.",
+        ),
     ),
     teaches=frozenset(),
     terms=frozenset({"running mean"}),

@@ -148,6 +148,46 @@ EXERCISE = Exercise(
         ),
         Mistake("sign", {"+= grad": "-= grad"}),
         Mistake("gradient from above missing", {"+= grad /": "+= 1.0 /"}),
+        Mistake(
+            "size for stride",
+            {
+                "i : i + stride * P : stride": "i : i + size * P : size",
+                "j : j + stride * Q : stride": "j : j + size * Q : size",
+            },
+            "The windows are taken to be size apart. They are stride apart, and may overlap.",
+        ),
+        Mistake(
+            "multiplied by x",
+            {"grad / (size * size)": "grad * x[seen] / (size * size)"},
+            "The result depends on x. A mean is linear: each element has the slope 1 / (number of elements).",
+        ),
+        Mistake(
+            "divided by the windows that cover an element",
+            {
+                "    return dx": (
+                    "    n = np.zeros_like(x)\n"
+                    "    for i, j in np.ndindex(size, size):\n"
+                    "        n[:, :, i : i + stride * P : stride, j : j + stride * Q : stride] += 1\n"
+                    "    return dx / np.maximum(n, 1)"
+                ),
+            },
+            "Divided by the number of windows that cover an element. Their gradients add up.",
+        ),
+        Mistake(
+            "last row and column of the window forgotten",
+            {"np.ndindex(size, size)": "np.ndindex(size - 1, size - 1)"},
+            "The last row and column of the window are left out: i and j run from 0 to size - 1.",
+        ),
+        Mistake(
+            "divided by all elements",
+            {"/ (size * size)": "/ x.size"},
+            "Divided by the number of all elements of x. Each mean is over one window, of size * size.",
+        ),
+        Mistake(
+            "divided by the stride",
+            {"/ (size * size)": "/ (stride * stride)"},
+            "Divided by the stride squared. A window has size * size elements.",
+        ),
     ),
     teaches=frozenset(),
     terms=frozenset(),

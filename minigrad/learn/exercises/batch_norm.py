@@ -202,6 +202,142 @@ EXERCISE = Exercise(
             {"dw = (grad * x_hat)": "dw = grad"},
             "dw is db here: w is multiplied by x_hat, so its gradient is the sum of grad * x_hat.",
         ),
+        Mistake(
+            "N - 1 for N",
+            {
+                "through_mu = -g.mean(axis=0)": "through_mu = -g.sum(axis=0) / (len(g) - 1)",
+                "(g * x_hat).mean(axis=0)": "(g * x_hat).sum(axis=0) / (len(g) - 1)",
+            },
+            "The sums are divided by N - 1. Batch norm's mean and sigma divide by N, and so do the paths through them.",
+        ),
+        Mistake(
+            "N - 1 for N",
+            {"(g * x_hat).mean(axis=0)": "(g * x_hat).sum(axis=0) / (len(g) - 1)"},
+            "The path through sigma is divided by N - 1. Batch norm's sigma divides by N, and so does the path "
+            "through it.",
+        ),
+        Mistake(
+            "mean over the wrong dimension",
+            {"-g.mean(axis=0)": "-g.mean(axis=1, keepdims=True)"},
+            "In the path through mu the mean goes over the channels. mu is the mean of a column: axis=0.",
+        ),
+        Mistake(
+            "mean over the wrong dimension",
+            {"(g * x_hat).mean(axis=0)": "(g * x_hat).mean(axis=1, keepdims=True)"},
+            "In the path through sigma the mean goes over the channels. sigma belongs to a column: axis=0.",
+        ),
+        Mistake(
+            "mean over the wrong dimension",
+            {
+                "-g.mean(axis=0)": "-g.mean(axis=1, keepdims=True)",
+                "(g * x_hat).mean(axis=0)": "(g * x_hat).mean(axis=1, keepdims=True)",
+            },
+            "The means go over the channels (that is layer norm). mu and sigma belong to a column: axis=0.",
+        ),
+        Mistake(
+            "mean over everything",
+            {"-g.mean(axis=0)": "-g.mean()", "(g * x_hat).mean(axis=0)": "(g * x_hat).mean()"},
+            "The means go over all channels at once. Each column has a mu and a sigma of its own: axis=0.",
+        ),
+        Mistake(
+            "sign of the path through mu",
+            {"through_mu = -g": "through_mu = g"},
+            "A larger mu makes x_hat smaller: the path through mu has a minus.",
+        ),
+        Mistake(
+            "signs of both paths",
+            {"through_mu = -g": "through_mu = g", "through_sigma = -x_hat": "through_sigma = x_hat"},
+            "A larger mu and a larger sigma make x_hat smaller: both paths have a minus.",
+        ),
+        Mistake(
+            "x_hat forgotten in the path through sigma",
+            {"through_sigma = -x_hat * (g": "through_sigma = -(g"},
+            "In the path through sigma x_hat stands twice: within the mean, where sigma acts on all rows, and in "
+            "front of it, as the slope of sigma with respect to x[i].",
+        ),
+        Mistake(
+            "x_hat forgotten in the path through sigma",
+            {"(g * x_hat).mean(axis=0)": "g.mean(axis=0)"},
+            "In the path through sigma x_hat stands twice: in front of the mean and within it, since the slope of "
+            "x_hat with respect to sigma is -x_hat / sigma.",
+        ),
+        Mistake(
+            "path through sigma counted twice",
+            {"through_sigma = -x_hat": "through_sigma = -2 * x_hat"},
+            "The path through sigma is twice as large as it should be. The 2 of the square cancels against the 1/2 "
+            "of the root.",
+        ),
+        Mistake(
+            "path through sigma halved",
+            {"through_sigma = -x_hat": "through_sigma = -x_hat / 2"},
+            "The path through sigma is half as large as it should be. The 1/2 of the root cancels against the 2 of "
+            "the square.",
+        ),
+        Mistake(
+            "multiplied by sigma",
+            {" / sigma": " * sigma"},
+            "Multiplied by sigma. x_hat = (x - mu) / sigma: divide by it.",
+        ),
+        Mistake(
+            "sigma taken for the variance",
+            {" / sigma": " / np.sqrt(sigma)"},
+            "Divided by the root of sigma. sigma is the root of the variance already.",
+        ),
+        Mistake(
+            "one path not divided by sigma",
+            {"(direct + through_mu + through_sigma) / sigma": "direct + (through_mu + through_sigma) / sigma"},
+            "The direct path is not divided by sigma.",
+        ),
+        Mistake(
+            "one path not divided by sigma",
+            {"(direct + through_mu + through_sigma) / sigma": "(direct + through_sigma) / sigma + through_mu"},
+            "The path through mu is not divided by sigma.",
+        ),
+        Mistake(
+            "one path not divided by sigma",
+            {"(direct + through_mu + through_sigma) / sigma": "(direct + through_mu) / sigma + through_sigma"},
+            "The path through sigma is not divided by sigma.",
+        ),
+        Mistake(
+            "path through sigma divided twice",
+            {"(direct + through_mu + through_sigma) / sigma": "(direct + through_mu + through_sigma / sigma) / sigma"},
+            "The path through sigma is divided by sigma squared. One of the two is in x_hat already.",
+        ),
+        Mistake(
+            "sum over the wrong dimension",
+            {"grad.sum(axis=0)": "grad.sum(axis=1)"},
+            "db is summed over the channels. Each channel has a bias, which serves all rows: sum over axis 0.",
+        ),
+        Mistake(
+            "weight in its own gradient",
+            {"(grad * x_hat).sum": "(grad * x_hat * w).sum"},
+            "dw is multiplied by w. In y = x_hat * w + b the slope for w is x_hat alone.",
+        ),
+        Mistake(
+            "weight in the gradient of the bias",
+            {"db = grad.sum": "db = (grad * w).sum"},
+            "db is multiplied by w. The bias is added after the weight: its slope is 1.",
+        ),
+        Mistake(
+            "weight counted twice",
+            {" / sigma": " * w / sigma"},
+            "w is a factor twice. It is in g already.",
+        ),
+        Mistake(
+            "weight on the direct path alone",
+            {"direct = g\n": "direct = g\n    g = grad\n"},
+            "Only the direct path has the weight. All three start from g = grad * w.",
+        ),
+        Mistake(
+            "direct path forgotten",
+            {"direct + through_mu": "through_mu"},
+            "The direct path is missing: g itself.",
+        ),
+        Mistake(
+            "direct path summed",
+            {"direct = g\n": "direct = g.sum(axis=0)\n"},
+            "The direct path is summed over the rows. It leads from each x_hat[i] to its own x[i]: no sum.",
+        ),
     ),
     teaches=frozenset(),
     terms=frozenset(),

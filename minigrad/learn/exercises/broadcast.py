@@ -163,6 +163,41 @@ EXERCISE = Exercise(
             {"return grad": "return np.resize(original, shape)", "    while": "    original = grad\n    while"},
             "The elements were cut to the new shape. Each element needs the sum over all its copies.",
         ),
+        Mistake(
+            "largest instead of sum",
+            {".sum(": ".max("},
+            "The largest of the copies is taken. Each has an effect on the loss, and their gradients add up: sum.",
+        ),
+        Mistake(
+            "one dimension in front only",
+            {"while grad.ndim > len(shape)": "if grad.ndim > len(shape)"},
+            "Only one dimension in front is added up. There may be several: while instead of if.",
+        ),
+        Mistake(
+            "everything added up",
+            {"return grad": "return grad.sum() * np.ones(shape)"},
+            "All elements are added up. Each element of the input gets only the sum of its own copies.",
+        ),
+        Mistake(
+            "reshaped instead of summed",
+            {"    while": "    return grad.reshape(shape)\n    while"},
+            "A reshape cannot make fewer numbers. What was copied on the way forward is added up on the way back.",
+        ),
+        Mistake(
+            "dimensions of 1 lost",
+            {"return grad": "return grad.squeeze()"},
+            "The dimensions of length 1 are gone. The gradient has the shape of the input, with them.",
+        ),
+        Mistake(
+            "averaged in front",
+            {"grad.sum(axis=0)": "grad.mean(axis=0)"},
+            "The dimensions in front are averaged. The effects of all copies add up: sum.",
+        ),
+        Mistake(
+            "one axis too many",
+            {"if shape[axis] == 1": "if shape[axis] <= 2"},
+            "Dimensions longer than 1 were added up, too. Only those of length 1 were copied.",
+        ),
     ),
     teaches=frozenset({".sum", ".ndim", "axis", "keepdims", "len", "range"}),
     terms=frozenset(),

@@ -129,6 +129,17 @@ EXERCISE = Exercise(
             "The mean goes over the rows (axis=0), as in the forward pass.",
         ),
         Mistake("sign", {"return direct + through_the_mean": "return -(direct + through_the_mean)"}),
+        Mistake(
+            "N - 1 for N",
+            {"-grad.mean(axis=0)": "-grad.sum(axis=0) / (len(grad) - 1)"},
+            "Divided by N - 1. The mean divides by N, and so does the path through it.",
+        ),
+        Mistake(
+            "path counted twice",
+            {"-grad.mean(axis=0)": "-2 * grad.mean(axis=0)"},
+            "The path through the mean counts twice. x reaches each y along two paths: one direct, one through the "
+            "mean.",
+        ),
     ),
     teaches=frozenset({".mean"}),
     terms=frozenset(),

@@ -178,6 +178,26 @@ EXERCISE = Exercise(
             {"limit / norm": "norm / limit"},
             "The factor is upside down: the gradients became longer.",
         ),
+        Mistake(
+            "norm of the sums",
+            {"(g * g).sum()": "g.sum() ** 2"},
+            "The sums are squared. The length squares each element first, and adds up then.",
+        ),
+        Mistake(
+            "scaled by the square",
+            {"limit / norm": "limit / norm**2"},
+            "Divided by the squared length. limit / norm brings the length to limit.",
+        ),
+        Mistake(
+            "largest element",
+            {"np.sqrt(sum((g * g).sum() for g in gradients))": "max(abs(g).max() for g in gradients)"},
+            "This is the largest element. The length is the root of the sum of all squares.",
+        ),
+        Mistake(
+            "absolute values",
+            {"np.sqrt(sum((g * g).sum() for g in gradients))": "sum(abs(g).sum() for g in gradients)"},
+            "This is the sum of absolute values. The length is the root of the sum of all squares.",
+        ),
     ),
     teaches=frozenset({"sum"}),
     terms=frozenset(),

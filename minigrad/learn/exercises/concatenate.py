@@ -123,6 +123,26 @@ EXERCISE = Exercise(
             {"grad[:, : a.shape[1]]": "grad[:, : a.shape[1]] / 2"},
             "The gradient was halved. Each element of y belongs to one input only, which gets all of it.",
         ),
+        Mistake(
+            "cut one too early",
+            {"a.shape[1]": "(a.shape[1] - 1)"},
+            "The cut is one column too early: a has a.shape[1] columns, 0 to a.shape[1] - 1, and the end of a "
+            "slice is not in it.",
+        ),
+        Mistake(
+            "cut one too late",
+            {"a.shape[1] :": "a.shape[1] + 1 :"},
+            "db begins one column too late: a's columns end at a.shape[1] - 1, so b's begin at a.shape[1].",
+        ),
+        Mistake(
+            "multiplied by the inputs",
+            {
+                "da = grad[:, : a.shape[1]]": "da = grad[:, : a.shape[1]] * a",
+                "db = grad[:, a.shape[1] :]": "db = grad[:, a.shape[1] :] * b",
+            },
+            "The parts are multiplied by the inputs. Putting side by side has the slope 1: each part goes back as "
+            "it is.",
+        ),
     ),
     teaches=frozenset(),
     terms=frozenset({"branches"}),

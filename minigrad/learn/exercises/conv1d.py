@@ -160,6 +160,38 @@ EXERCISE = Exercise(
             "Each factor got itself. The product w * x sends w to x, and x to w.",
         ),
         Mistake("gradient from above missing", {"grad[p] * w[i]": "w[i]", "grad[p] * x": "x"}),
+        Mistake(
+            "shift forgotten",
+            {"dx[p + i] +=": "dx[p] +="},
+            "In dx the shift is missing: the window at p read x[p + i] through w[i], so the gradient goes to dx[p "
+            "+ i].",
+        ),
+        Mistake(
+            "first weight forgotten",
+            {"range(len(w))": "range(1, len(w))"},
+            "The first place of the window is left out: i runs from 0 on, so range(len(w)).",
+        ),
+        Mistake(
+            "last weight forgotten",
+            {"range(len(w))": "range(len(w) - 1)"},
+            "The last place of the window is left out: i runs to len(w) - 1, so range(len(w)).",
+        ),
+        Mistake(
+            "shift reversed",
+            {"x[p + i]\n": "x[p - i]\n"},
+            "In dw the shift goes the wrong way: w[i] was multiplied by x[p + i], not by x[p - i].",
+        ),
+        Mistake(
+            "another position's gradient",
+            {"dx[p + i] += grad[p]": "dx[p] += grad[p - i]"},
+            "dx[p] collects grad[p - i], and for p < i that is an element from the other end of grad. Let p count "
+            "positions of the window, as in y: dx[p + i] += grad[p] * w[i].",
+        ),
+        Mistake(
+            "mean over the positions",
+            {"return dx, dw": "return dx, dw / len(grad)"},
+            "dw is divided by the number of positions. y is no mean: the gradients of all positions add up.",
+        ),
     ),
     teaches=frozenset({"np.zeros_like"}),
     terms=frozenset({"window", "kernel"}),

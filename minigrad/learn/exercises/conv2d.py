@@ -226,6 +226,73 @@ EXERCISE = Exercise(
             "gradient from above missing",
             {'pq", grad, w': 'pq", np.ones_like(grad), w', 'oc", grad, x': 'oc", np.ones_like(grad), x'},
         ),
+        Mistake(
+            "last place forgotten",
+            {"in np.ndindex(*w.shape[2:])": "in list(np.ndindex(*w.shape[2:]))[:-1]"},
+            "The last place of the window is left out: i runs to I - 1 and j to J - 1, both included.",
+        ),
+        Mistake(
+            "kernel taken for a square",
+            {"np.ndindex(*w.shape[2:])": "np.ndindex(w.shape[2], w.shape[2])"},
+            "The kernel need not be a square: i runs over w.shape[2], and j over w.shape[3].",
+        ),
+        Mistake(
+            "kernel taken for a square",
+            {"np.ndindex(*w.shape[2:])": "np.ndindex(w.shape[3], w.shape[3])"},
+            "The kernel need not be a square: i runs over w.shape[2], and j over w.shape[3].",
+        ),
+        Mistake(
+            "image taken for a square",
+            {"P, Q = grad.shape[2:]": "P = Q = grad.shape[2]"},
+            "The image need not be a square: P is grad.shape[2], and Q is grad.shape[3].",
+        ),
+        Mistake(
+            "last row and column forgotten",
+            {
+                "P, Q = grad.shape[2:]": "P, Q = grad.shape[2] - 1, grad.shape[3] - 1",
+                "grad, w_ij": "grad[:, :, :P, :Q], w_ij",
+                "grad, x[seen]": "grad[:, :, :P, :Q], x[seen]",
+            },
+            "The last row and the last column of positions are left out: y has H - I + 1 rows and W - J + 1 columns.",
+        ),
+        Mistake(
+            "wrong number of positions",
+            {"P, Q = grad.shape[2:]": "P, Q = x.shape[2] - w.shape[2], x.shape[3] - w.shape[3]"},
+            "There are H - I + 1 positions in a column, and W - J + 1 in a row, as many as grad has: P, Q = "
+            "grad.shape[2:].",
+        ),
+        Mistake(
+            "wrong number of positions",
+            {"P, Q = grad.shape[2:]": "P, Q = x.shape[2:]"},
+            "The window does not stand at each pixel: it has as many positions as grad has elements, P, Q = "
+            "grad.shape[2:].",
+        ),
+        Mistake(
+            "shift forgotten",
+            {"dx[seen] += ": "dx[:, :, :P, :Q] += "},
+            "In dx the shift is missing: the place (i, j) saw x[:, :, i : i + P, j : j + Q], so the gradient goes "
+            "there.",
+        ),
+        Mistake(
+            "one output channel alone",
+            {'"nopq,oc->ncpq", grad, w_ij': '"nopq,oc->ncpq", grad[:, :1], w_ij[:1]'},
+            "dx comes from the first output channel alone. Each pixel has an effect on all of them: sum over o.",
+        ),
+        Mistake(
+            "channels added up",
+            {'"nopq,oc->ncpq", grad, w_ij': '"nopq,oc->ncpq", grad, w_ij.sum(1, keepdims=True) * np.ones_like(w_ij)'},
+            "dx is the same for each input channel: the weights were added up. Channel c has its own, w[:, c].",
+        ),
+        Mistake(
+            "mean over the positions",
+            {"x[seen], optimize=True)": "x[seen], optimize=True) / (P * Q)"},
+            "dw is divided by the number of positions. y is no mean: the gradients of all positions add up.",
+        ),
+        Mistake(
+            "one position alone",
+            {'"nopq,ncpq->oc", grad, x[seen]': '"nopq,ncpq->oc", grad[..., :1, :1], x[seen][..., :1, :1]'},
+            "dw comes from the first position alone. The window used its weights at all of them: sum over p and q.",
+        ),
     ),
     teaches=frozenset({"np.einsum", "np.s_", "optimize"}),
     terms=frozenset({"channels"}),

@@ -32,8 +32,9 @@ def wide(draw: Draw) -> tuple[object, ...]:
 
 def probes(random: np.random.Generator) -> list[Probe]:
     made = derivative(forward, (small, wide), {"dscores": 0})(random)
-    large = np.array([[1000.0, 0.0, -1000.0], [0.0, 800.0, 800.0]])
-    made.append(Probe((np.asarray(1.0), large, np.array([0, 1])), "numbers", "Scores as large as 1000."))
+    large = np.array([[1000.0, 0.0, -1000.0], [-1000.0, -200.0, -200.0]])
+    note = "Scores as large as 1000 in one row, and below 0 in the other."
+    made.append(Probe((np.asarray(1.0), large, np.array([0, 1])), "numbers", note))
     return made
 
 
@@ -176,6 +177,143 @@ EXERCISE = Exercise(
             "1 subtracted everywhere",
             {"p[np.arange(N), labels] -= 1": "p = p - 1"},
             "1 was subtracted from each class. It belongs to the right one only: p[np.arange(N), labels].",
+        ),
+        Mistake(
+            "largest score of the wrong dimension",
+            {"scores.max(axis=1, keepdims=True)": "scores.max(axis=0)"},
+            "The largest score of each class was subtracted: that changes the softmax of a row. Subtract one "
+            "number from a whole row, its largest: axis=1.",
+        ),
+        Mistake(
+            "largest of all scores",
+            {"scores.max(axis=1, keepdims=True)": "scores.max()"},
+            "The largest of all scores is subtracted. In a row of much smaller ones np.exp is then 0 for all "
+            "classes, and "
+            "0 / 0 is nan. Subtract the largest of each row: axis=1, keepdims=True.",
+        ),
+        Mistake(
+            "keepdims forgotten",
+            {"e.sum(axis=1, keepdims=True)": "e.sum(axis=1)"},
+            "A sum or a maximum of each row has the shape (N,), and NumPy aligns that with the classes. With "
+            "keepdims=True "
+            "the shape is (N, 1), one number for each row.",
+        ),
+        Mistake(
+            "keepdims forgotten",
+            {"scores.max(axis=1, keepdims=True)": "scores.max(axis=1)"},
+            "A sum or a maximum of each row has the shape (N,), and NumPy aligns that with the classes. With "
+            "keepdims=True "
+            "the shape is (N, 1), one number for each row.",
+        ),
+        Mistake(
+            "every row for every label",
+            {"p[np.arange(N), labels]": "p[:, labels]"},
+            "p[:, labels] means the columns of all labels, in every row. p[np.arange(N), labels] is one element of "
+            "each row.",
+        ),
+        Mistake(
+            "label taken for a row",
+            {"p[np.arange(N), labels]": "p[labels]"},
+            "p[labels] means rows. p[np.arange(N), labels] is the element of the right class in each row.",
+        ),
+        Mistake(
+            "label taken for a row",
+            {"p[np.arange(N), labels]": "p[labels % N]"},
+            "p[labels] means rows. p[np.arange(N), labels] is the element of the right class in each row.",
+        ),
+        Mistake(
+            "divided by the classes",
+            {"/ N": "/ scores.shape[1]"},
+            "Divided by the number of classes. The loss is a mean over the examples: divide by their number, N.",
+        ),
+        Mistake(
+            "slope of the sigmoid",
+            {"p[np.arange(N), labels] -= 1": "p = p * (1 - p)"},
+            "p * (1 - p) is the slope of one probability with respect to its own score. The logarithm and the "
+            "other classes are missing; all together they give p - 1 at the label and p elsewhere.",
+        ),
+        Mistake(
+            "logarithm forgotten",
+            {
+                "p[np.arange(N), labels] -= 1": (
+                    "t = p[np.arange(N), labels][:, None]\n    p = p * t\n    p[np.arange(N), labels] -= t[:, 0]"
+                ),
+            },
+            "This is the derivative of -p[label]. The loss is its logarithm, so divide by p[label]: p - 1 at the "
+            "label and p elsewhere.",
+        ),
+        Mistake(
+            "smallest score subtracted",
+            {"scores.max": "scores.min"},
+            "The smallest score is subtracted, and np.exp of the others is too large for a float. Subtract the "
+            "largest.",
+        ),
+        Mistake(
+            "1 added",
+            {"labels] -= 1": "labels] += 1"},
+            "1 is added at the label. More score for the right class makes the loss smaller: p - 1 there.",
+        ),
+        Mistake(
+            "divided twice",
+            {"p / N": "p / N / N"},
+            "Divided by N twice. The loss is one mean over the examples.",
+        ),
+        Mistake(
+            "logarithm of the probabilities",
+            {"p = e / e.sum(axis=1, keepdims=True)": "p = np.log(e / e.sum(axis=1, keepdims=True))"},
+            "These are the logarithms of the probabilities. The gradient has the probabilities themselves.",
+        ),
+        Mistake(
+            "exponential before the maximum",
+            {
+                "e = np.exp(scores - scores.max(axis=1, keepdims=True))": (
+                    "e = np.exp(scores) - scores.max(axis=1, keepdims=True)"
+                ),
+            },
+            "The largest score is subtracted after np.exp. It belongs within: np.exp(scores - largest).",
+        ),
+        Mistake(
+            "exponential forgotten",
+            {
+                "e = np.exp(scores - scores.max(axis=1, keepdims=True))": (
+                    "e = scores - scores.max(axis=1, keepdims=True)"
+                ),
+            },
+            "np.exp is missing: softmax divides exp(score) by the sum of all exp(score).",
+        ),
+        Mistake(
+            "labels counted from 1",
+            {"labels] -= 1": "labels - 1] -= 1"},
+            "The 1 is subtracted one class too early. Labels count from 0, as indices do.",
+        ),
+        Mistake(
+            "predicted class instead of the label",
+            {"p[np.arange(N), labels] -= 1": "p[np.arange(N), p.argmax(axis=1)] -= 1"},
+            "The 1 is subtracted at the most probable class. It belongs to the right class, labels.",
+        ),
+        Mistake(
+            "sigmoid instead of softmax",
+            {"p = e / e.sum(axis=1, keepdims=True)": "p = 1 / (1 + np.exp(-scores))"},
+            "This is the sigmoid of each score by itself. Softmax divides by the sum over the classes, so that "
+            "each row adds up to 1.",
+        ),
+        Mistake(
+            "loss returned",
+            {"return dscores": "return -np.log(e[np.arange(N), labels] / e.sum(axis=1)).mean()"},
+            "This is the loss. Its gradient with respect to scores is asked for, of the same shape as scores.",
+        ),
+        Mistake(
+            "label's class alone",
+            {
+                "    dscores = ": (
+                    "    q = np.zeros(p.shape)\n"
+                    "    q[np.arange(N), labels] = p[np.arange(N), labels]\n"
+                    "    p = q\n"
+                    "    dscores = "
+                ),
+            },
+            "Only the right class has a gradient here. More score for any other class takes probability from it: "
+            "their gradient is p.",
         ),
     ),
     teaches=frozenset({"np.exp", "np.arange", ".max"}),

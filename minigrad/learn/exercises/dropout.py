@@ -134,6 +134,22 @@ EXERCISE = Exercise(
             {"/ (1 - p)": "* (1 - p)"},
             "What is kept became smaller still. Divide by 1 - p.",
         ),
+        Mistake(
+            "one number for all",
+            {"random.random(x.shape) >= p": "random.random() >= p"},
+            "One random number decides for all elements: everything is kept, or all of it dropped. Each element "
+            "needs a number of its own: random.random(x.shape).",
+        ),
+        Mistake(
+            "a whole row dropped",
+            {"random.random(x.shape) >= p": "(random.random(len(x)) >= p).reshape(-1, *[1] * (x.ndim - 1))"},
+            "Whole rows are dropped together. Each element needs a number of its own: random.random(x.shape).",
+        ),
+        Mistake(
+            "numbers subtracted",
+            {"x * keep / (1 - p)": "x - (1 - keep)"},
+            "1 is subtracted where an element should be dropped. A dropped element is 0: multiply by keep.",
+        ),
     ),
     teaches=frozenset({".random"}),
     terms=frozenset({"Dropout"}),

@@ -153,6 +153,22 @@ EXERCISE = Exercise(
             {"2 / fan_in": "2 * fan_in"},
             "The more inputs, the smaller the weights must be: divide by fan_in.",
         ),
+        Mistake(
+            "uniform instead of normal",
+            {"random.standard_normal(shape)": "(random.random(shape) * 2 - 1)"},
+            "These are uniform numbers between -1 and 1, with the deviation 0.58. Draw normal ones: "
+            "random.standard_normal(shape).",
+        ),
+        Mistake(
+            "mean not 0",
+            {"random.standard_normal(shape)": "random.random(shape)"},
+            "All weights are positive. They lie around 0: random.standard_normal(shape).",
+        ),
+        Mistake(
+            "averaged with fan-out",
+            {"2 / fan_in": "4 / (fan_in + np.prod(shape) // shape[1])"},
+            "fan_in and fan_out are averaged (that is Xavier's rule). Here only fan_in counts: sqrt(2 / fan_in).",
+        ),
     ),
     teaches=frozenset({"np.prod", ".standard_normal"}),
     terms=frozenset({"fan_in"}),

@@ -133,6 +133,26 @@ EXERCISE = Exercise(
             "db is summed over the outputs. b has an element for each output: sum over the batch, axis 0.",
         ),
         Mistake("sign", {"grad.T @ x": "-grad.T @ x"}),
+        Mistake(
+            "input and weight swapped",
+            {"grad @ w": "grad @ grad.T @ x", "grad.T @ x": "grad.T @ grad @ w"},
+            "x and w are swapped: dx is made with w, and dw with x.",
+        ),
+        Mistake(
+            "everything added up",
+            {"grad.sum(axis=0)": "grad.sum() * np.ones(len(w))"},
+            "db adds up all outputs. Each output has a bias of its own: sum over the examples alone, axis 0.",
+        ),
+        Mistake(
+            "weight in the gradient of the bias",
+            {"grad.sum(axis=0)": "(grad @ w).sum(axis=0)"},
+            "db went through w. The bias is added to y, after the product: its slope is 1.",
+        ),
+        Mistake(
+            "number instead of a row",
+            {"grad.sum(axis=0)": "grad.sum()"},
+            "db is one number. Each output has a bias of its own: sum over the examples alone, axis 0.",
+        ),
     ),
     teaches=frozenset(),
     terms=frozenset({"layer", "batch"}),

@@ -193,6 +193,80 @@ EXERCISE = Exercise(
             "Ties go to the first in column order. The order is row by row, from left to right.",
         ),
         Mistake("sign", {"grad * wins": "-grad * wins"}),
+        Mistake(
+            "shared by the ties",
+            {
+                "    taken = np.zeros(grad.shape, bool)\n": (
+                    "    taken = np.zeros(grad.shape, bool)\n"
+                    "    n = np.zeros(grad.shape)\n"
+                    "    for i, j in np.ndindex(size, size):\n"
+                    "        n += x[:, :, i : i + stride * P : stride, j : j + stride * Q : stride] == y\n"
+                ),
+                " & ~taken": "",
+                "grad * wins": "grad * wins / n",
+            },
+            "Equally large elements share the gradient here. As in PyTorch, the first of them gets all of it.",
+        ),
+        Mistake(
+            "stride ignored",
+            {"i : i + stride * P : stride": "i : i + P", "j : j + stride * Q : stride": "j : j + Q"},
+            "The windows are stride apart: the slices need a step.",
+        ),
+        Mistake(
+            "size for stride",
+            {
+                "i : i + stride * P : stride": "i : i + size * P : size",
+                "j : j + stride * Q : stride": "j : j + size * Q : size",
+            },
+            "The windows are taken to be size apart. They are stride apart, and may overlap.",
+        ),
+        Mistake(
+            "largest of the whole image",
+            {"x[seen] == y": "x[seen] == x.max(axis=(2, 3), keepdims=True)"},
+            "Only the largest element of the whole image gets a gradient. Each window has a winner of its own: "
+            "compare with y.",
+        ),
+        Mistake(
+            "channels mixed up",
+            {"taken | wins": "taken | wins.any(axis=1, keepdims=True)"},
+            "A winner in one channel keeps another channel from having its own. Each channel has its winners.",
+        ),
+        Mistake(
+            "output instead of gradient",
+            {"grad * wins": "y * wins"},
+            "The winners get y, the output. They get grad, the gradient that arrives.",
+        ),
+        Mistake(
+            "smallest wins",
+            {
+                "x[seen] == y": (
+                    "x[seen] == np.lib.stride_tricks.sliding_window_view(x, (size, size), (2, 3))[:, :, "
+                    "::stride, ::stride].min(axis=(4, 5))"
+                ),
+            },
+            "The smallest element of each window gets the gradient. The largest one does.",
+        ),
+        Mistake(
+            "only the last winner is remembered",
+            {"taken = taken | wins": "taken = wins"},
+            "taken forgets the winners of earlier places: a third tie gets the gradient again. Keep them: taken | "
+            "wins.",
+        ),
+        Mistake(
+            "last row and column of the window forgotten",
+            {"np.ndindex(size, size)": "np.ndindex(size - 1, size - 1)"},
+            "The last row and column of the window are left out: i and j run from 0 to size - 1.",
+        ),
+        Mistake(
+            "corner instead of winner",
+            {"wins = (x[seen] == y) & ~taken": "wins = np.full(grad.shape, i == 0 and j == 0)"},
+            "The upper left corner of each window gets the gradient. Its largest element does.",
+        ),
+        Mistake(
+            "gradient not multiplied in",
+            {"dx[seen] += grad * wins": "dx[seen] = np.where(wins, 1.0, dx[seen])"},
+            "The winners get 1. The chain rule multiplies that by grad, the gradient from above.",
+        ),
     ),
     teaches=frozenset({"bool", "&", "~", "|"}),
     terms=frozenset({"pooling", "winner"}),

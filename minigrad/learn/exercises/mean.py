@@ -120,6 +120,36 @@ EXERCISE = Exercise(
             {" * grad": " * grad.mean()"},
             "The gradients of all columns were averaged. Each column has a gradient of its own.",
         ),
+        Mistake(
+            "sum of the gradient",
+            {" * grad": " * grad.sum()"},
+            "The gradients of all columns were added up. Each column has a mean, and a gradient, of its own.",
+        ),
+        Mistake(
+            "mean taken instead of its slope",
+            {"np.ones(x.shape) * grad / x.shape[0]": "np.ones(x.shape) * grad * x.mean(axis=0)"},
+            "This is multiplied by the mean itself. The slope of the mean with respect to each x is 1 / N.",
+        ),
+        Mistake(
+            "whole-number division",
+            {"/ x.shape[0]": "// x.shape[0]"},
+            "// divides and drops the fraction. / divides.",
+        ),
+        Mistake(
+            "one row only",
+            {"return dx": "dx[1:] = 0\n    return dx"},
+            "Only the first row has a gradient. Every row has an effect on the mean.",
+        ),
+        Mistake(
+            "one row only",
+            {"return dx": "dx[:-1] = 0\n    return dx"},
+            "Only the last row has a gradient. Every row has an effect on the mean.",
+        ),
+        Mistake(
+            "not repeated",
+            {"np.ones(x.shape) * grad": "grad"},
+            "This is one row. Each row of x has the same gradient: repeat it, to x's shape.",
+        ),
     ),
     teaches=frozenset({"np.ones"}),
     terms=frozenset({"broadcasts"}),

@@ -130,6 +130,36 @@ EXERCISE = Exercise(
             {"b *= mu\n        b += g": "b += mu * g"},
             "mu belongs to the old buffer: b = mu * b + g.",
         ),
+        Mistake(
+            "buffer scaled after the sum",
+            {"b *= mu\n        b += g": "b += g\n        b *= mu"},
+            "The new gradient is multiplied by mu, too. Shrink the old buffer first, then add g.",
+        ),
+        Mistake(
+            "not in place",
+            {"p -= lr * b": "p = p - lr * b"},
+            "p = p - ... makes a new array, and the parameter stays as it was. p -= ... changes it in place.",
+        ),
+        Mistake(
+            "learning rate forgotten",
+            {"lr * b": "b"},
+            "The learning rate is missing: p -= lr * b.",
+        ),
+        Mistake(
+            "gradient added again",
+            {"p -= lr * b": "p -= lr * (g + mu * b)"},
+            "This is Nesterov's momentum, which looks one step ahead. Here the step is lr * b.",
+        ),
+        Mistake(
+            "buffer subtracted",
+            {"b += g": "b -= g"},
+            "The gradient is subtracted from the buffer, so the step goes uphill. b += g.",
+        ),
+        Mistake(
+            "one parameter only",
+            {"p -= lr * b": "p -= lr * b\n        break"},
+            "Only the first parameter moves. A return or break within the loop ends it.",
+        ),
     ),
     teaches=frozenset(),
     terms=frozenset({"momentum"}),

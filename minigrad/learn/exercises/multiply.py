@@ -113,6 +113,11 @@ EXERCISE = Exercise(
             "grad was divided by the other factor. The change of z is y times the change of x, so multiply.",
         ),
         Mistake("zero", {"grad * x": "0 * grad"}),
+        Mistake(
+            "both factors",
+            {"grad * y": "grad * (x + y)", "grad * x\n": "grad * (x + y)\n"},
+            "x + y is the slope of x * y along both at once. dx holds y fixed: it is grad * y; dy is grad * x.",
+        ),
     ),
     teaches=frozenset({"np"}),
     terms=frozenset({"gradient", "chain rule"}),

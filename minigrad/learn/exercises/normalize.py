@@ -159,6 +159,26 @@ EXERCISE = Exercise(
             {"(centred * centred).mean(axis=0)": "(centred * centred).sum(axis=0)"},
             "The squares were added up, but not divided by their number.",
         ),
+        Mistake(
+            "mean absolute deviation",
+            {"(centred * centred).mean(axis=0)": "abs(centred).mean(axis=0) ** 2"},
+            "This is the mean of |x - mean|, squared. The variance is the mean of the squares.",
+        ),
+        Mistake(
+            "multiplied by sigma",
+            {"centred / sigma": "centred * sigma"},
+            "Multiplied by sigma. Dividing by it makes the deviation 1.",
+        ),
+        Mistake(
+            "statistics over everything",
+            {"x.mean(axis=0)": "x.mean()"},
+            "The mean is over all columns. Each column has a mean of its own: axis=0.",
+        ),
+        Mistake(
+            "variance returned",
+            {"return x_hat, sigma": "return x_hat, variance"},
+            "The second result is the variance. sigma is asked for, the root of variance + eps.",
+        ),
     ),
     teaches=frozenset({"np.sqrt"}),
     terms=frozenset({"Batch normalisation", "variance"}),

@@ -119,6 +119,16 @@ EXERCISE = Exercise(
             "The gradient passes everywhere. Where x is not positive, y does not depend on x: stop it there.",
         ),
         Mistake("sign", {"grad * (x > 0)": "-grad * (x > 0)"}),
+        Mistake(
+            "leak",
+            {"(x > 0)": "np.where(x > 0, 1.0, 0.01)"},
+            "A little gradient leaks through where x < 0 (that is a leaky ReLU). Here the slope is 0 there.",
+        ),
+        Mistake(
+            "gate on the wrong value",
+            {"(x > 0)": "(x > 1)"},
+            "The gate opens at 1. The kink of np.maximum(x, 0) is at 0.",
+        ),
     ),
     teaches=frozenset({"np.maximum", "comparison of arrays"}),
     terms=frozenset({"ReLU"}),

@@ -144,6 +144,26 @@ EXERCISE = Exercise(
             {"(steps - warmup)": "(steps - warmup - 1)"},
             "done is 1 in the last step, which then does nothing. It should be 1 in step `steps`, after the last one.",
         ),
+        Mistake(
+            "half forgotten",
+            {"(1 + math.cos(math.pi * done)) / 2": "(1 + math.cos(math.pi * done))"},
+            "1 + cos runs from 2 to 0: divide by 2.",
+        ),
+        Mistake(
+            "warm-up one step too slow",
+            {"(step + 1) / warmup": "(step + 1) / (warmup + 1)"},
+            "The peak is reached one step late: divide by warmup.",
+        ),
+        Mistake(
+            "whole cosine over all steps",
+            {"(steps - warmup)": "steps"},
+            "The way down takes the steps after the warm-up, steps - warmup.",
+        ),
+        Mistake(
+            "sine instead of cosine",
+            {"1 + math.cos": "1 + math.sin"},
+            "This is the sine. The cosine falls from 1 to -1 on the way from 0 to pi.",
+        ),
     ),
     teaches=frozenset({"math", "math.cos", "math.pi"}),
     terms=frozenset({"warm-up"}),

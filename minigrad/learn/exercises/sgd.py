@@ -125,6 +125,16 @@ EXERCISE = Exercise(
             {"lr * g": "lr * g * p"},
             "The step was multiplied by the parameter, too. It is lr * g.",
         ),
+        Mistake(
+            "learning rate subtracted",
+            {"lr * g": "(lr + g)"},
+            "lr and g are added. The step is their product.",
+        ),
+        Mistake(
+            "one parameter only",
+            {"in zip(parameters, gradients)": "in list(zip(parameters, gradients))[-1:]"},
+            "Only the last parameter moves. All of them take a step.",
+        ),
     ),
     teaches=frozenset({"zip", "in place"}),
     terms=frozenset({"learning rate", "parameter"}),

@@ -176,6 +176,112 @@ EXERCISE = Exercise(
             {"    border = ": "    grad = grad.copy()\n    grad[:, :, -1] = grad[:, :, :, -1] = 0\n    border = "},
             "The last positions of the window are left out.",
         ),
+        Mistake(
+            "padding on one side",
+            {
+                "np.pad(x, ((0, 0), (0, 0), border, border))": (
+                    "np.pad(x, ((0, 0), (0, 0), (0, 2 * padding), (0, 2 * padding)))"
+                ),
+            },
+            "The border is at the bottom and on the right alone. It belongs on all four sides: (padding, padding) "
+            "for rows and for columns.",
+        ),
+        Mistake(
+            "padding on one side",
+            {
+                "np.pad(x, ((0, 0), (0, 0), border, border))": (
+                    "np.pad(x, ((0, 0), (0, 0), (2 * padding, 0), (2 * padding, 0)))"
+                ),
+            },
+            "The border is at the top and on the left alone. It belongs on all four sides: (padding, padding) for "
+            "rows and for columns.",
+        ),
+        Mistake(
+            "padding for the rows alone",
+            {"border, border)": "border, (0, 0))"},
+            "Only the rows have a border. The columns need one, too.",
+        ),
+        Mistake(
+            "padding for the columns alone",
+            {"border, border)": "(0, 0), border)"},
+            "Only the columns have a border. The rows need one, too.",
+        ),
+        Mistake(
+            "padding forgotten",
+            {"np.pad(x, ((0, 0), (0, 0), border, border))": "x"},
+            "The border is missing: the windows stand on x with zeros around it, np.pad(x, ...), and so do their "
+            "gradients.",
+        ),
+        Mistake(
+            "padding forgotten",
+            {
+                "np.pad(x, ((0, 0), (0, 0), border, border))": "x",
+                "rows = np.s_[i :": (
+                    "P, Q = ((a - b) // stride + 1 for a, b in zip(x.shape[2:], w.shape[2:]))\n        rows = np.s_[i :"
+                ),
+                "grad, w_ij": "grad[:, :, :P, :Q], w_ij",
+                "grad, padded": "grad[:, :, :P, :Q], padded",
+            },
+            "The border is missing: the windows stand on x with zeros around it, np.pad(x, ...), and so do their "
+            "gradients.",
+        ),
+        Mistake(
+            "border not of zeros",
+            {"border, border))": "border, border), mode='edge')"},
+            "The border repeats the edge of the image. It is of zeros: np.pad without a mode.",
+        ),
+        Mistake(
+            "border not of zeros",
+            {"border, border))": "border, border), constant_values=1)"},
+            "The border is of ones. It is of zeros.",
+        ),
+        Mistake(
+            "cut fails without padding",
+            {"padding : padding + H, padding : padding + W": "padding:-padding, padding:-padding"},
+            "With padding = 0 the slice padding:-padding is 0:0, which is empty. Count from the front: padding : "
+            "padding + H.",
+        ),
+        Mistake(
+            "place multiplied by the stride",
+            {
+                "i : i + stride * P : stride": "i * stride : i * stride + stride * P : stride",
+                "j : j + stride * Q : stride": "j * stride : j * stride + stride * Q : stride",
+            },
+            "The stride multiplies the position of the window, not the place in it: p * stride + i, so the slice "
+            "begins at i.",
+        ),
+        Mistake(
+            "place multiplied by the stride",
+            {
+                "i : i + stride * P : stride": "i * stride : i * stride + P",
+                "j : j + stride * Q : stride": "j * stride : j * stride + Q",
+            },
+            "The stride multiplies the position of the window, not the place in it: p * stride + i, so the slice "
+            "begins at i, and takes every stride-th element.",
+        ),
+        Mistake(
+            "end of the slice without stride",
+            {"i + stride * P": "i + P", "j + stride * Q": "j + Q"},
+            "The slice ends too early: P positions reach from i to i + stride * P.",
+        ),
+        Mistake(
+            "rows and columns swapped",
+            {"w_ij = w[:, :, i, j]": "w_ij = w[:, :, j % w.shape[2], i % w.shape[3]]"},
+            "Rows and columns of the kernel are swapped in dx: i goes with rows, j with columns.",
+        ),
+        Mistake(
+            "= for +=",
+            {
+                "    for i, j in np.ndindex(*w.shape[2:]):\n": (
+                    "    for n, o, p, q, c, i, j in np.ndindex(*grad.shape, *w.shape[1:]):\n"
+                    "        a, b = p * stride + i, q * stride + j\n"
+                    "        dpadded[n, c, a, b] += grad[n, o, p, q] * w[o, c, i, j]\n"
+                    "        dw[o, c, i, j] = grad[n, o, p, q] * padded[n, c, a, b]\n"
+                    "    for i, j in ():\n"
+                ),
+            },
+            "dw is overwritten at each position of the window. Each weight is used at all of them: +=.",
+        ),
     ),
     teaches=frozenset({"np.pad"}),
     terms=frozenset({"stride", "padding"}),

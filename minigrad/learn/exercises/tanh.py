@@ -109,6 +109,21 @@ EXERCISE = Exercise(
             {"(1 - y * y)": "(1 - grad * grad)"},
             "The slope was computed from grad. It depends on y: grad only multiplies it.",
         ),
+        Mistake(
+            "root of the slope",
+            {"(1 - y * y)": "np.sqrt(1 - y * y)"},
+            "There is no root: the slope is 1 - y * y.",
+        ),
+        Mistake(
+            "sign of the square",
+            {"1 - y * y": "1 + y * y"},
+            "The slope is 1 - y * y: it is 1 at 0, and falls to 0 on both sides. This one grows.",
+        ),
+        Mistake(
+            "slope of the exponential",
+            {"(1 - y * y)": "y"},
+            "This is grad * y, the rule of the exponential. The slope of tanh is 1 - y * y.",
+        ),
     ),
     teaches=frozenset(),
     properties=(linear_in_grad(forward, large, 1, saved),),

@@ -124,6 +124,26 @@ EXERCISE = Exercise(
         ),
         Mistake("no decay", {" + decay * p": " + 0 * p"}, "This is g alone. Add the gradient of the price, decay * p."),
         Mistake("decay added", {"decay * p": "decay"}, "decay was added as it is. It is multiplied by p."),
+        Mistake(
+            "added to the weight",
+            {"return g + decay * p": "return p + decay * g"},
+            "g and p are swapped: the gradient is g + decay * p.",
+        ),
+        Mistake(
+            "divided by the decay",
+            {"decay * p": "p / decay"},
+            "Divided by decay. The slope of decay / 2 * p * p is decay * p.",
+        ),
+        Mistake(
+            "sum of all weights",
+            {"decay * p": "decay * p.sum()"},
+            "All weights were added up. Each weight is pulled by itself: decay * p.",
+        ),
+        Mistake(
+            "half",
+            {"decay * p": "decay * p / 2"},
+            "The half is gone after the derivative: that of p * p / 2 is p.",
+        ),
     ),
     teaches=frozenset(),
     terms=frozenset({"weight decay"}),
