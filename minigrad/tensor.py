@@ -1131,10 +1131,12 @@ _LISTS: set[type] = {list, tuple}
 
 
 def _without_tensors(data: Any) -> Any:  # lists in lists, whatever they hold
-    """Return nested lists with arrays in place of tensors."""
+    """Return nested lists with arrays in place of tensors; a tensor of one element is a number, as in torch."""
     if type(data) in _LISTS:
         return [_without_tensors(item) for item in data]
-    return to_host(data.array) if isinstance(data, Tensor) else data
+    if not isinstance(data, Tensor):
+        return data
+    return to_host(data.array.reshape(()) if data.array.size == 1 else data.array)
 
 
 def _refuse_no_numbers(data: object, array: Array) -> None:

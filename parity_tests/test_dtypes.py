@@ -119,3 +119,10 @@ def test_a_tensor_and_any_python_number(name: str) -> None:
         except (Exception, pytest.fail.Exception) as error:  # all of them, so that the list is whole
             wrong.append(f"{np.dtype(dtype)} and {number!r}: {error}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_tensors_of_one_element_in_a_list_are_numbers() -> None:
+    for m in (minigrad, torch):
+        one, two = m.tensor([1.0]), m.tensor([[2.0]])
+        assert tuple(m.tensor([one, two]).shape) == (2,)
+        assert tuple(m.tensor([[one], [two]]).shape) == (2, 1)
