@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import minigrad
 from minigrad.testing import OpRecord
 from minigrad.testing import special_values as special
 from minigrad.testing.samples import Sample
