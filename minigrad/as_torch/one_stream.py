@@ -67,12 +67,13 @@ def share_the_stream() -> None:
 
     def making(name: str) -> Callable[..., Any]:
         def made(*args: object, requires_grad: bool = False, **options: object) -> Any:
-            for unused in ("device", "layout", "pin_memory", "out", "memory_format"):
+            out: Any = options.pop("out", None)
+            for unused in ("device", "layout", "pin_memory", "memory_format"):
                 options.pop(unused, None)
             options = {key: to_minigrad(value) for key, value in options.items()}
             minigrad.set_default_dtype(to_minigrad(torch.get_default_dtype()))
             result = to_torch(getattr(minigrad, name)(*map(to_minigrad, args), **options))
-            return result.requires_grad_(requires_grad)
+            return result.requires_grad_(requires_grad) if out is None else out.copy_(result)
 
         return made
 

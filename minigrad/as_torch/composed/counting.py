@@ -48,7 +48,7 @@ class Histogram(NamedTuple):
 
 
 def histogram(
-    input: Tensor, bins: Any, *, range: Any = None, weight: Tensor | None = None, density: bool = False
+    input: Tensor, bins: Any = 100, *, range: Any = None, weight: Tensor | None = None, density: bool = False
 ) -> Histogram:
     """Return how many elements lie in each of some bins, of equal width or between given edges, and the edges."""
     edges = bins.detach().numpy() if isinstance(bins, Tensor) else bins
