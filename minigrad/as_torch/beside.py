@@ -67,7 +67,7 @@ class Report:
 
     @property
     def unfinished(self) -> bool:
-        """Whether one of them still ran at its limit of time, so that only the beginning was compared."""
+        """True if one of them still ran at its limit of time, so that only the beginning was compared."""
         return UNFINISHED in (self.torch.status, self.minigrad.status)
 
     @property

@@ -41,7 +41,7 @@ def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
 
 
 class Histogram(NamedTuple):
-    """How many elements lie between each two edges, and the edges."""
+    """The counts of elements between each two edges, and the edges."""
 
     hist: Tensor
     bin_edges: Tensor
