@@ -33,7 +33,8 @@ class SignAndLogarithm(NamedTuple):
     sign: Tensor
     logabsdet: Tensor
 
-    __repr__ = by_line
+    def __repr__(self) -> str:
+        return by_line(self)
 
 
 class QAndR(NamedTuple):
@@ -42,7 +43,8 @@ class QAndR(NamedTuple):
     Q: Tensor
     R: Tensor
 
-    __repr__ = by_line
+    def __repr__(self) -> str:
+        return by_line(self)
 
 
 class Eigen(NamedTuple):
@@ -51,7 +53,8 @@ class Eigen(NamedTuple):
     eigenvalues: Tensor
     eigenvectors: Tensor
 
-    __repr__ = by_line
+    def __repr__(self) -> str:
+        return by_line(self)
 
 
 class SingularValues(NamedTuple):
@@ -61,7 +64,8 @@ class SingularValues(NamedTuple):
     S: Tensor
     Vh: Tensor
 
-    __repr__ = by_line
+    def __repr__(self) -> str:
+        return by_line(self)
 
 
 class OlderSingularValues(NamedTuple):
@@ -71,7 +75,8 @@ class OlderSingularValues(NamedTuple):
     S: Tensor
     V: Tensor
 
-    __repr__ = by_line
+    def __repr__(self) -> str:
+        return by_line(self)
 
 
 def matrices(name: str, input: Tensor, square: bool = True) -> Tensor:

@@ -52,7 +52,8 @@ class ValuesAndIndices(NamedTuple):
     values: Tensor
     indices: Tensor
 
-    __repr__ = by_line
+    def __repr__(self) -> str:
+        return by_line(self)
 
 
 @numpy_names
