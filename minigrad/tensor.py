@@ -545,6 +545,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
         """
         if self.dtype.kind != "f":
             raise NotImplementedError(f"uniform_ is not implemented for {self.dtype}; use minigrad.randint")
+        a, b = float(a), float(b)  # a tensor of one element is a number, too
         if a > b:
             raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={a} > to={b}")
         return self._fill_with((generator or default_generator).uniform(self.shape, self.dtype, a, b))
@@ -557,6 +558,7 @@ class Tensor(TensorBase, metaclass=ListsWhatIsThere):
         Raises:
             RuntimeError: if the standard deviation is negative.
         """
+        mean, std = float(mean), float(std)
         if std < 0:
             raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
         return self._fill_with((generator or default_generator).numpy.normal(mean, std, self.shape))
@@ -1129,10 +1131,12 @@ _LISTS: set[type] = {list, tuple}
 
 
 def _without_tensors(data: Any) -> Any:  # lists in lists, whatever they hold
-    """Return nested lists with arrays in place of tensors."""
+    """Return nested lists with arrays in place of tensors; a tensor of one element is a number, as in torch."""
     if type(data) in _LISTS:
         return [_without_tensors(item) for item in data]
-    return to_host(data.array) if isinstance(data, Tensor) else data
+    if not isinstance(data, Tensor):
+        return data
+    return to_host(data.array.reshape(()) if data.array.size == 1 else data.array)
 
 
 def _refuse_no_numbers(data: object, array: Array) -> None:

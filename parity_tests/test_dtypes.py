@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import minigrad
 from minigrad.testing import OpRecord
 from minigrad.testing import special_values as special
 from minigrad.testing.samples import Sample
@@ -119,3 +121,10 @@ def test_a_tensor_and_any_python_number(name: str) -> None:
         except (Exception, pytest.fail.Exception) as error:  # all of them, so that the list is whole
             wrong.append(f"{np.dtype(dtype)} and {number!r}: {error}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_tensors_of_one_element_in_a_list_are_numbers() -> None:
+    for m in (minigrad, torch):
+        one, two = m.tensor([1.0]), m.tensor([[2.0]])
+        assert tuple(m.tensor([one, two]).shape) == (2,)
+        assert tuple(m.tensor([[one], [two]]).shape) == (2, 1)

@@ -200,3 +200,13 @@ def test_the_usual_dtype_is_not_shown() -> None:
     finally:
         for library in (minigrad, torch):
             library.set_default_dtype(library.float32)
+
+
+@pytest.mark.parametrize("name", ["max", "sort", "svd", "qr", "slogdet"])
+def test_results_of_several_parts_print_a_part_a_line(name: str) -> None:
+    def shown(m: Any) -> str:
+        x = m.eye(2)
+        found = m.max(x, 1) if name == "max" else getattr(m.linalg if name == "slogdet" else m, name)(x)
+        return str(found).split("(", 1)[1].replace("-0.", "0.").replace(" ", "")
+
+    assert shown(minigrad) == shown(torch)

@@ -126,6 +126,30 @@ def test_one_stream_gives_torch_the_numbers_that_minigrad_draws(tmp_path: Path) 
     assert "numbers in 5 lines agree" in done.stdout
 
 
+@pytest.mark.slow
+def test_one_stream_gives_torchvisions_transforms_the_numbers_of_minigrads() -> None:
+    pytest.importorskip("PIL")
+    program = """
+from minigrad.as_torch.script import seed_everything
+seed_everything(0)
+from PIL import Image
+from torch.utils.data import DataLoader
+from torchvision import transforms
+crops = [transforms.RandomResizedCrop(8), transforms.RandomHorizontalFlip(), transforms.RandomCrop(4)]
+change = transforms.Compose([*crops, transforms.ToTensor()])
+images = [Image.linear_gradient("L").rotate(30 * i) for i in range(3)]
+for batch in DataLoader(images, collate_fn=lambda images: [change(x).sum().item() for x in images]):
+    print(batch)
+"""
+    torch = (
+        "import parity_tests.torchvision_models, minigrad.as_torch.one_stream as s; s.share_the_stream()",
+        "import minigrad.as_torch; minigrad.as_torch.install()",
+    )
+    theirs, ours = (run([sys.executable, "-c", begin + program], folder=str(FOLDER.parent.parent)) for begin in torch)
+    assert len(ours.lines) == 3, ours.errors
+    assert compared(theirs, ours, 1e-6).agree
+
+
 def test_an_exact_comparison_is_in_float64_and_of_every_loss(tmp_path: Path) -> None:
     script = tmp_path / "train.py"
     script.write_text(

@@ -178,6 +178,12 @@ def test_padding_and_unpacking_equal_torchs() -> None:
             assert_close(ours, theirs, FLOAT64, "sequence")
 
 
+def test_integers_are_padded_with_integers() -> None:
+    each = [minigrad.tensor([1, 2]), minigrad.tensor([3])]
+    padded = minigrad.nn.utils.rnn.pad_sequence(each, batch_first=True)
+    assert (padded.tolist(), padded.dtype) == ([[1, 2], [3, 0]], minigrad.int64)
+
+
 ERRORS: dict[str, Callable[[Any], object]] = {
     "unsorted lengths": lambda m: m.nn.utils.rnn.pack_padded_sequence(m.zeros(3, 2, 1), [2, 3]),
     "a length of 0": lambda m: m.nn.utils.rnn.pack_padded_sequence(m.zeros(3, 2, 1), [2, 0]),

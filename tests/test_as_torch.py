@@ -286,6 +286,11 @@ print(grad(lambda w: functional_call(layer, w, (x,)).sum())(weights)["weight"].t
 print(vmap(lambda a, b: a + b, in_dims=(0, None))(torch.eye(2), x).tolist())
 stacked, _ = stack_module_state([layer, layer])
 print(stacked["weight"].shape)
+value, pull = vjp(lambda w, x: functional_call(layer, w, (x,)), weights, x)
+print(value.tolist(), [{k: g.tolist() for k, g in pull(torch.ones(1))[0].items()}, pull(torch.ones(1))[1].tolist()])
+model = lambda w, x: functional_call(layer, w, (x,))
+print(jacrev(model)(weights, x)["weight"].tolist(), jacrev(model, argnums=(0, 1))(weights, x)[1].tolist())
+print(jvp(lambda w: functional_call(layer, w, (x,)), (weights,), (weights,))[1].tolist())
 """,
     )
     assert lines == [
@@ -296,6 +301,9 @@ print(stacked["weight"].shape)
         "[[1.0, 2.0]]",
         "[[2.0, 2.0], [1.0, 3.0]]",
         "torch.Size([2, 1, 2])",
+        "[3.0] [{'weight': [[1.0, 2.0]], 'bias': [1.0]}, [1.0, 1.0]]",
+        "[[[1.0, 2.0]]] [[1.0, 1.0]]",
+        "[3.0]",
     ]
 
 
@@ -364,6 +372,15 @@ print(given._indices().tolist(), given._values().tolist(), given.indices().tolis
 print(given.to_dense().to_sparse()._nnz(), given._nnz())
 image = transforms.Pad(1)(Image.new("RGB", (4, 2), (1, 2, 3)))
 print(image.size, transforms.RandomRotation(90)(image).size, transforms.RandomVerticalFlip(1.0)(image).getpixel((1, 1)))
+from torch.optim import lr_scheduler
+schedule = lr_scheduler.StepLR(torch.optim.SGD([torch.zeros(1)], 0.1), 1)
+print(torch.nn.GRU(2, 3)._flat_weights_names, schedule.__module__ == lr_scheduler.__name__)
+x = torch.zeros(2, 3).unsqueeze_(0).transpose_(1, 2).squeeze_()
+print(x.shape, torch.Generator(device="cpu").manual_seed(3).initial_seed(), x.uniform_(torch.tensor(1.0), 1).sum())
+try:
+    (x.requires_grad_() * 2).t_()
+except NotImplementedError as error:
+    print(error)
 torch.manual_seed(5)
 drawn = transforms.ToPILImage()(torch.randn(3, 4, 2)), int(torch.randint(0, 7, (1,)))
 print(FakeData(9, (3, 4, 2), 7, random_offset=2)[3] == drawn)
@@ -376,6 +393,9 @@ print(FakeData(9, (3, 4, 2), 7, random_offset=2)[3] == drawn)
         "[[1, 0, 1], [1, 0, 1]] [3.0, 0.0, 4.0] [[0, 1], [0, 1]] [0.0, 7.0]",
         "1 3",
         "(6, 4) (6, 4) (1, 2, 3)",
+        "['weight_ih_l0', 'weight_hh_l0', 'bias_ih_l0', 'bias_hh_l0'] True",
+        "torch.Size([3, 2]) 3 tensor(6.)",
+        "t_ of a tensor in a graph is not supported: write x = x.t(…)",
         "True",
     ]
 

@@ -152,6 +152,15 @@ def test_the_loader_gives_every_item_once(length: int, batch: int, drop: bool, s
     assert all(len(numbers) == batch for numbers in batches[:-1])
 
 
+def test_a_pass_that_ends_early_counts_as_an_epoch() -> None:
+    def loader() -> DataLoader:
+        return DataLoader(minigrad.arange(64), batch_size=8, shuffle=True, seed=3)
+
+    whole, early = loader(), loader()
+    epochs = [[batch.tolist() for batch in whole] for _ in range(3)]
+    assert [next(iter(early)).tolist() for _ in range(3)] == [epoch[0] for epoch in epochs]
+
+
 def test_the_order_depends_on_seed_and_epoch_and_can_be_taken_up_anywhere() -> None:
     loader, again = DataLoader(Numbers(17), 3, shuffle=True, seed=5), DataLoader(Numbers(17), 3, shuffle=True, seed=5)
     epochs = [[(n.tolist(), r.tolist()) for n, r in loader] for _ in range(3)]

@@ -22,7 +22,8 @@ UNFINISHED = 124
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf)(?!\w)")
 #: What is printed of times and addresses differs between any two runs.
 _PASSING = re.compile(
-    r"0x[0-9a-f]+|\d+(\.\d+)?\s*(ms|s|sec|seconds|it/s|s/it)\b|\b(ms|s|sec)/\w+:?\s*\d+(\.\d+)?|\d\d:\d\d(:\d\d)?"
+    r"0x[0-9a-f]+|\b(Time|Data)\s+\d+\.\d+ \(\s*\d+\.\d+\)|"
+    r"\d+(\.\d+)?\s*(ms|s|sec|seconds|it/s|s/it)\b|\b(ms|s|sec)/\w+:?\s*\d+(\.\d+)?|\d\d:\d\d(:\d\d)?"
 )
 
 
@@ -66,7 +67,7 @@ class Report:
 
     @property
     def unfinished(self) -> bool:
-        """Whether one of them still ran at its limit of time, so that only the beginning was compared."""
+        """True if one of them still ran at its limit of time, so that only the beginning was compared."""
         return UNFINISHED in (self.torch.status, self.minigrad.status)
 
     @property

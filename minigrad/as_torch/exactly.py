@@ -53,10 +53,18 @@ def _widening(make: Callable[..., Any]) -> Callable[..., Any]:
 def print_losses(torch: Any) -> None:
     """Let ``backward`` print what it differentiates."""
     own = torch.Tensor.backward
+    running: list[Any] = []
 
     def backward(self: Any, *args: Any, **options: Any) -> None:
+        if running and running[-1] is self:  # torch's calls itself where a default device is set
+            own(self, *args, **options)
+            return
         print(f"\nbackward of {total(self)!r}")
-        own(self, *args, **options)
+        running.append(self)
+        try:
+            own(self, *args, **options)
+        finally:
+            running.pop()
 
     torch.Tensor.backward = backward
 

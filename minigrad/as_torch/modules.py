@@ -1,6 +1,7 @@
 """The methods that torch's modules have and minigrad's lack, such as ``model.get_submodule("layer1.0")``.
 
-minigrad's class ``Module`` gets them when :func:`adapt_modules` is called, and loses them again.
+minigrad's class ``Module`` gets them when :func:`adapt_modules` is called, and loses them again. Schedules say that
+they are ``torch.optim.lr_scheduler``'s, because programs tell them by that from functions of their own.
 """
 
 from __future__ import annotations
@@ -10,12 +11,21 @@ from typing import Any
 
 from minigrad import Tensor
 from minigrad.nn import Module
+from minigrad.nn.recurrent_layers import RNNBase
+from minigrad.optim import lr_scheduler
+
+_home: dict[type, str] = {}
 
 
 def adapt_modules() -> None:
     """Give ``Module`` torch's methods, until :func:`restore_modules`."""
     for name, method in _ADDED.items():
         setattr(Module, name, method)
+    for name, of_layer in _OF_RECURRENT_LAYERS.items():
+        setattr(RNNBase, name, of_layer)
+    for kind in _schedules():
+        _home[kind] = kind.__module__
+        kind.__module__ = "torch.optim.lr_scheduler"
 
 
 def restore_modules() -> None:
@@ -23,6 +33,16 @@ def restore_modules() -> None:
     for name in _ADDED:
         if name in vars(Module):
             delattr(Module, name)
+    for name in _OF_RECURRENT_LAYERS:
+        if name in vars(RNNBase):
+            delattr(RNNBase, name)
+    for kind, home in _home.items():
+        kind.__module__ = home
+    _home.clear()
+
+
+def _schedules() -> list[type]:
+    return [item for item in vars(lr_scheduler).values() if isinstance(item, type)]
 
 
 def get_submodule(self: Module, target: str) -> Module:
@@ -88,4 +108,8 @@ _ADDED: dict[str, Any] = {
     "compile": lambda self, *_, **__: None,
     "register_backward_hook": Module.register_full_backward_hook,
     "type": type_,
+}
+_OF_RECURRENT_LAYERS: dict[str, Any] = {
+    "_flat_weights_names": property(lambda self: [name for name, _ in self.named_parameters(recurse=False)]),
+    "_flat_weights": property(lambda self: list(self.parameters(recurse=False))),
 }

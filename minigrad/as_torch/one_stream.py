@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 import minigrad
 from minigrad.as_torch.beside import SEED
 from minigrad.as_torch.script import run_file, run_module, seed_everything
+from minigrad.data import transforms
 
 #: Functions that make a tensor.
 FUNCTIONS = [
@@ -35,6 +37,12 @@ FUNCTIONS = [
 METHODS = ["normal_", "uniform_", "bernoulli_", "exponential_", "log_normal_", "geometric_", "random_"]
 #: Functions that set random elements to 0.
 DROPPING = ["dropout", "dropout1d", "dropout2d"]
+#: Transforms of images, with the attributes that are their arguments.
+TRANSFORMS = {
+    "RandomCrop": ["size", "padding", "pad_if_needed", "fill", "padding_mode"],
+    "RandomHorizontalFlip": ["p"],
+    "RandomResizedCrop": ["size", "scale", "ratio"],
+}
 
 
 def share_the_stream() -> None:
@@ -59,12 +67,13 @@ def share_the_stream() -> None:
 
     def making(name: str) -> Callable[..., Any]:
         def made(*args: object, requires_grad: bool = False, **options: object) -> Any:
-            for unused in ("device", "layout", "pin_memory", "out", "memory_format"):
+            out: Any = options.pop("out", None)
+            for unused in ("device", "layout", "pin_memory", "memory_format"):
                 options.pop(unused, None)
             options = {key: to_minigrad(value) for key, value in options.items()}
             minigrad.set_default_dtype(to_minigrad(torch.get_default_dtype()))
             result = to_torch(getattr(minigrad, name)(*map(to_minigrad, args), **options))
-            return result.requires_grad_(requires_grad)
+            return result.requires_grad_(requires_grad) if out is None else out.copy_(result)
 
         return made
 
@@ -126,6 +135,7 @@ def share_the_stream() -> None:
     loader.__init__ = _shuffling(loader.__init__, to_minigrad)
 
     _share_states(torch)
+    _share_transforms()
     seed = torch.manual_seed
     vars(torch)["manual_seed"] = lambda seed_: (minigrad.manual_seed(seed_), seed(seed_))[1]
 
@@ -147,6 +157,22 @@ def _share_states(torch: Any) -> None:
             minigrad.set_rng_state(kept[name])
 
     vars(torch).update(get_rng_state=get_state, set_rng_state=set_state)
+
+
+def _share_transforms() -> None:
+    """Let torchvision's random transforms of Pillow images be minigrad's of the same name."""
+    try:
+        theirs = import_module("torchvision.transforms")
+    except (ImportError, RuntimeError):  # there is none, or none for this build of torch
+        for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        return
+
+    def transforming(ours: Any, options: list[str]) -> Callable[..., Any]:
+        return lambda self, img: ours(*(getattr(self, name) for name in options))(img)
+
+    for name, options in TRANSFORMS.items():
+        getattr(theirs, name).forward = transforming(getattr(transforms, name), options)
 
 
 def _attending(torch: Any) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ as that lives; of any other matrix, the places are those of the elements that ar
 from __future__ import annotations
 
 import weakref
+from typing import cast
 
 import minigrad
 from minigrad import Tensor
@@ -36,7 +37,7 @@ def coalesced(matrix: Tensor) -> Tensor:
     """Return the same matrix with its places in order, each of them once."""
     if id(matrix.array) not in _given:
         return matrix
-    unique = minigrad.unique(places(matrix), dim=1)
+    unique = cast(Tensor, minigrad.unique(places(matrix), dim=1))
     result = matrix.clone()
     keep(result, unique, result[tuple(unique)])
     return result

@@ -111,6 +111,18 @@ def _init(self: Tensor, *data: Any, **options: object) -> None:
     _before["__init__"](self, *data, **options)
 
 
+def _in_place(name: str) -> Any:
+    """Return the method ``name`` that gives a tensor another shape, in place."""
+
+    def changed(self: Tensor, *args: Any, **options: Any) -> Tensor:
+        if self.requires_grad and minigrad.is_grad_enabled():
+            raise NotImplementedError(f"{name} of a tensor in a graph is not supported: write x = x.{name[:-1]}(…)")
+        self.data = getattr(self, name[:-1])(*args, **options)
+        return self
+
+    return changed
+
+
 _REPLACED = {"__init__", "dtype", "shape", "size", "type"}
 _ADDED: dict[str, Any] = {
     "__init__": _init,
@@ -129,6 +141,7 @@ _ADDED: dict[str, Any] = {
     "erfinv_": lambda self: self.copy_(FUNCTIONS["erfinv"](self)),
     "clamp_min_": lambda self, min: self.clamp_(min=min),
     "clamp_max_": lambda self, max: self.clamp_(max=max),
+    **{name: _in_place(name) for name in ("unsqueeze_", "squeeze_", "t_", "transpose_", "swapaxes_", "swapdims_")},
     "share_memory_": lambda self: self,
     "to_sparse": lambda self, *_, **__: self.clone(),
     "to_dense": lambda self, *_, **__: self.clone(),

@@ -22,6 +22,8 @@ from minigrad.tensor import Tensor
 #: Makes a batch of a list of items.
 Collate: TypeAlias = Callable[[list[Any]], object]
 
+#: Whether the random transforms of items draw from the default generator, one after another, as torch's do.
+one_stream = False
 _item_generator: ContextVar[Generator | None] = ContextVar("item_generator", default=None)
 
 
@@ -133,13 +135,13 @@ class DataLoader:
         if isinstance(self.sampler, Sampler) and not self._explicit_epoch:
             self.sampler.set_epoch(self._epoch)
         epoch = self._epoch
+        self._epoch, self._explicit_epoch = epoch + 1, False  # also of a pass that ends early
         if self.num_workers == 0:
             load = _Loading(self.dataset, self.collate_fn, self.seed)
             for indices in self.batch_sampler:
                 yield load((epoch, indices))
         else:
             yield from self._from_workers((epoch, indices) for indices in self.batch_sampler)
-        self._epoch, self._explicit_epoch = epoch + 1, False
 
     def _from_workers(self, tasks: Iterable[tuple[int, Sequence[int]]]) -> Iterator[object]:
         workers = self._workers
@@ -177,6 +179,8 @@ class _Loading:
 
     def item(self, epoch: int, index: int) -> object:
         """Return an item, whose random transforms are seeded by (seed, epoch, index)."""
+        if one_stream:
+            return self.dataset[index]
         seed = np.random.SeedSequence((self.seed, epoch, index)).generate_state(1, np.uint64)[0]
         token = _item_generator.set(Generator(int(seed)))
         try:

@@ -12,6 +12,7 @@ import numpy as np
 
 from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arguments import as_tensor_operand
+from minigrad.functions.named_parts import by_line
 from minigrad.functions.selection import where
 from minigrad.ops.decompositions import Cholesky, Determinant, Eigh, Inverse, LogDeterminant, Qr, Solve, Svd
 from minigrad.ops.shape import Cat
@@ -32,6 +33,9 @@ class SignAndLogarithm(NamedTuple):
     sign: Tensor
     logabsdet: Tensor
 
+    def __repr__(self) -> str:
+        return by_line(self)
+
 
 class QAndR(NamedTuple):
     """The factors of a matrix, orthogonal and upper triangular."""
@@ -39,12 +43,18 @@ class QAndR(NamedTuple):
     Q: Tensor
     R: Tensor
 
+    def __repr__(self) -> str:
+        return by_line(self)
+
 
 class Eigen(NamedTuple):
     """The eigenvalues of a symmetric matrix in ascending order, and its eigenvectors as columns."""
 
     eigenvalues: Tensor
     eigenvectors: Tensor
+
+    def __repr__(self) -> str:
+        return by_line(self)
 
 
 class SingularValues(NamedTuple):
@@ -54,6 +64,9 @@ class SingularValues(NamedTuple):
     S: Tensor
     Vh: Tensor
 
+    def __repr__(self) -> str:
+        return by_line(self)
+
 
 class OlderSingularValues(NamedTuple):
     """The factors U · diag(S) · Vᵀ of a matrix, with V itself."""
@@ -61,6 +74,9 @@ class OlderSingularValues(NamedTuple):
     U: Tensor
     S: Tensor
     V: Tensor
+
+    def __repr__(self) -> str:
+        return by_line(self)
 
 
 def matrices(name: str, input: Tensor, square: bool = True) -> Tensor:

@@ -13,6 +13,7 @@ from minigrad.caller import warn
 from minigrad.engine.tensor_base import wrap
 from minigrad.functions.arguments import as_tensor_operand, normalize_dim, normalize_dims, numpy_names
 from minigrad.functions.decompositions import reduced_svd
+from minigrad.functions.named_parts import by_line
 from minigrad.functions.promotion import raised, to_floating
 from minigrad.functions.selection import maximum, minimum
 from minigrad.ops.casting import cast, rounded_once
@@ -50,6 +51,9 @@ class ValuesAndIndices(NamedTuple):
 
     values: Tensor
     indices: Tensor
+
+    def __repr__(self) -> str:
+        return by_line(self)
 
 
 @numpy_names

@@ -160,7 +160,7 @@ def _laid_out(data: Tensor, at: np.ndarray, inside: np.ndarray, padding_value: f
     if inside.all():
         return picked
     mask = from_numpy(inside.reshape(*inside.shape, *(1,) * (data.ndim - 1))).to(data.device)
-    return where(mask, picked, padding_value)
+    return where(mask, picked, from_numpy(np.asarray(padding_value, picked.dtype)).to(data.device))
 
 
 def pad_sequence(

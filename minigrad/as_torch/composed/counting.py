@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,6 +38,23 @@ def searchsorted(
 def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
     """Return how many elements are not 0."""
     return (input != 0).sum(dim)
+
+
+class Histogram(NamedTuple):
+    """The counts of elements between each two edges, and the edges."""
+
+    hist: Tensor
+    bin_edges: Tensor
+
+
+def histogram(
+    input: Tensor, bins: Any = 100, *, range: Any = None, weight: Tensor | None = None, density: bool = False
+) -> Histogram:
+    """Return how many elements lie in each of some bins, of equal width or between given edges, and the edges."""
+    edges = bins.detach().numpy() if isinstance(bins, Tensor) else bins
+    weights = None if weight is None else weight.detach().numpy().ravel()
+    found = np.histogram(input.detach().numpy(), edges, range, density, weights)
+    return Histogram(*(minigrad.from_numpy(np.asarray(part, input.array.dtype)) for part in found))
 
 
 def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:

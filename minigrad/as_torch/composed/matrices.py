@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import minigrad
@@ -89,3 +90,16 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1, dim: int = -
 
 ger, vdot = minigrad.outer, minigrad.dot
 trapz = trapezoid
+
+
+def matrix_exp(input: Tensor) -> Tensor:
+    """Return 1 + A + A²/2! + A³/3! + … of square matrices A: the series for A / 2ⁿ, squared n times."""
+    size = float(input.detach().abs().sum(-1).max()) if input.numel() else 0.0
+    squarings = max(0, math.frexp(size)[1] + 1) if math.isfinite(size) else 0  # |A| / 2ⁿ is at most ½
+    small, one = input / 2**squarings, minigrad.eye(input.shape[-1], dtype=input.array.dtype)
+    result = one.expand(*input.shape)
+    for k in range(18, 0, -1):  # ½¹⁹ / 19! is below the precision of float64
+        result = one + small @ result / k
+    for _ in range(squarings):
+        result = result @ result
+    return result

@@ -54,6 +54,14 @@ cfloat, cdouble = complex64, complex128
 strided = "torch.strided"
 
 
+class Generator(minigrad.Generator):
+    """A stream of random numbers; that of a device is the CPU's, too."""
+
+    def __init__(self, device: Any = "cpu") -> None:
+        super().__init__(67280421310721)  # torch's first seed
+        self.device = minigrad.device(device)
+
+
 class finfo:  # noqa: N801  (torch's name)
     """The limits of a floating dtype: ``eps``, ``min``, ``max``, ``tiny``, ``bits``."""
 

@@ -107,32 +107,58 @@ def grad(func: Result, argnums: int | Sequence[int] = 0, has_aux: bool = False) 
     return computed
 
 
-def vjp(func: Result, *primals: Tensor) -> tuple[Any, Result]:
+def vjp(func: Result, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """Return the value of ``func``, and a function that computes vᵀ · its derivative."""
     leaves: list[Tensor] = []
     with minigrad.enable_grad():
-        value = func(*[_leaf(x, leaves) for x in primals])
+        result = func(*_map(lambda x: _leaf(x, leaves), primals))
+    value, *others = result if has_aux else (result,)
 
-    def product(cotangent: Tensor) -> tuple[Tensor, ...]:
-        found = autograd.grad(value, leaves, cotangent, create_graph=True, allow_unused=True)
-        return tuple(minigrad.zeros_like(x) if g is None else g for g, x in zip(found, leaves, strict=True))
+    def product(cotangents: Any) -> tuple[Any, ...]:
+        outputs = _tensors(value)
+        found = autograd.grad(outputs, leaves, _tensors(cotangents), create_graph=True, allow_unused=True)
+        each = (minigrad.zeros_like(x) if g is None else g for g, x in zip(found, leaves, strict=True))
+        return tuple(_map(lambda _: next(each), primal) for primal in primals)
 
-    return value.detach(), product
+    return _map(Tensor.detach, value), product, *others
 
 
-def jvp(func: Result, primals: tuple[Tensor, ...], tangents: tuple[Tensor, ...]) -> tuple[Any, Any]:
+def jvp(func: Result, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
     """Return the value of ``func``, and its derivative · v."""
-    return autograd.functional.jvp(func, primals, tangents)
+    of_tensors, given = _flat(func, primals)
+    return autograd.functional.jvp(of_tensors, given, tuple(_tensors(tangents)))
 
 
-def jacrev(func: Result, argnums: int = 0) -> Result:
-    """Return a function that computes the matrix of the derivatives of ``func`` by one argument."""
+def _flat(func: Result, args: Any) -> tuple[Result, tuple[Tensor, ...]]:
+    """Return ``func`` as a function of the tensors in its arguments, and these tensors."""
+
+    def of_tensors(*tensors: Tensor) -> Any:
+        each = iter(tensors)
+        return func(*_map(lambda _: next(each), args))
+
+    return of_tensors, tuple(_tensors(args))
+
+
+def jacrev(func: Result, argnums: int | Sequence[int] = 0, **_: Any) -> Result:
+    """Return a function that computes the matrix of the derivatives of ``func`` by some of its arguments."""
+    numbers = [argnums] if isinstance(argnums, int) else list(argnums)
 
     def computed(*args: Any) -> Any:
-        def of_one(x: Tensor) -> Any:
-            return func(*args[:argnums], x, *args[argnums + 1 :])
+        def of_some(*some: Any) -> Any:
+            given = list(args)
+            for i, x in zip(numbers, some, strict=True):
+                given[i] = x
+            return func(*given)
 
-        return autograd.functional.jacobian(of_one, args[argnums], create_graph=args[argnums].requires_grad)
+        of_tensors, given = _flat(of_some, [args[i] for i in numbers])
+        rows = autograd.functional.jacobian(of_tensors, given, create_graph=any(x.requires_grad for x in given))
+
+        def by_argument(row: tuple[Tensor, ...]) -> Any:
+            each = iter(row)
+            found = tuple(_map(lambda _: next(each), args[i]) for i in numbers)
+            return found[0] if isinstance(argnums, int) else found
+
+        return tuple(map(by_argument, rows)) if isinstance(rows[0], tuple) else by_argument(rows)
 
     return computed
 

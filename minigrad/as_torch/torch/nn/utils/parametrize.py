@@ -67,6 +67,9 @@ def register_parametrization(
     """
     parametrization.train(module.training)
     if is_parametrized(module, tensor_name):
+        if not unsafe:  # an error should come here, not where the parameter is read
+            with no_grad():
+                parametrization(getattr(module, tensor_name))
         module.parametrizations[tensor_name].append(parametrization)
         return module
     tensors = dict(module.named_parameters(recurse=False)) | dict(module.named_buffers(recurse=False))
@@ -79,16 +82,25 @@ def register_parametrization(
         module.parametrizations = nn.ModuleDict()
     module.parametrizations[tensor_name] = ParametrizationList([parametrization], tensors[tensor_name], unsafe)
     setattr(type(module), tensor_name, _property(tensor_name))
+    if not unsafe:
+        with no_grad():
+            module.parametrizations[tensor_name]()
     return module
 
 
 def _property(name: str) -> property:
+    def computed(module: nn.Module) -> Any:
+        try:
+            return module.parametrizations[name]()
+        except AttributeError as error:  # which Python takes for the absence of ``name``
+            raise RuntimeError(f"{name} cannot be computed: {error}") from error
+
     def read(module: nn.Module) -> Any:
         known, key = _cache.get(), (id(module), name)
         if known is None:
-            return module.parametrizations[name]()
+            return computed(module)
         if key not in known:
-            known[key] = module.parametrizations[name]()
+            known[key] = computed(module)
         return known[key]
 
     return property(read, lambda module, value: module.parametrizations[name].right_inverse(value))

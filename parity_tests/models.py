@@ -1,0 +1,154 @@
+"""Compare one step of training of models on torch and on minigrad: outputs, gradients and running statistics.
+
+    python -m parity_tests.models torchvision.models:resnet18 "my_models:Net(width=8)" --size 64
+
+builds each model on torch, in float64; builds it on minigrad from the same source, with torch's weights; lets both
+compute from the same images, with the same dropout; and prints the largest difference between two tensors, relative to
+their largest element. A gradient below a thousandth of the largest one, such as that of a bias before a batch norm, is
+measured against that thousandth, as is a running mean, because both would be 0 but for rounding.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minigrad.as_torch import install
+from minigrad.as_torch.beside import Run
+from minigrad.as_torch.exactly import in_float64
+from minigrad.as_torch.one_stream import share_the_stream
+from minigrad.typing import Array
+
+SMALL = 1e-3  #: the fraction of the largest gradient, and running mean, below which others are measured against it
+
+
+def engine(name: str) -> Any:
+    """Return the module ``torch`` of this process, torch itself or minigrad in its place, in float64."""
+    if name == "minigrad":
+        install()
+    else:
+        share_the_stream()
+        if find_spec("torchvision"):
+            importlib.import_module("parity_tests.torchvision_models")
+    torch = importlib.import_module("torch")
+    in_float64(torch)
+    return torch
+
+
+def build(torch: Any, model: str) -> Any:
+    """Return a model by its name, ``module:Class`` or ``module:function(arguments)``."""
+    torch.manual_seed(0)
+    module, _, call = model.partition(":")
+    found = eval(call, vars(importlib.import_module(module)))
+    return (found if isinstance(found, torch.nn.Module) else found()).double().train()
+
+
+def step(torch: Any, model: Any, size: int, batch: int = 2) -> dict[str, Array]:
+    """Return what one step gives: the outputs, the gradients of a weighted sum of them, and the buffers after it."""
+    numbers = np.random.default_rng(0)
+    images = torch.from_numpy(numbers.standard_normal((batch, 3, size, size))).requires_grad_()
+    torch.manual_seed(1)
+    outputs = list(_tensors(torch, model(images)))
+    torch.autograd.backward(outputs, [torch.from_numpy(numbers.standard_normal(tuple(y.shape))) for y in outputs])
+    parameters = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    return {
+        **{f"output {i}": y.detach().numpy() for i, y in enumerate(outputs)},
+        **{f"gradient of {name}": grad.numpy() for name, grad in {"the images": images.grad, **parameters}.items()},
+        **{f"buffer {name}": buffer.numpy() for name, buffer in model.named_buffers()},
+    }
+
+
+def _tensors(torch: Any, output: Any) -> Iterator[Any]:
+    """Yield the floating tensors with a graph in what a model returns."""
+    if isinstance(output, torch.Tensor):
+        if output.requires_grad:
+            yield output
+    elif output is not None:
+        for item in output.values() if isinstance(output, Mapping) else output:
+            yield from _tensors(torch, item)
+
+
+def largest_difference(theirs: Mapping[str, Array], ours: Mapping[str, Array]) -> tuple[float, str]:
+    """Return the largest relative difference between arrays of the same names, and its name."""
+    if theirs.keys() != ours.keys():
+        return np.inf, f"only one has {sorted(theirs.keys() ^ ours.keys())[0]}"
+    least = dict.fromkeys(("gradient", "buffer", "output"), 0.0)
+    for name, array in theirs.items():
+        kind = name.split()[0]
+        if kind == "gradient" or name.endswith("running_mean"):
+            least[kind] = max(least[kind], SMALL * np.abs(array).max(initial=0))
+    worst, where = 0.0, "everything"
+    for name, array in theirs.items():
+        floor = least[name.split()[0]] if name.startswith("gradient") or name.endswith("running_mean") else 0.0
+        scale = max(floor, np.abs(array).max(initial=0), np.finfo(float).tiny)
+        difference = np.abs(array.astype(float) - ours[name].astype(float)).max(initial=0) / scale
+        if np.isnan(difference):
+            return np.nan, name
+        if difference > worst:
+            worst, where = difference, name
+    return float(worst), where
+
+
+def run(name: str, model: str, file: Path, size: int, batch: int) -> None:
+    """Run a model in this process: on torch, write its weights and results; on minigrad, read and compare them."""
+    torch = engine(name)
+    built = build(torch, model)
+    if name == "torch":
+        weights = {f"weight {key}": value.numpy().copy() for key, value in built.state_dict().items()}
+        np.savez(file, **weights, **step(torch, built, size, batch))
+        return
+    with np.load(file) as saved:
+        found = dict(saved)
+    weights = {key.removeprefix("weight "): found.pop(key) for key in list(found) if key.startswith("weight ")}
+    built.load_state_dict({key: torch.from_numpy(value) for key, value in weights.items()})
+    difference, where = largest_difference(found, step(torch, built, size, batch))
+    print(f"{difference:.1e}  {where}")
+
+
+def main() -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser("python -m parity_tests.models", description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("models", nargs="+", help="module:Class, or module:function(arguments); of images (N, 3, H, W)")
+    parser.add_argument("--size", type=int, default=64, help="pixels of a side of the images (%(default)s)")
+    parser.add_argument("--batch", type=int, default=2, help="images (%(default)s)")
+    parser.add_argument("--engine", choices=["torch", "minigrad"], help=argparse.SUPPRESS)
+    parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.engine:
+        run(args.engine, args.models[0], args.file, args.size, args.batch)
+        return 0
+    for model in args.models:
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("torch", "minigrad"):
+                options = [
+                    "--engine",
+                    name,
+                    "--file",
+                    f"{folder}/torch.npz",
+                    "--size",
+                    args.size,
+                    "--batch",
+                    args.batch,
+                ]
+                command = [sys.executable, "-m", "parity_tests.models", model, *map(str, options)]
+                done = subprocess.run(command, capture_output=True, text=True)
+                if done.returncode:
+                    ended = Run([], done.returncode, done.stderr)
+                    print(f"{model}: {name} stops{ended.line}: {ended.stopped_at}", flush=True)
+                    break
+            else:
+                print(f"{model}: {done.stdout.strip()}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
