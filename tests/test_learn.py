@@ -575,6 +575,21 @@ def test_who_begins_in_the_middle_goes_on_there_and_meets_the_skipped_ones_at_th
     assert following(*every) is None
 
 
+def test_after_start_with_a_name_check_and_hint_mean_that_exercise(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    learn(tmp_path, "start")
+    learn(tmp_path, "start", "center")
+    write(tmp_path, "center", find("center").solution)
+    capfd.readouterr()
+    learn(tmp_path, "hint")
+    assert "19. The path through the mean" in capfd.readouterr().out
+    assert learn(tmp_path, "check") == 0
+    assert "Passed: 19." in capfd.readouterr().out
+    assert learn(tmp_path, "check") == 1
+    assert "20. Mean 0" in capfd.readouterr().out
+
+
 def test_files_that_are_there_are_never_overwritten(tmp_path: Path) -> None:
     learn(tmp_path, "start")
     write(tmp_path, "tanh", "mine = 1\n")
