@@ -135,9 +135,9 @@ EXERCISE = Exercise(
             "What is kept became smaller still. Divide by 1 - p.",
         ),
         Mistake(
-            "one number for all",
+            "the same for all elements",
             {"random.random(x.shape) >= p": "random.random() >= p"},
-            "One random number decides for all elements: everything is kept, or all of it dropped. Each element "
+            "A single random number decides for all elements: everything is kept, or all of it dropped. Each element "
             "needs a number of its own: random.random(x.shape).",
         ),
         Mistake(
