@@ -14,7 +14,6 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.typing import ExtensionMetadata
 
-
 #: The name of a function, and what it stands before without parentheses.
 _FUNCTION = re.compile(r"(<mi>(?:exp|ln|log|max|min|sin|cos|tan|tanh)</mi>)(?=<m(?:i|n|sub|sup|row|frac|sqrt)>)")
 
