@@ -5,7 +5,8 @@
 measures in turn
 
 - one rank with one thread and half the batch, alone;
-- two such ranks at the same time that exchange nothing: what they take from each other (caches, memory, clock rate);
+- two such ranks that begin and end each step together and exchange nothing: what they take from each other (caches, memory,
+  clock rate);
 - two ranks with one thread each and the whole batch, which exchange gradients;
 - one rank with two threads and the whole batch;
 
@@ -34,21 +35,25 @@ RESULTS = machine.ROOT / "benchmarks/results-distributed.json"
 MPIEXEC = Path(sys.executable).parent / "mpiexec"
 SHARDS = 2
 SIZES = (8, 8 * 2**10, 2**20, 25 * 2**20, 100 * 2**20)  # bytes
-#: For each candidate: ranks, threads of each, the share of the batch, and how many run at the same time.
+#: For each candidate: ranks, threads of each, the share of the batch, and whether gradients are exchanged.
 CANDIDATES = {
-    "1 rank, 1 thread, half the batch": (1, 1, 0.5, 1),
-    "the same twice, side by side": (1, 1, 0.5, 2),
-    "2 ranks, 1 thread each": (2, 1, 1.0, 1),
-    "1 rank, 2 threads": (1, 2, 1.0, 1),
+    "1 rank, 1 thread, half the batch": (1, 1, 0.5, False),
+    "2 such ranks that exchange nothing": (2, 1, 0.5, False),
+    "2 ranks, 1 thread each": (2, 1, 1.0, True),
+    "1 rank, 2 threads": (1, 2, 1.0, True),
 }
 
 
-def take_steps(threads: int, batch: int, shards: int, steps: int, size: int) -> None:
-    """Train a few steps on random images, on this rank; print the seconds of each step, and those spent waiting."""
+def take_steps(threads: int, batch: int, shards: int, steps: int, size: int, exchange: bool) -> None:
+    """Train a few steps on random images, on this rank; print the seconds of each step, and those spent waiting.
+
+    Without ``exchange`` each rank trains a model of its own.
+    """
     import minigrad
     from inception.model import InceptionV3, logits_of
     from minigrad import distributed, optim
     from minigrad.distributed.gradients import ShardGradients
+    from minigrad.distributed.group import Group
     from minigrad.distributed.joining import default_group
     from minigrad.nn import functional as F
 
@@ -58,7 +63,7 @@ def take_steps(threads: int, batch: int, shards: int, steps: int, size: int) -> 
     minigrad.manual_seed(0)
     model = InceptionV3(10, aux_logits=False, init_weights=False)
     optimizer = optim.SGD(model.parameters(), lr=0.001, momentum=0.9)
-    gradients = ShardGradients(model, shards, group)
+    gradients = ShardGradients(model, shards, group if exchange else Group())
     each = batch // shards
     images, labels = minigrad.randn(each, 3, size, size), minigrad.randint(0, 10, (each,))
 
@@ -73,9 +78,11 @@ def take_steps(threads: int, batch: int, shards: int, steps: int, size: int) -> 
         gradients.compute(compute)
         gradients.finish()
         optimizer.step()
+        used = time.process_time() - start_busy
+        group.barrier()  # the step ends with that of the slower rank
         if step >= 2:
             seconds.append(time.perf_counter() - start)
-            busy.append(time.process_time() - start_busy)
+            busy.append(used)
             waited.append(group.waited)
     if group.rank == 0:
         print(json.dumps({"seconds": seconds, "busy": busy, "waited": waited}))
@@ -125,13 +132,12 @@ def measure(rounds: int, steps: int, batch: int, size: int) -> dict[str, dict[st
     """Return for each candidate all seconds of its steps: until the end, of computing, and of waiting for others."""
     found: dict[str, dict[str, list[float]]] = {name: {} for name in CANDIDATES}
     for _ in range(rounds):
-        for name, (ranks, threads, share, copies) in CANDIDATES.items():
+        for name, (ranks, threads, share, exchange) in CANDIDATES.items():
             shards = max(1, round(SHARDS * share))
-            options = ("--worker", threads, "--batch", round(batch * share), "--shards", shards)
-            running = [start(ranks, *options, "--steps", steps, "--size", size) for _ in range(copies)]
-            for each in map(outcome, running):
-                for kind, values in each.items():
-                    found[name].setdefault(kind, []).extend(values)
+            options = ["--worker", threads, "--batch", round(batch * share), "--shards", shards]
+            options += ["--steps", steps, "--size", size] + ["--exchange"] * exchange
+            for kind, values in outcome(start(ranks, *options)).items():
+                found[name].setdefault(kind, []).extend(values)
             print(f"{name}: {statistics.median(found[name]['seconds']):.3f} s", flush=True)
     return found
 
@@ -159,12 +165,13 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--note", default="", help="a sentence about the measurement, for the page")
     parser.add_argument("--worker", type=int, metavar="THREADS", help=argparse.SUPPRESS)
     parser.add_argument("--shards", type=int, default=SHARDS, help=argparse.SUPPRESS)
+    parser.add_argument("--exchange", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--messages", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if given.messages:
         send_messages()
     elif given.worker is not None:
-        take_steps(given.worker, given.batch, given.shards, given.steps, given.size)
+        take_steps(given.worker, given.batch, given.shards, given.steps, given.size, given.exchange)
     else:
         every = measure(given.rounds, given.steps, given.batch, given.size)
         steps = medians(every)

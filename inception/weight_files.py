@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from minigrad import Tensor, checkpoint, from_numpy
+from minigrad import Tensor, checkpoint, checksums, from_numpy
 from minigrad.checkpoint import CheckpointError
 from minigrad.extras import Later, require
 from minigrad.file_kinds import kind_of_file
@@ -28,8 +28,8 @@ FIRST = "Conv2d_1a_3x3.conv.weight"  # the name by which weights of Inception V3
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"  # torch writes zip archives with a pickle inside; before version 1.6 pickles
 #: What is read may have this many times the bytes of its file, and this many more.
 _UNPACKED, _ALWAYS = 10, 100_000_000
-#: The types of safetensors that NumPy has too.
-NUMPYS = {"BOOL", "F16", "F32", "F64", "I8", "I16", "I32", "I64", "U8", "U16", "U32", "U64"}
+#: The types of safetensors that weights can have here.
+TYPES = set(checksums.DTYPES.values()) - {"C64"}
 
 
 def packages_for(path: Path) -> list[str]:
@@ -61,7 +61,7 @@ def read_tree(path: Path) -> Mapping[str, object]:
     if start[8:9] != b"{" and len(start) > 8:  # after eight bytes for the length, safetensors begin with JSON
         kind = kind_of_file(path) or "not a file of weights: neither safetensors nor what torch.save writes"
         raise CheckpointError(f"{path} is {kind}")
-    others = _types_in(path) - NUMPYS
+    others = _types_in(path) - TYPES
     if others - {"BF16"}:
         raise CheckpointError(f"{path} has tensors of type {', '.join(sorted(others))}: convert them to float32 first")
     tree: Mapping[str, object] = _read_widened(path) if others else checkpoint.load(path)
@@ -172,15 +172,16 @@ def _refuse_damaged_archive(path: Path) -> None:
 
     Also for one that would unpack to far more than it has bytes.
     """
-    if not zipfile.is_zipfile(path):
+    if not _beginning(path).startswith(ZIP):
         return
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
             if size > _UNPACKED * path.stat().st_size + _ALWAYS:
                 raise CheckpointError(f"{path} would unpack to {size:,} bytes: no file of weights does")
+            has_checksums = any(entry.CRC for entry in archive.infolist())  # torch can be told to write none
             for entry in archive.infolist():
-                if entry.CRC:  # torch can be told to write none
+                if has_checksums:
                     with archive.open(entry) as content:
                         while content.read(2**20):
                             pass

@@ -25,7 +25,7 @@ def kind_of_file(path: str | os.PathLike[str]) -> str | None:
     """Return what a file is and how to read it, as the end of a sentence; None if it is not recognised."""
     with Path(path).open("rb") as file:
         head = file.read(64)
-    if zipfile.is_zipfile(path):
+    if head.startswith(b"PK"):
         try:
             with zipfile.ZipFile(path) as archive:
                 names = archive.namelist()

@@ -1,4 +1,4 @@
-"""Trees of data: nested dicts, lists, tuples, numbers and tensors, taken apart for a file and put together again.
+"""Trees of data: nested dicts, lists, tuples, numbers, arrays and tensors, taken apart for a file and put together.
 
 A tree that is put together may come from a stranger, so every part of it is checked.
 """
@@ -15,11 +15,11 @@ from minigrad.engine.tensor_base import wrap
 from minigrad.tensor import Tensor
 from minigrad.typing import Array
 
-_KINDS = {"tensor", "dict", "list", "tuple"}
+_KINDS = {"tensor", "array", "dict", "list", "tuple"}
 
 
 def taken_apart(tree: object) -> tuple[str, dict[str, Array]]:
-    """Return a tree as JSON in which tensors are names, and the arrays under these names.
+    """Return a tree as JSON in which tensors and arrays are names, and the arrays under these names.
 
     Raises:
         TypeError: for a value other than a dict, list, tuple, number, string, None, array or tensor.
@@ -29,7 +29,7 @@ def taken_apart(tree: object) -> tuple[str, dict[str, Array]]:
 
 
 def put_together(text: str, tensors: Mapping[str, Array | None]) -> object:
-    """Return the tree that :func:`taken_apart` returned as ``text`` and ``tensors``; the tensor of a None is None.
+    """Return the tree that :func:`taken_apart` returned as ``text`` and ``tensors``; that of a None is None.
 
     Raises:
         ValueError: for a text that it cannot have returned, saying where.
@@ -51,7 +51,7 @@ def _take_apart(node: object, name: str, tensors: dict[str, Array]) -> object:
     """Return ``node`` in a form for JSON, each tensor replaced by its name; the arrays go into ``tensors``."""
     if isinstance(node, Tensor | np.ndarray):
         tensors[name] = np.asarray(to_host(node.array if isinstance(node, Tensor) else node), order="C")
-        return {"tensor": name}
+        return {"tensor" if isinstance(node, Tensor) else "array": name}
     if isinstance(node, dict):
         prefix = f"{name}." if name else ""
         return {"dict": [[key, _take_apart(value, f"{prefix}{key}", tensors)] for key, value in node.items()]}
@@ -72,10 +72,10 @@ def _put_together(node: object, name: str, tensors: Mapping[str, Array | None]) 
     if not isinstance(node, dict) or len(node) != 1 or not node.keys() <= _KINDS:
         raise ValueError(f"{name or 'its tree'} is neither data nor a tensor")
     ((kind, content),) = node.items()
-    if kind == "tensor":
+    if kind in ("tensor", "array"):
         if not isinstance(content, str) or content not in tensors:
             raise ValueError(f"{name or 'its tree'} is a tensor that the file does not hold")
-        return tensor_of(tensors[content])
+        return tensor_of(tensors[content]) if kind == "tensor" else tensors[content]
     if not isinstance(content, list):
         raise ValueError(f"{name or 'its tree'} is no {kind}")
     prefix = f"{name}." if name else ""

@@ -20,7 +20,7 @@ _common = {
     "deadline": None,
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 }
-settings.register_profile("default", max_examples=30, derandomize=True, **_common)
+settings.register_profile("default", max_examples=20, derandomize=True, **_common)
 settings.register_profile("thorough", max_examples=300, **_common)
 settings.register_profile("device", max_examples=8, derandomize=True, **_common)  # a GPU takes longer for little arrays
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

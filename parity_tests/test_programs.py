@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from minigrad.as_torch.beside import Run, compared
+from minigrad.as_torch.beside import UNFINISHED, Run, compared, run
 from parity_tests.programs.__main__ import programs, verdict
 
 FOLDER = Path(__file__).parent / "programs"
@@ -71,6 +71,18 @@ def test_the_report_says_whether_a_program_agrees_runs_or_stops() -> None:
     assert [kind(good, Run(["loss 1.0"], 0, "")), kind(good, other)] == ["agrees", "runs"]
     assert [kind(good, stopped), kind(stopped, good)] == ["stops", "torch stops"]
     assert verdict(compared(good, stopped, 1e-6))[1] == "AttributeError: torch.fft is not in minigrad at line 3"
+    begun, slow = Run(["loss 1.0", "loss 0.5"], UNFINISHED, ""), Run([], UNFINISHED, "")
+    assert [kind(Run(["loss 1.0", "loss 0.5", "loss 0.25"], 0, ""), begun), kind(begun, Run(["loss 1.0"], 0, ""))] == [
+        "agrees so far",
+        "runs",
+    ]
+    assert [kind(begun, other), kind(good, slow), kind(begun, stopped)] == ["runs", "too slow", "stops"]
+
+
+@pytest.mark.slow
+def test_what_a_program_prints_until_its_limit_is_kept() -> None:
+    begun = run([sys.executable, "-c", "import time; print(1); print(2, end='', flush=True); time.sleep(60)"], limit=3)
+    assert (begun.status, begun.lines, begun.stopped) == (UNFINISHED, ["1"], False)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +111,10 @@ def test_one_stream_gives_torch_the_numbers_that_minigrad_draws(tmp_path: Path) 
         "loader = DataLoader(TensorDataset(torch.arange(6)), batch_size=3, shuffle=True)\n"
         "print([batch[0].tolist() for _ in range(2) for batch in loader])\n"
         "print([list(part) for part in random_split(range(5), [3, 2])], torch.empty(2).normal_().tolist())\n"
+        "state = torch.get_rng_state()\n"
+        "first = torch.rand(2)\n"
+        "torch.set_rng_state(state)\n"
+        "print(torch.rand(2).tolist(), torch.equal(first, torch.rand(2)))\n"
     )
     done = subprocess.run(
         [sys.executable, "-m", "minigrad.as_torch", "--beside", "--one-stream", script],
@@ -107,7 +123,7 @@ def test_one_stream_gives_torch_the_numbers_that_minigrad_draws(tmp_path: Path) 
         env={**os.environ, "PYTHONPATH": str(FOLDER.parent.parent)},
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "numbers in 4 lines agree" in done.stdout
+    assert "numbers in 5 lines agree" in done.stdout
 
 
 def test_an_exact_comparison_is_in_float64_and_of_every_loss(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import struct
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -291,3 +293,28 @@ def test_what_onnx_has_no_translation_for_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotImplementedError, match=r"has no translation to ONNX here; there is one for: Add, Sub"):
         minigrad.onnx.export(Sorts(), minigrad.randn(2, 3), tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_torch_file_is_read_only_if_the_checksums_that_it_has_are_right(tmp_path: Path) -> None:
+    path, state = tmp_path / "weights.pth", {"a": torch.arange(3.0), "empty": torch.zeros(0)}
+    torch.save(state, path)
+    content = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        checksum = struct.pack("<I", next(e.CRC for e in archive.infolist() if e.filename.endswith("data.pkl")))
+    end = content.index(b"PK\x06\x07")  # which has the number of the disk and of all disks
+    damaged = {
+        "a checksum of 0": content.replace(checksum, bytes(4)),
+        "two disks": content[: end + 16] + struct.pack("<I", 2) + content[end + 20 :],
+        "a name that is no UTF-8": content.replace(b"weights/data/0", b"weights/d\xffta/0", 1),
+        "another number": content.replace(struct.pack("<3f", 0, 1, 2), struct.pack("<3f", 0, 1, 3)),
+    }
+    for changed in damaged.values():
+        path.write_bytes(changed)
+        with pytest.raises(CheckpointError, match="the archive is damaged"):
+            read_weights(path)
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save(state, path)
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert list(read_weights(path).state) == ["a", "empty"]

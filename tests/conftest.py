@@ -7,6 +7,6 @@ import os
 from hypothesis import HealthCheck, settings
 
 _common = {"deadline": None, "suppress_health_check": list(HealthCheck)}
-settings.register_profile("default", max_examples=30, derandomize=True, **_common)
+settings.register_profile("default", max_examples=20, derandomize=True, **_common)
 settings.register_profile("thorough", max_examples=300, **_common)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

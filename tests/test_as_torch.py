@@ -344,6 +344,7 @@ from torch.nn.init import _calculate_fan_in_and_fan_out, kaiming_normal
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.jit.annotations import List
 from torchvision import transforms
+from torchvision.datasets import FakeData
 from PIL import Image
 
 class Block(torch.jit.ScriptModule):
@@ -358,15 +359,24 @@ torch.cos_(x)
 print(x.tolist(), torch.vstack([x, x]).shape, x.logit(0.1).shape, _calculate_fan_in_and_fan_out(torch.ones(2, 3, 2)))
 adjacency = torch.sparse_coo_tensor([[0, 1], [1, 0]], [1.0, 2.0], (2, 2))
 print(torch.spmm(adjacency, torch.eye(2)).tolist(), torch.nn.Sequential(Block()).get_submodule("0"))
+given = torch.sparse_coo_tensor([[1, 0, 1], [1, 0, 1]], [3.0, 0.0, 4.0], (2, 2))
+print(given._indices().tolist(), given._values().tolist(), given.indices().tolist(), given.coalesce().values().tolist())
+print(given.to_dense().to_sparse()._nnz(), given._nnz())
 image = transforms.Pad(1)(Image.new("RGB", (4, 2), (1, 2, 3)))
 print(image.size, transforms.RandomRotation(90)(image).size, transforms.RandomVerticalFlip(1.0)(image).getpixel((1, 1)))
+torch.manual_seed(5)
+drawn = transforms.ToPILImage()(torch.randn(3, 4, 2)), int(torch.randint(0, 7, (1,)))
+print(FakeData(9, (3, 4, 2), 7, random_offset=2)[3] == drawn)
 """,
     )
     assert lines == [
         "[0.0, 1.0] False",
         "[1.0, 1.0] torch.Size([2, 2]) torch.Size([2]) (6, 4)",
         "[[0.0, 1.0], [2.0, 0.0]] Block()",
+        "[[1, 0, 1], [1, 0, 1]] [3.0, 0.0, 4.0] [[0, 1], [0, 1]] [0.0, 7.0]",
+        "1 3",
         "(6, 4) (6, 4) (1, 2, 3)",
+        "True",
     ]
 
 

@@ -207,6 +207,8 @@ for number in range(state["step"], int(sys.argv[2])):
     state = {"step": number + 1, "losses": losses, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
     if is_first():
         checkpoint.save(folder / "checkpoint", state)
+if is_first():
+    print("done", flush=True)
 distributed.destroy_process_group()
 """
 
@@ -228,6 +230,39 @@ def test_fifty_steps_have_the_same_bits_on_one_rank_and_on_two_then_four_after_a
     assert errors.count("has died") == 1
     finished(start(4, "-c", SMALL, folder, "50"), seconds=60)
     assert (folder / "checkpoint").read_bytes() == (whole / "checkpoint").read_bytes()
+
+
+#: In place of SSH: runs the command on this machine, whichever host is named.
+IN_PLACE_OF_SSH = """#!/bin/sh
+while [ "${1#-}" != "$1" ]; do shift; done
+shift
+exec sh -c "$*"
+"""
+
+
+@needs_proc
+@pytest.mark.slow
+def test_ranks_on_two_hosts_give_the_same_bits(tmp_path: Path) -> None:
+    launcher, hosts = tmp_path / "ssh", tmp_path / "hosts"
+    launcher.write_text(IN_PLACE_OF_SSH)
+    launcher.chmod(0o755)
+    hosts.write_text("localhost:1\n127.0.0.1:1\n")  # two names of one machine: the ranks speak TCP
+    digests = []
+    for options in [], ["-launcher", "ssh", "-launcher-exec", launcher, "-f", hosts, "-n", "2"]:
+        folder = tmp_path / f"run {len(digests)}"
+        folder.mkdir()
+        process = subprocess.run(
+            [*([MPIEXEC, *options] if options else []), sys.executable, "-c", SMALL, folder, "20"],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **SINGLE_THREADED, **NUMPY_ONLY},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert process.returncode == 0, process.stderr
+        digests.append(hashlib.sha256((folder / "checkpoint").read_bytes()).hexdigest())
+    assert digests[0] == digests[1]
 
 
 @needs_proc
@@ -289,8 +324,8 @@ def test_killed_fifty_times_and_continued_on_other_ranks_a_run_ends_with_the_sam
 def survives_a_kill(process: subprocess.Popen[str], victim: int, ranks: int, checkpoint: Path, began_at: float) -> bool:
     """Kill a rank, and check that the job ends within two seconds and names it; return False if it was done before."""
     killed_at = kill_a_rank(process, victim)
-    _, errors = process.communicate(timeout=60)
-    if process.returncode == 0:
+    output, errors = process.communicate(timeout=60)
+    if "done" in output:  # everything is saved
         return False
     assert time.monotonic() - killed_at < 2
     trained = checkpoint.exists() and checkpoint.stat().st_mtime > began_at

@@ -30,12 +30,14 @@ def test_a_state_dict_and_any_tree_are_saved_and_loaded(tmp_path: Path) -> None:
 
 def test_an_open_file_takes_a_tree_and_gives_it_back() -> None:
     file = io.BytesIO()
-    minigrad.save({"weight": minigrad.ones(2), "epoch": 3}, file)
+    minigrad.save({"weight": minigrad.ones(2), "epoch": 3, "rates": np.array([0.5, 0.25])}, file)
     with pytest.raises(CheckpointError, match=r"call seek\(0\)"):
         minigrad.load(file)
     file.seek(0)
     found = minigrad.load(file)
     assert (found["weight"].tolist(), found["epoch"]) == ([1.0, 1.0], 3)
+    assert isinstance(found["rates"], np.ndarray)
+    assert found["rates"].tolist() == [0.5, 0.25]
     with pytest.raises(CheckpointError, match="not a whole safetensors file"):
         minigrad.load(io.BytesIO(file.getvalue()[:-1]))
 

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from sklearn.metrics import precision_recall_fscore_support
 
 from inception import __main__ as command
 from inception.build import build_model
@@ -201,13 +200,14 @@ def test_names_are_matched_whatever_their_order_and_the_composition_of_their_acc
 
 
 def test_precision_recall_and_f1_are_those_of_scikit_learn() -> None:
+    scores_of = pytest.importorskip("sklearn.metrics").precision_recall_fscore_support
     random = np.random.default_rng(0)
     labels, predictions = random.integers(0, 4, 60), random.integers(0, 5, 60)  # class 4 is only an answer, 5 nothing
     found = Evaluation(1.0, predictions, labels, 1.0, 6)
     scores = class_scores(found.confusion)
-    expected = precision_recall_fscore_support(labels, predictions, labels=range(6), zero_division=0)
+    expected = scores_of(labels, predictions, labels=range(6), zero_division=0)
     assert np.allclose(np.transpose(scores), expected)
-    means = precision_recall_fscore_support(labels, predictions, labels=range(4), average="macro", zero_division=0)
+    means = scores_of(labels, predictions, labels=range(4), average="macro", zero_division=0)
     assert np.allclose(macro(scores)[:3], means[:3])
     assert [line.split()[0] for line in table(found, list("abcdef"))[1:]] == ["a", "b", "c", "d", "mean"]
 

@@ -1,7 +1,7 @@
 """The same faults in trainings with PyTorch Lightning, Accelerate, a plain script for torch, and minigrad.
 
     python -m venv elsewhere
-    elsewhere/bin/pip install torch==2.13.0 lightning==2.5.5 accelerate==1.10.1 -e '.[train]'
+    elsewhere/bin/pip install torch==2.13.0 lightning==2.6.6 accelerate==1.15.0 -e '.[train]'
     elsewhere/bin/python -m benchmarks.faults_elsewhere
 
 The environment is one of its own: a torchvision of another version than torch keeps Lightning from starting.

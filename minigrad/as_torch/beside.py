@@ -17,6 +17,8 @@ from pathlib import Path
 
 #: The seed of the random numbers of both engines, where they draw the same ones.
 SEED = 0
+#: The status of a run that was ended at its limit of time, as that of ``timeout``.
+UNFINISHED = 124
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf)(?!\w)")
 #: What is printed of times and addresses differs between any two runs.
 _PASSING = re.compile(
@@ -33,9 +35,14 @@ class Run:
     errors: str
 
     @property
+    def stopped(self) -> bool:
+        """Return whether an error ended it."""
+        return self.status not in (0, UNFINISHED)
+
+    @property
     def stopped_at(self) -> str:
-        """The last line of the error; empty if the program ran to its end."""
-        return (self.errors.strip().splitlines() or ["without a message"])[-1] if self.status else ""
+        """The last line of the error; empty if there was none."""
+        return (self.errors.strip().splitlines() or ["without a message"])[-1] if self.stopped else ""
 
     @property
     def line(self) -> str:
@@ -58,18 +65,24 @@ class Report:
     notes: list[str] = field(default_factory=list)
 
     @property
+    def unfinished(self) -> bool:
+        """Whether one of them still ran at its limit of time, so that only the beginning was compared."""
+        return UNFINISHED in (self.torch.status, self.minigrad.status)
+
+    @property
     def agree(self) -> bool:
-        return not self.difference and not self.minigrad.status and not self.torch.status
+        stopped = self.torch.stopped or self.minigrad.stopped or (self.unfinished and not self.numbers)
+        return not self.difference and not stopped
 
     def __str__(self) -> str:
-        if self.torch.status:
+        if self.torch.stopped:
             return f"torch itself stops{self.torch.line}: {self.torch.stopped_at}"
         head = ""
-        if self.minigrad.status:
+        if self.minigrad.stopped:
             head = f"minigrad stops{self.minigrad.line}: {self.minigrad.stopped_at}\n"
         if self.difference:
             return head + self.difference
-        so_far = "before that, " if head else ""
+        so_far = "before that, " if head else "as far as both ran, " if self.unfinished else ""
         if not self.numbers:
             return head + f"{so_far}{self.lines} lines without a number, all the same"
         return (
@@ -107,8 +120,9 @@ def run(command: list[str], limit: float = 3600, folder: str | None = None) -> R
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONHASHSEED": "0", "MPLBACKEND": "Agg"}
     try:
         done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=limit, cwd=folder)
-    except subprocess.TimeoutExpired:
-        return Run([], 124, f"it still ran after {limit:g} seconds")
+    except subprocess.TimeoutExpired as ended:
+        printed = (ended.stdout or b"").decode(errors="replace").splitlines()
+        return Run(printed[:-1], UNFINISHED, "")  # half of the last line may be missing
     return Run(done.stdout.splitlines(), done.returncode, done.stderr)
 
 
@@ -129,7 +143,8 @@ def compared(torch: Run, minigrad: Run, tolerance: float, one_stream: bool = Fal
             return report
         report.numbers += len(ours)
         report.largest = max(report.largest, worst)
-    if not minigrad.status and len(torch.lines) != len(minigrad.lines):
+    shorter = min(torch, minigrad, key=lambda run: len(run.lines))
+    if len(torch.lines) != len(minigrad.lines) and not shorter.status:
         report.difference = f"torch prints {len(torch.lines)} lines, minigrad {len(minigrad.lines)}"
     return report
 

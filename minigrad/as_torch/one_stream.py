@@ -125,8 +125,28 @@ def share_the_stream() -> None:
     loader: Any = torch.utils.data.DataLoader
     loader.__init__ = _shuffling(loader.__init__, to_minigrad)
 
+    _share_states(torch)
     seed = torch.manual_seed
     vars(torch)["manual_seed"] = lambda seed_: (minigrad.manual_seed(seed_), seed(seed_))[1]
+
+
+def _share_states(torch: Any) -> None:
+    """Let ``get_rng_state`` and ``set_rng_state`` keep and restore the state of minigrad's stream, too."""
+    get, restore, seed = torch.get_rng_state, torch.set_rng_state, torch.manual_seed
+    kept: dict[bytes, Any] = {}
+
+    def get_state() -> Any:
+        seed(len(kept))  # torch's own state, from which nothing is drawn, is the name of minigrad's
+        state = get()
+        kept[state.numpy().tobytes()] = minigrad.get_rng_state()
+        return state
+
+    def set_state(new_state: Any) -> None:
+        restore(new_state)
+        if (name := new_state.numpy().tobytes()) in kept:
+            minigrad.set_rng_state(kept[name])
+
+    vars(torch).update(get_rng_state=get_state, set_rng_state=set_state)
 
 
 def _attending(torch: Any) -> Callable[..., Any]:

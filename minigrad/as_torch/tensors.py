@@ -12,6 +12,7 @@ import minigrad
 from minigrad import absent
 from minigrad.as_torch import dtypes
 from minigrad.as_torch.composed import FUNCTIONS
+from minigrad.as_torch.sparse_places import coalesced, places, values
 from minigrad.tensor import Tensor
 
 _before: dict[str, Any] = {}
@@ -129,8 +130,13 @@ _ADDED: dict[str, Any] = {
     "clamp_min_": lambda self, min: self.clamp_(min=min),
     "clamp_max_": lambda self, max: self.clamp_(max=max),
     "share_memory_": lambda self: self,
-    "to_sparse": lambda self, *_, **__: self,
-    "to_dense": lambda self, *_, **__: self,
-    "coalesce": lambda self: self,
+    "to_sparse": lambda self, *_, **__: self.clone(),
+    "to_dense": lambda self, *_, **__: self.clone(),
+    "coalesce": coalesced,
+    "indices": lambda self: places(coalesced(self)),
+    "values": lambda self: values(coalesced(self)),
+    "_indices": places,
+    "_values": values,
+    "_nnz": lambda self: places(self).shape[1],
     "is_shared": lambda self: False,
 }

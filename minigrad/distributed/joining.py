@@ -83,7 +83,7 @@ def init_process_group(
     _group = group
     if place is not None:
         group.watch = Watch(group)
-        atexit.register(group.watch.goodbye)
+        atexit.register(_leave, group.watch)
     if group.size > 1:
         _end_the_group_with_this_process(group)
 
@@ -92,6 +92,12 @@ def _world() -> MPI.Comm:
     """Return MPI's communicator of all ranks. To import MPI starts it, and the end of Python ends it."""
     mpi4py.rc.thread_level = "serialized"  # several threads may send, but never two at once
     return MPI.COMM_WORLD
+
+
+def _leave(watch: Watch) -> None:
+    """End MPI, which waits for the other ranks; only a rank that has come so far can die without a loss."""
+    MPI.Finalize()
+    watch.goodbye()
 
 
 def _end_the_group_with_this_process(group: Group) -> None:

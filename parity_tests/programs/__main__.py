@@ -14,14 +14,17 @@ from minigrad.as_torch.beside import Report, compare
 
 
 def verdict(report: Report) -> tuple[str, str]:
-    """Return a kind (agrees, runs, stops, torch stops) and a sentence."""
-    if report.torch.status:
+    """Return a kind (agrees, agrees so far, runs, too slow, stops, torch stops) and a sentence."""
+    if report.torch.stopped:
         return "torch stops", f"{report.torch.stopped_at}{report.torch.line}"
-    if report.minigrad.status:
+    if report.minigrad.stopped:
         return "stops", f"{report.minigrad.stopped_at}{report.minigrad.line}"
     if report.difference:
         return "runs", report.difference.split("\nThe engines")[0].replace("\n", " ")
-    return "agrees", f"{report.numbers} numbers, largest difference {report.largest:.1e}"
+    if not report.agree:
+        return "too slow", "it printed no number until the limit"
+    kind = "agrees so far" if report.unfinished else "agrees"
+    return kind, f"{report.numbers} numbers, largest difference {report.largest:.1e}"
 
 
 def programs(folder: Path) -> list[Path]:
@@ -38,7 +41,9 @@ def main() -> int:
     parser = argparse.ArgumentParser("python -m parity_tests.programs", description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("folder", type=Path, help="its Python files that import torch are run, without arguments")
     parser.add_argument("--tolerance", type=float, default=1e-4, help="relative and absolute (%(default)s)")
-    parser.add_argument("--limit", type=float, default=300, help="seconds for each run (%(default)s)")
+    parser.add_argument(
+        "--limit", type=float, default=300, help="seconds for each run, compared as far as both come (%(default)s)"
+    )
     parser.add_argument(
         "--same-seed", action="store_true", help="let torch draw its own random numbers, not minigrad's"
     )
@@ -51,7 +56,7 @@ def main() -> int:
         report = compare([str(path)], args.tolerance, one_stream=not args.same_seed, exact=args.exact, limit=args.limit)
         kind, text = verdict(report)
         counts[kind] += 1
-        print(f"{kind:12s} {path.relative_to(args.folder)}: {text}", flush=True)
+        print(f"{kind:13s} {path.relative_to(args.folder)}: {text}", flush=True)
     print(", ".join(f"{count} {kind}" for kind, count in counts.most_common()) or "no program that imports torch")
     return 0
 

@@ -155,6 +155,7 @@ def _continued(scene: Scene, reference: Reference, verdict: Verdict) -> Verdict:
     if scene.resumed_from is not None and (scene.resumed_from / CHECKPOINT).exists():
         run = scene.resumed_from
     said = ""
+    begun_anew = False
     finished = verdict.outcome == UNHARMED and (run / "weights.safetensors").is_file() and not scene.may_differ
     for attempt in range(_AGAIN):
         if finished:
@@ -163,6 +164,7 @@ def _continued(scene: Scene, reference: Reference, verdict: Verdict) -> Verdict:
         if not _checkpoints(run):
             shutil.rmtree(run, ignore_errors=True)  # it was stopped before it had saved anything
             arguments = small_run.command(scene.images, run, scene.variant)
+            begun_anew = True
         name = f"again{attempt}"
         if scene.resumed_ranks:
             ended = fresh(["-m", "inception", "train", *arguments], scene.folder, name, scene.resumed_ranks)
@@ -174,6 +176,8 @@ def _continued(scene: Scene, reference: Reference, verdict: Verdict) -> Verdict:
                 return Verdict(NAMED, "" if "damaged" in said or "no" in said else said)  # there is nothing else
             return Verdict(verdict.outcome, f"--resume failed: {ended.last_line[:400]!r}")
         finished = True
+    if begun_anew and scene.may_differ:
+        scene.warned = ("",)  # another run than the reference, which nothing precedes that could be compared
     return _compared(scene, run, reference, verdict, said)
 
 

@@ -1,6 +1,6 @@
 """``torch.sparse``: matrices given by their elements, which are dense here.
 
-They take more memory, and compute the same. What only a sparse tensor has, such as its indices, is not there.
+They take more memory, and compute the same.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import Any
 
 import minigrad
 from minigrad import Tensor
+from minigrad.as_torch.sparse_places import keep
 from minigrad.as_torch.tensors import dtype_named
 
 
@@ -29,7 +30,9 @@ def sparse_coo_tensor(
     if size is None:
         size = [int(n) + 1 for n in places.max(dim=1).values.tolist()]
     empty = minigrad.zeros(*size, dtype=values.array.dtype, device=device)
-    return empty.index_put(tuple(places), values, accumulate=True).requires_grad_(requires_grad or values.requires_grad)
+    matrix = empty.index_put(tuple(places), values, accumulate=True)
+    keep(matrix, places, values)
+    return matrix.requires_grad_(requires_grad or values.requires_grad)
 
 
 def mm(mat1: Tensor, mat2: Tensor) -> Tensor:

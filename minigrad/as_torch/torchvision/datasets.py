@@ -6,10 +6,10 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
-from minigrad import Tensor, from_numpy
+from minigrad import Generator, Tensor, from_numpy, randint, randn
+from minigrad.as_torch.torchvision.transforms import to_pil_image
 from minigrad.data import Dataset, datasets
 
 
@@ -49,7 +49,7 @@ DatasetFolder = datasets.ImageFolder
 
 
 class FakeData(Dataset[Any]):
-    """Random images and labels, the same ones for a seed: ``size`` of them."""
+    """``size`` random images and labels; those at an index are drawn from the seed ``index + random_offset``."""
 
     def __init__(
         self,
@@ -69,10 +69,8 @@ class FakeData(Dataset[Any]):
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         if not 0 <= index < self.size:
             raise IndexError(f"{type(self).__name__} index out of range")
-        random = np.random.default_rng((self.offset, index))
-        channels, height, width = self.image_size
-        pixels = random.integers(0, 256, (height, width, channels), dtype=np.uint8)
-        image: Any = Image.fromarray(pixels.squeeze())
-        label = int(random.integers(self.num_classes))
+        stream = Generator(index + self.offset)
+        image: Any = to_pil_image(randn(*self.image_size, generator=stream))
+        label = int(randint(0, self.num_classes, (1,), generator=stream))
         image = image if self.transform is None else self.transform(image)
         return image, label if self.target_transform is None else self.target_transform(label)

@@ -36,7 +36,8 @@ def to_pil_image(pic: Any, mode: str | None = None) -> Any:
 
     if isinstance(pic, Tensor):
         pic = pic if pic.ndim == 3 else pic.unsqueeze(0)
-        pic = (pic * 255 if pic.is_floating_point() else pic).permute(1, 2, 0).numpy().astype(np.uint8)
+        pic = (pic * 255 if pic.is_floating_point() else pic).permute(1, 2, 0).detach().numpy()
+        pic = pic.astype(np.int64).astype(np.uint8)  # modulo 256, as in torch
     return Image.fromarray(np.squeeze(pic), mode)
 
 
