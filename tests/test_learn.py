@@ -329,6 +329,14 @@ def test_code_that_gives_no_result_gets_a_kind_sentence(body: str) -> None:
     assert ODD[body] in "\n".join(verdict.lines)
 
 
+def test_what_the_engine_does_not_implement_is_not_taken_for_an_unwritten_function() -> None:
+    exercise = find("training_step")
+    verdict = judge(exercise, exercise.solution.replace("scores, labels)\n    loss.", "labels, scores)\n    loss."))
+    assert not verdict.passed
+    assert not verdict.unwritten
+    assert "not implemented" in "\n".join(verdict.lines)
+
+
 def test_a_failure_names_the_first_wrong_element_with_both_values_and_shows_where() -> None:
     exercise = find("conv2d")
     flipped = next(mistake for mistake in exercise.mistakes if mistake.name == "flipped kernel")

@@ -150,6 +150,11 @@ EXERCISE = Exercise(
             {"x * keep / (1 - p)": "x - (1 - keep)"},
             "1 is subtracted where an element should be dropped. A dropped element is 0: multiply by keep.",
         ),
+        Mistake(
+            "elements taken out",
+            {"x * keep": "x[keep]"},
+            "x[keep] takes the dropped elements out, and the shape is lost. They stay there as 0: multiply by keep.",
+        ),
     ),
     teaches=frozenset({".random"}),
     terms=frozenset({"Dropout"}),
