@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz import cases
+from tests.fuzz.__main__ import PAGE, with_table
 from tests.fuzz.readers import all_readers
 
 READERS = all_readers()
@@ -31,6 +32,11 @@ def test_thousands_of_damaged_files_are_read_or_refused_by_name(name: str) -> No
     runs = pytest.importorskip("tests.fuzz.runs", reason="each reader runs in a copy of the process")
     result = runs.run(name, READERS[name], 1, range(3000))
     assert not result.failures
+
+
+def test_the_table_of_the_page_is_that_of_the_results() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == with_table(page), "run: python -m tests.fuzz write-table"
 
 
 def test_a_failure_of_each_kind_is_seen(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 python -m tests.fuzz idx --seed 1 --count 1000      one reader
 python -m tests.fuzz all --save                     all of them, 100,000 cases each (10,000 of images, folders and .pth)
-python -m tests.fuzz table                          the table of what was saved last, in Markdown
+python -m tests.fuzz write-table                    write what was saved last as a table into docs/reliability.md
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tests.fuzz.cases import BAD, GOOD
 from tests.fuzz.readers import all_readers
 
 SAVED = Path(__file__).with_name("results.json")
+PAGE = Path(__file__).parents[2] / "docs/reliability.md"
 _STEP = 5_000  # cases of one reader at a time
 
 
@@ -28,6 +29,12 @@ def table() -> str:
     for name, counts in json.loads(SAVED.read_text(encoding="utf-8")).items():
         lines.append(f"| {name} | " + " | ".join(f"{counts[c]:,}" if counts.get(c) else "" for c in columns) + " |")
     return "\n".join(lines)
+
+
+def with_table(text: str) -> str:
+    """Return the text of docs/reliability.md with the table in it."""
+    before, _, rest = text.partition("<!-- fuzz -->")
+    return f"{before}<!-- fuzz -->\n{table()}\n<!-- /fuzz -->{rest.partition('<!-- /fuzz -->')[2]}"
 
 
 def _save(name: str, seed: int, result: runs.Result) -> None:
@@ -41,14 +48,14 @@ def main() -> int:
     """Run the command line, and return the exit status: 1 if a case failed."""
     readers = all_readers()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("reader", choices=[*readers, "all", "table"])
+    parser.add_argument("reader", choices=[*readers, "all", "write-table"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, help="cases of each reader")
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--save", action="store_true", help=f"keep the counts in {SAVED.name}")
     options = parser.parse_args()
-    if options.reader == "table":
-        print(table())
+    if options.reader == "write-table":
+        PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
         return 0
     bad = 0
     for name, reader in readers.items():
