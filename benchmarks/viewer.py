@@ -20,18 +20,22 @@ from inception import inception_v3
 from minigrad import optim, viewer
 from minigrad.nn import functional as F
 
-#: Walks through all steps, and notes how long each takes with its layout.
+#: Walks through all steps three times, and notes how long each takes with its layout. Of the three times the shortest
+#: counts: another program that runs in between makes a step longer, never shorter.
 PROBE = """
 document.body.getBoundingClientRect();
-const ready = performance.now(), times = [];
-while (now < D.steps.length - 1) {
-  const start = performance.now();
-  go(now + 1);
+const ready = performance.now(), shortest = new Array(D.steps.length).fill(Infinity);
+for (let walk = 0; walk < 3; walk++) {
+  go(0);
   document.body.getBoundingClientRect();
-  times.push(performance.now() - start);
+  while (now < D.steps.length - 1) {
+    const start = performance.now();
+    go(now + 1);
+    document.body.getBoundingClientRect();
+    shortest[now] = Math.min(shortest[now], performance.now() - start);
+  }
 }
-times.sort((a, b) => a - b);
-const share = p => times[Math.floor(p * (times.length - 1))];
+const times = shortest.slice(1).sort((a, b) => a - b), share = p => times[Math.floor(p * (times.length - 1))];
 document.title = JSON.stringify({steps: times.length + 1, ready, median: share(.5), slow: share(.99), worst: share(1)});
 """
 
@@ -63,7 +67,7 @@ def browsed(page: viewer.record, folder: Path) -> dict[str, Any]:
     file = folder / "probe.html"
     file.write_text(page.html.replace("</body>", f"<script>{PROBE}</script></body>"), encoding="utf-8")
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--dump-dom"]
-    options += [f"--user-data-dir={folder / 'profile'}", "--window-size=1280,900", "--timeout=60000"]
+    options += [f"--user-data-dir={folder / 'profile'}", "--window-size=1280,900", "--timeout=120000"]
     done = subprocess.run([browser, *options, file.as_uri()], capture_output=True, encoding="utf-8", check=False)
     found = re.search(r"<title>(\{.+?\})</title>", done.stdout)
     if found is None:
@@ -80,7 +84,8 @@ def main() -> None:
         report = browsed(page, folder)
         print(f"recorded in {seconds:.1f} s, {len(page.html.encode()) / 1e6:.2f} MB, {report['steps']} steps")
         print(f"read, and its first step laid out, {report['ready']:.0f} ms after it was opened")
-        print(f"a step: median {report['median']:.1f} ms, 99 % {report['slow']:.1f} ms, worst {report['worst']:.1f} ms")
+        print(f"a step, the shortest of three times: median {report['median']:.1f} ms,", end=" ")
+        print(f"99 % {report['slow']:.1f} ms, worst {report['worst']:.1f} ms")
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def lines_of_chapter(chapter: int) -> list[str]:
     """Return the exercises of a chapter, and how to check the first, as lines of Markdown."""
     chosen = [exercise for exercise in EXERCISES if exercise.chapter == chapter]
     if not chosen:
-        return ["This chapter has no exercise of its own; the experiment above is one."]
+        return ["Here is no function to write; these are for paper and the prompt:"]
     start = "python -m minigrad.learn start     # writes all exercises into ./learn, once"
     return [*map(line, chosen), "", "```shell", start, f"python -m minigrad.learn check {chosen[0].slug}", "```"]
 

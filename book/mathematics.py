@@ -5,6 +5,7 @@ Nothing is fetched and no script runs when a page is read; a screen reader hears
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from docutils import nodes
@@ -13,6 +14,9 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.typing import ExtensionMetadata
 
+#: The name of a function, and what it stands before without parentheses.
+_FUNCTION = re.compile(r"(<mi>(?:exp|ln|log|max|min|sin|cos|tan|tanh)</mi>)(?=<m(?:i|n|sub|sup|row|frac|sqrt)>)")
+
 
 def mathml(latex: str, display: str) -> str:
     """Return a formula as MathML; refuse one that was not understood completely."""
@@ -20,7 +24,7 @@ def mathml(latex: str, display: str) -> str:
     left_over = [mark for mark in ("<mi>&</mi>", "\\", "<merror", "mathvariant=") if mark in found]
     if left_over:
         raise ExtensionError(f"latex2mathml does not understand {left_over[0]!r} in the formula {latex!r}")
-    return found
+    return _FUNCTION.sub(r'\1<mspace width="0.17em"/>', found)  # log p, rather than logp
 
 
 def visit_math(self: Any, node: nodes.math) -> None:

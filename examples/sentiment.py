@@ -113,6 +113,7 @@ def main(arguments: list[str] | None = None) -> float:
     for name, curve in curves.items():
         axes.plot(range(1, len(curve) + 1), curve, label=name)
     axes.set(xlabel="epoch", title="Reviews, by the mean of their words' vectors")
+    axes.locator_params("x", integer=True)
     axes.legend()
     with writing(options.output / "curves.png") as file:
         figure.savefig(file, dpi=100)

@@ -329,6 +329,14 @@ def test_code_that_gives_no_result_gets_a_kind_sentence(body: str) -> None:
     assert ODD[body] in "\n".join(verdict.lines)
 
 
+def test_what_the_engine_does_not_implement_is_not_taken_for_an_unwritten_function() -> None:
+    exercise = find("training_step")
+    verdict = judge(exercise, exercise.solution.replace("scores, labels)\n    loss.", "labels, scores)\n    loss."))
+    assert not verdict.passed
+    assert not verdict.unwritten
+    assert "not implemented" in "\n".join(verdict.lines)
+
+
 def test_a_failure_names_the_first_wrong_element_with_both_values_and_shows_where() -> None:
     exercise = find("conv2d")
     flipped = next(mistake for mistake in exercise.mistakes if mistake.name == "flipped kernel")
@@ -573,6 +581,21 @@ def test_who_begins_in_the_middle_goes_on_there_and_meets_the_skipped_ones_at_th
     assert [following(), following("conv1d"), following("conv1d", "conv2d")] == ["multiply", "conv2d", "strided_conv2d"]
     assert following(*every[3:]) == "multiply"
     assert following(*every) is None
+
+
+def test_after_start_with_a_name_check_and_hint_mean_that_exercise(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    learn(tmp_path, "start")
+    learn(tmp_path, "start", "center")
+    write(tmp_path, "center", find("center").solution)
+    capfd.readouterr()
+    learn(tmp_path, "hint")
+    assert "19. The path through the mean" in capfd.readouterr().out
+    assert learn(tmp_path, "check") == 0
+    assert "Passed: 19." in capfd.readouterr().out
+    assert learn(tmp_path, "check") == 1
+    assert "20. Mean 0" in capfd.readouterr().out
 
 
 def test_files_that_are_there_are_never_overwritten(tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ class LearnError(Exception):
 
 def start(folder: Folder, progress: Progress, name: str | None) -> int:
     """Write the files that are missing, and show the next exercise."""
+    if name:
+        progress.started = find(name).slug
     written = folder.write_missing()
     folder.keep(progress)
     if len(written) == len(EXERCISES):
@@ -197,7 +199,7 @@ def _all_done() -> str:
 
 
 COMMANDS = {
-    "start": (start, "write the exercises, and show the next one (or one that you name)"),
+    "start": (start, "write the exercises, and show the next one, or go to one that you name"),
     "check": (check, "judge the next exercise, or one that you name, or `all`"),
     "hint": (hint, "show one hint more; there are three for each exercise"),
     "solution": (solution, "after it has passed: the reference, and why it is so"),

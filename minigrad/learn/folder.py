@@ -21,6 +21,7 @@ class Progress:
     passed: list[str] = field(default_factory=list)
     hints: dict[str, int] = field(default_factory=dict)
     milestones: list[str] = field(default_factory=list)
+    started: str = ""  #: the exercise that the learner named last to start with
 
 
 class UnknownExerciseError(ValueError):
@@ -96,6 +97,7 @@ class Folder:
                 [str(slug) for slug in found["passed"] if slug in known],
                 {str(slug): int(count) for slug, count in found["hints"].items() if slug in known},
                 [str(name) for name in found["milestones"]],
+                found["started"] if found.get("started") in known else "",
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             path.replace(path.with_suffix(".json.unreadable"))
@@ -127,9 +129,12 @@ def first_text(exercise: Exercise) -> str:
 
 
 def next_exercise(progress: Progress) -> Exercise | None:
-    """Return the first exercise after the one that passed last which has not passed; None if all have.
+    """Return the exercise that the learner is at; None if all have passed.
 
-    So a learner who begins in the middle goes on there. After the last exercise come those that were skipped.
+    It is the one that was started by name. After it has passed, it is the first one behind it that has not passed, so a
+    learner who begins in the middle goes on there. After the last exercise come those that were skipped.
     """
+    if progress.started and progress.started not in progress.passed:
+        return find(progress.started)
     start = number(find(progress.passed[-1])) if progress.passed else 0
     return next((e for e in (*EXERCISES[start:], *EXERCISES[:start]) if e.slug not in progress.passed), None)

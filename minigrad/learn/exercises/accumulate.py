@@ -147,6 +147,11 @@ EXERCISE = Exercise(
             {"    else:\n        sums[name] = grad": "    else:\n        sums[name] = grad + grad"},
             "The first gradient counts twice.",
         ),
+        Mistake(
+            "minus for plus",
+            {"sums[name] + grad": "sums[name] - grad"},
+            "The new gradient is subtracted. Gradients of several uses add up: +.",
+        ),
     ),
     teaches=frozenset(),
     terms=frozenset({"path"}),

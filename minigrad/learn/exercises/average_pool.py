@@ -188,6 +188,11 @@ EXERCISE = Exercise(
             {"/ (size * size)": "/ (stride * stride)"},
             "Divided by the stride squared. A window has size * size elements.",
         ),
+        Mistake(
+            "mean of the gradient",
+            {"grad / (size * size)": "grad.mean() / (size * size)"},
+            "The gradients of all windows were averaged. Each window sends its own to its own elements.",
+        ),
     ),
     teaches=frozenset(),
     terms=frozenset(),

@@ -140,6 +140,11 @@ EXERCISE = Exercise(
             "The path through the mean counts twice. x reaches each y along two paths: one direct, one through the "
             "mean.",
         ),
+        Mistake(
+            "median for mean",
+            {"-grad.mean(axis=0)": "-np.median(grad, axis=0)"},
+            "This is the median. The path through the mean is a mean.",
+        ),
     ),
     teaches=frozenset({".mean"}),
     terms=frozenset(),

@@ -198,6 +198,16 @@ EXERCISE = Exercise(
             {"np.sqrt(sum((g * g).sum() for g in gradients))": "sum(abs(g).sum() for g in gradients)"},
             "This is the sum of absolute values. The length is the root of the sum of all squares.",
         ),
+        Mistake(
+            "norm not divided by",
+            {"limit / norm": "limit"},
+            "The gradients are multiplied by limit. Their length is norm: limit / norm makes it limit.",
+        ),
+        Mistake(
+            "long and short swapped",
+            {"if norm > limit": "if norm < limit"},
+            "Short gradients are changed here, and long ones are left. Clipping shortens those longer than limit.",
+        ),
     ),
     teaches=frozenset({"sum"}),
     terms=frozenset(),

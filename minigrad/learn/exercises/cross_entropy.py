@@ -196,14 +196,14 @@ EXERCISE = Exercise(
             {"e.sum(axis=1, keepdims=True)": "e.sum(axis=1)"},
             "A sum or a maximum of each row has the shape (N,), and NumPy aligns that with the classes. With "
             "keepdims=True "
-            "the shape is (N, 1), one number for each row.",
+            "the shape is (N, 1), one for each row.",
         ),
         Mistake(
             "keepdims forgotten",
             {"scores.max(axis=1, keepdims=True)": "scores.max(axis=1)"},
             "A sum or a maximum of each row has the shape (N,), and NumPy aligns that with the classes. With "
             "keepdims=True "
-            "the shape is (N, 1), one number for each row.",
+            "the shape is (N, 1), one for each row.",
         ),
         Mistake(
             "every row for every label",

@@ -135,9 +135,9 @@ EXERCISE = Exercise(
             "What is kept became smaller still. Divide by 1 - p.",
         ),
         Mistake(
-            "one number for all",
+            "the same for all elements",
             {"random.random(x.shape) >= p": "random.random() >= p"},
-            "One random number decides for all elements: everything is kept, or all of it dropped. Each element "
+            "A single random number decides for all elements: everything is kept, or all of it dropped. Each element "
             "needs a number of its own: random.random(x.shape).",
         ),
         Mistake(
@@ -149,6 +149,11 @@ EXERCISE = Exercise(
             "numbers subtracted",
             {"x * keep / (1 - p)": "x - (1 - keep)"},
             "1 is subtracted where an element should be dropped. A dropped element is 0: multiply by keep.",
+        ),
+        Mistake(
+            "elements taken out",
+            {"x * keep": "x[keep]"},
+            "x[keep] takes the dropped elements out, and the shape is lost. They stay there as 0: multiply by keep.",
         ),
     ),
     teaches=frozenset({".random"}),

@@ -149,9 +149,9 @@ EXERCISE = Exercise(
             "db went through w. The bias is added to y, after the product: its slope is 1.",
         ),
         Mistake(
-            "number instead of a row",
+            "single number",
             {"grad.sum(axis=0)": "grad.sum()"},
-            "db is one number. Each output has a bias of its own: sum over the examples alone, axis 0.",
+            "db is a single number. Each output has a bias of its own: sum over the examples alone, axis 0.",
         ),
     ),
     teaches=frozenset(),

@@ -160,6 +160,16 @@ EXERCISE = Exercise(
             {"p -= lr * b": "p -= lr * b\n        break"},
             "Only the first parameter moves. A return or break within the loop ends it.",
         ),
+        Mistake(
+            "mu in the step",
+            {"p -= lr * b": "p -= lr * mu * b"},
+            "mu is a factor of the step, too. It belongs to the buffer alone: p -= lr * b.",
+        ),
+        Mistake(
+            "share of the old buffer",
+            {"b *= mu": "b *= 1 - mu"},
+            "The old buffer keeps the share 1 - mu. It keeps mu: the larger mu, the longer it rolls.",
+        ),
     ),
     teaches=frozenset(),
     terms=frozenset({"momentum"}),

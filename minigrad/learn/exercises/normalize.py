@@ -179,6 +179,11 @@ EXERCISE = Exercise(
             {"return x_hat, sigma": "return x_hat, variance"},
             "The second result is the variance. sigma is asked for, the root of variance + eps.",
         ),
+        Mistake(
+            "square of the mean",
+            {"(centred * centred).mean(axis=0)": "centred.mean(axis=0) ** 2"},
+            "The mean of what is centred is 0, and so is its square. Square first, then take the mean.",
+        ),
     ),
     teaches=frozenset({"np.sqrt"}),
     terms=frozenset({"Batch normalisation", "variance"}),

@@ -235,6 +235,16 @@ EXERCISE = Exercise(
             {"        order.append(node)": "        if inputs[node]:\n            order.append(node)"},
             "The leaves are missing: nodes without inputs belong into the list, too.",
         ),
+        Mistake(
+            "first input only",
+            {"for made_from in inputs[node]:": "for made_from in inputs[node][:1]:"},
+            "Only the first input of each node is visited. A node may be made of several: visit all of inputs[node].",
+        ),
+        Mistake(
+            "alphabetical",
+            {"return order[::-1]": "return sorted(order)"},
+            "The nodes are in the order of their names. What counts is who uses whom.",
+        ),
     ),
     teaches=frozenset({"set", ".add", ".append"}),
     terms=frozenset({"topological", "diamond"}),

@@ -164,6 +164,16 @@ EXERCISE = Exercise(
             {"1 + math.cos": "1 + math.sin"},
             "This is the sine. The cosine falls from 1 to -1 on the way from 0 to pi.",
         ),
+        Mistake(
+            "pi forgotten",
+            {"math.pi * done": "done"},
+            "pi is missing. The cosine comes down to -1 at pi: math.cos(math.pi * done).",
+        ),
+        Mistake(
+            "whole-number division",
+            {"(step - warmup) / (steps": "(step - warmup) // (steps"},
+            "// divides and drops the fraction, so done stays 0. / divides.",
+        ),
     ),
     teaches=frozenset({"math", "math.cos", "math.pi"}),
     terms=frozenset({"warm-up"}),

@@ -149,6 +149,11 @@ EXERCISE = Exercise(
             {"grad * (1 - y * y)": "grad * (-2 * y * (1 - y * y))"},
             "This is the second derivative already. Write the first: the engine finds the second by itself.",
         ),
+        Mistake(
+            "tanh taken twice",
+            {"y * y": "y.tanh() * y.tanh()"},
+            "y is tanh(x) already; its tanh is not asked for. The slope is 1 - y * y.",
+        ),
     ),
     teaches=frozenset(),
     terms=frozenset({"tensors"}),

@@ -144,6 +144,16 @@ EXERCISE = Exercise(
             {"decay * p": "decay * p / 2"},
             "The half is gone after the derivative: that of p * p / 2 is p.",
         ),
+        Mistake(
+            "size of the weight",
+            {"decay * p": "decay * abs(p)"},
+            "The size of the weight has lost its sign. A negative weight is pulled up: decay * p.",
+        ),
+        Mistake(
+            "decay of the gradient",
+            {"decay * p": "decay * g"},
+            "The gradient is added once more. The pull comes from the weight: decay * p.",
+        ),
     ),
     teaches=frozenset(),
     terms=frozenset({"weight decay"}),
