@@ -5,8 +5,8 @@
 measures in turn
 
 - one rank with one thread and half the batch, alone;
-- two such ranks that begin and end each step together and exchange nothing: what they take from each other (caches, memory,
-  clock rate);
+- two such ranks that begin and end each step together and exchange nothing: what they take from each other (caches,
+  memory, clock rate);
 - two ranks with one thread each and the whole batch, which exchange gradients;
 - one rank with two threads and the whole batch;
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from minigrad.learn.diagnosis import SEED, Diagnosis, diagnose, expected, probes
+from minigrad.learn.common_mistakes import Diagnosis
+from minigrad.learn.diagnosis import SEED, diagnose, expected, probes
 from minigrad.learn.difference import first_difference, wrong_elements
 from minigrad.learn.outcome import NotYetError, Outcome, argument_names, call, load, where
 from minigrad.learn.record import Exercise, Probe, Written
