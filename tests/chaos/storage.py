@@ -35,7 +35,7 @@ def broken_disk(scene: Scene) -> None:
 def file_size_limit(scene: Scene) -> None:
     """A limit of the size of files (RLIMIT_FSIZE), from a step on."""
     largest = 10 ** scene.random.uniform(2, 6)
-    limit = int(largest)
+    limit = max(4096, int(largest))  # what the program prints is in a file here, which the limit must not cut
     scene.tell(f"{limit:,} bytes")
     scene.at(scene.moment("step", "file"), lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
 

@@ -195,6 +195,8 @@ def _compared(scene: Scene, run: Path, reference: Reference, verdict: Verdict, s
     different = difference(result_of(run), reference.result, not scene.loses_metrics, not scene.loses_best)
     if result_of(run).best is None and "best.safetensors is gone" not in said:
         return Verdict(verdict.outcome, "the best weights are gone without a word")
+    if different == "the weights differ" and scene.loses_best and "best.safetensors is gone" in said:
+        return Verdict(WARNED)  # a run ends with its best weights
     if scene.may_differ:
         if different and not any(words in said for words in scene.warned):
             return Verdict(verdict.outcome, f"{different}, and no line says why")
