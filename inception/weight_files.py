@@ -188,7 +188,9 @@ def _refuse_damaged_archive(path: Path) -> None:
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
         if isinstance(error, CheckpointError):
             raise
-        raise CheckpointError(f"{path}: the archive is damaged: {error}. Take another copy") from None
+        raise CheckpointError(
+            f"{path}: the archive is damaged: {error}. It may have been cut short while it was copied; take another copy"
+        ) from None
 
 
 def _why_not(error: str) -> str:

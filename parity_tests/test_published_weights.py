@@ -75,7 +75,7 @@ def test_files_that_are_no_weights_are_refused(tmp_path: Path, published: tuple[
     with pytest.raises(FileNotFoundError, match="no weights at"):
         load_pretrained(model, tmp_path / "none.pth")
     (tmp_path / "cut.pth").write_bytes(published[0].read_bytes()[:100_000])
-    with pytest.raises(CheckpointError, match=r"cut\.pth: torch cannot read it"):
+    with pytest.raises(CheckpointError, match=r"cut\.pth: the archive is damaged: .* cut short"):
         load_pretrained(model, tmp_path / "cut.pth")
     torch.save([1, 2], tmp_path / "list.pth")
     with pytest.raises(CheckpointError, match="expected a state dict"):
