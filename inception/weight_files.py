@@ -189,7 +189,7 @@ def _refuse_damaged_archive(path: Path) -> None:
         if isinstance(error, CheckpointError):
             raise
         raise CheckpointError(
-            f"{path}: the archive is damaged: {error}. It may have been cut short while it was copied; take another copy"
+            f"{path}: the archive is damaged: {error}. It may have been cut short on the way; take another copy"
         ) from None
 
 
