@@ -11,10 +11,12 @@ import os
 import socket
 import stat
 import sys
+import time
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 
 def _if_there(module: str) -> ModuleType | None:
@@ -26,6 +28,7 @@ def _if_there(module: str) -> ModuleType | None:
 
 # The locks of files: of Linux and macOS, of Windows.
 fcntl, msvcrt = _if_there("fcntl"), _if_there("msvcrt")
+_termios = _if_there("termios")
 
 #: How worker processes start by default: as a copy of this process where that is safe, else as a fresh Python. macOS
 #: can copy a process too, but its system libraries, among them the BLAS that NumPy uses, may crash in the copy.
@@ -33,6 +36,20 @@ START_METHOD = "fork" if sys.platform.startswith("linux") and hasattr(os, "fork"
 
 #: Whether a process inherits the open files of its parent, so that both can map them into memory.
 FILES_ARE_INHERITED = sys.platform != "win32"
+
+
+def wait_until_read(file: TextIO, seconds: float = 1.0) -> None:
+    """Flush a file; if it is a pipe, wait until its other end has read everything, for some seconds at most."""
+    file.flush()
+    if fcntl is None or _termios is None:
+        return
+    unread, end = bytearray(4), time.monotonic() + seconds
+    with suppress(OSError, ValueError):  # it has no descriptor
+        while stat.S_ISFIFO(os.fstat(file.fileno()).st_mode) and time.monotonic() < end:
+            fcntl.ioctl(file.fileno(), _termios.FIONREAD, unread)
+            if not any(unread):
+                return
+            time.sleep(0.001)
 
 
 def cores() -> int:

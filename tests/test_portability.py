@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+import select
 import sys
+import threading
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from minigrad import system
 from minigrad.system import cpu_quota
 from tests.foreign_system import NOT_ON_MACOS, NOT_ON_WINDOWS, OPTIONAL, ROOT, run_as_on
 from tests.tiny_runs import tiny
@@ -342,3 +346,15 @@ def test_the_list_of_optional_packages_is_complete() -> None:
     wanted = [line for extra in ("fast", "train", "board", "export") for line in extras[extra]]
     packages = {line.split(">")[0].split("=")[0] for line in wanted if not line.startswith("minigrad")}
     assert {names.get(package, package) for package in packages} <= set(OPTIONAL)
+
+
+@pytest.mark.skipif(system.fcntl is None, reason="the number of unread bytes of a pipe is known where there is fcntl")
+def test_a_program_that_ends_suddenly_waits_until_its_last_words_are_read() -> None:
+    source, target = os.pipe()
+    with os.fdopen(source, "rb") as reader, os.fdopen(target, "w") as writer:
+        writer.write("last words")
+        thread = threading.Timer(0.05, reader.read, [10])
+        thread.start()
+        system.wait_until_read(writer, 60)
+        assert not select.select([reader], [], [], 0)[0]
+        thread.join()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from minigrad.devices import device
 from minigrad.distributed.carriers import Carrier, HostCarrier, wait_until
 from minigrad.distributed.nccl import NcclCarrier, unique_id
+from minigrad.system import wait_until_read
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -72,6 +73,6 @@ class Group:
         if self.watch is not None:
             self.watch.end()
         if self._communicator is not None:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            for file in (sys.stdout, sys.stderr):
+                wait_until_read(file)  # mpiexec ends at once, and with it what it has not read yet
             self._communicator.Abort(status)
