@@ -159,9 +159,7 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("--rounds", type=int, default=3, help="how often all candidates take turns (%(default)s)")
     parser.add_argument("--steps", type=int, default=4, help="measured steps of each turn (%(default)s)")
-    parser.add_argument(
-        "--batch", type=int, default=32, help="images of a step (%(default)s, as in the recipe quick)"
-    )
+    parser.add_argument("--batch", type=int, default=32, help="images of a step (%(default)s, as in the recipe quick)")
     parser.add_argument("--size", type=int, default=139, help="pixels of a side (%(default)s)")
     parser.add_argument("--output", type=Path, default=RESULTS, help="the results file")
     parser.add_argument("--note", default="", help="a sentence about the measurement, for the page")
