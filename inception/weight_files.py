@@ -180,11 +180,10 @@ def _refuse_damaged_archive(path: Path) -> None:
             if size > _UNPACKED * path.stat().st_size + _ALWAYS:
                 raise CheckpointError(f"{path} would unpack to {size:,} bytes: no file of weights does")
             has_checksums = any(entry.CRC for entry in archive.infolist())  # torch can be told to write none
-            for entry in archive.infolist():
-                if has_checksums:
-                    with archive.open(entry) as content:
-                        while content.read(2**20):
-                            pass
+            for entry in archive.infolist() if has_checksums else ():
+                with archive.open(entry) as content:
+                    while content.read(2**20):
+                        pass
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
         if isinstance(error, CheckpointError):
             raise

@@ -14,6 +14,8 @@ import re
 import tomllib
 from pathlib import Path
 
+from minigrad.testing.report import with_section
+
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs/architecture.md"
 #: Folders whose files the page lists one by one, beside the floors of the contracts.
@@ -79,8 +81,7 @@ def sections() -> dict[str, str]:
 def updated(page: str) -> str:
     """Return the text of the page with every generated part replaced."""
     for name, text in sections().items():
-        begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-        page = page[: page.index(begin)] + f"{begin}\n{text}\n{end}" + page[page.index(end) + len(end) :]
+        page = with_section(page, name, text)
     return page
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.__main__ import PAGE, TRIALS, line_of, trial_of, with_table
+from minigrad.testing.report import with_section
+from tests.chaos.__main__ import PAGE, TRIALS, line_of, table_of_trials, trial_of
 from tests.chaos.table import table
 from tests.chaos.trial import Trial
 from tests.chaos.verdict import NAMED, Verdict
@@ -63,7 +64,7 @@ def test_one_fault_of_every_kind_ends_without_a_silent_wrong() -> None:
 
 def test_the_table_of_the_page_is_that_of_its_trials_and_has_no_wrong_end() -> None:
     text = PAGE.read_text("utf-8")
-    assert with_table(text) == text
+    assert with_section(text, "faults", table_of_trials()) == text
     assert all(trial_of(line).verdict.good for line in TRIALS.read_text("utf-8").splitlines())
 
 

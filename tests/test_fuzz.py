@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from minigrad.testing.report import with_section
 from tests.fuzz import cases
-from tests.fuzz.__main__ import PAGE, with_table
+from tests.fuzz.__main__ import PAGE, table
 from tests.fuzz.readers import all_readers
 
 READERS = all_readers()
@@ -36,7 +37,7 @@ def test_thousands_of_damaged_files_are_read_or_refused_by_name(name: str) -> No
 
 def test_the_table_of_the_page_is_that_of_the_results() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    assert page == with_table(page), "run: python -m tests.fuzz write-table"
+    assert page == with_section(page, "fuzz", table()), "run: python -m tests.fuzz write-table"
 
 
 def test_a_failure_of_each_kind_is_seen(tmp_path: Path) -> None:

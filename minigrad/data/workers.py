@@ -143,9 +143,8 @@ class Workers:
             if self.timeout and waited >= self.timeout:
                 raise WorkerError(f"DataLoader timed out after {self.timeout} seconds: worker {worker} gave no batch")
             was_stopped, stopped = stopped, process.pid is not None and is_stopped(process.pid)
-            if (
-                stopped and was_stopped and hasattr(signal, "SIGCONT")
-            ):  # not only because Ctrl-Z has stopped all processes, which go on one by one
+            # Seen twice: Ctrl-Z stops all processes, and they go on one by one.
+            if stopped and was_stopped and hasattr(signal, "SIGCONT"):
                 _log.warning("DataLoader worker %d (pid %d) was stopped: it is continued", worker, process.pid)
                 os.kill(process.pid or 0, signal.SIGCONT)
             elif waited >= _NOTICED and not noticed:

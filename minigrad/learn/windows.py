@@ -1,4 +1,7 @@
-"""Give a learner's function for sliding windows the arrays that it is written for: padded, and of one stride."""
+"""Give a learner's function for sliding windows the arrays that it is written for: padded, and of one stride.
+
+Also the mistake that both poolings invite.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,19 @@ from collections.abc import Callable
 import numpy as np
 
 from minigrad.kernels.geometry import Window
-from minigrad.learn.record import Swap, Written
+from minigrad.learn.record import Mistake, Swap, Written
 from minigrad.learn.swap import arrays, fused
 from minigrad.ops.conv import Conv2d
 from minigrad.typing import Array
+
+SIZE_FOR_STRIDE = Mistake(
+    "size for stride",
+    {
+        "i : i + stride * P : stride": "i : i + size * P : size",
+        "j : j + stride * Q : stride": "j : j + size * Q : size",
+    },
+    "The windows are taken to be size apart. They are stride apart, and may overlap.",
+)
 
 
 def padded(x: Array, window: Window, value: float = 0.0) -> Array:

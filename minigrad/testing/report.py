@@ -73,13 +73,24 @@ def replace_section(page: Path, name: str, text: str) -> None:
     Raises:
         ValueError: if the page has no such section.
     """
-    content = page.read_text(encoding="utf-8")
+    try:
+        content = with_section(page.read_text(encoding="utf-8"), name, text)
+    except ValueError as error:
+        raise ValueError(f"{page} has {error}") from None
+    write_atomically(page, content.encode())
+
+
+def with_section(content: str, name: str, text: str) -> str:
+    """Return the content of a Markdown page with ``text`` between ``<!-- name -->`` and ``<!-- /name -->``.
+
+    Raises:
+        ValueError: if it has no such section.
+    """
     start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     if start not in content or end not in content:
-        raise ValueError(f"{page} has no section {start} … {end}")
+        raise ValueError(f"no section {start} … {end}")
     before, rest = content.split(start, 1)
-    after = rest.split(end, 1)[1]
-    write_atomically(page, f"{before}{start}\n{text}\n{end}{after}".encode())
+    return f"{before}{start}\n{text}\n{end}{rest.split(end, 1)[1]}"
 
 
 def write_report(

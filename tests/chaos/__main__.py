@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from minigrad.kernels.threads import set_num_threads
+from minigrad.testing.report import replace_section
 from tests.chaos import small_run
 from tests.chaos.catalogue import FAULTS
 from tests.chaos.table import table
@@ -64,14 +65,12 @@ def main() -> int:
 
 def write_table() -> None:
     """Write the table of ``docs/faults.jsonl`` into docs/reliability.md."""
-    PAGE.write_text(with_table(PAGE.read_text("utf-8")), "utf-8")
+    replace_section(PAGE, "faults", table_of_trials())
 
 
-def with_table(text: str) -> str:
-    """Return the text of docs/reliability.md with the table of ``docs/faults.jsonl`` in it."""
-    trials = [trial_of(line) for line in TRIALS.read_text("utf-8").splitlines()]
-    before, _, rest = text.partition("<!-- faults -->")
-    return f"{before}<!-- faults -->\n{table(trials)}\n<!-- /faults -->{rest.partition('<!-- /faults -->')[2]}"
+def table_of_trials() -> str:
+    """Return ``docs/faults.jsonl`` as a table."""
+    return table([trial_of(line) for line in TRIALS.read_text("utf-8").splitlines()])
 
 
 def report(trial: Trial, options: argparse.Namespace) -> None:

@@ -22,7 +22,7 @@ from tests.chaos.catalogue import FAULTS, possible
 from tests.chaos.moments import KINDS, Events
 from tests.chaos.processes import copied, fresh
 from tests.chaos.scene import Scene
-from tests.chaos.verdict import NAMED, UNHARMED, WARNED, Result, Verdict, difference, ending, result_of
+from tests.chaos.verdict import NAMED, UNHARMED, WARNED, WEIGHTS_DIFFER, Result, Verdict, difference, ending, result_of
 
 FRESH_EVERY = 21  # trials; the others are copies of a process that has imported everything
 _AGAIN = 3  # times that a run is continued at most
@@ -195,7 +195,7 @@ def _compared(scene: Scene, run: Path, reference: Reference, verdict: Verdict, s
     different = difference(result_of(run), reference.result, not scene.loses_metrics, not scene.loses_best)
     if result_of(run).best is None and "best.safetensors is gone" not in said:
         return Verdict(verdict.outcome, "the best weights are gone without a word")
-    if different == "the weights differ" and scene.loses_best and "best.safetensors is gone" in said:
+    if different == WEIGHTS_DIFFER and scene.loses_best and "best.safetensors is gone" in said:
         return Verdict(WARNED)  # a run ends with its best weights
     if scene.may_differ:
         if different and not any(words in said for words in scene.warned):

@@ -11,6 +11,9 @@ from tests.chaos.processes import Ended
 #: Seconds from the fault to the end of a run that cannot go on.
 MOST_SECONDS = 10.0
 
+#: The first of the differences that :func:`difference` looks for.
+WEIGHTS_DIFFER = "the weights differ"
+
 UNHARMED, RESUMED, NAMED, WARNED = "unharmed", "resumed", "named error", "named change"
 #: Good endings. The first two need no word: the run ended as without a fault, or its resumption did.
 GOOD = {
@@ -54,7 +57,7 @@ def result_of(run: Path) -> Result:
 def difference(found: Result, expected: Result, with_metrics: bool = True, with_best: bool = True) -> str:
     """Return in words how two results differ; nothing if they do not."""
     if found.weights != expected.weights:
-        return "the weights differ"
+        return WEIGHTS_DIFFER
     if found.best != expected.best and (with_best or found.best is not None):
         return "the best weights differ"
     if with_metrics and found.metrics != expected.metrics:

@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+from minigrad.testing.report import replace_section
 from tests.fuzz import runs
 from tests.fuzz.cases import BAD, GOOD
 from tests.fuzz.readers import all_readers
@@ -29,12 +30,6 @@ def table() -> str:
     for name, counts in json.loads(SAVED.read_text(encoding="utf-8")).items():
         lines.append(f"| {name} | " + " | ".join(f"{counts[c]:,}" if counts.get(c) else "" for c in columns) + " |")
     return "\n".join(lines)
-
-
-def with_table(text: str) -> str:
-    """Return the text of docs/reliability.md with the table in it."""
-    before, _, rest = text.partition("<!-- fuzz -->")
-    return f"{before}<!-- fuzz -->\n{table()}\n<!-- /fuzz -->{rest.partition('<!-- /fuzz -->')[2]}"
 
 
 def _save(name: str, seed: int, result: runs.Result) -> None:
@@ -55,7 +50,7 @@ def main() -> int:
     parser.add_argument("--save", action="store_true", help=f"keep the counts in {SAVED.name}")
     options = parser.parse_args()
     if options.reader == "write-table":
-        PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+        replace_section(PAGE, "fuzz", table())
         return 0
     bad = 0
     for name, reader in readers.items():

@@ -9,7 +9,7 @@ from minigrad.learn.derivative import Draw, derivative, linear_in_grad
 from minigrad.learn.engine_runs import gradients, numbers
 from minigrad.learn.record import Exercise, Mistake, Swap, Written, code, prose
 from minigrad.learn.swap import arrays, fused
-from minigrad.learn.windows import cropped, padded
+from minigrad.learn.windows import SIZE_FOR_STRIDE, cropped, padded
 from minigrad.nn import functional as F
 from minigrad.ops.pool import AvgPool2d, AvgPool2dSpread
 from minigrad.typing import Array
@@ -148,14 +148,7 @@ EXERCISE = Exercise(
         ),
         Mistake("sign", {"+= grad": "-= grad"}),
         Mistake("gradient from above missing", {"+= grad /": "+= 1.0 /"}),
-        Mistake(
-            "size for stride",
-            {
-                "i : i + stride * P : stride": "i : i + size * P : size",
-                "j : j + stride * Q : stride": "j : j + size * Q : size",
-            },
-            "The windows are taken to be size apart. They are stride apart, and may overlap.",
-        ),
+        SIZE_FOR_STRIDE,
         Mistake(
             "multiplied by x",
             {"grad / (size * size)": "grad * x[seen] / (size * size)"},

@@ -10,7 +10,7 @@ from minigrad.learn.derivative import Draw, derivative, linear_in_grad
 from minigrad.learn.engine_runs import gradients, numbers
 from minigrad.learn.record import Exercise, Mistake, Probe, Swap, Written, code, prose
 from minigrad.learn.swap import arrays, fused
-from minigrad.learn.windows import cropped, padded
+from minigrad.learn.windows import SIZE_FOR_STRIDE, cropped, padded
 from minigrad.nn import functional as F
 from minigrad.ops.pool import MaxPool2d
 from minigrad.typing import Array
@@ -212,14 +212,7 @@ EXERCISE = Exercise(
             {"i : i + stride * P : stride": "i : i + P", "j : j + stride * Q : stride": "j : j + Q"},
             "The windows are stride apart: the slices need a step.",
         ),
-        Mistake(
-            "size for stride",
-            {
-                "i : i + stride * P : stride": "i : i + size * P : size",
-                "j : j + stride * Q : stride": "j : j + size * Q : size",
-            },
-            "The windows are taken to be size apart. They are stride apart, and may overlap.",
-        ),
+        SIZE_FOR_STRIDE,
         Mistake(
             "largest of the whole image",
             {"x[seen] == y": "x[seen] == x.max(axis=(2, 3), keepdims=True)"},
