@@ -2,8 +2,12 @@
 
 Each exercise has a bank of wrong solutions. A learner who makes a mistake of the bank gets the same wrong numbers as
 the wrong solution, however differently it is written. So the learner's numbers are compared with those of each wrong
-solution on the same arguments, result by result; then with the mistakes that can be made in every exercise, such as
-another sign or a missing factor (common_mistakes.py); and then with two mistakes of the bank at once.
+solution on the same arguments, result by result; then with
+
+- the mistakes that can be made in every exercise, such as another sign or a missing factor (common_mistakes.py),
+- the right solution with one small thing changed (slips.py),
+- the right solution for arguments in another form, such as their mean (other_arguments.py),
+- and two mistakes of the bank at once.
 """
 
 from __future__ import annotations
@@ -14,8 +18,10 @@ from functools import cache
 import numpy as np
 
 from minigrad.learn.common_mistakes import COMMON, Case, Diagnosis, common, equal
+from minigrad.learn.other_arguments import forms
 from minigrad.learn.outcome import NotYetError, Outcome, argument_names, call, load
-from minigrad.learn.record import Exercise, Probe
+from minigrad.learn.record import Exercise, Probe, Written
+from minigrad.learn.slips import counted, slips
 
 #: The seed of all arguments, so that a check says the same each time.
 SEED = 20
@@ -73,6 +79,9 @@ def diagnose(exercise: Exercise, found: Sequence[Outcome]) -> Diagnosis | None:
         if all(_same(found, outcomes, name, traces=True) for name in names):
             return diagnosis
     wrong = [name for name in names if name and not _same(found, right, name)]
+    one = _of_all_results(exercise, found, names) if len(wrong) > 1 else None
+    if one:
+        return one
     several = [_of_one_result(exercise, found, name, names) for name in wrong]
     known = list({diagnosis.name: diagnosis for diagnosis in several if diagnosis}.values())
     if len(known) > 1:
@@ -81,6 +90,13 @@ def diagnose(exercise: Exercise, found: Sequence[Outcome]) -> Diagnosis | None:
     if known:
         return known[0]
     return next((d for d, outcomes in _pairs(exercise) if all(_same(found, outcomes, name) for name in names)), None)
+
+
+def _of_all_results(exercise: Exercise, found: Sequence[Outcome], names: Sequence[str]) -> Diagnosis | None:
+    """Return the one change that explains all results at once, if it is no mistake of a single result."""
+    if any(_common(exercise, found, name, names) for name in names):
+        return None
+    return _slip(exercise, found, names) or _other_argument(exercise, found, names)
 
 
 def _of_one_result(exercise: Exercise, found: Sequence[Outcome], name: str, names: Sequence[str]) -> Diagnosis | None:
@@ -92,7 +108,64 @@ def _of_one_result(exercise: Exercise, found: Sequence[Outcome], name: str, name
 
     single = [diagnosis for diagnosis, outcomes in _bank(exercise) if explains(outcomes)]
     single = single or _common(exercise, found, name, names)
-    return single[0] if single else next((d for d, outcomes in _pairs(exercise) if explains(outcomes)), None)
+    return (
+        (single[0] if single else None)
+        or _slip(exercise, found, [name])
+        or _other_argument(exercise, found, [name])
+        or next((d for d, outcomes in _pairs(exercise) if explains(outcomes)), None)
+    )
+
+
+def _slip(exercise: Exercise, found: Sequence[Outcome], names: Sequence[str]) -> Diagnosis | None:
+    """Return the small change of the right solution that explains these results."""
+    for diagnosis, source in slips(exercise.solution):
+        try:
+            function = load(counted(source), f"<{exercise.slug}>", exercise.function)
+        except NotYetError:
+            continue
+        if _explained(exercise, found, names, function, [probe.arguments for probe in probes(exercise)]):
+            return diagnosis
+    return None
+
+
+def _other_argument(exercise: Exercise, found: Sequence[Outcome], names: Sequence[str]) -> Diagnosis | None:
+    """Return the form of an argument with which the right solution gives these results."""
+    function = load(exercise.solution, f"<{exercise.slug}>", exercise.function)
+    called = argument_names(exercise)
+    calls = [(p.arguments, right.values) for p, right in zip(probes(exercise), expected(exercise), strict=True)]
+    for says, position, form in forms(called, calls[0]):
+        arguments = []
+        try:
+            with np.errstate(all="ignore"):
+                for given, results in calls:
+                    other = form(given, results, position)
+                    if other is None:
+                        break
+                    arguments.append((*given[:position], other, *given[position + 1 :]))
+        except (ArithmeticError, ValueError, KeyError, TypeError):
+            continue
+        if len(arguments) == len(calls) and _explained(exercise, found, names, function, arguments):
+            mistaken = called[position]
+            sentence = f"This is what comes out with {says} in place of {mistaken}."
+            return Diagnosis(f"{says.rstrip(',')} for {mistaken}", sentence)
+    return None
+
+
+def _explained(
+    exercise: Exercise,
+    found: Sequence[Outcome],
+    names: Sequence[str],
+    function: Written,
+    arguments: Sequence[tuple[object, ...]],
+) -> bool:
+    """Return whether a function gives these results of a learner's in every call, and not always the right ones."""
+    wrong = False
+    for given, yours, right in zip(arguments, found, expected(exercise), strict=True):
+        outcome = call(exercise, function, given)
+        if not all(_same([yours], [outcome], name, traces=True) for name in names):
+            return False
+        wrong = wrong or not all(_same([outcome], [right], name) for name in names)
+    return wrong
 
 
 def _same(found: Sequence[Outcome], others: Sequence[Outcome], name: str, traces: bool = False) -> bool:
