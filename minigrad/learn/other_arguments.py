@@ -5,35 +5,33 @@ A learner whose numbers are those of the right solution for such arguments has u
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
 
+from minigrad.learn.diagnoses import Diagnosis
 from minigrad.typing import Array
 
-#: Arguments of one call, and the results that are right for them.
-Call: TypeAlias = tuple[Sequence[object], Mapping[str, object]]
-#: Makes another value of the argument at a position; None if there is none.
-Form: TypeAlias = Callable[[Sequence[object], Mapping[str, object], int], object]
+#: The arguments of one call, and the results that are right for them.
+Arguments: TypeAlias = tuple[object, ...]
+Results: TypeAlias = Mapping[str, object]
+#: Makes the arguments in another form.
+Form: TypeAlias = Callable[[Arguments, Results], Arguments]
+_OfArray: TypeAlias = Callable[[Array], Array]
 
 
-def _along(function: Callable[..., Array], axis: int | None) -> Callable[[Array], object]:
+def _along(function: Callable[..., Array], axis: int | None) -> _OfArray:
     """Return a function that replaces each element by a mean or a sum, repeated to the old shape."""
-
-    def form(x: Array) -> object:
-        if axis is None or -x.ndim <= axis < x.ndim:
-            return np.broadcast_to(function(x, axis=axis, keepdims=True), x.shape).copy()
-        return None
-
-    return form
+    return lambda x: np.broadcast_to(function(x, axis=axis, keepdims=True), x.shape).copy()
 
 
-def _moved(shift: int) -> Callable[[Array], object]:
-    return lambda x: np.roll(x, shift, axis=-1) if x.ndim else None
+def _repeated(part: slice) -> _OfArray:
+    return lambda x: np.broadcast_to(x[part], x.shape).copy()
 
 
-_ARRAYS: dict[str, Callable[[Array], object]] = {
+_ARRAYS: dict[str, _OfArray] = {
     "abs({0})": np.abs,
     "-{0}": np.negative,
     "ones in the shape of {0}": np.ones_like,
@@ -57,14 +55,14 @@ _ARRAYS: dict[str, Callable[[Array], object]] = {
     "the sum of {0} over axis 1": _along(np.sum, 1),
     "the mean of {0} over its last axis": _along(np.mean, -1),
     "the sum of {0} over its last axis": _along(np.sum, -1),
-    "{0} with its last axis reversed": lambda x: x[..., ::-1] if x.ndim else None,
-    "{0} with its first axis reversed": lambda x: x[::-1] if x.ndim else None,
-    "{0} with its two last axes swapped": lambda x: x.swapaxes(-1, -2) if x.ndim > 1 else None,
-    "{0} moved by one along its last axis": _moved(1),
-    "{0} moved back by one along its last axis": _moved(-1),
-    "the first row of {0} alone": lambda x: np.broadcast_to(x[:1], x.shape).copy() if x.ndim else None,
-    "the last row of {0} alone": lambda x: np.broadcast_to(x[-1:], x.shape).copy() if x.ndim else None,
-    "{0} - its mean": lambda x: x - x.mean(axis=0) if x.ndim else None,
+    "{0} with its last axis reversed": lambda x: x[..., ::-1],
+    "{0} with its first axis reversed": lambda x: x[::-1],
+    "{0} with its two last axes swapped": lambda x: x.swapaxes(-1, -2),
+    "{0} moved by one along its last axis": lambda x: np.roll(x, 1, axis=-1),
+    "{0} moved back by one along its last axis": lambda x: np.roll(x, -1, axis=-1),
+    "the first row of {0} alone": _repeated(np.s_[:1]),
+    "the last row of {0} alone": _repeated(np.s_[-1:]),
+    "{0} - its mean": lambda x: x - x.mean(axis=0),
     "{0} divided by its length": lambda x: x / np.linalg.norm(x),
 }
 
@@ -85,32 +83,59 @@ _NUMBERS: dict[str, Callable[[float], float]] = {
 }
 
 
-def forms(names: Sequence[str], example: Call) -> Iterator[tuple[str, int, Form]]:
-    """Yield descriptions of what an argument may be mistaken for, the argument's position, and how to compute it.
+def forms(names: Sequence[str], example: tuple[Arguments, Results]) -> Iterator[tuple[Diagnosis, Form]]:
+    """Yield what arguments may be mistaken for. A form that an argument does not have raises an error.
 
     Args:
         names: of the arguments.
-        example: one call; the types of its arguments decide what there is.
+        example: one call; the types of its arguments decide which forms there are.
     """
     arguments, results = example
-    for i, value in enumerate(arguments):
+    for i, (name, value) in enumerate(zip(names, arguments, strict=False)):
         if isinstance(value, np.ndarray) and value.dtype.kind == "f":
             for says, of_array in _ARRAYS.items():
-                yield says.format(names[i]), i, lambda a, r, k, f=of_array: f(a[k])
+                yield _instead(says.format(name), name), _of_one(i, of_array)
+            for result in results:
+                yield _instead(f"the result {result}", name), lambda a, r, i=i, n=result: (*a[:i], r[n], *a[i + 1 :])
         elif isinstance(value, list) and value and isinstance(value[0], np.ndarray):
             for says, of_array in _ARRAYS.items():
-                yield (
-                    says.format(f"each array of {names[i]}"), i,
-                    lambda a, r, k, f=of_array: [f(array) for array in a[k]],
-                )  # fmt: skip
+                each = _of_one(i, lambda several, f=of_array: [f(array) for array in several])
+                yield _instead(says.format(f"each array of {name}"), f"the arrays of {name}"), each
         elif isinstance(value, bool):
-            yield f"not {names[i]}", i, lambda a, r, k: not a[k]
+            yield _instead(f"not {name}", name), _of_one(i, operator.not_)
         elif isinstance(value, int | float):
             for says, of_number in _NUMBERS.items():
-                yield says.format(names[i]), i, lambda a, r, k, f=of_number: type(a[k])(f(a[k]))
-        for j, other in enumerate(arguments):
+                yield _instead(says.format(name), name), _of_one(i, lambda x, f=of_number: type(x)(f(x)))
+        for j, other in enumerate(arguments[: len(names)]):
             if j != i and type(other) is type(value) and not callable(value):
-                yield names[j], i, lambda a, r, k, j=j: a[j]
-        for result in results:
-            if isinstance(value, np.ndarray) and isinstance(results[result], np.ndarray):
-                yield f"{result}, the result,", i, lambda a, r, k, n=result: r[n]
+                yield _instead(names[j], name), lambda a, r, i=i, j=j: (*a[:i], a[j], *a[i + 1 :])
+            if j > i and type(other) is type(value) and not callable(value):
+                yield _swapped(name, names[j]), lambda a, r, i=i, j=j: (*a[:i], a[j], *a[i + 1 : j], a[i], *a[j + 1 :])
+    yield from _one_example(arguments)
+
+
+def _of_one(i: int, function: Callable[..., object]) -> Form:
+    return lambda arguments, results: (*arguments[:i], function(arguments[i]), *arguments[i + 1 :])
+
+
+def _instead(form: str, name: str) -> Diagnosis:
+    return Diagnosis(f"{form} for {name}", f"This is what comes out with {form} in place of {name}.")
+
+
+def _swapped(a: str, b: str) -> Diagnosis:
+    return Diagnosis("swapped arguments", f"{a} and {b} are used in each other's place.")
+
+
+def _one_example(arguments: Arguments) -> Iterator[tuple[Diagnosis, Form]]:
+    """Yield the arguments with one example instead of all."""
+    first = arguments[0]
+    if not isinstance(first, np.ndarray) or first.ndim < 2:
+        return
+    for word, part in (("first", np.s_[:1]), ("last", np.s_[-1:])):
+
+        def alone(arguments: Arguments, results: Results, part: slice = part) -> Arguments:
+            count = len(np.asarray(arguments[0]))
+            return tuple(x[part] if isinstance(x, np.ndarray) and x.ndim and len(x) == count else x for x in arguments)
+
+        says = f"This comes from the {word} example alone. All of them count: is there an = for a +=?"
+        yield Diagnosis(f"{word} example alone", says), alone

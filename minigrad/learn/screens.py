@@ -5,11 +5,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from minigrad.learn.diagnosis import probes
 from minigrad.learn.exercises import EXERCISES
 from minigrad.learn.folder import Folder, Progress, next_exercise, number
 from minigrad.learn.judge import STEPS
 from minigrad.learn.milestones import MILESTONES, milestone_after
+from minigrad.learn.probing import probes
 from minigrad.learn.record import Exercise
 
 WIDTH = 78

@@ -1,4 +1,4 @@
-"""Slips within a line: another sign, a factor or an axis that is missing, one name for another, an end that is off by one.
+"""Slips within a line: another sign, a factor or an axis that is missing, one name for another, off by one.
 
 Each function takes a node of the tree of the right solution, and yields what a learner may have written instead. The
 nodes are new ones, and share only parts that stay as they are.
@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from minigrad.learn.common_mistakes import Diagnosis
+from minigrad.learn.diagnoses import Diagnosis
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import pairwise
 
 from minigrad.learn.wrong_expressions import Slip, slip, text
 
@@ -96,7 +97,7 @@ def _results(results: ast.Tuple) -> Iterator[Slip]:
 
 def wrong_order(body: list[ast.stmt]) -> Iterator[tuple[int, Slip]]:
     """Yield each place at which a line may stand behind the next one, with both in the wrong order."""
-    for i, (first, second) in enumerate(zip(body, body[1:], strict=False)):
+    for i, (first, second) in enumerate(pairwise(body)):
         if not any(isinstance(s, ast.Return | ast.FunctionDef) or _is_docstring(s) for s in (first, second)):
             says = f"Two lines are in the wrong order. First comes {_first(first)} Then {_first(second)}"
             yield i, slip(_both(second, first), "lines in the wrong order", says)

@@ -186,6 +186,13 @@ EXERCISE = Exercise(
             {"grad / (size * size)": "grad.mean() / (size * size)"},
             "The gradients of all windows were averaged. Each window sends its own to its own elements.",
         ),
+        Mistake(
+            "stride for size",
+            {
+                "np.ndindex(size, size)": "np.ndindex(stride, stride)",
+            },
+            "The loop goes over stride * stride places. The window has size * size of them.",
+        ),
     ),
     teaches=frozenset(),
     terms=frozenset(),

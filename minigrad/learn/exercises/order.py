@@ -245,6 +245,13 @@ EXERCISE = Exercise(
             {"return order[::-1]": "return sorted(order)"},
             "The nodes are in the order of their names. What counts is who uses whom.",
         ),
+        Mistake(
+            "all nodes of the graph",
+            {
+                "order[::-1]": "list(inputs)",
+            },
+            "These are all nodes, in the order in which they stand in inputs. Begin at loss, and go from node to node.",
+        ),
     ),
     teaches=frozenset({"set", ".add", ".append"}),
     terms=frozenset({"topological", "diamond"}),

@@ -162,6 +162,27 @@ EXERCISE = Exercise(
             {"training.step,": "training.step + 1,"},
             "The step is one too large: training.step is the next one already.",
         ),
+        Mistake(
+            "another random state",
+            {
+                "(training.random.bit_generator.state)": "(type(training.random.bit_generator)(0).state)",
+            },
+            "This is the state of another generator. That of training.random belongs here.",
+        ),
+        Mistake(
+            "off by one step",
+            {
+                "training.step,": "training.step - 1,",
+            },
+            "step is one too small. The steps taken so far are training.step.",
+        ),
+        Mistake(
+            "precision lost",
+            {
+                "training.weights.copy()": "training.weights.astype('float32')",
+            },
+            "The weights are rounded to float32. To the last bit means: copy them as they are.",
+        ),
     ),
     teaches=frozenset({"copy", "copy.deepcopy", ".weights", ".momentum", ".bit_generator", ".state"}),
     terms=frozenset({"checkpoint"}),
