@@ -130,6 +130,39 @@ _ADVICE: tuple[tuple[type[BaseException], str, str, str], ...] = (
         "In a @ b the columns of a must be as many as the rows of b. a.T swaps rows and columns.",
     ),
     (
+        RuntimeError,
+        "does not require grad",
+        "no graph",
+        "The loss has no graph behind it. Was it computed under no_grad, or of a tensor that was detached?",
+    ),
+    (
+        RuntimeError,
+        "Can't call numpy()",
+        "out of the graph",
+        "np functions and .numpy() leave the graph. Tensors have methods of their own: x.exp(), x.sigmoid().",
+    ),
+    (
+        RuntimeError,
+        "unpacks another number of values",
+        "not saved",
+        "forward keeps with self.save_for_backward(...) what backward takes out of self.saved_tensors.",
+    ),
+    (
+        AttributeError,
+        "'numpy.ndarray' object has no attribute",
+        "an array for a tensor",
+        "An array has no such method. Must this be a tensor, which comes out of self.saved_tensors? Or is the function "
+        "in NumPy, as np.exp(x)?",
+    ),
+    (
+        NotImplementedError,
+        "for int64 scores",
+        "swapped arguments",
+        "The loss function takes the scores first, and the labels after them.",
+    ),
+    (KeyError, "", "key missing", "The dictionary has no such key yet. `name in sums` tells whether it has one."),
+    (ZeroDivisionError, "", "division by 0", "A number is divided by 0. Is a count 0 in this case?"),
+    (
         ValueError,
         "unpack",
         "number of values",

@@ -79,7 +79,11 @@ def common(name: str, cases: Sequence[Case]) -> Iterator[Diagnosis]:
 
 def _step(name: str, cases: Sequence[Case]) -> Iterator[Diagnosis]:
     """Yield what is wrong with the change of an array that is changed in place."""
-    steps = [(c.found - c.before, c.right - c.before, c) for c in cases if np.shape(c.before) == c.found.shape]
+    steps = [
+        (c.found - c.before, c.right - c.before, c)
+        for c in cases
+        if isinstance(c.before, np.ndarray) and c.before.shape == c.found.shape
+    ]
     if len(steps) < len(cases):
         return
     moving = [(found, right, case) for found, right, case in steps if np.any(right)]

@@ -76,7 +76,7 @@ def judge(exercise: Exercise, source: str, path: str = "<your file>") -> Verdict
             verdict.diagnosis = failure.diagnosis.name
             verdict.lines += [
                 "",
-                f"Known mistake{'s' * (', and ' in verdict.diagnosis)}: {verdict.diagnosis}.",
+                f"Most likely: {verdict.diagnosis}.",
                 failure.diagnosis.says,
             ]
     if not verdict.passed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
@@ -28,7 +28,7 @@ def near_solution(exercise: Exercise, found: Sequence[Outcome], names: Sequence[
     if known:
         return known
     for number, (diagnosis, _) in enumerate(_other_arguments(exercise)):
-        if _explains(exercise, found, names, lambda i, number=number: _of_other_argument(exercise, number, i)):
+        if _explains(exercise, found, names, partial(_of_other_argument, exercise, number)):
             return diagnosis
     return None
 
@@ -41,7 +41,7 @@ def first_that_explains(
     for diagnosis, source in wrong:
         if time.monotonic() > end:
             return None
-        if _explains(exercise, found, names, lambda i, source=source: _of_source(exercise, source, i)):
+        if _explains(exercise, found, names, partial(_of_source, exercise, source)):
             return diagnosis
     return None
 

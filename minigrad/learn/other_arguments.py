@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -94,36 +95,52 @@ def forms(names: Sequence[str], example: tuple[Arguments, Results]) -> Iterator[
     for i, (name, value) in enumerate(zip(names, arguments, strict=False)):
         if isinstance(value, np.ndarray) and value.dtype.kind == "f":
             for says, of_array in _ARRAYS.items():
-                yield _instead(says.format(name), name), _of_one(i, of_array)
+                yield _instead(says.format(name), name), partial(_changed, i, of_array)
             for result in results:
-                yield _instead(f"the result {result}", name), lambda a, r, i=i, n=result: (*a[:i], r[n], *a[i + 1 :])
+                yield _instead(f"the result {result}", name), partial(_result_instead, i, result)
         elif isinstance(value, list) and value and isinstance(value[0], np.ndarray):
             for says, of_array in _ARRAYS.items():
-                each = _of_one(i, lambda several, f=of_array: [f(array) for array in several])
-                yield _instead(says.format(f"each array of {name}"), f"the arrays of {name}"), each
+                form = partial(_changed, i, partial(_each, of_array))
+                yield _instead(says.format(f"each array of {name}"), f"the arrays of {name}"), form
         elif isinstance(value, bool):
-            yield _instead(f"not {name}", name), _of_one(i, operator.not_)
+            yield _instead(f"not {name}", name), partial(_changed, i, operator.not_)
         elif isinstance(value, int | float):
             for says, of_number in _NUMBERS.items():
-                yield _instead(says.format(name), name), _of_one(i, lambda x, f=of_number: type(x)(f(x)))
+                yield _instead(says.format(name), name), partial(_changed, i, partial(_number, of_number))
         for j, other in enumerate(arguments[: len(names)]):
             if j != i and type(other) is type(value) and not callable(value):
-                yield _instead(names[j], name), lambda a, r, i=i, j=j: (*a[:i], a[j], *a[i + 1 :])
-            if j > i and type(other) is type(value) and not callable(value):
-                yield _swapped(name, names[j]), lambda a, r, i=i, j=j: (*a[:i], a[j], *a[i + 1 : j], a[i], *a[j + 1 :])
+                order = [*range(len(arguments))]
+                order[i] = j
+                yield _instead(names[j], name), partial(_reordered, tuple(order))
+                order[j] = i
+                says = f"{name} and {names[j]} are used in each other's place."
+                yield Diagnosis("swapped arguments", says), partial(_reordered, tuple(order))
     yield from _one_example(arguments)
 
 
-def _of_one(i: int, function: Callable[..., object]) -> Form:
-    return lambda arguments, results: (*arguments[:i], function(arguments[i]), *arguments[i + 1 :])
+def _changed(i: int, function: Callable[..., object], arguments: Arguments, results: Results) -> Arguments:
+    return (*arguments[:i], function(arguments[i]), *arguments[i + 1 :])
+
+
+def _each(function: _OfArray, several: Sequence[Array]) -> list[Array]:
+    return [function(array) for array in several]
+
+
+def _number(function: Callable[[float], float], value: float) -> float:
+    """Return another number of the same type."""
+    return type(value)(function(value))
+
+
+def _result_instead(i: int, result: str, arguments: Arguments, results: Results) -> Arguments:
+    return (*arguments[:i], results[result], *arguments[i + 1 :])
+
+
+def _reordered(order: Sequence[int], arguments: Arguments, results: Results) -> Arguments:
+    return tuple(arguments[k] for k in order)
 
 
 def _instead(form: str, name: str) -> Diagnosis:
     return Diagnosis(f"{form} for {name}", f"This is what comes out with {form} in place of {name}.")
-
-
-def _swapped(a: str, b: str) -> Diagnosis:
-    return Diagnosis("swapped arguments", f"{a} and {b} are used in each other's place.")
 
 
 def _one_example(arguments: Arguments) -> Iterator[tuple[Diagnosis, Form]]:

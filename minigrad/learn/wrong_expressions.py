@@ -217,14 +217,15 @@ def _index(node: ast.Subscript) -> Iterator[Slip]:
 def _slice(node: ast.Slice) -> Iterator[Slip]:
     if node.step is not None and not isinstance(node.step, ast.UnaryOp):
         yield slip(ast.Slice(node.lower, node.upper), "stride ignored", f"The step {text(node.step)} is missing.")
-    for end in ("lower", "upper"):
-        part = getattr(node, end)
+    for end, part in (("begins", node.lower), ("ends", node.upper)):
         if part is None:
             continue
-        parts = {"lower": node.lower, "upper": node.upper, "step": node.step}
         for step, far in ((ast.Add(), "late"), (ast.Sub(), "early")):
-            moved = {**parts, end: ast.BinOp(part, step, ast.Constant(1))}
-            verb = "begins" if end == "lower" else "ends"
-            yield slip(ast.Slice(**moved), "off by one", f"The slice {text(node)} {verb} one too {far}.")
-        yield slip(ast.Slice(**{**parts, end: None}), "slice without its end",
-                   f"The slice {text(node)} has lost one of its ends.")  # fmt: skip
+            moved = _with_end(node, end, ast.BinOp(part, step, ast.Constant(1)))
+            yield slip(moved, "off by one", f"The slice {text(node)} {end} one too {far}.")
+        says = f"The slice {text(node)} has lost one of its ends."
+        yield slip(_with_end(node, end, None), "slice without its end", says)
+
+
+def _with_end(node: ast.Slice, end: str, value: ast.expr | None) -> ast.Slice:
+    return ast.Slice(value, node.upper, node.step) if end == "begins" else ast.Slice(node.lower, value, node.step)

@@ -266,6 +266,13 @@ EXERCISE = Exercise(
             },
             "The step is taken with the old running means: update m and v first.",
         ),
+        Mistake(
+            "eps above the fraction bar",
+            {
+                "lr * m_hat / (np.sqrt(v_hat) + eps)": "lr * (m_hat + eps) / np.sqrt(v_hat)",
+            },
+            "eps was added to the mean. It keeps the root from 0: below the fraction bar.",
+        ),
     ),
     teaches=frozenset(),
     terms=frozenset({"running mean"}),

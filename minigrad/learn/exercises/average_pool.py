@@ -193,6 +193,13 @@ EXERCISE = Exercise(
             },
             "The loop goes over stride * stride places. The window has size * size of them.",
         ),
+        Mistake(
+            "largest instead of sum",
+            {
+                "dx[seen] += grad / (size * size)": "dx[seen] = np.maximum(dx[seen], grad / (size * size))",
+            },
+            "Of several windows only the largest share is kept. Their gradients add up: +=.",
+        ),
     ),
     teaches=frozenset(),
     terms=frozenset(),

@@ -302,6 +302,13 @@ EXERCISE = Exercise(
             "Input and output channels are swapped in dw: w[o, c, i, j] has the output channel first, so "
             "the einsum ends in oc.",
         ),
+        Mistake(
+            "the same for all places",
+            {
+                "dw[:, :, i, j] = dw_ij": "dw += dw_ij[:, :, None, None]",
+            },
+            "All places of the window got the sum over all places. dw[:, :, i, j] belongs to the place (i, j) alone.",
+        ),
     ),
     teaches=frozenset({"np.einsum", "np.s_", "optimize"}),
     terms=frozenset({"channels"}),

@@ -207,6 +207,14 @@ EXERCISE = Exercise(
             },
             "A whole row moves at once. Only one element may: x[index], with all of its indices.",
         ),
+        Mistake(
+            "always the same element moved",
+            {
+                "up[index]": "up.flat[0]",
+                "down[index]": "down.flat[0]",
+            },
+            "The first element moves in every round. It must be the one at index.",
+        ),
     ),
     teaches=frozenset({"np.zeros", "np.ndindex", ".copy", ".shape"}),
     terms=frozenset({"difference quotient"}),

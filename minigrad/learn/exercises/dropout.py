@@ -189,6 +189,13 @@ EXERCISE = Exercise(
             "The numbers are normal, and are at least p with another probability. random.random draws "
             "them evenly from 0 ... 1.",
         ),
+        Mistake(
+            "mean subtracted",
+            {
+                "x * keep": "(x - x.mean()) * keep",
+            },
+            "The mean was subtracted. What is kept is x, only larger by 1 / (1 - p).",
+        ),
     ),
     teaches=frozenset({".random"}),
     terms=frozenset({"Dropout"}),

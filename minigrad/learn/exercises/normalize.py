@@ -214,6 +214,13 @@ EXERCISE = Exercise(
             "Mean and variance go over the channels of each example (that is layer norm). Batch norm "
             "takes them over the rows, axis=0.",
         ),
+        Mistake(
+            "square of the mean forgotten",
+            {
+                "(centred * centred).mean(axis=0)": "(x * x).mean(axis=0) - x.mean(axis=0)",
+            },
+            "The variance is the mean of the squares minus the *square* of the mean.",
+        ),
     ),
     teaches=frozenset({"np.sqrt"}),
     terms=frozenset({"Batch normalisation", "variance"}),

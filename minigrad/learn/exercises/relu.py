@@ -157,6 +157,13 @@ EXERCISE = Exercise(
             },
             "Where x is negative, x itself is returned. The gradient there is 0.",
         ),
+        Mistake(
+            "gradient compared with the input",
+            {
+                "(x > 0)": "(grad > x)",
+            },
+            "grad is compared with x. Where x is more than 0 the gradient passes, whatever it is.",
+        ),
     ),
     teaches=frozenset({"np.maximum", "comparison of arrays"}),
     terms=frozenset({"ReLU"}),

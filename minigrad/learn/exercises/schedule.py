@@ -196,6 +196,20 @@ EXERCISE = Exercise(
             },
             "The warm-up changes peak, and then the cosine is applied as well. Return the rate of the warm-up at once.",
         ),
+        Mistake(
+            "square of the warm-up",
+            {
+                "(step + 1) / warmup": "((step + 1) / warmup) ** 2",
+            },
+            "The warm-up rises along a parabola. It rises in equal parts.",
+        ),
+        Mistake(
+            "constant after the warm-up",
+            {
+                "peak * (1 + math.cos(math.pi * done)) / 2": "peak",
+            },
+            "The rate stays at the peak. After the warm-up it falls along a cosine.",
+        ),
     ),
     teaches=frozenset({"math", "math.cos", "math.pi"}),
     terms=frozenset({"warm-up"}),

@@ -289,6 +289,13 @@ EXERCISE = Exercise(
             },
             "The end of the cut is at H - padding, a place in x. In the array with its border, x ends at padding + H.",
         ),
+        Mistake(
+            "padding not cut off",
+            {
+                "padding : padding + H, padding : padding + W]": "padding:, padding:]",
+            },
+            "The border is cut off in front, and not at the end: padding : padding + H, and padding : padding + W.",
+        ),
     ),
     teaches=frozenset({"np.pad"}),
     terms=frozenset({"stride", "padding"}),

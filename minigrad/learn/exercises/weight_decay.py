@@ -182,6 +182,13 @@ EXERCISE = Exercise(
             },
             "Divided by the number of weights. The price is a sum, not a mean.",
         ),
+        Mistake(
+            "cube of the weight",
+            {
+                "decay * p": "decay * p**3",
+            },
+            "The price is a square, so its slope is p, not a power of it.",
+        ),
     ),
     teaches=frozenset(),
     terms=frozenset({"weight decay"}),
