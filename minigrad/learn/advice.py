@@ -21,7 +21,8 @@ _ADVICE: tuple[tuple[type[BaseException], str, str, str], ...] = (
         ModuleNotFoundError,
         "",
         "unknown module",
-        "The exercises need NumPy alone. Is the name spelled right? `import numpy as np`.",
+        "The exercises need NumPy alone. Is the name spelled right? `import numpy as np`. A "
+        "file of your own must stand in the same folder.",
     ),
     (
         TypeError,

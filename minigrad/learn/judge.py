@@ -19,7 +19,7 @@ import numpy as np
 from minigrad.learn.advice import where
 from minigrad.learn.diagnoses import Diagnosis
 from minigrad.learn.diagnosis import diagnose
-from minigrad.learn.difference import first_difference, wrong_elements
+from minigrad.learn.difference import first_difference, small_arguments, wrong_elements
 from minigrad.learn.outcome import Drawn, NotYetError, Outcome, argument_names, call, load
 from minigrad.learn.probing import SEED, expected, probes, same
 from minigrad.learn.record import Exercise, Probe, Written
@@ -144,6 +144,9 @@ def _changing(exercise: Exercise, function: Written, probe: Probe, outcome: Outc
 def _wrong(exercise: Exercise, probe: Probe, outcome: Outcome, right: Outcome) -> tuple[str, list[str]] | None:
     """Return the step that a call fails and the explanation, or None."""
     note = [probe.note] if probe.note else []
+    if probe.stage == "one element":
+        shown = small_arguments(dict(zip(argument_names(exercise), probe.arguments, strict=False)))
+        note += ["", *shown, ""] if shown else []
     if outcome.problem is not None:
         return "shapes", str(outcome.problem).split("\n")
     if exercise.accepts:

@@ -273,6 +273,8 @@ def _raised(exercise: Exercise, error: BaseException, arguments: tuple[object, .
     if isinstance(error, SystemExit):
         return NotYetError("Your function left Python with exit(). Let it return its result instead.", "exit")
     text = f"Your function stopped with an error.\n\n{where(error, path)}"
+    if isinstance(error, TypeError) and "positional argument" in str(error):
+        text += f"\n\n    def {exercise.function}({', '.join(argument_names(exercise))}):"
     shapes = [
         f"{name} {value.shape}"
         for name, value in zip(argument_names(exercise), arguments, strict=False)
