@@ -23,7 +23,7 @@ NO_SECOND_GRADIENT = {"nn.functional.ctc_loss"}
 
 #: Samples of one operation in one dtype that `make test` takes; `make test-all` takes ten times as many. Mostly the
 #: poolings and unfold have more than this: one for every combination of the same options.
-MOST = settings().max_examples // 2
+MOST = settings().max_examples
 
 
 def _samples(name: str, dtype: torch.dtype) -> Sequence[Any]:
