@@ -78,7 +78,7 @@ MODELS = Tried(Path(__file__).with_name("models.json"), "models", "Models")
 
 def today() -> Record:
     """Return the date, the version of torch and the commit of minigrad."""
-    told = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
+    told = subprocess.run(["git", "describe", "--always"], cwd=ROOT, capture_output=True, text=True)
     return {"date": f"{datetime.now(UTC):%Y-%m-%d}", "torch": version("torch"), "minigrad": told.stdout.strip()}
 
 
