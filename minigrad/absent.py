@@ -160,7 +160,6 @@ INSTEAD = {
     # Making tensors
     "as_strided": "x[index], with slices and steps",
     "asarray": "minigrad.as_tensor(data)",
-    "binomial": "(minigrad.rand(n, *shape) < p).sum(0)",
     "empty_strided": "minigrad.empty(shape)",
     "empty_permuted": "minigrad.empty(shape).permute(...)",
     "frombuffer": "minigrad.from_numpy(numpy.frombuffer(buffer, dtype))",

@@ -29,6 +29,7 @@ FUNCTIONS = [
     "normal",
     "multinomial",
     "bernoulli",
+    "binomial",
     "rand_like",
     "randn_like",
     "randint_like",
