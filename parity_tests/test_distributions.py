@@ -54,9 +54,10 @@ def test_densities_entropies_and_moments_have_torchs_values_and_gradients(name: 
             gradients.append(np.zeros((2, 3)) if x.grad is None else as_numpy(x.grad))
         assert tuple(made.batch_shape) + tuple(made.event_shape) == tuple(made.sample().shape)
         found.append([*(as_numpy(result.detach()) for result in results), *gradients])
+    rtol = 1e-7 if name.startswith("Multinomial") else 1e-10  # torch's ln n! in the entropy is rounded to float32
     for ours, theirs in zip(*found, strict=True):
         assert ours.shape == theirs.shape
-        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", MADE)
