@@ -79,7 +79,7 @@ def test_an_absent_name_is_an_attribute_error_and_not_implemented() -> None:
     [
         ("from minigrad import bucketize", "minigrad.bucketize is not in minigrad; use (x[..., None] > boundaries)"),
         ("from minigrad.nn import CrossMapLRN2d", "minigrad.nn.CrossMapLRN2d is not in minigrad; use"),
-        ("from minigrad.optim.lr_scheduler import CyclicLR", "CyclicLR is not in minigrad; use"),
+        ("from minigrad.optim import SparseAdam", "SparseAdam is not in minigrad; use"),
         ("from minigrad.nn import Conv2D", "Did you mean 'Conv2d'"),
         ("from minigrad.utils.data import DataLoader", "minigrad.data for torch.utils.data"),
         ("import minigrad.utils.checkpoint", "minigrad.recompute for torch.utils.checkpoint"),

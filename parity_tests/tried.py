@@ -23,7 +23,7 @@ from minigrad.testing.report import replace_section
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs/torch-programs.md"
 AGREE, NEARLY = 1e-8, 3e-8  #: the largest differences of the columns of a table
-_FOLDERS = re.compile(r"(?<![\w.])(?:/[\w.+~-]+)+/")
+_FOLDERS = re.compile(r"(?<![\w./])(?:/[\w.+~-]+)+/")
 
 #: What is kept of one program or model: ``verdict``, ``largest`` difference, and on what it was measured.
 Record: TypeAlias = dict[str, Any]

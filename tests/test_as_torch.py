@@ -60,6 +60,8 @@ def test_the_exit_status_is_the_programs_own(tmp_path: Path) -> None:
         ("import torch.fft", "ModuleNotFoundError: torch.fft is not in minigrad: "),
         ("from torch.nn import Conv4d", "ImportError: cannot import name 'Conv4d' from 'torch.nn': "),
         ("import torch; torch.nn.Linaer(2, 2)", "Did you mean 'Linear'"),
+        ("import torch; torch.optim.Muon(3)", "AttributeError: torch.optim.Muon is not in minigrad"),
+        ("import torch; torch.utils.data.dataloder", "has no attribute 'dataloder'"),
         (
             "import torch; torch.zeros(2, dtype=torch.bfloat16)",
             "NotImplementedError: torch.bfloat16 is not in minigrad: ",
@@ -110,6 +112,9 @@ def triple(x):
 def four(): return 4
 torch.fx.wrap("double")
 model = torch.compile(nn.DataParallel(nn.Linear(2, 1)))
+torch.optim.AdamW(model.parameters(), foreach=True, fused=True)
+nn.utils.clip_grad_norm_(model.parameters(), 1.0, foreach=True)
+with torch.autocast("cpu", dtype=torch.bfloat16, enabled=False): pass
 torch._assert(not torch.jit.is_scripting(), "message")
 print(cudnn.benchmark, torch.cuda.is_available(), torch.accelerator.is_available(), torch.backends.mps.is_available())
 print(double(torch.ones(1)).item(), triple(torch.ones(1)).item(), four(), list(model.state_dict()), _pair(3))

@@ -1,7 +1,8 @@
 """The methods that torch's modules have and minigrad's lack, such as ``model.get_submodule("layer1.0")``.
 
 minigrad's class ``Module`` gets them when :func:`adapt_modules` is called, and loses them again. Schedules say that
-they are ``torch.optim.lr_scheduler``'s, because programs tell them by that from functions of their own.
+they are ``torch.optim.lr_scheduler``'s, because programs tell them by that from functions of their own. Optimisers
+ignore which of torch's implementations is chosen.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 from minigrad import Tensor
 from minigrad.nn import Module
 from minigrad.nn.recurrent_layers import RNNBase
-from minigrad.optim import lr_scheduler
+from minigrad.optim import Optimizer, lr_scheduler
 
 _home: dict[type, str] = {}
 
@@ -24,6 +25,7 @@ def adapt_modules() -> None:
         setattr(Module, name, method)
     for name, of_layer in _OF_RECURRENT_LAYERS.items():
         setattr(RNNBase, name, of_layer)
+    Optimizer.ignored = frozenset({"foreach", "fused", "capturable"})
     for kind in _schedules():
         _home[kind] = kind.__module__
         kind.__module__ = "torch.optim.lr_scheduler"
@@ -37,6 +39,7 @@ def restore_modules() -> None:
     for name in _OF_RECURRENT_LAYERS:
         if name in vars(RNNBase):
             delattr(RNNBase, name)
+    Optimizer.ignored = frozenset()
     for kind, home in _home.items():
         kind.__module__ = home
     _home.clear()
