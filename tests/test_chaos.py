@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from minigrad.testing.report import with_section
+from minigrad.testing.pages import with_section
 from tests.chaos.__main__ import PAGE, TRIALS, line_of, table_of_trials, trial_of
 from tests.chaos.table import table
 from tests.chaos.trial import Trial
