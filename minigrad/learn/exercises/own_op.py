@@ -178,6 +178,20 @@ EXERCISE = Exercise(
             {"np.logaddexp(0, x)": "np.maximum(x, 0)"},
             "forward computes ReLU, max(x, 0). Softplus is log(1 + exp(x)).",
         ),
+        Mistake(
+            "logarithm of 1 + |x|",
+            {
+                "np.logaddexp(0, x)": "np.log(1 + abs(x))",
+            },
+            "The exponential is missing: log(1 + exp(x)).",
+        ),
+        Mistake(
+            "logarithm to the base 2",
+            {
+                "np.logaddexp(0, x)": "np.logaddexp2(0, x)",
+            },
+            "np.logaddexp2 counts in powers of 2. The natural logarithm is np.logaddexp.",
+        ),
     ),
     teaches=frozenset(
         {
