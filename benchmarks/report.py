@@ -11,6 +11,7 @@ from benchmarks.cases import CHANNELS_LAST, COMPILED, EAGER, MINIGRAD, TORCH
 from benchmarks.machine import ROOT
 from benchmarks.results import read
 from minigrad.extras import installed
+from minigrad.testing.pages import replace_section
 
 STEPS_OF = {
     "steps": "training step of Inception V3, ",
@@ -37,8 +38,6 @@ def write(folder: Path) -> None:
         figures.draw(documents, ROOT / "docs/images")
     else:
         print("matplotlib is not installed: the plots stay as they are")
-    from minigrad.testing.report import replace_section
-
     replace_section(ROOT / "README.md", "speed", section(documents))
     print("wrote the README's section on speed")
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks import machine
 from benchmarks.distributed import RESULTS
-from minigrad.testing.report import replace_section
+from minigrad.testing.pages import replace_section
 
 matplotlib.use("Agg")
 

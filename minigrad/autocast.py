@@ -27,7 +27,7 @@ class autocast(ContextDecorator):  # noqa: N801  (torch's name for it)
         enabled: False switches autocast off, also inside another ``autocast``.
 
     Raises:
-        NotImplementedError: for another dtype.
+        NotImplementedError: for another dtype, if it is switched on.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class autocast(ContextDecorator):  # noqa: N801  (torch's name for it)
         enabled: bool = True,
         cache_enabled: bool | None = None,
     ) -> None:
-        chosen = np.dtype(np.float16 if dtype is None else dtype)
+        chosen = np.dtype(np.float16 if dtype is None or not enabled else dtype)
         if chosen != np.float16:
             raise NotImplementedError(f"autocast to {chosen} is not supported; use float16")
         self._mode = chosen if enabled else None

@@ -27,6 +27,7 @@ from minigrad.as_torch.beside import Run
 from minigrad.as_torch.exactly import in_float64
 from minigrad.as_torch.one_stream import share_the_stream
 from minigrad.typing import Array
+from parity_tests.tried import MODELS, NEARLY
 
 SMALL = 1e-3  #: the fraction of the largest gradient, and running mean, below which others are measured against it
 
@@ -117,12 +118,27 @@ def run(name: str, model: str, file: Path, size: int, batch: int) -> None:
     print(f"{difference:.1e}  {where}")
 
 
+def beside(model: str, size: int, batch: int) -> tuple[str, float | None, str]:
+    """Compare a model in two processes; return a verdict (agrees, differs, stops, torch stops), how far and where."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = ["--file", f"{folder}/torch.npz", "--size", str(size), "--batch", str(batch)]
+        for name in ("torch", "minigrad"):
+            command = [sys.executable, "-m", "parity_tests.models", model, "--engine", name, *options]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                ended = Run([], done.returncode, done.stderr)
+                return "torch stops" if name == "torch" else "stops", None, f"{ended.stopped_at}{ended.line}"
+    difference, where = done.stdout.strip().split("  ", 1)
+    return "agrees" if float(difference) <= NEARLY else "differs", float(difference), where
+
+
 def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser("python -m parity_tests.models", description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("models", nargs="+", help="module:Class, or module:function(arguments); of images (N, 3, H, W)")
     parser.add_argument("--size", type=int, default=64, help="pixels of a side of the images (%(default)s)")
     parser.add_argument("--batch", type=int, default=2, help="images (%(default)s)")
+    parser.add_argument("--save", metavar="COLLECTION", help=f"keep what is found in {MODELS.file.name}")
     parser.add_argument("--engine", choices=["torch", "minigrad"], help=argparse.SUPPRESS)
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -130,26 +146,10 @@ def main() -> int:
         run(args.engine, args.models[0], args.file, args.size, args.batch)
         return 0
     for model in args.models:
-        with tempfile.TemporaryDirectory() as folder:
-            for name in ("torch", "minigrad"):
-                options = [
-                    "--engine",
-                    name,
-                    "--file",
-                    f"{folder}/torch.npz",
-                    "--size",
-                    args.size,
-                    "--batch",
-                    args.batch,
-                ]
-                command = [sys.executable, "-m", "parity_tests.models", model, *map(str, options)]
-                done = subprocess.run(command, capture_output=True, text=True)
-                if done.returncode:
-                    ended = Run([], done.returncode, done.stderr)
-                    print(f"{model}: {name} stops{ended.line}: {ended.stopped_at}", flush=True)
-                    break
-            else:
-                print(f"{model}: {done.stdout.strip()}", flush=True)
+        verdict, difference, where = beside(model, args.size, args.batch)
+        if args.save:
+            MODELS.save(args.save, model, verdict, difference, where=where, size=args.size, batch=args.batch)
+        print(f"{model}: {verdict}" + (f", {difference:.1e} in" if difference is not None else ":"), where, flush=True)
     return 0
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 
 from minigrad.files import write_atomically
-from minigrad.testing.report import KINDS, replace_section, write_report
+from minigrad.testing.pages import replace_section
+from minigrad.testing.report import KINDS, write_report
 from parity_tests.records import RECORDS
 from parity_tests.test_inception import CASES, compare_models
 from parity_tests.tolerances import FLOAT64, MODEL

@@ -167,6 +167,8 @@ def test_a_backward_hook_fires_without_a_gradient_for_the_input_and_can_be_remov
 
 # --- nn.utils ---
 
+UTILS = (nn.utils, torch.nn.utils)
+
 
 @pytest.mark.parametrize("norm_type", [1.0, 2.0, 3.0, float("inf")])
 @pytest.mark.parametrize("max_norm", [0.1, 100.0])
@@ -178,6 +180,14 @@ def test_clipping_by_norm_equals_torchs(max_norm: float, norm_type: float) -> No
     our_norm = nn.utils.clip_grad_norm_(ours.parameters(), max_norm, norm_type)
     their_norm = torch.nn.utils.clip_grad_norm_(theirs.parameters(), max_norm, norm_type)
     assert_close(our_norm, their_norm, FLOAT64, "norm")
+    totals = [
+        m.get_total_norm([p.grad for p in x.parameters()], norm_type)
+        for m, x in zip(UTILS, (ours, theirs), strict=True)
+    ]
+    for m, x, total in zip(UTILS, (ours, theirs), totals, strict=True):
+        m.clip_grads_with_norm_(x.parameters(), max_norm / 2, total)
+    assert_close(*totals, FLOAT64, "norm after it")
+    assert nn.utils.get_total_norm([]).item() == 0.0
     nn.utils.clip_grad_value_(ours.parameters(), 0.05)
     torch.nn.utils.clip_grad_value_(theirs.parameters(), 0.05)
     for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):

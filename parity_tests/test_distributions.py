@@ -24,6 +24,10 @@ MADE: dict[str, tuple[Callable[[Any, Any], Any], Callable[[np.random.Generator],
     "OneHotCategorical": (lambda d, x: d.OneHotCategorical(logits=x), lambda r: np.eye(3)[r.integers(0, 3, (2,))]),
     "Uniform": (lambda d, x: d.Uniform(x, x + x.exp() + 5), lambda r: r.uniform(3, 4, (2, 3))),
     "Exponential": (lambda d, x: d.Exponential(x.exp()), lambda r: r.uniform(0, 3, (2, 3))),
+    "Binomial": (lambda d, x: d.Binomial(4, x.sigmoid()), lambda r: r.integers(0, 5, (5, 2, 3)) * 1.0),
+    "Binomial logits": (lambda d, x: d.Binomial(2, logits=x), lambda r: r.integers(0, 3, (2, 3))),
+    "Multinomial": (lambda d, x: d.Multinomial(5, x.exp()), lambda r: r.multinomial(5, [0.2, 0.3, 0.5], (4, 2)) * 1.0),
+    "Multinomial logits": (lambda d, x: d.Multinomial(3, logits=x), lambda r: r.multinomial(3, [0.5, 0.5, 0], 2)),
     "Independent": (lambda d, x: d.Independent(d.Normal(x, x.exp()), 1), lambda r: r.standard_normal((4, 2, 3))),
 }
 
@@ -50,9 +54,10 @@ def test_densities_entropies_and_moments_have_torchs_values_and_gradients(name: 
             gradients.append(np.zeros((2, 3)) if x.grad is None else as_numpy(x.grad))
         assert tuple(made.batch_shape) + tuple(made.event_shape) == tuple(made.sample().shape)
         found.append([*(as_numpy(result.detach()) for result in results), *gradients])
+    rtol = 1e-7 if name.startswith("Multinomial") else 1e-10  # torch's ln n! in the entropy is rounded to float32
     for ours, theirs in zip(*found, strict=True):
         assert ours.shape == theirs.shape
-        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -110,6 +115,20 @@ WRONG: dict[str, Callable[[Any, Any], Any]] = {
     "dimensions": lambda m, d: d.Independent(d.Normal(0.0, 1.0), 1),
     "divergence": lambda m, d: d.kl_divergence(d.Normal(0.0, 1.0), d.Bernoulli(0.5)),
     "rsample": lambda m, d: d.Bernoulli(0.5).rsample(),
+    "no value": lambda m, d: d.Normal(0.0, 1.0).log_prob(1.0),
+    "shape of values": lambda m, d: d.Normal(m.zeros(2), 1.0).log_prob(m.zeros(3)),
+    "shape of events": lambda m, d: d.Multinomial(2, m.ones(2)).log_prob(m.ones(3)),
+    "negative count": lambda m, d: d.Binomial(-1, m.tensor([0.5])),
+    "half a trial": lambda m, d: d.Binomial(2.5, m.tensor([0.5])),
+    "chance": lambda m, d: d.Binomial(2, m.tensor([1.5])),
+    "neither of two": lambda m, d: d.Binomial(2),
+    "more than all": lambda m, d: d.Binomial(2, m.tensor([0.5])).log_prob(m.tensor([3.0])),
+    "half a success": lambda m, d: d.Binomial(2, m.tensor([0.5])).log_prob(m.tensor([0.5])),
+    "different counts": lambda m, d: d.Binomial(m.tensor([1.0, 2.0]), m.tensor([0.5, 0.5])).entropy(),
+    "counts of choices": lambda m, d: d.Multinomial(m.tensor([1, 2]), m.ones(2)),
+    "too many choices": lambda m, d: d.Multinomial(2, m.ones(2)).log_prob(m.tensor([2.0, 1.0])),
+    "chances of a number": lambda m, d: d.Multinomial(2, m.tensor(1.0)),
+    "no choice": lambda m, d: d.Multinomial(0, m.ones(2)).sample(),
 }
 
 
@@ -120,6 +139,29 @@ def test_wrong_parameters_and_values_raise_torchs_type_of_error(name: str) -> No
     with pytest.raises(type(theirs.value)) as ours:
         WRONG[name](minigrad, distributions)
     assert len(str(ours.value)) > 15
+
+
+SPECIAL: dict[str, Callable[[Any, Any], Any]] = {
+    "certain trials": lambda m, d: d.Binomial(3, m.tensor([0.0, 1.0])).log_prob(m.tensor([0.0, 3.0])),
+    "beyond the trials": lambda m, d: d.Binomial(3, m.tensor([0.5]), validate_args=False).log_prob(m.tensor([5.0])),
+    "no trials": lambda m, d: d.Binomial(0, m.tensor([0.5, 0.0])).log_prob(m.tensor([0.0, 0.0])),
+    "modes": lambda m, d: d.Binomial(5, m.tensor([0.0, 0.3, 0.7, 1.0])).mode,
+    "impossible choice": lambda m, d: d.Multinomial(2, m.tensor([0.0, 1.0])).log_prob(m.tensor([[0.0, 2], [1, 1]])),
+    "no choices": lambda m, d: d.Multinomial(0, m.tensor([0.5, 0.5])).entropy(),
+    "-inf": lambda m, d: d.Multinomial(2, logits=m.tensor([0.0, -m.inf])).log_prob(m.tensor([[2.0, 0], [1, 1]])),
+}
+
+
+@pytest.mark.parametrize("name", SPECIAL)
+def test_counts_at_the_ends_have_torchs_values(name: str) -> None:
+    ours, theirs = (as_numpy(SPECIAL[name](m, d)) for m, d in ((minigrad, distributions), (torch, torch.distributions)))
+    assert ours.dtype == theirs.dtype
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=2e-6)
+
+
+def test_counts_have_no_gradient() -> None:
+    with pytest.raises(NotImplementedError, match=r"value\.detach\(\)"):
+        distributions.Binomial(2, minigrad.tensor(0.5)).log_prob(minigrad.tensor(1.0, requires_grad=True))
 
 
 def test_unchecked_parameters_give_what_torch_gives() -> None:

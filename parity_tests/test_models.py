@@ -38,5 +38,6 @@ def test_a_model_is_built_and_compared_on_both_engines(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"},
     )
     compared, missing = done.stdout.splitlines()
-    assert float(compared.split()[1]) < 1e-12
-    assert missing.startswith("my_models:nothing: torch stops")
+    assert compared.startswith("my_models:net(4): agrees, ")
+    assert float(compared.split()[2]) < 1e-12
+    assert missing.startswith("my_models:nothing: torch stops: AttributeError")

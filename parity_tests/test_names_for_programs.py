@@ -152,9 +152,22 @@ def test_a_weight_computed_before_each_pass_follows_torchs(kind: str) -> None:
         assert_close(get_parameter(ours, name).grad.numpy(), value.grad.numpy(), FLOAT64, name)
     for name, value in theirs.named_buffers():
         assert_close(get_buffer(ours, name).numpy(), value.numpy(), FLOAT64, name)
+    again = getattr(utils, kind)(minigrad.nn.Linear(2, 2))
+    before = {name: value.clone() for name, value in again.state_dict().items()}
+    assert again.weight.allclose(before.get("weight_orig", before.get("weight_v")))  # until the first pass
+    again.eval()(minigrad.ones(1, 2))
+    assert all(value.equal(before[name]) for name, value in again.state_dict().items())
     removed = getattr(utils, f"remove_{kind}")(ours)
     assert sorted(removed.state_dict()) == ["bias", "weight"]
     assert isinstance(removed.weight, minigrad.nn.Parameter)
+
+
+def test_the_vectors_of_a_spectral_norm_start_at_random() -> None:
+    layer = minigrad.nn.Linear(2, 3)
+    minigrad.manual_seed(0)
+    u = minigrad.nn.functional.normalize(minigrad.empty(3).normal_(), dim=0)
+    minigrad.manual_seed(0)
+    assert utils.spectral_norm(layer).weight_u.allclose(u)
 
 
 def test_a_sparse_matrix_is_a_dense_one() -> None:

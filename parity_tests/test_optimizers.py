@@ -90,6 +90,7 @@ SCHEDULES: dict[str, Callable[[Any, Any], Any]] = {
     "OneCycleLR linear": lambda m, o: m.OneCycleLR(
         o, 0.1, epochs=17, steps_per_epoch=3, anneal_strategy="linear", pct_start=0.5, div_factor=10
     ),
+    "CyclicLR": lambda m, o: m.CyclicLR(o, 0.001, 0.1, step_size_up=7, mode="triangular2"),
     "OneCycleLR three phases": lambda m, o: m.OneCycleLR(o, 0.1, total_steps=STEPS + 1, three_phase=True),
 }
 
@@ -360,6 +361,18 @@ RANDOM_SCHEDULES: dict[str, Callable[[Any, Any, np.random.Generator], Any]] = {
         div_factor=r.uniform(2, 30),
         three_phase=bool(r.integers(2)),
     ),
+    "CyclicLR": lambda m, o, r: m.CyclicLR(
+        o,
+        r.uniform(0, 0.1, 2).tolist(),
+        r.uniform(0.1, 1),
+        step_size_up=int(r.integers(1, 6)),
+        step_size_down=[None, 3][r.integers(2)],
+        mode=["triangular", "triangular2", "exp_range"][r.integers(3)],
+        gamma=r.uniform(0.9, 1),
+        scale_fn=[None, Decay(0.9)][r.integers(2)],
+        scale_mode=["cycle", "iterations"][r.integers(2)],
+        base_momentum=[0.8, 0.7],
+    ),
     "LambdaLR": lambda m, o, r: m.LambdaLR(o, [Decay(r.uniform(0.8, 1)), lambda t: 1 / (t + 1)]),
     "MultiplicativeLR": lambda m, o, r: m.MultiplicativeLR(o, Decay(r.uniform(0.95, 1))),
     "SequentialLR": lambda m, o, r: m.SequentialLR(
@@ -444,6 +457,7 @@ IN_THE_MIDDLE: dict[str, tuple[Any, ...]] = {
     "LambdaLR": (Decay(0.9),),
     "MultiplicativeLR": (Decay(0.9),),
     "OneCycleLR": (0.5, 25),
+    "CyclicLR": (0.1, 0.5, 3),
 }
 
 
@@ -544,6 +558,10 @@ ERRORS: dict[str, Callable[[Any, Any], Any]] = {
     "no schedules to chain": lambda m, x: m.lr_scheduler.ChainedScheduler([]),
     "no function": lambda m, x: m.lr_scheduler.MultiplicativeLR(m.SGD([x], lr=1), 3),
     "share of steps as an integer": lambda m, x: m.lr_scheduler.OneCycleLR(m.SGD([x], lr=1), 0.1, 9, pct_start=1),
+    "unknown cycle": lambda m, x: m.lr_scheduler.CyclicLR(m.SGD([x], lr=1), 0.1, 1.0, mode="square"),
+    "no momentum to cycle": lambda m, x: m.lr_scheduler.CyclicLR(m.Adagrad([x], lr=1), 0.1, 1.0),
+    "two ends for one group": lambda m, x: m.lr_scheduler.CyclicLR(m.SGD([x], lr=1), [0.1, 0.2], 1.0),
+    "cycles of no optimizer": lambda m, x: m.lr_scheduler.CyclicLR(x, 0.1, 1.0),
     "no epochs": lambda m, x: m.lr_scheduler.OneCycleLR(m.SGD([x], lr=1), 0.1, epochs=0, steps_per_epoch=3),
     "eta_min of no number": lambda m, x: m.lr_scheduler.CosineAnnealingWarmRestarts(m.SGD([x], lr=1), 1, 1, "0"),
     "cycle too short": lambda m, x: m.lr_scheduler.OneCycleLR(m.SGD([x], lr=1), 0.1),
@@ -670,3 +688,45 @@ def test_averaged_models_and_their_statistics_equal_torchs() -> None:
         found.append([as_numpy(value).tolist() for average in averages for value in average.state_dict().values()])
     for a, b in zip(*found, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+def own_momentum(m: Any) -> Any:
+    """An optimiser of one's own, as programs write it: with a state that it finds empty."""
+
+    class OwnMomentum(m.optim.Optimizer):
+        def __init__(self, params: Any, lr: float) -> None:
+            super().__init__(params, {"lr": lr, "beta": 0.5})
+
+        def step(self, closure: Any = None) -> Any:
+            for group in self.param_groups:
+                for p in group["params"]:
+                    state = self.state[p]
+                    if len(state) == 0:
+                        state["step"], state["mean"] = 0, m.zeros_like(p.data)
+                    state["step"] += 1
+                    state["mean"].mul_(group["beta"]).add_(p.grad.data, alpha=1 - group["beta"])
+                    p.data.add_(state["mean"], alpha=-group["lr"] / state["step"])
+
+    return OwnMomentum
+
+
+def test_an_optimizer_of_ones_own_keeps_a_state_and_continues_from_it_as_in_torch() -> None:
+    found = []
+    for m, parameters in zip((minigrad, torch), _parameters(), strict=True):
+        groups = [{"params": parameters[:1], "lr": 0.3}, {"params": iter(parameters[1:])}]
+        optimizer = own_momentum(m)(groups, lr=0.1)
+        seen = [optimizer.param_groups[0] is groups[0], groups[1]["lr"], len(optimizer.state)]
+        for step in range(4):
+            _step(optimizer, parameters, step)
+            groups[0]["lr"] *= 0.5
+            if step == 1:
+                state = copy.deepcopy(optimizer.state_dict())
+                optimizer = own_momentum(m)([dict(group) for group in groups], lr=7.0)
+                optimizer.load_state_dict(state)
+                groups = optimizer.param_groups
+        seen += [group["lr"] for group in optimizer.param_groups]
+        found.append((seen, [as_numpy(p.detach()) for p in parameters], sorted(optimizer.state_dict()["state"][2])))
+    (ours, values, names), (theirs, expected, expected_names) = found
+    assert (ours, names) == (theirs, expected_names)
+    for value, wanted in zip(values, expected, strict=True):
+        np.testing.assert_allclose(value, wanted, rtol=1e-12)

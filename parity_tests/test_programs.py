@@ -71,17 +71,16 @@ def test_the_report_says_whether_a_program_agrees_runs_or_stops() -> None:
     assert [kind(good, Run(["loss 1.0"], 0, "")), kind(good, other)] == ["agrees", "runs"]
     assert [kind(good, stopped), kind(stopped, good)] == ["stops", "torch stops"]
     assert verdict(compared(good, stopped, 1e-6))[1] == "AttributeError: torch.fft is not in minigrad at line 3"
-    begun, slow = Run(["loss 1.0", "loss 0.5"], UNFINISHED, ""), Run([], UNFINISHED, "")
-    assert [kind(Run(["loss 1.0", "loss 0.5", "loss 0.25"], 0, ""), begun), kind(begun, Run(["loss 1.0"], 0, ""))] == [
-        "agrees so far",
-        "runs",
-    ]
+    begun, slow = Run(["backward of 1.0", "backward of 0.5"], UNFINISHED, ""), Run([], UNFINISHED, "")
+    longer = Run([*begun.lines, "backward of 0.25"], 0, "")
+    assert [kind(longer, begun), kind(begun, Run(begun.lines[:1], 0, ""))] == ["agrees so far", "runs"]
+    assert kind(longer, Run(begun.lines[:1], UNFINISHED, "")) == "too slow"
     assert [kind(begun, other), kind(good, slow), kind(begun, stopped)] == ["runs", "too slow", "stops"]
 
 
 @pytest.mark.slow
 def test_what_a_program_prints_until_its_limit_is_kept() -> None:
-    begun = run([sys.executable, "-c", "import time; print(1); print(2, end='', flush=True); time.sleep(60)"], limit=3)
+    begun = run([sys.executable, "-c", "print(1); print(2, end='', flush=True)\nwhile True: pass"], limit=1)
     assert (begun.status, begun.lines, begun.stopped) == (UNFINISHED, ["1"], False)
 
 
@@ -115,6 +114,8 @@ def test_one_stream_gives_torch_the_numbers_that_minigrad_draws(tmp_path: Path) 
         "first = torch.rand(2)\n"
         "torch.set_rng_state(state)\n"
         "print(torch.rand(2).tolist(), torch.equal(first, torch.rand(2)))\n"
+        "if 'minigrad' not in torch.__version__:  # a tensor without elements has no random ones\n"
+        "    with torch.device('meta'): nn.init.normal_(nn.Linear(2, 2).weight), torch.rand_like(torch.randn(2))\n"
     )
     done = subprocess.run(
         [sys.executable, "-m", "minigrad.as_torch", "--beside", "--one-stream", script],

@@ -14,7 +14,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from minigrad.testing.report import with_section
+from minigrad.testing.pages import with_section
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs/architecture.md"

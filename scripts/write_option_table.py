@@ -4,7 +4,7 @@ from pathlib import Path
 
 from inception.options import table
 from inception.recipes import Recipe
-from minigrad.testing.report import replace_section
+from minigrad.testing.pages import replace_section
 
 if __name__ == "__main__":
     replace_section(Path(__file__).parent.parent / "docs/training.md", "options", table(Recipe))

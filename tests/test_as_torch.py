@@ -60,6 +60,8 @@ def test_the_exit_status_is_the_programs_own(tmp_path: Path) -> None:
         ("import torch.fft", "ModuleNotFoundError: torch.fft is not in minigrad: "),
         ("from torch.nn import Conv4d", "ImportError: cannot import name 'Conv4d' from 'torch.nn': "),
         ("import torch; torch.nn.Linaer(2, 2)", "Did you mean 'Linear'"),
+        ("import torch; torch.optim.Muon(3)", "AttributeError: torch.optim.Muon is not in minigrad"),
+        ("import torch; torch.utils.data.dataloder", "has no attribute 'dataloder'"),
         (
             "import torch; torch.zeros(2, dtype=torch.bfloat16)",
             "NotImplementedError: torch.bfloat16 is not in minigrad: ",
@@ -110,6 +112,9 @@ def triple(x):
 def four(): return 4
 torch.fx.wrap("double")
 model = torch.compile(nn.DataParallel(nn.Linear(2, 1)))
+torch.optim.AdamW(model.parameters(), foreach=True, fused=True)
+nn.utils.clip_grad_norm_(model.parameters(), 1.0, foreach=True)
+with torch.autocast("cpu", dtype=torch.bfloat16, enabled=False): pass
 torch._assert(not torch.jit.is_scripting(), "message")
 print(cudnn.benchmark, torch.cuda.is_available(), torch.accelerator.is_available(), torch.backends.mps.is_available())
 print(double(torch.ones(1)).item(), triple(torch.ones(1)).item(), four(), list(model.state_dict()), _pair(3))
@@ -332,6 +337,19 @@ with parametrize.cached():
     print(layer.weight is layer.weight)
 parametrize.remove_parametrizations(layer, "weight")
 print(layer.weight.tolist(), type(layer).__name__, list(layer.state_dict()))
+
+class Cut(nn.Module):
+    def forward(self, x):
+        return x[1:]
+
+parametrize.register_parametrization(layer, "bias", Cut(), unsafe=True)
+print(layer.bias.shape, layer.parametrizations.bias.original.shape)
+for name in ("weight", "bias", "wait"):
+    try:
+        parametrize.register_parametrization(layer, name, Cut())
+    except ValueError as error:
+        print(error)
+print(list(layer.state_dict()), len(layer.parametrizations.bias))
 """,
     )
     assert lines == [
@@ -339,7 +357,37 @@ print(layer.weight.tolist(), type(layer).__name__, list(layer.state_dict()))
         "[[1.0, 2.0], [0.0, 1.0]]",
         "True",
         "[[1.0, 2.0], [2.0, 3.0]] Linear ['bias', 'weight']",
+        "torch.Size([1]) torch.Size([2])",
+        "Registering a parametrization may not change the shape of the tensor, here from torch.Size([2, 2]) to "
+        "torch.Size([1, 2]), unless the `unsafe` flag is enabled",
+        "Registering a parametrization may not change the shape of the tensor, here from torch.Size([1]) to "
+        "torch.Size([0]), unless the `unsafe` flag is enabled",
+        "ParametrizedLinear has no parameter or buffer 'wait'; it has ['weight']",
+        "['weight', 'parametrizations.bias.original'] 1",
     ]
+
+
+def test_random_transforms_draw_from_the_one_stream_that_torchs_programs_have(tmp_path: Path) -> None:
+    lines = printed(
+        tmp_path,
+        """
+import torch
+from torch.utils.data import DataLoader
+from torchvision.transforms import RandomErasing
+
+torch.manual_seed(0)
+erase = RandomErasing(1.0)
+alone = [erase(torch.ones(1, 8, 8)) for _ in range(3)]
+torch.manual_seed(0)
+
+class Items:
+    def __len__(self): return 3
+    def __getitem__(self, i): return erase(torch.ones(1, 8, 8))
+
+print(torch.equal(torch.stack(alone), next(iter(DataLoader(Items(), batch_size=3)))))
+""",
+    )
+    assert lines == ["True"]
 
 
 def test_names_that_only_programs_need_are_there(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from minigrad.testing.report import with_section
+from minigrad.testing.pages import with_section
 from tests.fuzz import cases
 from tests.fuzz.__main__ import PAGE, table
 from tests.fuzz.readers import all_readers

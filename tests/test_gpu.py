@@ -28,7 +28,7 @@ from inception.model import inception_v3
 from inception.recipes import Recipe
 from inception.state import Training
 from minigrad import devices, gpu, nn, optim
-from minigrad.amp import GradScaler, autocast
+from minigrad.amp import GradScaler, autocast, is_autocast_enabled
 from minigrad.data import DataLoader
 from minigrad.testing import register_stand_in_device
 from minigrad.testing.stand_in_device import ALLOWED_FUNCTIONS, ONLY_BY_POSITION
@@ -250,6 +250,8 @@ def test_inside_autocast_products_are_half_and_sums_are_not() -> None:
     assert (x @ w).dtype == minigrad.float32
     with pytest.raises(NotImplementedError, match="autocast to float64"):
         autocast("gpu", dtype=minigrad.float64)
+    with autocast("gpu", dtype=minigrad.float64, enabled=False):
+        assert not is_autocast_enabled()
 
 
 def test_a_network_learns_in_mixed_precision() -> None:

@@ -1,170 +1,93 @@
-"""``python -m benchmarks.faults_elsewhere``: put the same faults into four programs, and print a table."""
+"""Put the same faults into four programs, and print what they came to.
+
+python -m benchmarks.faults_elsewhere                     every fault that was not tried with these versions
+python -m benchmarks.faults_elsewhere --fault TEXT        those with this in their name, anew
+python -m benchmarks.faults_elsewhere write-table         write what was saved as a table into docs/reliability.md
+
+After each fault, what was found is saved in results-faults.json beside this package.
+"""
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
-import subprocess
+import argparse
+import json
 import sys
-import tempfile
-import time
-from contextlib import suppress
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
+from benchmarks import machine
+from benchmarks.faults_elsewhere.trial import FAULTS, Outcome, outcome
+from minigrad.files import write_atomically
+from minigrad.system import cores
+from minigrad.testing.pages import replace_section
 
-from benchmarks.faults_elsewhere.task import EPOCHS, STEPS
-
+SAVED = machine.ROOT / "benchmarks/results-faults.json"
+PAGE = machine.ROOT / "docs/reliability.md"
+#: By name: the module, and the package whose version it depends on.
 PROGRAMS = {
     "plain script": ("plain", "torch"),
     "Lightning": ("with_lightning", "lightning"),
     "Accelerate": ("with_accelerate", "accelerate"),
     "minigrad": ("with_minigrad", "minigrad"),
 }
-#: By name: the fault in the first start, what is done to the newest checkpoint, and the workers of both starts.
-FAULTS: dict[str, tuple[str, str, tuple[int, int]]] = {
-    "SIGKILL in step 11": ("SIGKILL@11", "", (0, 0)),
-    "SIGTERM in step 11": ("SIGTERM@11", "", (0, 0)),
-    "Ctrl-C in step 11": ("SIGINT@11", "", (0, 0)),
-    "disk full from step 10 on": ("disk full@10", "", (0, 0)),
-    "newest checkpoint cut short": ("SIGKILL@14", "cut", (0, 0)),
-    "a bit of it flipped": ("SIGKILL@14", "bit", (0, 0)),
-    "newest checkpoint deleted": ("SIGKILL@14", "deleted", (0, 0)),
-    "NaN in the batch of step 6": ("NaN batch@6", "", (0, 0)),
-    "worker killed": ("worker killed@2", "", (1, 0)),
-    "worker stopped": ("worker stopped@2", "", (1, 0)),
-    "two workers instead of none": ("SIGKILL@11", "", (0, 2)),
-}
-PATIENCE = 60.0  # seconds
 
 
-class Outcome(NamedTuple):
-    """What a program came to after a fault."""
-
-    words: str
-    lost: int | None  # steps taken twice
-    seconds: float | None  # from the second start to its first step
-
-
-def main() -> int:
-    """Print the table."""
-    there = {name: module for name, (module, package) in PROGRAMS.items() if _version(package)}
-    print("; ".join(f"{name} {_version(PROGRAMS[name][1])}" for name in there), flush=True)
-    print(f"\n| fault | {' | '.join(there)} |\n|---|{'---|' * len(there)}", flush=True)
+def table(saved: dict[str, Any]) -> str:
+    """Return what was saved, as a table in Markdown."""
+    lines = [
+        f"{', '.join(f'{name} {number}' for name, number in saved['versions'].items())}; {saved['processor']}, "
+        f"{saved['cores']} cores.",
+        "",
+        f"| fault | {' | '.join(PROGRAMS)} |",
+        f"|---|{'---|' * len(PROGRAMS)}",
+    ]
     for fault in FAULTS:
-        outcomes = [outcome(module, fault) for module in there.values()]
-        print(f"| {fault} | {' | '.join(map(in_words, outcomes))} |", flush=True)
-    return 0
+        found = saved["faults"].get(fault)
+        if found:
+            lines.append(f"| {fault} | {' | '.join(in_words(Outcome(**found[name])) for name in PROGRAMS)} |")
+    return "\n".join(lines)
 
 
 def in_words(found: Outcome) -> str:
     """Return an outcome as a cell of the table."""
-    numbers = [] if found.lost is None else [f"{found.lost} steps again"]
+    numbers = [] if found.lost is None else [f"{found.lost} step{'s' * (found.lost != 1)} again"]
     numbers += [] if found.seconds is None else [f"{found.seconds:.1f} s"]
     return found.words + (f" ({', '.join(numbers)})" if numbers else "")
 
 
-def outcome(module: str, fault: str) -> Outcome:
-    """Put a fault into a program, continue it, and return what it came to."""
-    planted, damage, (workers, workers_then) = FAULTS[fault]
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place, "run")
-        status, said = start(module, folder, planted, workers=workers)
-        if status is None:
-            return Outcome("**hangs**", None, None)
-        steps = steps_of(folder)
-        if status == 0 and len(steps) == EPOCHS * STEPS:
-            return Outcome(judged(folder, module, workers), 0, None)
-        lines = len(said.splitlines())
-        first = f"{'a line' if lines == 1 else f'{lines} lines'}, then " if lines and status > 0 else ""
-        spoil(folder, damage)
-        began = time.monotonic()
-        again, said = start(module, folder, resume=True, workers=workers_then)
-        if again != 0:
-            last = said.strip().splitlines()[-1:] or ["no word"]
-            return Outcome(f"{first}does not continue: {last[0][:70]}", None, None)
-        taken = steps_of(folder)
-        seconds = taken[len(steps)][1] - began if len(taken) > len(steps) else None
-        return Outcome(first + judged(folder, module, workers), len(taken) - EPOCHS * STEPS, seconds)
+def described() -> dict[str, Any]:
+    """Return the machine and the versions that results belong to."""
+    versions = {name: _version(package) for name, (_, package) in PROGRAMS.items()}
+    absent = [PROGRAMS[name][1] for name, number in versions.items() if not number]
+    if absent:
+        sys.exit(f"not installed: {', '.join(absent)}. benchmarks/faults_elsewhere/__init__.py shows how to install it")
+    return {"versions": versions, "processor": machine.processor(), "cores": cores()}
 
 
-@cache
-def without_fault(module: str, workers: int) -> dict[str, Any]:
-    """Return the weights to which a program comes without a fault."""
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place, "run")
-        status, said = start(module, folder, workers=workers)
-        if status != 0:
-            raise RuntimeError(f"{module} fails without a fault: {said}")
-        return weights(folder / "final.pt")
-
-
-def start(module: str, folder: Path, fault: str = "", resume: bool = False, workers: int = 0) -> tuple[int | None, str]:
-    """Start a program; return its status (None if it hangs) and what it printed on stderr."""
-    folder.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", f"benchmarks.faults_elsewhere.{module}", str(folder), *["--resume"] * resume]
-    environment = {**os.environ, "FAULT": fault, "WORKERS": str(workers), "PYTHONWARNINGS": "ignore"}
-    with open(folder / "err", "w+b") as err:
-        begun = subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=err, start_new_session=True
-        )
-        try:
-            status: int | None = begun.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            status = None
-        with suppress(ProcessLookupError):
-            os.killpg(begun.pid, signal.SIGKILL)  # the workers that it has left behind, or all of it
-        begun.wait()
-        err.seek(0)
-        return status, err.read().decode(errors="replace")
-
-
-def steps_of(folder: Path) -> list[tuple[int, float]]:
-    """Return the steps that were taken, with their times."""
-    path = folder / "steps"
-    lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
-    return [(int(step), float(moment)) for step, _, moment in (line.partition(" ") for line in lines)]
-
-
-def spoil(folder: Path, damage: str) -> None:
-    """Damage the newest checkpoint: the largest file in it."""
-    if not damage:
-        return
-    entries = [path for path in folder.iterdir() if path.name not in ("steps", "err", "before.safetensors")]
-    newest = max(entries, key=lambda path: path.stat().st_mtime_ns)
-    if damage == "deleted":
-        shutil.rmtree(newest) if newest.is_dir() else newest.unlink()
-        return
-    file = max((newest.rglob("*") if newest.is_dir() else [newest]), key=lambda path: path.stat().st_size)
-    content = bytearray(file.read_bytes())
-    if damage == "bit":
-        content[len(content) // 2] ^= 64
-    file.write_bytes(content[: len(content) // 2] if damage == "cut" else content)
-
-
-def judged(folder: Path, module: str, workers: int) -> str:
-    """Return in words whether the result is that of a run without a fault."""
-    found, expected = weights(folder / "final.pt"), without_fault(module, workers)
-    if all((found[name] == value).all() for name, value in expected.items()):
-        return "same bits"
-    if any(np.isnan(value).any() for value in found.values()):
-        return "**NaN, silently**"
-    return "**other weights, silently**"
-
-
-def weights(path: Path) -> dict[str, Any]:
-    """Return the weights in a file of torch or of minigrad, as arrays."""
-    if path.read_bytes()[:2] == b"PK":
-        import torch
-
-        return {name: value.numpy() for name, value in torch.load(path).items()}
-    from minigrad import checkpoint
-
-    return {name: value.numpy() for name, value in checkpoint.load(path).items()}
+def main() -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.faults_elsewhere",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("what", nargs="?", choices=["write-table"])
+    parser.add_argument("--fault", metavar="TEXT", help=f"which: {', '.join(FAULTS)}")
+    options = parser.parse_args()
+    saved = json.loads(SAVED.read_text(encoding="utf-8")) if SAVED.exists() else {}
+    if options.what:
+        replace_section(PAGE, "faults-elsewhere", table(saved))
+        return 0
+    here = described()
+    if {**saved, "faults": None} != {**here, "faults": None}:
+        saved = {**here, "faults": {}}  # of other versions, or of another machine
+    for fault in FAULTS:
+        if options.fault in fault if options.fault else fault not in saved["faults"]:
+            found = {name: outcome(module, fault) for name, (module, _) in PROGRAMS.items()}
+            print(f"{fault}: " + "; ".join(f"{name} {in_words(each)}" for name, each in found.items()), flush=True)
+            saved["faults"][fault] = {name: each._asdict() for name, each in found.items()}
+            write_atomically(SAVED, (json.dumps(saved, indent=1) + "\n").encode())
+    return 0
 
 
 def _version(package: str) -> str:

@@ -9,16 +9,25 @@ from __future__ import annotations
 import math
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 #: The seed of the random numbers of both engines, where they draw the same ones.
 SEED = 0
 #: The status of a run that was ended at its limit of time, as that of ``timeout``.
 UNFINISHED = 124
+#: How many times as long as its limit of the processor's time a run may take.
+PATIENCE = 5
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf)(?!\w)")
 #: What is printed of times and addresses differs between any two runs.
 _PASSING = re.compile(
@@ -117,14 +126,37 @@ def compare(
 
 
 def run(command: list[str], limit: float = 3600, folder: str | None = None) -> Run:
-    """Return what a command printed."""
+    """Return what a command printed until it ended, or had used the processor for ``limit`` seconds.
+
+    One that waits is ended after :data:`PATIENCE` times as long. Windows counts no time of the processor.
+    """
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONHASHSEED": "0", "MPLBACKEND": "Agg"}
+    start = None if resource is None else partial(_limit_processor, math.ceil(limit))
     try:
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=limit, cwd=folder)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            env=environment,
+            timeout=limit if resource is None else PATIENCE * limit,
+            cwd=folder,
+            preexec_fn=start,
+        )
+        output, errors, status = done.stdout, done.stderr, done.returncode
     except subprocess.TimeoutExpired as ended:
-        printed = (ended.stdout or b"").decode(errors="replace").splitlines()
-        return Run(printed[:-1], UNFINISHED, "")  # half of the last line may be missing
-    return Run(done.stdout.splitlines(), done.returncode, done.stderr)
+        output, errors, status = ended.stdout or b"", b"", UNFINISHED
+    lines = output.decode(errors="replace").splitlines()
+    if resource is not None and status == -signal.SIGXCPU:
+        status = UNFINISHED
+    if status == UNFINISHED:
+        return Run(lines[:-1], status, "")  # half of the last line may be missing
+    return Run(lines, status, errors.decode(errors="replace"))
+
+
+def _limit_processor(seconds: int) -> None:
+    """Let this process be ended when it has used the processor for some seconds, without a core file."""
+    if resource is not None:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
 
 
 def compared(torch: Run, minigrad: Run, tolerance: float, one_stream: bool = False) -> Report:

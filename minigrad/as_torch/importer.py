@@ -39,6 +39,8 @@ ELSEWHERE = {
     "torch.jit.annotations": "typing",
     "torch.nn.modules": "torch.nn",
     "torch.nn.parallel": "torch.nn",
+    "torch.nn.utils.clip_grad": "torch.nn.utils",
+    "torch.nn.utils.convert_parameters": "torch.nn.utils",
     "torch.nn.parameter": "torch.nn",
     "torch.serialization": "torch",
     "torch.utils.checkpoint": "minigrad.recompute",
@@ -49,15 +51,17 @@ ELSEWHERE = {
     "torchvision.transforms.functional": "torchvision.transforms",
     "torchvision.transforms.transforms": "torchvision.transforms",
 }
-#: The modules whose own modules (``torch.nn.modules.conv``) have nothing that they do not have themselves.
-DIVIDED = (
-    "torch.backends",
-    "torch.nn.modules",
-    "torch.nn.parallel",
-    "torch.utils.data",
-    "torch.optim",
-    "torchvision.datasets",
-)
+#: The modules of torch's that lie in these, and have nothing that they do not have themselves.
+DIVIDED = {
+    "torch.backends": "cpu cuda cudnn mha mkl mkldnn mps nnpack openmp opt_einsum quantized xeon xnnpack",
+    "torch.nn.modules": "activation adaptive batchnorm channelshuffle container conv distance dropout flatten fold "
+    "instancenorm lazy linear loss module normalization padding pixelshuffle pooling rnn sparse transformer upsampling "
+    "utils",
+    "torch.nn.parallel": "comm data_parallel distributed parallel_apply replicate scatter_gather",
+    "torch.utils.data": "_utils dataloader datapipes dataset distributed sampler",
+    "torch.optim": "adadelta adagrad adam adamax adamw asgd lbfgs nadam optimizer radam rmsprop rprop sgd",
+    "torchvision.datasets": "cifar fakedata folder imagenet mnist svhn utils vision",
+}
 #: The folders of an installed torchvision whose files are read, and the files that define public names.
 INSTALLED = {
     "torchvision.models": [
@@ -180,9 +184,9 @@ def sources_of(name: str) -> list[str]:
     """
     found = [f"minigrad.as_torch.{name}"] if _exists(f"minigrad.as_torch.{name}") else []
     other = ELSEWHERE.get(name, "")
-    for whole in DIVIDED if not other else ():
-        if name.startswith(f"{whole}.") and not (found or _exists(f"minigrad{name.removeprefix('torch')}")):
-            other = whole
+    whole, _, part = name.rpartition(".")
+    if part in DIVIDED.get(whole, "").split() and not (found or _exists(f"minigrad{name.removeprefix('torch')}")):
+        other = other or whole
     if other.startswith("torch"):
         return found + sources_of(other)
     package, _, inner = name.partition(".")

@@ -29,6 +29,7 @@ FUNCTIONS = [
     "normal",
     "multinomial",
     "bernoulli",
+    "binomial",
     "rand_like",
     "randn_like",
     "randint_like",
@@ -63,10 +64,16 @@ def share_the_stream() -> None:
             return generators.setdefault(id(value), minigrad.Generator(value.initial_seed()))
         return value
 
+    def without_elements(value: Any) -> bool:
+        return isinstance(value, torch.Tensor) and bool(value.is_meta)
+
     generators: dict[int, minigrad.Generator] = {}
 
-    def making(name: str) -> Callable[..., Any]:
+    def making(name: str, own: Callable[..., Any]) -> Callable[..., Any]:
         def made(*args: object, requires_grad: bool = False, **options: object) -> Any:
+            where = options.get("device") or torch.get_default_device()
+            if str(where) == "meta" or any(map(without_elements, args)):
+                return own(*args, **options, **({"requires_grad": True} if requires_grad else {}))
             out: Any = options.pop("out", None)
             for unused in ("device", "layout", "pin_memory", "memory_format"):
                 options.pop(unused, None)
@@ -81,7 +88,7 @@ def share_the_stream() -> None:
         own = getattr(torch.Tensor, name)
 
         def filled(self: Any, *args: object, **options: object) -> Any:
-            if name == "random_" and self.ndim == 0:  # the seed of a loader's workers
+            if (name == "random_" and self.ndim == 0) or without_elements(self):  # the seed of a loader's workers
                 return own(self, *args, **options)
             values = to_minigrad(self)
             getattr(values, name)(*map(to_minigrad, args), **{k: to_minigrad(v) for k, v in options.items()})
@@ -92,6 +99,8 @@ def share_the_stream() -> None:
 
     def initialising(name: str) -> Callable[..., Any]:
         def initialised(tensor: Any, *args: object, **options: object) -> Any:
+            if without_elements(tensor):
+                return tensor
             values = to_minigrad(tensor)
             getattr(minigrad.nn.init, name)(values, *args, **options)
             with torch.no_grad():
@@ -110,9 +119,9 @@ def share_the_stream() -> None:
 
     for name in FUNCTIONS:
         if hasattr(minigrad, name):
-            setattr(torch, name, making(name))
+            setattr(torch, name, making(name, getattr(torch, name)))
     for name in ("multinomial", "bernoulli"):
-        setattr(torch.Tensor, name, making(name))
+        setattr(torch.Tensor, name, making(name, getattr(torch.Tensor, name)))
     for name in METHODS:
         if hasattr(minigrad.Tensor, name):
             setattr(torch.Tensor, name, filling(name))

@@ -13,16 +13,10 @@ from types import ModuleType, TracebackType
 import numpy as np
 
 import minigrad
-from minigrad.data import loader
 
 
 def seed_everything(seed: int) -> None:
-    """Start the random numbers of minigrad, NumPy and Python from a number, and let random transforms draw from them.
-
-    In minigrad, each item of a loader has numbers of its own, whatever was loaded before. torch's programs have one
-    stream of numbers.
-    """
-    loader.one_stream = True
+    """Start the random numbers of minigrad, NumPy and Python from a number."""
     minigrad.manual_seed(seed)
     np.random.seed(seed)
     random.seed(seed)

@@ -22,8 +22,6 @@ from minigrad.tensor import Tensor
 #: Makes a batch of a list of items.
 Collate: TypeAlias = Callable[[list[Any]], object]
 
-#: Whether the random transforms of items draw from the default generator, one after another, as torch's do.
-one_stream = False
 _item_generator: ContextVar[Generator | None] = ContextVar("item_generator", default=None)
 
 
@@ -62,6 +60,9 @@ class DataLoader:
         ValueError: for a batch size below 1, or arguments that exclude each other.
         WorkerError: while iterating, if a worker is killed or crashes.
     """
+
+    #: Each item's random transforms draw numbers of its own. A subclass without draws from the default generator.
+    _seeds_items = True
 
     def __init__(
         self,
@@ -137,17 +138,20 @@ class DataLoader:
         epoch = self._epoch
         self._epoch, self._explicit_epoch = epoch + 1, False  # also of a pass that ends early
         if self.num_workers == 0:
-            load = _Loading(self.dataset, self.collate_fn, self.seed)
+            load = self._loading()
             for indices in self.batch_sampler:
                 yield load((epoch, indices))
         else:
             yield from self._from_workers((epoch, indices) for indices in self.batch_sampler)
 
+    def _loading(self) -> _Loading:
+        return _Loading(self.dataset, self.collate_fn, self.seed if self._seeds_items else None)
+
     def _from_workers(self, tasks: Iterable[tuple[int, Sequence[int]]]) -> Iterator[object]:
         workers = self._workers
         if workers is None or workers.closed:
             workers = Workers(
-                _Loading(self.dataset, self.collate_fn, self.seed),
+                self._loading(),
                 self.num_workers,
                 self.prefetch_factor,
                 self.seed,
@@ -171,7 +175,7 @@ class _Loading:
 
     dataset: Indexed[object]
     collate: Collate
-    seed: int
+    seed: int | None  #: of the random transforms of items, if each has its own
 
     def __call__(self, task: tuple[int, Sequence[int]]) -> object:
         epoch, indices = task
@@ -179,7 +183,7 @@ class _Loading:
 
     def item(self, epoch: int, index: int) -> object:
         """Return an item, whose random transforms are seeded by (seed, epoch, index)."""
-        if one_stream:
+        if self.seed is None:
             return self.dataset[index]
         seed = np.random.SeedSequence((self.seed, epoch, index)).generate_state(1, np.uint64)[0]
         token = _item_generator.set(Generator(int(seed)))

@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING
 
 from minigrad.absent import module_getattr as _module_getattr
 from minigrad.distributions.bernoulli import Bernoulli
+from minigrad.distributions.binomial import Binomial
 from minigrad.distributions.categorical import Categorical, OneHotCategorical
 from minigrad.distributions.distribution import Distribution
 from minigrad.distributions.divergence import kl_divergence
 from minigrad.distributions.independent import Independent
+from minigrad.distributions.multinomial import Multinomial
 from minigrad.distributions.normal import Normal
 from minigrad.distributions.waiting import Exponential, Uniform
 
 __all__ = [
     "Bernoulli",
+    "Binomial",
     "Categorical",
     "Distribution",
     "Exponential",
     "Independent",
+    "Multinomial",
     "Normal",
     "OneHotCategorical",
     "Uniform",

@@ -86,8 +86,7 @@ class Bernoulli(Distribution):
             return (uniform < p).to(p.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        fits = (value == 0) | (value == 1) if isinstance(value, Tensor) else None
-        self._check_value(value, fits, "0 and 1")
+        self._check_value(value, lambda x: (x == 0) | (x == 1), "0 and 1")
         logits, value = as_tensors(self.logits, value)
         return -binary_cross_entropy_with_logits(logits, value, reduction="none")
 

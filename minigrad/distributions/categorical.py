@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from minigrad import creation
-from minigrad.devices import to_host
 from minigrad.distributions.distribution import Distribution
 from minigrad.engine.grad_mode import no_grad
-from minigrad.random import default_generator
+from minigrad.functions.sampling import multinomial
 from minigrad.tensor import Tensor
 
 
@@ -85,19 +85,16 @@ class Categorical(Distribution):
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with no_grad():
-            p = to_host(self.probs.array).astype(np.float64)
-            bounds = np.cumsum(p, -1)
-            bounds /= bounds[..., -1:]
-            uniform = default_generator.numpy.random((*sample_shape, *self.batch_shape, 1))
-            chosen = (uniform >= bounds).sum(-1)  # the number of bounds below
-            return creation.from_numpy(np.asarray(chosen, np.int64)).to(self.probs.device)
+            rows = self.probs.reshape(-1, self._num_events)
+            drawn = multinomial(rows, math.prod(sample_shape), replacement=True)
+            return drawn.T.reshape(*sample_shape, *self.batch_shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        fits = (value >= 0) & (value < self._num_events) & (value == value) if isinstance(value, Tensor) else None
-        self._check_value(value, fits, f"integers from 0 to {self._num_events - 1}")
+        n = self._num_events
+        self._check_value(value, lambda x: (x >= 0) & (x < n), f"integers from 0 to {n - 1}")
         index = value.long().unsqueeze(-1)
         shape = np.broadcast_shapes(index.shape[:-1], self.batch_shape)
-        logits = self.logits.expand(*shape, self._num_events)
+        logits = self.logits.expand(*shape, n)
         return logits.gather(-1, index.expand(*shape, 1)).squeeze(-1)
 
     def entropy(self) -> Tensor:
@@ -151,8 +148,7 @@ class OneHotCategorical(Distribution):
         return (chosen.unsqueeze(-1) == places).to(self.probs.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        one_hot = ((value == 0) | (value == 1)) & (value.sum(-1, keepdim=True) == 1)
-        self._check_value(value, one_hot, "one-hot vectors")
+        self._check_value(value, lambda x: ((x == 0) | (x == 1)) & (x.sum(-1, keepdim=True) == 1), "one-hot vectors")
         return self._categorical.log_prob(value.argmax(-1))
 
     def entropy(self) -> Tensor:

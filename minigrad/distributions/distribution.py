@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -88,12 +88,22 @@ class Distribution:
                 f"{type(self).__name__} to be {wanted}, but found invalid values:\n{value}"
             )
 
-    def _check_value(self, value: Tensor, fits: Tensor | None, wanted: str) -> None:
+    def _check_value(self, value: Tensor, fits: Callable[[Tensor], Tensor], wanted: str) -> None:
         if not self._validates:
             return
         if not isinstance(value, Tensor):
-            raise ValueError("The value argument to log_prob must be a Tensor")
-        if fits is not None and not bool(fits.all()):
+            raise ValueError(f"The value argument to log_prob must be a Tensor, got {value!r}")
+        events = len(self.event_shape)
+        if value.shape[value.ndim - events :] != self.event_shape:
+            raise ValueError(
+                f"The right-most size of value must match event_shape: {value.shape} vs {self.event_shape}"
+            )
+        wanted_shape = self.batch_shape + self.event_shape
+        if any(1 not in (i, j) and i != j for i, j in zip(value.shape[::-1], wanted_shape[::-1], strict=False)):
+            raise ValueError(
+                f"Value is not broadcastable with batch_shape+event_shape: {value.shape} vs {wanted_shape}"
+            )
+        if not bool(fits(value).all()):
             raise ValueError(
                 f"Expected value argument (Tensor of shape {tuple(value.shape)}) to be within the support "
                 f"({wanted}) of the distribution {self!r}, but found invalid values:\n{value}"

@@ -61,7 +61,7 @@ class Normal(Distribution):
         return self.loc + noise * self.scale
 
     def log_prob(self, value: Tensor) -> Tensor:
-        self._check_value(value, value == value if isinstance(value, Tensor) else None, "real numbers")
+        self._check_value(value, lambda x: x == x, "real numbers")
         distance = (value - self.loc) ** 2 / (2 * self.scale**2)
         return -distance - self.scale.log() - math.log(math.sqrt(2 * math.pi))
 

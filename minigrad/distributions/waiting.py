@@ -43,8 +43,7 @@ class Uniform(Distribution):
         return self.low + creation.rand(*shape, dtype=self.low.dtype, device=self.low.device) * (self.high - self.low)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        inside = (value >= self.low) & (value <= self.high) if isinstance(value, Tensor) else None
-        self._check_value(value, inside, "between low and high")
+        self._check_value(value, lambda x: (x >= self.low) & (x <= self.high), "between low and high")
         density = ((value >= self.low) & (value < self.high)).to(self.low.dtype)
         return density.log() - (self.high - self.low).log()
 
@@ -85,7 +84,7 @@ class Exponential(Distribution):
         return -(-uniform).log1p() / self.rate
 
     def log_prob(self, value: Tensor) -> Tensor:
-        self._check_value(value, value >= 0 if isinstance(value, Tensor) else None, "at least 0")
+        self._check_value(value, lambda x: x >= 0, "at least 0")
         return self.rate.log() - self.rate * value
 
     def entropy(self) -> Tensor:

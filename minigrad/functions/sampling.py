@@ -15,7 +15,7 @@ from minigrad.functions.arguments import as_tensor_operand
 from minigrad.random import Generator, default_generator
 from minigrad.typing import Array, Tensor
 
-__all__ = ["bernoulli", "multinomial", "normal"]
+__all__ = ["bernoulli", "binomial", "multinomial", "normal"]
 
 
 def normal(
@@ -65,6 +65,27 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
         raise RuntimeError(f"Expected p_in >= 0 && p_in <= 1 to be true, got {p if p is not None else to_host(x)}")
     drawn = (generator or default_generator).numpy.random(x.shape)
     return wrap((to_device(np.asarray(drawn), device_of(x)) < chances).astype(x.dtype))
+
+
+def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
+    """Return how many of ``count`` trials succeed that each do with probability ``prob``.
+
+    Raises:
+        RuntimeError: if the dtypes differ, or a probability is not in [0, 1].
+        ValueError: if a count is no floating whole number of at least 0.
+    """
+    n, p = (as_tensor_operand("binomial", x).array for x in (count, prob))
+    if n.dtype.kind != "f":
+        raise ValueError(f"binomial only supports floating-point dtypes for count, got: {n.dtype}")
+    if n.dtype != p.dtype:
+        raise RuntimeError(f"binomial: count has dtype {n.dtype} and prob {p.dtype}; give both the same")
+    counts, chances = to_host(n).astype(np.float64), to_host(p).astype(np.float64)
+    if np.any(wrong := ~((counts >= 0) & (counts == np.floor(counts)) & (counts < 2**63))):
+        raise ValueError(f"binomial: a count is a whole number of at least 0, got {counts[wrong][0]}")
+    if np.any(wrong := ~((chances >= 0) & (chances <= 1))):
+        raise RuntimeError(f"binomial: a probability is between 0 and 1, got {chances[wrong][0]}")
+    drawn = (generator or default_generator).numpy.binomial(counts.astype(np.int64), chances)
+    return wrap(to_device(np.asarray(drawn).astype(n.dtype), device_of(n)))
 
 
 def multinomial(

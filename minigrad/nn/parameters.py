@@ -11,7 +11,21 @@ from minigrad.functions.pieces import cat, stack
 from minigrad.functions.reduce import norm
 from minigrad.tensor import Tensor
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "vector_to_parameters"]
+__all__ = [
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "clip_grads_with_norm_",
+    "get_total_norm",
+    "parameters_to_vector",
+    "vector_to_parameters",
+]
+
+
+def _refuse_foreach(function: str, foreach: bool | None) -> None:
+    if foreach:
+        raise NotImplementedError(
+            f"{function}: foreach=True is not supported; it selects one of torch's own implementations"
+        )
 
 
 def _each(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
@@ -44,25 +58,47 @@ def clip_grad_norm_(
     Raises:
         RuntimeError: with ``error_if_nonfinite``.
     """
-    if foreach:
-        raise NotImplementedError(
-            "clip_grad_norm_: foreach=True is not supported; it selects one of torch's own implementations"
-        )
-    gradients = [p.grad for p in _each(parameters) if p.grad is not None]
-    if not gradients:
-        return Tensor(0.0)
+    _refuse_foreach("clip_grad_norm_", foreach)
+    parameters = _each(parameters)
     with no_grad():
-        total = norm(stack([norm(g, norm_type) for g in gradients]), norm_type)
-        if error_if_nonfinite and not math.isfinite(total.item()):
-            raise RuntimeError(
-                f"The total norm of order {float(norm_type)} for gradients from `parameters` is non-finite, so it "
-                "cannot be clipped. To disable this error and scale the gradients by the non-finite norm anyway, set "
-                "`error_if_nonfinite=False`"
-            )
-        factor = (max_norm / (total + 1e-6)).clamp(max=1.0)
-        for g in gradients:
-            g.mul_(factor.to(g.dtype))
+        total = get_total_norm([p.grad for p in parameters if p.grad is not None], norm_type, error_if_nonfinite)
+    clip_grads_with_norm_(parameters, max_norm, total)
     return total
+
+
+def get_total_norm(
+    tensors: Iterable[Tensor],
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """Return the p-norm of all elements of several tensors, such as gradients; 0 without any.
+
+    Raises:
+        RuntimeError: with ``error_if_nonfinite``, for an infinite or NaN norm.
+    """
+    _refuse_foreach("get_total_norm", foreach)
+    norms = [norm(x, norm_type) for x in _each(tensors)]
+    total = norm(stack(norms), norm_type) if norms else Tensor(0.0)
+    if error_if_nonfinite and not math.isfinite(total.item()):
+        raise RuntimeError(
+            f"The total norm of order {float(norm_type)} for gradients from `parameters` is non-finite, so it "
+            "cannot be clipped. To disable this error and scale the gradients by the non-finite norm anyway, set "
+            "`error_if_nonfinite=False`"
+        )
+    return total
+
+
+def clip_grads_with_norm_(
+    parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
+) -> None:
+    """Scale all gradients, in place, by ``max_norm`` over the norm that they have together, if that is larger."""
+    _refuse_foreach("clip_grads_with_norm_", foreach)
+    with no_grad():
+        factor = (max_norm / (total_norm + 1e-6)).clamp(max=1.0)
+        for p in _each(parameters):
+            if p.grad is not None:
+                p.grad.mul_(factor.to(p.grad.dtype))
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
@@ -71,10 +107,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, f
     Raises:
         NotImplementedError: for ``foreach=True``, one of torch's own implementations.
     """
-    if foreach:
-        raise NotImplementedError(
-            "clip_grad_value_: foreach=True is not supported; it selects one of torch's own implementations"
-        )
+    _refuse_foreach("clip_grad_value_", foreach)
     with no_grad():
         for p in _each(parameters):
             if p.grad is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias, TypedDict, TypeVar, Unpack, cast, overload
 
@@ -24,7 +25,7 @@ Loss = TypeVar("Loss")
 
 
 class Implementation(TypedDict, total=False):
-    """Options of torch's optimisers that choose among its own implementations. None of them may be true here."""
+    """Options of torch's optimisers that choose among its own implementations."""
 
     foreach: bool | None
     fused: bool | None
@@ -40,6 +41,8 @@ class Optimizer:
             ``{"params": […], "lr": …}`` that give a group options of its own.
         defaults: the options of a group that does not give its own.
         implementation: ``foreach``, ``fused``, ``capturable``, ``differentiable``, none of which may be true.
+
+    The dicts are kept as they are given, so an option that is changed there counts from the next step on.
 
     Raises:
         ValueError: if there are no parameters, or one is in two groups.
@@ -65,6 +68,7 @@ class Optimizer:
     """
 
     rule_type: type[Rule] = Rule
+    ignored: frozenset[str] = frozenset()  #: options among ``implementation`` that may be true, without effect
     has_stepped = False  #: True from the first call of ``step`` on, also if a ``GradScaler`` skipped it
 
     def __init__(
@@ -77,7 +81,7 @@ class Optimizer:
         if isinstance(params, Tensor | dict):
             raise TypeError("params argument given to the optimizer should be an iterable of Tensors or dicts")
         self.defaults = defaults
-        self.state: dict[Tensor, State] = {}
+        self.state: defaultdict[Tensor, State] = defaultdict(dict)
         self.param_groups: list[Group] = []
         given = list(params)
         if not given:
@@ -89,7 +93,7 @@ class Optimizer:
         for name, value in implementation.items():
             if name not in Implementation.__annotations__:
                 raise TypeError(f"{type(self).__name__}.__init__() got an unexpected keyword argument {name!r}")
-            if value:
+            if value and name not in self.ignored:
                 raise NotImplementedError(
                     f"{type(self).__name__}: {name}=True is not supported; it chooses among torch's own implementations"
                 )
@@ -128,7 +132,7 @@ class Optimizer:
             compute_beside(moved[0][0].array)
         moves = []
         for p, group in moved:
-            state = self.state.setdefault(p, {})
+            state = self.state[p]
             if not state:
                 state.update(self.initial_state(p, group))
             rule = self.rule(p, state, group)
@@ -173,11 +177,6 @@ class Optimizer:
         names, params = _named(param_group["params"])
         if any(group["params"] and ("param_names" in group) != (names is not None) for group in self.param_groups):
             raise ValueError(_SOME_WITHOUT_NAMES)
-        group = {**param_group, **{name: param_group.get(name, value) for name, value in self.defaults.items()}}
-        if names is not None:
-            group["param_names"] = names
-        if isinstance(group.get("lr"), Tensor):
-            group["lr"] = group["lr"].item()
         known = {id(p) for group in self.param_groups for p in group["params"]}
         if len({id(p) for p in params}) < len(params):
             warn("optimizer contains a parameter group with duplicate parameters")
@@ -188,7 +187,14 @@ class Optimizer:
                 raise ValueError("can't optimize a non-leaf Tensor")
             if id(p) in known:
                 raise ValueError("some parameters appear in more than one parameter group")
-        self.param_groups.append({**group, "params": params})
+        for name, value in self.defaults.items():
+            param_group.setdefault(name, value)
+        if names is not None:
+            param_group["param_names"] = names
+        if isinstance(param_group.get("lr"), Tensor):
+            param_group["lr"] = param_group["lr"].item()
+        param_group["params"] = params
+        self.param_groups.append(param_group)
 
     # --- Saving ---
 
@@ -211,7 +217,7 @@ class Optimizer:
         """
         options = checked_groups(state_dict, self.param_groups)
         groups = [{**group, **given} for group, given in zip(self.param_groups, options, strict=True)]
-        loaded = {}
+        loaded: defaultdict[Tensor, State] = defaultdict(dict)
         for number, p, group, saved in states_by_parameter(state_dict, groups):
             loaded[p] = checked_state(saved, self.initial_state(p, group), p, number)
         self.state = loaded

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import DTypeLike
 
 from minigrad.files import write_atomically
+from minigrad.testing.pages import replace_section
 from minigrad.testing.records import OpRecord
 
 KINDS = ("value", "gradient", "second_gradient")
@@ -65,32 +66,6 @@ def table(results: dict[str, Figures]) -> str:
         errors = f"{op['errors']}/{op['errors']}" if op["errors"] else "–"
         lines.append(f"| `{name}` | {op['samples']} | {worst} | {errors} |")
     return "\n".join(lines)
-
-
-def replace_section(page: Path, name: str, text: str) -> None:
-    """Replace the text between ``<!-- name -->`` and ``<!-- /name -->`` in a Markdown page.
-
-    Raises:
-        ValueError: if the page has no such section.
-    """
-    try:
-        content = with_section(page.read_text(encoding="utf-8"), name, text)
-    except ValueError as error:
-        raise ValueError(f"{page} has {error}") from None
-    write_atomically(page, content.encode())
-
-
-def with_section(content: str, name: str, text: str) -> str:
-    """Return the content of a Markdown page with ``text`` between ``<!-- name -->`` and ``<!-- /name -->``.
-
-    Raises:
-        ValueError: if it has no such section.
-    """
-    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    if start not in content or end not in content:
-        raise ValueError(f"no section {start} … {end}")
-    before, rest = content.split(start, 1)
-    return f"{before}{start}\n{text}\n{end}{rest.split(end, 1)[1]}"
 
 
 def write_report(

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from minigrad.kernels.threads import set_num_threads
-from minigrad.testing.report import replace_section
+from minigrad.testing.pages import replace_section
 from tests.chaos import small_run
 from tests.chaos.catalogue import FAULTS
 from tests.chaos.table import table

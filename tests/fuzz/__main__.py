@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from minigrad.testing.report import replace_section
+from minigrad.testing.pages import replace_section
 from tests.fuzz import runs
 from tests.fuzz.cases import BAD, GOOD
 from tests.fuzz.readers import all_readers

@@ -134,17 +134,21 @@ def interrupts(rng: Random, end: float) -> None:
 
     signal.signal(signal.SIGALRM, interrupt)
     interrupted = 0
-    while time.monotonic() < end:
-        try:
-            armed = True  # for the one signal that is to come
-            set_num_threads(rng.randint(1, 4))
-            signal.setitimer(signal.ITIMER_REAL, rng.choice((1e-6, rng.uniform(1e-6, 1e-4), rng.uniform(1e-6, 2e-3))))
-            for _ in range(rng.randint(1, 4)):
-                work.one(rng)
-            armed = False
-        except KeyboardInterrupt:
-            interrupted += 1
-        _is_whole()
+    try:
+        while time.monotonic() < end:
+            try:
+                armed = True  # for the one signal that is to come
+                set_num_threads(rng.randint(1, 4))
+                delay = rng.choice((1e-6, rng.uniform(1e-6, 1e-4), rng.uniform(1e-6, 2e-3)))
+                signal.setitimer(signal.ITIMER_REAL, delay)
+                for _ in range(rng.randint(1, 4)):
+                    work.one(rng)
+                armed = False
+            except KeyboardInterrupt:
+                interrupted += 1
+            _is_whole()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)  # a signal that came while Python ends would kill the process
     assert interrupted, "no call was interrupted"
 
 

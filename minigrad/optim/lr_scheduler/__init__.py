@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from minigrad.absent import module_getattr as _module_getattr
 from minigrad.optim.lr_scheduler.combined import ChainedScheduler, SequentialLR
 from minigrad.optim.lr_scheduler.cosine import CosineAnnealingLR, CosineAnnealingWarmRestarts
+from minigrad.optim.lr_scheduler.cyclic import CyclicLR
 from minigrad.optim.lr_scheduler.decay import ExponentialLR, MultiStepLR, StepLR
 from minigrad.optim.lr_scheduler.functions import LambdaLR, MultiplicativeLR
 from minigrad.optim.lr_scheduler.one_cycle import OneCycleLR
@@ -17,6 +18,7 @@ __all__ = [
     "ConstantLR",
     "CosineAnnealingLR",
     "CosineAnnealingWarmRestarts",
+    "CyclicLR",
     "ExponentialLR",
     "LRScheduler",
     "LambdaLR",

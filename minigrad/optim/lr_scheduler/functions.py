@@ -25,11 +25,7 @@ class _ByFunctions(LRScheduler):
 
     def state_dict(self) -> State:
         """Return everything but the optimiser; of functions that are objects their attributes, of others None."""
-        objects = [
-            f if hasattr(f, "__dict__") and not isinstance(f, types.FunctionType) else None for f in self.lr_lambdas
-        ]
-        saved = [None if f is None else dict(vars(f)) for f in objects]
-        return {**super().state_dict(), "lr_lambdas": saved}
+        return {**super().state_dict(), "lr_lambdas": [attributes(f) for f in self.lr_lambdas]}
 
     def load_state_dict(self, state_dict: State) -> None:
         """Continue from a ``state_dict``; the user makes the functions again."""
@@ -37,6 +33,12 @@ class _ByFunctions(LRScheduler):
         for f, saved in zip(self.lr_lambdas, state_dict.get("lr_lambdas", ()), strict=False):
             if saved is not None:
                 vars(f).update(saved)
+
+
+def attributes(function: Callable[..., object] | None) -> dict[str, object] | None:
+    """Return the attributes of a function that is an object; None of others."""
+    is_object = hasattr(function, "__dict__") and not isinstance(function, types.FunctionType)
+    return dict(vars(function)) if is_object else None
 
 
 class LambdaLR(_ByFunctions):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from minigrad.optim.lr_scheduler.momentum import refuse_without_momentum, set_momentum
 from minigrad.optim.lr_scheduler.schedule import LRScheduler, for_each_group
 from minigrad.optim.optimizer import Optimizer
 
@@ -68,8 +69,8 @@ class OneCycleLR(LRScheduler):
             self.phases = [up, (last, ("max_lr", "min_lr"), ("base_momentum", "max_momentum"))]
         tops = for_each_group("max_lr", optimizer, max_lr)
         momenta = [for_each_group("momentum", optimizer, momentum) for momentum in (base_momentum, max_momentum)]
-        if cycle_momentum and not optimizer.defaults.keys() & {"momentum", "betas"}:
-            raise ValueError("optimizer must support momentum or beta1 with `cycle_momentum` option enabled")
+        if cycle_momentum:
+            refuse_without_momentum(optimizer)
         if last_epoch == -1:
             for group, top, low, high in zip(optimizer.param_groups, tops, *momenta, strict=True):
                 start = top / div_factor
@@ -89,11 +90,7 @@ class OneCycleLR(LRScheduler):
         for group in self.optimizer.param_groups:
             rates.append(self._between(group[lr_ends[0]], group[lr_ends[1]], share))
             if self.cycle_momentum:
-                momentum = self._between(group[momentum_ends[0]], group[momentum_ends[1]], share)
-                if "betas" in group:
-                    group["betas"] = (momentum, *group["betas"][1:])
-                else:
-                    group["momentum"] = momentum
+                set_momentum(group, self._between(group[momentum_ends[0]], group[momentum_ends[1]], share))
         return rates
 
     def _phase(self) -> tuple[float, Sequence[str], Sequence[str]]:

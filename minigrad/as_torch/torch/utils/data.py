@@ -53,8 +53,11 @@ def default_convert(data: Any) -> Any:
 class DataLoader(data.DataLoader):
     """minigrad's loader, which also takes an :class:`IterableDataset`, and ``batch_size=None`` for single items.
 
-    Such a dataset is read in this process, whatever ``num_workers`` says.
+    Such a dataset is read in this process, whatever ``num_workers`` says. Random transforms draw from the one stream of
+    numbers that torch's programs have, so what is loaded depends on what was loaded before.
     """
+
+    _seeds_items = False
 
     def __init__(self, dataset: Any, batch_size: int | None = 1, *args: Any, **options: Any) -> None:
         self._one_by_one = isinstance(dataset, IterableDataset)

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import minigrad
 from minigrad import Tensor, nn
 from minigrad.nn import functional as F
+from minigrad.nn import utils
 
 _Computed = Callable[[nn.Module], Tensor]
 
 
 def _compute_before_forward(module: nn.Module, name: str, parts: dict[str, nn.Parameter], compute: _Computed) -> Any:
-    """Replace a parameter by others, and compute it of them before each forward pass."""
+    """Replace a parameter by others, and compute it of them before each forward pass. Until then it has its value."""
+    first = getattr(module, name).detach()
     delattr(module, name)
     for part, value in parts.items():
         module.register_parameter(part, value)
+    setattr(module, name, first)
     handle = module.register_forward_pre_hook(lambda module, inputs: setattr(module, name, compute(module)))
     made = {*parts, *(f"{name}_{vector}" for vector in ("u", "v") if hasattr(module, f"{name}_{vector}"))}
     vars(module).setdefault("_computed_weights", {})[name] = (made, handle, compute)
-    setattr(module, name, compute(module))
     return module
 
 
@@ -56,7 +59,9 @@ def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
         normalised: Tensor = v * (g / norm(v))
         return normalised
 
-    return _compute_before_forward(module, name, parts, compute)
+    _compute_before_forward(module, name, parts, compute)
+    setattr(module, name, compute(module))
+    return module
 
 
 def spectral_norm(
@@ -77,7 +82,7 @@ def spectral_norm(
     def compute(module: nn.Module) -> Tensor:
         weight, u, v = (getattr(module, f"{name}_{part}") for part in ("orig", "u", "v"))
         matrix = weight.movedim(dim, 0).reshape(rows, columns)
-        if module.training and vars(module).get("_computed_weights", {}).get(name):  # not when it is made
+        if module.training and vars(module).get("_computed_weights", {}).get(name):  # not when it is removed
             with minigrad.no_grad():
                 for _ in range(n_power_iterations):
                     v.copy_(F.normalize(matrix.mT @ u, dim=0, eps=eps))
@@ -90,3 +95,19 @@ def spectral_norm(
 
 
 remove_weight_norm = remove_spectral_norm = _remove
+
+
+def _without_foreach(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that ignores which of torch's implementations is chosen."""
+
+    @functools.wraps(function)
+    def call(*args: Any, foreach: bool | None = None, **options: Any) -> Any:
+        return function(*args, **options)
+
+    return call
+
+
+clip_grad_norm_ = _without_foreach(utils.clip_grad_norm_)
+clip_grad_value_ = _without_foreach(utils.clip_grad_value_)
+clip_grads_with_norm_ = _without_foreach(utils.clip_grads_with_norm_)
+get_total_norm = _without_foreach(utils.get_total_norm)

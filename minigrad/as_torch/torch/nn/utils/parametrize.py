@@ -19,7 +19,7 @@ _cache: ContextVar[dict[tuple[int, str], Any] | None] = ContextVar("parametrized
 class ParametrizationList(nn.ModuleList):
     """The functions that are applied to an original, one after the other, and the original, or several."""
 
-    def __init__(self, modules: list[nn.Module], value: Tensor, unsafe: bool = False) -> None:
+    def __init__(self, modules: list[nn.Module], value: Tensor) -> None:
         super().__init__(modules)
         start = _undone(list(self), value)
         self.is_tensor = not isinstance(start, tuple | list)
@@ -62,30 +62,44 @@ def register_parametrization(
 ) -> nn.Module:
     """Let ``module`` read a parameter or buffer through ``parametrization``; another one is applied after it.
 
+    Args:
+        unsafe: allow it to change the shape or dtype, and do not try it.
+
     Raises:
-        ValueError: if there is no parameter or buffer of that name.
+        ValueError: if there is no parameter or buffer of that name, or the result is no tensor of its shape and dtype.
     """
     parametrization.train(module.training)
-    if is_parametrized(module, tensor_name):
-        if not unsafe:  # an error should come here, not where the parameter is read
-            with no_grad():
-                parametrization(getattr(module, tensor_name))
-        module.parametrizations[tensor_name].append(parametrization)
-        return module
+    again = is_parametrized(module, tensor_name)
     tensors = dict(module.named_parameters(recurse=False)) | dict(module.named_buffers(recurse=False))
-    if tensor_name not in tensors:
+    if not again and tensor_name not in tensors:
         raise ValueError(f"{type(module).__name__} has no parameter or buffer {tensor_name!r}; it has {list(tensors)}")
+    before = getattr(module, tensor_name)
+    functions = module.parametrizations[tensor_name] if again else ParametrizationList([parametrization], before)
+    if not unsafe:  # an error should come here, not where the parameter is read
+        with no_grad():
+            _refuse_change(before, parametrization(before) if again else functions())
+    if again:
+        functions.append(parametrization)
+        return module
     delattr(module, tensor_name)
     if not is_parametrized(module):
         kind = type(module)
         module.__class__ = type(f"Parametrized{kind.__name__}", (kind,), {"__module__": kind.__module__})
         module.parametrizations = nn.ModuleDict()
-    module.parametrizations[tensor_name] = ParametrizationList([parametrization], tensors[tensor_name], unsafe)
+    module.parametrizations[tensor_name] = functions
     setattr(type(module), tensor_name, _property(tensor_name))
-    if not unsafe:
-        with no_grad():
-            module.parametrizations[tensor_name]()
     return module
+
+
+def _refuse_change(before: Tensor, after: Any) -> None:
+    if not isinstance(after, Tensor):
+        raise ValueError(f"A parametrization must return a tensor, got {type(after).__name__}")
+    for what, old, new in (("dtype", before.dtype, after.dtype), ("shape", before.shape, after.shape)):
+        if old != new:
+            raise ValueError(
+                f"Registering a parametrization may not change the {what} of the tensor, here from {old} to {new}, "
+                "unless the `unsafe` flag is enabled"
+            )
 
 
 def _property(name: str) -> property:
