@@ -373,7 +373,7 @@ BESIDES = {
     "a model left in evaluation": ("training_step", "return loss.", "model.eval()\n    return loss.", "not in tra"),
     "a model evaluated": ("training_step", "scores", "model.eval()\n    scores", "not in training mode"),
     "numbers drawn in use": (
-        "dropout", "    return x\n", "    random.random()\n        return x\n", "Whoever draws next gets others",
+        "dropout", "    return x\n", "    random.random()\n        return x\n", "The next draws from it give others",
     ),
     "numbers of a copy": (
         "dropout", "keep = ", "import copy\n    random = copy.deepcopy(random)\n    keep = ", "drawn from a copy",

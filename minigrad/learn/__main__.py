@@ -254,7 +254,7 @@ def main(argv: list[str] | None = None) -> int:
     except (LearnError, UnknownExerciseError) as error:
         print(screens.filled(f"{COMMAND}: {error}"), file=sys.stderr)
         return 2
-    except BrokenPipeError:  # whoever read the output has read enough, as `head` does
+    except BrokenPipeError:  # the reader of the output, such as `head`, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:

@@ -187,8 +187,8 @@ def _drawn_wrongly(name: str, found: Drawn, right: Drawn) -> list[str]:
     if found.after == found.before:
         return [f"Nothing was drawn from {name} itself, so it would give the same numbers again: do not copy it."]
     if right.after == right.before:
-        return [f"Numbers were drawn from {name}, where none are needed. Whoever draws next gets others."]
-    return [f"More or fewer numbers than needed were drawn from {name}. Whoever draws next gets others."]
+        return [f"Numbers were drawn from {name}, where none are needed. The next draws from it give others."]
+    return [f"More or fewer numbers than needed were drawn from {name}. The next draws from it give others."]
 
 
 def _wrong_shape(exercise: Exercise, probe: Probe, name: str, found: Array, right: Array) -> list[str]:

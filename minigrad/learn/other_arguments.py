@@ -101,7 +101,7 @@ def forms(names: Sequence[str], example: tuple[Arguments, Results]) -> Iterator[
         elif isinstance(value, list) and value and isinstance(value[0], np.ndarray):
             for says, of_array in _ARRAYS.items():
                 form = partial(_changed, i, partial(_each, of_array))
-                yield _instead(says.format(f"each array of {name}"), f"the arrays of {name}"), form
+                yield _instead(says.format(f"{name}[i]"), f"{name}[i]"), form
         elif isinstance(value, bool):
             yield _instead(f"not {name}", name), partial(_changed, i, operator.not_)
         elif isinstance(value, int | float):

@@ -15,7 +15,7 @@ from minigrad.learn.diagnoses import Diagnosis
 
 @dataclass(frozen=True)
 class Slip:
-    """What may stand in place of a node, with the name of this mistake and a sentence about it."""
+    """A replacement of a node, with the diagnosis of this mistake."""
 
     node: ast.AST
     diagnosis: Diagnosis
@@ -178,7 +178,7 @@ def _name(node: ast.Name, names: Sequence[str]) -> Iterator[Slip]:
         call = ast.Call(ast.Name(function, ast.Load()), [node], [])
         yield slip(call, f"{function} of {node.id}", f"{function}({node.id}) stands where {node.id} belongs.")
     for step, word in ((ast.Add(), "+"), (ast.Sub(), "-")):
-        says = f"{node.id} is one too {'large' if word == '+' else 'small'}: an end or a count is off by one."
+        says = f"{node.id} {word} 1 stands where {node.id} belongs: is an end or a count off by one?"
         yield slip(ast.BinOp(node, step, ast.Constant(1)), "off by one", says)
 
 

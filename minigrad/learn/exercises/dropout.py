@@ -151,7 +151,7 @@ EXERCISE = Exercise(
                 "    if not training:\n        return x\n    keep": "    keep",
                 ">= p\n": ">= p\n    if not training:\n        return x\n",
             },
-            "Numbers are drawn although training is False. Whoever draws from random next gets others, so that a "
+            "Numbers are drawn although training is False. The next draws from random give others, so that a "
             "training with evaluations in between ends elsewhere. Return x before you draw.",
         ),
         Mistake(

@@ -166,7 +166,7 @@ EXERCISE = Exercise(
         Mistake(
             "input detached",
             {"x.sigmoid()": "x.detach().sigmoid()"},
-            "The gradient is right, but x was detached: its path is missing from the second gradient.",
+            "The gradient of x does not depend on x itself, as if it were detached: there is no second gradient.",
         ),
         Mistake(
             "slope of tanh",
