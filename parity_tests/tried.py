@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from minigrad.files import write_atomically
-from minigrad.testing.report import replace_section
+from minigrad.testing.pages import replace_section
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs/torch-programs.md"
