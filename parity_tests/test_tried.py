@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 from parity_tests.tried import MODELS, PAGE, PROGRAMS, Tried
@@ -29,3 +32,10 @@ def test_the_page_has_the_tables_of_what_is_kept() -> None:
     page = PAGE.read_text(encoding="utf-8")
     for tried in (PROGRAMS, MODELS):
         assert tried.table() in page, "run: python -m parity_tests.tried"
+
+
+def test_records_are_read_and_kept_without_torch() -> None:
+    program = "import sys, parity_tests.models, parity_tests.programs.__main__; print('torch' in sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": str(PAGE.parent.parent)}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.strip() == "False"  # which minigrad stands for in the process of the other engine

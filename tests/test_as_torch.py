@@ -93,7 +93,8 @@ from torch.nn.modules.utils import _pair
 from torch.nn.parameter import Parameter
 from torch.nn.parallel import DistributedDataParallel
 from torch.cuda.amp import GradScaler, autocast
-from torch.optim.lr_scheduler import StepLR
+from torch.optim.lr_scheduler import StepLR, LRScheduler, _LRScheduler
+assert issubclass(StepLR, _LRScheduler) and _LRScheduler is LRScheduler and torch.optim.lr_scheduler.StepLR is StepLR
 from torchvision import datasets, transforms
 cudnn.benchmark = True
 torch.backends.cuda.matmul.allow_tf32 = True

@@ -29,9 +29,9 @@ UNFINISHED = 124
 #: How many times as long as its limit of the processor's time a run may take.
 PATIENCE = 5
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf)(?!\w)")
-#: What is printed of times and addresses differs between any two runs.
+#: What is printed of times, speeds and addresses differs between any two runs.
 _PASSING = re.compile(
-    r"0x[0-9a-f]+|\b(Time|Data)\s+\d+\.\d+ \(\s*\d+\.\d+\)|"
+    r"0x[0-9a-f]+|\bid\([^)]*\)\S*\s*\d+|\bGigaflops.*|\b(Time|Data)\s+\d+\.\d+ \(\s*\d+\.\d+\)|"
     r"\d+(\.\d+)?\s*(ms|s|sec|seconds|it/s|s/it)\b|\b(ms|s|sec)/\w+:?\s*\d+(\.\d+)?|\d\d:\d\d(:\d\d)?"
 )
 
