@@ -228,6 +228,26 @@ def test_a_convolution_is_worked_out_with_its_own_numbers(tmp_path: Path) -> Non
     assert gradients == {"x": "1 -1 0 2 5 -2 0 4 6", "w": "3 4 7 9"}
 
 
+def test_the_marked_bias_is_the_one_that_was_added(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6), nn.Flatten(), nn.Linear(24, 6))
+    parameters = dict(model.named_parameters())
+    for k, parameter in enumerate(parameters.values()):
+        parameter.array[...] = np.random.default_rng(k).standard_normal(parameter.shape)
+    x = minigrad.from_numpy(np.random.default_rng(9).standard_normal((2, 1, 4, 4)).astype(np.float32))
+    _, data, _ = recorded(model, tmp_path / "step.html", lambda: model(x).sum().backward())
+    compared = []
+    for operation in data["operations"]:
+        for entry in operation["inputs"]:
+            if entry.get("name", "").endswith("bias"):
+                element = operation["element"]
+                added = [term["value"] for term in element.get("terms", []) if term["symbols"].startswith("b[")]
+                added += [value for symbol, value in element.get("known", []) if symbol == "b"]
+                (at,) = entry["sample"]["at"]
+                assert added == [number(float(parameters[entry["name"]].array[at]))]
+                compared.append(entry["name"])
+    assert compared == ["0.bias", "1.bias", "3.bias"]
+
+
 def test_sums_of_gradients_wait_until_every_gradient_has_arrived(tmp_path: Path) -> None:
     model = nn.Linear(2, 2)
 

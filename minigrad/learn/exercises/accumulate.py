@@ -168,6 +168,13 @@ EXERCISE = Exercise(
             },
             "Only the larger of two gradients is kept. The effects along several paths add up.",
         ),
+        Mistake(
+            "deleted instead of added",
+            {
+                "        sums[name] = sums[name] + grad": "        del sums[name]",
+            },
+            "The old gradient is taken out, and the new one is lost. Add it to what is there.",
+        ),
     ),
     teaches=frozenset(),
     terms=frozenset({"path"}),

@@ -309,6 +309,29 @@ EXERCISE = Exercise(
             },
             "All places of the window got the sum over all places. dw[:, :, i, j] belongs to the place (i, j) alone.",
         ),
+        Mistake(
+            "rows and columns swapped",
+            {
+                '->ncpq"': '->ncqp"',
+                "dx[seen] += np": "dx[seen] += (lambda a: a.reshape(a.shape[:2] + (P, Q)))(np",
+                ", grad, w_ij, optimize=True)": ", grad, w_ij, optimize=True))",
+            },
+            "The einsum of dx ends in qp: rows and columns of the positions are swapped.",
+        ),
+        Mistake(
+            "weights added up",
+            {
+                "w_ij = w[:, :, i, j]": "w_ij = w.sum(axis=(2, 3))",
+            },
+            "Each place of the window uses the sum of all weights. At (i, j) it is w[:, :, i, j] alone.",
+        ),
+        Mistake(
+            "last column forgotten",
+            {
+                "grad, x[seen]": "grad[..., :-1], x[seen][..., :-1]",
+            },
+            "In dw the last column of positions is left out. The window stood there, too.",
+        ),
     ),
     teaches=frozenset({"np.einsum", "np.s_", "optimize"}),
     terms=frozenset({"channels"}),

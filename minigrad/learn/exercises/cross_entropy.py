@@ -331,6 +331,13 @@ EXERCISE = Exercise(
             },
             "Softmax is taken twice. p is already the probability of each class.",
         ),
+        Mistake(
+            "1 added below the fraction bar",
+            {
+                "e.sum(axis=1, keepdims=True)": "(e.sum(axis=1, keepdims=True) + 1)",
+            },
+            "Something is added to the sum of the exponentials. The probabilities of a row must add up to 1.",
+        ),
     ),
     teaches=frozenset({"np.exp", "np.arange", ".max"}),
     terms=frozenset({"Softmax", "cross entropy"}),

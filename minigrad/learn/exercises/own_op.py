@@ -192,6 +192,13 @@ EXERCISE = Exercise(
             },
             "np.logaddexp2 counts in powers of 2. The natural logarithm is np.logaddexp.",
         ),
+        Mistake(
+            "constant subtracted",
+            {
+                "np.logaddexp(0, x)": "np.logaddexp(0, x) - 1",
+            },
+            "1 is subtracted from y. At x = 0 it is log 2.",
+        ),
     ),
     teaches=frozenset(
         {

@@ -164,6 +164,13 @@ EXERCISE = Exercise(
             },
             "grad is compared with x. Where x is more than 0 the gradient passes, whatever it is.",
         ),
+        Mistake(
+            "gradient clipped",
+            {
+                "grad * (x > 0)": "np.clip(grad * (x > 0), -1, 1)",
+            },
+            "The gradient is cut off at -1 and 1. ReLU passes it on as it is, however large.",
+        ),
     ),
     teaches=frozenset({"np.maximum", "comparison of arrays"}),
     terms=frozenset({"ReLU"}),

@@ -25,6 +25,9 @@ def run(function: Written, training: Training, more: int) -> tuple[Array, Array]
     if isinstance(saved.get("random", {}), np.random.Generator):
         text = 'saved["random"] is the generator, which goes on drawing. Save its state: bit_generator.state.'
         raise NotYetError(text, "generator for its state")
+    if not isinstance(saved.get("random", {}), dict):
+        text = f'saved["random"] is {kind(saved["random"])}; the state of a generator is a dictionary.'
+        raise NotYetError(text, "no state of the generator")
     training.take(more)  # it goes on, and must not change what was saved
     fresh = Training(seed=99)
     fresh.restore(cast(Mapping[str, object], saved))

@@ -154,6 +154,13 @@ EXERCISE = Exercise(
             {"y * y": "y.tanh() * y.tanh()"},
             "y is tanh(x) already; its tanh is not asked for. The slope is 1 - y * y.",
         ),
+        Mistake(
+            "gradient squared",
+            {
+                "grad * (1": "grad * grad * (1",
+            },
+            "grad is a factor twice. The chain rule multiplies by it once.",
+        ),
     ),
     teaches=frozenset(),
     terms=frozenset({"tensors"}),

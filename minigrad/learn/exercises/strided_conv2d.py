@@ -296,6 +296,13 @@ EXERCISE = Exercise(
             },
             "The border is cut off in front, and not at the end: padding : padding + H, and padding : padding + W.",
         ),
+        Mistake(
+            "stride in the index of the weights",
+            {
+                "w_ij = w[:, :, i, j]": "w_ij = w[:, :, i // stride, j // stride]",
+            },
+            "The index of the weights is divided by the stride. The stride moves the window; its places are i and j.",
+        ),
     ),
     teaches=frozenset({"np.pad"}),
     terms=frozenset({"stride", "padding"}),

@@ -145,6 +145,13 @@ EXERCISE = Exercise(
             },
             "The slopes of all elements are added up. Each element has a slope of its own: no sum.",
         ),
+        Mistake(
+            "hyperbolic cosine of the output",
+            {
+                "grad * (1 - y * y)": "grad / np.cosh(y)",
+            },
+            "1 / cosh(x) ** 2 is a slope in x. y is tanh(x) already: 1 - y * y.",
+        ),
     ),
     teaches=frozenset(),
     properties=(linear_in_grad(forward, large, 1, saved),),

@@ -7,7 +7,7 @@ import numpy as np
 from minigrad.kernels.geometry import Window
 from minigrad.typing import Array
 from minigrad.viewer.samples import Index, number, place
-from minigrad.viewer.worked.element import Element, Mark, Run, Term, product, wide, with_sum
+from minigrad.viewer.worked.element import Element, Mark, Run, Term, alone, product, wide, with_sum
 
 
 def output(run: Run, at: Index) -> Element | None:
@@ -38,6 +38,7 @@ def output(run: Run, at: Index) -> Element | None:
     strongest = int(np.argmax(np.abs(products).sum((1, 2))))
     element.marks[0] = ((n, first + strongest, max(0, int(rows[0])), max(0, int(columns[0]))), _mark(rows, columns, x))
     element.marks[1] = ((o, strongest, 0, 0), (0, 0, *w.shape[2:]))
+    element.marks[2] = alone((o,))
     return with_sum(element, products, describe, bias)
 
 

@@ -41,7 +41,7 @@ def output(run: Run, at: Index) -> Element | None:
         ("b", number(channel.bias)),
         ("x̂ · w + b", number(channel.x_hat[here] * channel.weight + channel.bias)),
     ]
-    element.marks[0] = alone(at)
+    element.marks = {0: alone(at), 1: alone((at[1],)), 2: alone((at[1],))}
     return element
 
 

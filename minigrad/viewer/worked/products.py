@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from minigrad.typing import Array
 from minigrad.viewer.samples import Index, number, place
-from minigrad.viewer.worked.element import Element, Run, Term, product, wide, with_sum
+from minigrad.viewer.worked.element import Element, Run, Term, alone, product, wide, with_sum
 
 
 def linear(run: Run, at: Index) -> Element | None:
@@ -19,6 +19,7 @@ def linear(run: Run, at: Index) -> Element | None:
     width = x.shape[-1]
     element.marks[0] = ((*row, 0), (row[-1] if row else 0, 0, 1, width))
     element.marks[1] = ((k, 0), (k, 0, 1, width))
+    element.marks[2] = alone((k,))
     return _dot(element, ("x", x, (*row, None)), ("W", w, (k, None)), bias)
 
 
