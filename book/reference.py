@@ -6,6 +6,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Iterator
+from itertools import cycle
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -71,10 +72,14 @@ class Public(SphinxDirective):
         lines = []
         for title, group in groups.items():
             if title:
-                lines += [f".. rubric:: {escaped(title)}", ""]
+                lines += [f".. rubric:: {escaped(title.rstrip('.'))}", ""]
             lines += entries(module, group, self.options.get("members"))
         fence = "`" * 12
         return self.parse_text_to_nodes("\n".join([fence + "{eval-rst}", *lines, fence]))
+
+
+#: Emphasis in a docstring, such as *this*; the signs of a product have spaces around them, and so are none.
+EMPHASIS = re.compile(r"(?<![\w*\\])\*(\w(?:[^*]*\w)?)\*(?![\w*])")
 
 
 def escaped(text: str) -> str:
@@ -82,8 +87,10 @@ def escaped(text: str) -> str:
     text = re.sub(r":\w+:`~?([^`]+)`", r"``\1``", text)
     parts = re.split(r"(``.+?``|`[^`]+`)", text)
     for i in range(0, len(parts), 2):
-        parts[i] = re.sub(r"([\\*|])", r"\\\1", parts[i])
-        parts[i] = re.sub(r"_(?!\w)", r"\\_", parts[i])
+        parts[i] = "".join(
+            f"*{piece}*" if is_emphasised else re.sub(r"_(?!\w)", r"\\_", re.sub(r"([\\*|])", r"\\\1", piece))
+            for is_emphasised, piece in zip(cycle((False, True)), EMPHASIS.split(parts[i]), strict=False)
+        )
     for i in range(1, len(parts), 2):
         parts[i] = f"``{parts[i].strip('`')}``"
         if i + 1 < len(parts) and re.match(r"\w", parts[i + 1]):

@@ -1,14 +1,14 @@
 """Train Inception V3 on the photographs of clothing that ship with minigrad.
 
-    python examples/train_inception.py               into runs/DATE-TIME: weights, metrics, checkpoint, images
+    python examples/train_inception.py    writes weights, metrics, a checkpoint and figures into runs/DATE-TIME
 
 Question: what is the whole of a training, with validation, checkpoints and figures?
 Change: --limit 500. How much of the accuracy is lost with a tenth of the images?
-Expect: under 8 minutes on 2 cores, and the loss and accuracy that README shows.
+Expect: under 8 minutes on 2 cores, and the loss and accuracy that README.md shows.
 
-Ctrl-C stops after the current step and saves a checkpoint. The command ``python -m inception train`` trains the same
-network to the same weights, bit for bit, continues a run, and has options for everything: other images, transfer
-learning, mixed precision, many optimizers and schedules (docs/training.md).
+Ctrl-C stops after the current step and saves a checkpoint. "python -m inception train" trains the same network to the
+same weights, bit for bit. It can also continue a run, and has options for other images, transfer learning, mixed
+precision, optimizers and schedules: see docs/training.md.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from minigrad.extras import ensure_installed
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--limit", type=int, metavar="N", help="use at most N images")
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="of the run (default: runs/DATE-TIME)")
+    parser.add_argument("--epochs", type=int, default=3, metavar="N", help="go through the images N times (default: 3)")
+    parser.add_argument("--limit", type=int, metavar="N", help="use at most N images (default: all 5,000)")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="write the run there (default: runs/DATE-TIME)")
     options = parser.parse_args(arguments)
     ensure_installed("PIL", "safetensors", "tqdm", "matplotlib")
 

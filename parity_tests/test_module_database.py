@@ -18,13 +18,14 @@ from minigrad.testing.close import as_numpy
 from minigrad.testing.parity import flat_outputs
 from parity_tests.compare import assert_close
 from parity_tests.tolerances import FLOAT64
-from parity_tests.torch_database import convert, rebuilt, tensors_in
+from parity_tests.torch_database import convert, rebuilt, sample_quickly, tensors_in
 
 
 @functools.cache
 def _database() -> dict[str, Any]:
     from torch.testing._internal.common_modules import module_db
 
+    sample_quickly()
     return {info.name.removeprefix("nn."): info for info in module_db}
 
 

@@ -23,7 +23,7 @@ NO_SECOND_GRADIENT = {"nn.functional.ctc_loss"}
 
 #: Samples of one operation in one dtype that `make test` takes; `make test-all` takes ten times as many. Mostly the
 #: poolings and unfold have more than this: one for every combination of the same options.
-MOST = settings().max_examples // 2
+MOST = settings().max_examples
 
 
 def _samples(name: str, dtype: torch.dtype) -> Sequence[Any]:
@@ -55,7 +55,9 @@ def test_every_sample_of_torchs_own_has_torchs_values_and_gradients(name: str) -
 
 
 #: torch's float16 results here depend on which of equal elements comes first, or lose digits on the way.
-NOT_IN_HALF = {"sort", "nn.functional.normalize"}
+NOT_IN_HALF = {"sort", "nn.functional.normalize", "linalg.vector_norm"}
+#: Refused by name: of bytes torch computes these with numbers of fixed point, which round otherwise.
+NOT_OF_BYTES = {"nn.functional.interpolate.bicubic"}
 
 
 @pytest.mark.slow
@@ -63,7 +65,7 @@ NOT_IN_HALF = {"sort", "nn.functional.normalize"}
 def test_every_sample_of_torchs_own_in_single_and_half_precision_and_small_integers(name: str) -> None:
     for dtype in (torch.float32, torch.float16, torch.uint8, torch.int8, torch.int16, torch.int32):
         tolerance = FLOAT32_SUMS if dtype is torch.float32 else FLOAT16_SUMS
-        if dtype is torch.float16 and name in NOT_IN_HALF:
+        if (dtype is torch.float16 and name in NOT_IN_HALF) or (dtype is torch.uint8 and name in NOT_OF_BYTES):
             continue
         for i, sample in enumerate(_samples(name, dtype)):
             if name == "argsort" and not sample.kwargs.get("stable"):

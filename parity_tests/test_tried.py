@@ -19,7 +19,7 @@ def test_what_is_kept_of_programs_becomes_a_table(tmp_path: Path) -> None:
     tried.save("theirs", "gpu.py", "torch stops", None, why="no file '/home/me/data/a.csv' at line 3")
     tried.save("others", "far.py", "runs", None, why="1 is not 2")
     kept = json.loads((tmp_path / "results.json").read_text())
-    assert kept["theirs"]["good.py"].keys() == {"verdict", "largest", "numbers", "date", "torch", "minigrad"}
+    assert kept["theirs"]["good.py"].keys() == {"verdict", "largest", "numbers", "date", "torch"}
     assert kept["theirs"]["gpu.py"]["why"] == "no file 'a.csv' at line 3"
     lines = tried.table().splitlines()
     assert lines[0] == "| Programs | ran on torch | agree to 1e-8 | to 3e-8 | do not |"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,7 +42,7 @@ class Tried:
         return kept
 
     def save(self, collection: str, name: str, verdict: str, largest: float | None, **more: object) -> None:
-        """Keep one record, with the date and the versions of both engines, in place of an earlier one."""
+        """Keep one record, with the date and torch's version, in place of an earlier one."""
         kept = self.read()
         more = {key: _FOLDERS.sub("", value) if isinstance(value, str) else value for key, value in more.items()}
         kept.setdefault(collection, {})[name] = {"verdict": verdict, "largest": largest, **more, **today()}
@@ -77,9 +76,8 @@ MODELS = Tried(Path(__file__).with_name("models.json"), "models", "Models")
 
 
 def today() -> Record:
-    """Return the date, the version of torch and the commit of minigrad."""
-    told = subprocess.run(["git", "describe", "--always"], cwd=ROOT, capture_output=True, text=True)
-    return {"date": f"{datetime.now(UTC):%Y-%m-%d}", "torch": version("torch"), "minigrad": told.stdout.strip()}
+    """Return the date, and torch's version."""
+    return {"date": f"{datetime.now(UTC):%Y-%m-%d}", "torch": version("torch")}
 
 
 def column(record: Record) -> int:

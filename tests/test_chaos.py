@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.faults_elsewhere.trial import Outcome, outcome
 from minigrad.testing.pages import with_section
 from tests.chaos.__main__ import PAGE, TRIALS, line_of, table_of_trials, trial_of
 from tests.chaos.table import table
@@ -76,3 +77,10 @@ def test_a_wrong_end_is_counted_and_survives_the_file_of_trials() -> None:
     assert [trial_of(line_of(trial, 7)) for trial in trials] == trials
     assert "| disk full | 2 |  |  | 1 |  | 1 |" in table(trials)
     assert "| **all** | 2 |  |  | 1 |  | 1 |" in table(trials)
+
+
+@pytest.mark.slow
+def test_a_script_of_ones_own_continues_to_the_same_bits_after_a_kill() -> None:
+    """The script that ``python -m benchmarks.faults_elsewhere`` compares with those of other libraries."""
+    assert outcome("with_minigrad", "SIGKILL in step 11")._replace(seconds=None) == Outcome("same bits", 3, None)
+    assert outcome("with_minigrad", "a bit of it flipped")._replace(seconds=None) == Outcome("same bits", 6, None)

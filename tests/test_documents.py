@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import json
 import os
 import re
 import tokenize
@@ -12,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.faults_elsewhere import __main__ as faults_elsewhere
+from benchmarks.faults_elsewhere.trial import FAULTS
+from minigrad.testing.pages import with_section
 from scripts import architecture
 
 ROOT = Path(__file__).parent.parent
@@ -27,10 +31,6 @@ def files() -> set[str]:
         folders[:] = [name for name in folders if name[0] not in "._" and name not in ("runs", "build")]
         found |= {(Path(folder) / name).relative_to(ROOT).as_posix() for name in (*folders, *names)}
     return found
-
-
-#: Names of files that are not in this repository: a user's own, or another project's.
-FOREIGN: set[str] = set()
 
 
 def anchors(page: Path) -> set[str]:
@@ -81,7 +81,7 @@ def named_files(text: str) -> set[str]:
 
 
 def test_every_file_that_a_text_names_exists() -> None:
-    endings = {path[i:] for path in files() for i in [0, *(m.end() for m in re.finditer("/", path))]} | FOREIGN
+    endings = {path[i:] for path in files() for i in [0, *(m.end() for m in re.finditer("/", path))]}
     missing = {
         f"{path.relative_to(ROOT)}: {name}"
         for path in (*PAGES, *SOURCES, ROOT / "Makefile", ROOT / "pyproject.toml")
@@ -96,3 +96,11 @@ def test_every_file_that_a_text_names_exists() -> None:
 def test_the_tables_of_the_architecture_are_up_to_date() -> None:
     page = architecture.PAGE.read_text(encoding="utf-8")
     assert page == architecture.updated(page), "run: python -m scripts.architecture"
+
+
+def test_the_table_of_faults_elsewhere_is_that_of_the_results() -> None:
+    page = faults_elsewhere.PAGE.read_text(encoding="utf-8")
+    saved = json.loads(faults_elsewhere.SAVED.read_text(encoding="utf-8"))
+    expected = with_section(page, "faults-elsewhere", faults_elsewhere.table(saved))
+    assert page == expected, "run: python -m benchmarks.faults_elsewhere write-table"
+    assert set(saved["faults"]) == set(FAULTS)

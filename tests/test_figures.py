@@ -370,7 +370,7 @@ def test_a_line_of_many_points_keeps_its_extremes() -> None:
     assert (short.max(), short.min()) == (7.0, -3.0)
 
 
-@pytest.mark.parametrize("count", [1, 2, 10, 40, 100, 1000])
+@pytest.mark.parametrize("count", [1, 2, 40, 1000])
 def test_a_confusion_matrix_of_any_size_is_readable(count: int, drawn: list[Figure], tmp_path: Path) -> None:
     matrix = np.eye(count, dtype=int) * 50
     matrix[0, count - 1] += 3

@@ -28,6 +28,7 @@ from minigrad.learn.milestone_training import STARTS, perceptron
 from minigrad.learn.milestones import MILESTONES, Milestone, milestone_after
 from minigrad.learn.outcome import argument_names, load
 from minigrad.learn.record import Exercise, Written
+from minigrad.learn.slips import EndlessError, function_of, slips
 from minigrad.learn.swap import swapped
 
 ROOT = Path(__file__).parent.parent
@@ -311,6 +312,95 @@ IN_EVERY_EXERCISE = {
     ),
     "tanh, unchanged": ("tanh", "return y", "argument returned", "dx is y itself"),
 }  # fmt: skip
+
+
+# Solutions with one small thing changed, which no bank holds, and a word of the name that they get.
+NEAR = {
+    "multiply, a mean": ("multiply", "return grad * y.mean(), grad * x", "mean of y"),
+    "multiply, added up": ("multiply", "return grad * y, (grad * x).sum()", "summed over everything"),
+    "multiply, rows added up": (
+        "multiply", "return (grad * y).sum(1, keepdims=True) + 0 * x, grad * x", "summed over axis 1",
+    ),
+    "mean, in another order": (
+        "mean", "return np.repeat(grad, len(x)).reshape(x.shape) / len(x)", "in other places",
+    ),
+    "matmul, a result for the gradient": ("matmul", "dA = grad @ B.T\nreturn dA, A.T @ dA", "dA for grad"),
+    "linear, one dimension too many": (
+        "linear", "return grad @ w, grad.T @ x, grad.sum(0, keepdims=True)", "another shape",
+    ),
+    "sgd, step alone": (
+        "sgd", "for p, g in zip(parameters, gradients):\n    p[...] = -lr * g", "old value lost",
+    ),
+    "sgd, by the number of parameters": (
+        "sgd", "for p, g in zip(parameters, gradients):\n    p -= lr * g / len(parameters)", "factor",
+    ),
+    "batch norm, grad for g in one path": (
+        "batch_norm",
+        "g = grad * w\ndx = (g - grad.mean(0) - x_hat * (g * x_hat).mean(0)) / sigma\n"
+        "return dx, (grad * x_hat).sum(0), grad.sum(0)",
+        "grad for g",
+    ),
+    "normalize, another eps": (
+        "normalize", "sigma = np.sqrt(x.var(0) + eps**2)\nreturn (x - x.mean(0)) / sigma, sigma", "eps ** 2 for eps",
+    ),
+    "schedule, off by one": (
+        "schedule",
+        "import math\nif step < warmup:\n    return peak * (step + 1) / warmup\n"
+        "return peak * (1 + math.cos(math.pi * (step + 1 - warmup) / (steps - warmup))) / 2",
+        "off by one",
+    ),
+    "conv1d, returned in the loop": (
+        "conv1d",
+        "dx, dw = np.zeros_like(x), np.zeros_like(w)\nfor p in range(len(grad)):\n    for i in range(len(w)):\n"
+        "        dx[p + i] += grad[p] * w[i]\n        dw[i] += grad[p] * x[p + i]\n    return dx, dw",
+        "one round only",
+    ),
+    "tanh, another power": ("tanh", "return grad * (1 - y^2)", "^ for **"),
+    "relu, in place": ("relu", "grad[x <= 0] = 0\nreturn grad", "argument changed"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", NEAR)
+def test_a_small_slip_is_recognised_though_no_bank_holds_it(case: str) -> None:
+    slug, body, mistake = NEAR[case]
+    verdict = judge(find(slug), written(find(slug), body))
+    assert not verdict.passed
+    assert mistake in verdict.diagnosis, "\n".join(verdict.lines)
+
+
+# Code that gives the right results, and does something else besides.
+BESIDES = {
+    "a model left in evaluation": ("training_step", "return loss.", "model.eval()\n    return loss.", "not in tra"),
+    "a model evaluated": ("training_step", "scores", "model.eval()\n    scores", "not in training mode"),
+    "numbers drawn in use": (
+        "dropout", "    return x\n", "    random.random()\n        return x\n", "The next draws from it give others",
+    ),
+    "numbers of a copy": (
+        "dropout", "keep = ", "import copy\n    random = copy.deepcopy(random)\n    keep = ", "drawn from a copy",
+    ),
+    "other numbers": ("dropout", "random.random", "np.random.random", "Two calls with the same arguments"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BESIDES)
+def test_what_a_function_does_besides_its_result_is_judged(case: str) -> None:
+    slug, right, wrong, says = BESIDES[case]
+    source = "import numpy as np\n\n\n" + find(slug).solution.replace(right, wrong, 1)
+    verdict = judge(find(slug), source)
+    assert not verdict.passed
+    assert says in "\n".join(verdict.lines)
+
+
+def test_near_solutions_end_in_any_case() -> None:
+    for exercise in (find("linear"), find("order"), find("own_op")):
+        names = [diagnosis.name for diagnosis, _ in slips(exercise.solution)]
+        assert len(names) > 20
+        assert all(names)
+    endless = "def f(x):\n    while True:\n        x += 1\n"
+    function = function_of(endless, "f")
+    assert function is not None
+    with pytest.raises(EndlessError):
+        function(0)
 
 
 @pytest.mark.parametrize("case", IN_EVERY_EXERCISE)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -28,6 +28,7 @@ from minigrad.kernels.reference import Reference
 from minigrad.kernels.compiled import loops as fast_loops
 from minigrad.kernels.compiled.conv import tile
 from minigrad.kernels.compiled.layout import run_on
+import minigrad.kernels.compiled.notice
 random = np.random.default_rng(0)
 with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")
@@ -49,8 +50,15 @@ print(tile.ROWS, compiled, len([s for s in said if "cannot be kept" in str(s.mes
 """
 
 
-def _run(root: Path, kernel: str = "clamp", **environment: str) -> tuple[int, int, int]:
-    """Return the output of the program."""
+class Ran(NamedTuple):
+    """The output of the program, and what it said on stderr."""
+
+    numbers: tuple[int, int, int]
+    said: str
+
+
+def _ran(root: Path, kernel: str = "clamp", **environment: str) -> Ran:
+    """Run the program with the package of a folder."""
     run = subprocess.run(
         [sys.executable, "-B", "-c", PROGRAM, kernel],
         cwd=root,
@@ -63,7 +71,12 @@ def _run(root: Path, kernel: str = "clamp", **environment: str) -> tuple[int, in
     *numbers, file = run.stdout.split()
     assert Path(file).is_relative_to(root)
     rows, compiled, warned = map(int, numbers)
-    return rows, compiled, warned
+    return Ran((rows, compiled, warned), run.stderr)
+
+
+def _run(root: Path, kernel: str = "clamp", **environment: str) -> tuple[int, int, int]:
+    """Run the program with the package of a folder; return its output."""
+    return _ran(root, kernel, **environment).numbers
 
 
 @pytest.fixture(scope="module")
@@ -74,14 +87,23 @@ def copied(tmp_path_factory: Any) -> Path:
     return root
 
 
+class Kept(NamedTuple):
+    """A folder with the code of the small kernel, and what the program that compiled it said."""
+
+    folder: Path
+    rows: int
+    compiled: int  # functions
+    said: str
+
+
 @pytest.fixture(scope="module")
-def kept(copied: Path, tmp_path_factory: Any) -> tuple[Path, int, int]:
-    """Return a folder with the code of the small kernel, the rows, and the number of functions that were compiled."""
+def kept(copied: Path, tmp_path_factory: Any) -> Kept:
+    """Compile the small kernel into a folder."""
     folder = tmp_path_factory.mktemp("kept")
-    rows, compiled, warned = _run(copied, NUMBA_CACHE_DIR=str(folder))
+    (rows, compiled, warned), said = _ran(copied, NUMBA_CACHE_DIR=str(folder))
     assert compiled > 0
     assert not warned
-    return folder, rows, compiled
+    return Kept(folder, rows, compiled, said)
 
 
 def _code(folder: Path) -> list[Path]:
@@ -112,17 +134,16 @@ def test_code_is_found_again_but_not_after_a_constant_of_another_file_has_change
     assert _run(copied, **kept) == (rows, 0, 0)  # the old code belongs to the old sources, and is still there
 
 
-def test_damaged_code_is_compiled_anew(copied: Path, kept: tuple[Path, int, int], tmp_path: Path) -> None:
-    folder, rows, compiled = kept
-    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+def test_damaged_code_is_compiled_anew(copied: Path, kept: Kept, tmp_path: Path) -> None:
+    shutil.copytree(kept.folder, tmp_path, dirs_exist_ok=True)
     files = _code(tmp_path)
     assert len(files) >= 3
     for number, file in enumerate(files):  # as a full disk or a power cut leaves them
         content = file.read_bytes()
         half = len(content) // 2
         file.write_bytes([content[:half], b"", content[:half] + bytes(len(content) - half)][number % 3])
-    assert _run(copied, NUMBA_CACHE_DIR=str(tmp_path)) == (rows, compiled, 0)
-    assert _run(copied, NUMBA_CACHE_DIR=str(tmp_path)) == (rows, 0, 0)
+    assert _run(copied, NUMBA_CACHE_DIR=str(tmp_path)) == (kept.rows, kept.compiled, 0)
+    assert _run(copied, NUMBA_CACHE_DIR=str(tmp_path)) == (kept.rows, 0, 0)
 
 
 def test_where_nothing_can_be_written_kernels_are_compiled_and_one_warning_says_so(
@@ -141,27 +162,23 @@ def test_where_nothing_can_be_written_kernels_are_compiled_and_one_warning_says_
     assert warned == 1
 
 
-def test_code_that_cannot_be_written_is_still_read(copied: Path, kept: tuple[Path, int, int], tmp_path: Path) -> None:
-    folder, rows, _ = kept
+def test_code_that_cannot_be_written_is_still_read(copied: Path, kept: Kept, tmp_path: Path) -> None:
     beside = copied / "minigrad/kernels/compiled/__pycache__"
-    shutil.copytree(folder, beside)
+    shutil.copytree(kept.folder, beside)
     nowhere = tmp_path / "a file"
     nowhere.touch()
     try:
-        assert _run(copied, NUMBA_CACHE_DIR=str(nowhere)) == (rows, 0, 0)
+        assert _run(copied, NUMBA_CACHE_DIR=str(nowhere)) == (kept.rows, 0, 0)
     finally:
         shutil.rmtree(beside)
 
 
-def test_code_is_found_again_after_a_file_that_it_does_not_depend_on_has_changed(
-    copied: Path, kept: tuple[Path, int, int]
-) -> None:
-    folder, rows, _ = kept
+def test_code_is_found_again_after_a_file_that_it_does_not_depend_on_has_changed(copied: Path, kept: Kept) -> None:
     source = copied / "minigrad/kernels/compiled/rules.py"
     text = source.read_text(encoding="utf-8")
     source.write_text(text + "\nOTHER = 1\n", encoding="utf-8")
     try:
-        assert _run(copied, NUMBA_CACHE_DIR=str(folder)) == (rows, 0, 0)
+        assert _run(copied, NUMBA_CACHE_DIR=str(kept.folder)) == (kept.rows, 0, 0)
     finally:
         source.write_text(text, encoding="utf-8")
 
@@ -179,11 +196,9 @@ def _start(program: str, folder: Path, root: Path = PACKAGE.parent) -> subproces
     )
 
 
-def test_processes_that_start_at_once_compile_each_function_once(
-    copied: Path, kept: tuple[Path, int, int], tmp_path: Path
-) -> None:
-    together = [process.communicate()[0] for process in [_start(PROGRAM, tmp_path, copied) for _ in range(3)]]
-    assert sum(int(text.split()[1]) for text in together) == kept[2]
+def test_processes_that_start_at_once_compile_each_function_once(copied: Path, kept: Kept, tmp_path: Path) -> None:
+    together = [process.communicate()[0] for process in [_start(PROGRAM, tmp_path, copied) for _ in range(2)]]
+    assert sum(int(text.split()[1]) for text in together) == kept.compiled
 
 
 def test_a_process_that_was_killed_leaves_no_lock(tmp_path: Path) -> None:
@@ -206,25 +221,20 @@ time.sleep(60)
     assert time.monotonic() - start < 30  # or it would wait for two minutes
 
 
-#: A large activation, for which a kernel is compiled.
-LARGE = """
-import logging, sys
-import minigrad
-minigrad.ones(400, 400).relu()
-"""
-
-
-def test_compilation_is_announced_on_stderr_with_its_seconds_and_only_then(copied: Path, tmp_path: Path) -> None:
-    said = [_start(LARGE, tmp_path, copied).communicate()[1] for _ in range(2)]
-    first, second = said[0].splitlines()
+def test_compilation_is_announced_on_stderr_with_its_seconds_and_only_then(copied: Path, kept: Kept) -> None:
+    first, second = kept.said.splitlines()
     assert first == "minigrad: compiling kernels for this processor (once) …"
     assert re.fullmatch(r"minigrad: compiled kernels in \d+ s", second)
-    assert said[1] == ""
+    assert _ran(copied, NUMBA_CACHE_DIR=str(kept.folder)).said == ""
 
 
+@pytest.mark.slow
 def test_the_announcement_can_be_turned_off(copied: Path, tmp_path: Path) -> None:
-    quiet = LARGE.replace("import minigrad", "logging.getLogger('minigrad').setLevel(logging.ERROR)\nimport minigrad")
-    assert _start(quiet, tmp_path, copied).communicate()[1] == ""
+    quiet = f"import logging\nlogging.getLogger('minigrad').setLevel(logging.ERROR)\n{PROGRAM}"
+    process = _start(quiet, tmp_path, copied)
+    output, said = process.communicate()
+    assert int(output.split()[1]) > 0
+    assert said == ""
 
 
 #: What learners do with small arrays. It says whether Numba was imported.

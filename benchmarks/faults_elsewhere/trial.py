@@ -12,6 +12,7 @@ import time
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,8 +58,8 @@ def outcome(module: str, fault: str) -> Outcome:
         began = time.monotonic()
         again, said = start(module, folder, resume=True, workers=workers_then)
         if again != 0:
-            last = said.strip().splitlines()[-1:] or ["no word"]
-            return Outcome(f"{first}does not continue: {last[0].replace(place, '…')[:70]}", None, None)
+            *_, last = said.strip().splitlines() or ["no word"]
+            return Outcome(f"{first}does not continue: {shorten(last.replace(place, '…'), 80)}", None, None)
         taken = steps_of(folder)
         seconds = taken[len(steps)][1] - began if len(taken) > len(steps) else None
         return Outcome(first + judged(folder, module, workers), len(taken) - EPOCHS * STEPS, seconds)

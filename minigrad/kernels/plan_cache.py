@@ -46,9 +46,10 @@ def remembered(function: Callable[Parameters, Result]) -> Callable[Parameters, R
 
 
 def _drop_oldest() -> None:
-    while len(_plans) > 1 and kept_bytes() > LIMIT:
+    kept = kept_bytes()
+    while kept > LIMIT and len(_plans) > 1:
         with suppress(KeyError):  # another thread has dropped the last one
-            _plans.popitem(last=False)
+            kept -= _size(_plans.popitem(last=False)[1])
 
 
 def _size(plan: object) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -10,7 +11,17 @@ from pathlib import Path
 from minigrad.learn import screens
 from minigrad.learn.check_file import check_file, run_milestone
 from minigrad.learn.exercises import EXERCISES
-from minigrad.learn.folder import Folder, Progress, UnknownExerciseError, file_name, find, next_exercise, number
+from minigrad.learn.folder import (
+    COMMAND,
+    USUAL,
+    Folder,
+    Progress,
+    UnknownExerciseError,
+    file_name,
+    find,
+    next_exercise,
+    number,
+)
 from minigrad.learn.milestones import MILESTONES, milestone_after
 from minigrad.learn.record import Exercise
 from minigrad.system import never_fail_to_print
@@ -40,7 +51,7 @@ def start(folder: Folder, progress: Progress, name: str | None) -> int:
     elif written:
         print(f"Written again: {', '.join(path.name for path in written)}. Your own files were left alone.\n")
     exercise = find(name) if name else next_exercise(progress)
-    print(screens.task(exercise, folder) if exercise else _all_done())
+    print(screens.task(exercise, folder) if exercise else _all_done(folder))
     return 0
 
 
@@ -50,7 +61,7 @@ def check(folder: Folder, progress: Progress, name: str | None) -> int:
         return _check_all(folder, progress)
     exercise = find(name) if name else next_exercise(progress)
     if exercise is None:
-        print(_all_done())
+        print(_all_done(folder))
         return 0
     ok = _check(folder, progress, exercise)
     milestone = milestone_after(exercise.slug)
@@ -63,7 +74,7 @@ def check(folder: Folder, progress: Progress, name: str | None) -> int:
 def _check(folder: Folder, progress: Progress, exercise: Exercise) -> bool:
     path = folder.file(exercise)
     if not path.exists():
-        raise LearnError(f"{path} is not there. `{screens.COMMAND} start` writes it again.")
+        raise LearnError(f"{path} is not there. `{folder.command('start')}` writes it again.")
     checked = check_file(exercise, path)
     verdict = checked.verdict
     print(f"{screens.heading(exercise)}\n")
@@ -77,13 +88,13 @@ def _check(folder: Folder, progress: Progress, exercise: Exercise) -> bool:
         if first:
             progress.passed.append(exercise.slug)
             folder.keep(progress)
-        print(screens.passed(exercise, progress) if first else f"Passed, as before: {exercise.title}.")
+        print(screens.passed(exercise, progress, folder) if first else f"Passed, as before: {exercise.title}.")
         return True
     if not verdict.unwritten:
         print(screens.steps(exercise, verdict.done, verdict.failed) + "\n")
     print(screens.filled("\n".join(verdict.lines)))
     if not verdict.unwritten:
-        print(f"\nA hint: {screens.COMMAND} hint {number(exercise)}")
+        print(f"\nA hint: {folder.command(f'hint {number(exercise)}')}")
     if exercise.slug in progress.passed:
         progress.passed.remove(exercise.slug)
         folder.keep(progress)
@@ -113,7 +124,7 @@ def hint(folder: Folder, progress: Progress, name: str | None) -> int:
     """Show one hint more."""
     exercise = find(name) if name else next_exercise(progress)
     if exercise is None:
-        print(_all_done())
+        print(_all_done(folder))
         return 0
     count = min(progress.hints.get(exercise.slug, 0) + 1, len(exercise.hints))
     progress.hints[exercise.slug] = count
@@ -130,7 +141,7 @@ def solution(folder: Folder, progress: Progress, name: str | None) -> int:
     if exercise.slug not in progress.passed:
         raise LearnError(
             f"exercise {number(exercise)} has not passed yet, and its reference is shown after that. "
-            f"Stuck? `{screens.COMMAND} hint {number(exercise)}`; the third hint says nearly all."
+            f"Stuck? `{folder.command(f'hint {number(exercise)}')}`; the third hint says nearly all."
         )
     print(screens.solution(exercise))
     return 0
@@ -157,7 +168,7 @@ def train(folder: Folder, progress: Progress, name: str | None) -> int:
     if trained.lines:
         print("\n" + screens.filled("\n".join(trained.lines)))
     if not trained.learned:
-        print(f"\nNot reached yet. Again: {screens.COMMAND} milestone {milestone.name}")
+        print(f"\nNot reached yet. Again: {folder.command(f'milestone {milestone.name}')}")
         return 1
     if milestone.name not in progress.milestones:
         progress.milestones.append(milestone.name)
@@ -170,7 +181,7 @@ def watch(folder: Folder, progress: Progress, name: str | None) -> int:
     """Check whenever a file is saved, until Ctrl-C."""
     exercise = find(name) if name else next_exercise(progress)
     seen = dict(folder.changes())  # before the text, so that no save is missed
-    print(screens.task(exercise, folder) if exercise else _all_done())
+    print(screens.task(exercise, folder) if exercise else _all_done(folder))
     print(f"Watching {folder.path}: save a file to check it; Ctrl-C ends this.", flush=True)
     try:
         while True:
@@ -194,8 +205,8 @@ def watch(folder: Folder, progress: Progress, name: str | None) -> int:
         return 0
 
 
-def _all_done() -> str:
-    return f"All {len(EXERCISES)} exercises have passed. `{screens.COMMAND} status` shows the path."
+def _all_done(folder: Folder) -> str:
+    return f"All {len(EXERCISES)} exercises have passed. `{folder.command('status')}` shows the path."
 
 
 COMMANDS = {
@@ -213,7 +224,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line, and return the exit status: 0 if all is well, 1 if a check failed, 2 for a mistake."""
     never_fail_to_print()
     parser = argparse.ArgumentParser(
-        prog=screens.COMMAND,
+        prog=COMMAND,
         description="Write backpropagation yourself, one function at a time.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -224,7 +235,7 @@ def main(argv: list[str] | None = None) -> int:
         if name != "status":
             what = "its name" if name == "milestone" else "its number or name; by default the next one"
             command.add_argument("exercise", nargs="?", help=what)
-        command.add_argument("--folder", type=Path, default=Path("learn"), help="of your files (default: ./learn)")
+        command.add_argument("--folder", type=Path, default=USUAL, help="of your files (default: ./learn)")
     arguments = parser.parse_args(argv)
     if arguments.command is None:
         parser.print_help()
@@ -232,7 +243,7 @@ def main(argv: list[str] | None = None) -> int:
     folder = Folder(arguments.folder)
     try:
         if arguments.command != "start" and not folder.exists():
-            raise LearnError(f"there are no exercises in the folder {folder.path} yet: `{screens.COMMAND} start`.")
+            raise LearnError(f"there are no exercises in the folder {folder.path} yet: `{folder.command('start')}`.")
         progress, warning = folder.progress()
         if warning:
             print(f"Note: {screens.filled(warning)}\n")
@@ -241,11 +252,14 @@ def main(argv: list[str] | None = None) -> int:
         print("\nStopped.")
         return 130
     except (LearnError, UnknownExerciseError) as error:
-        print(screens.filled(f"{screens.COMMAND}: {error}"), file=sys.stderr)
+        print(screens.filled(f"{COMMAND}: {error}"), file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader of the output, such as `head`, has ended
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except OSError as error:
         why = f"{error.strerror}: {error.filename}" if error.strerror and error.filename else str(error)
-        print(screens.filled(f"{screens.COMMAND}: {why}"), file=sys.stderr)
+        print(screens.filled(f"{COMMAND}: {why}"), file=sys.stderr)
         return 2
 
 

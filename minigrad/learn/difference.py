@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import zip_longest
+
 import numpy as np
 
 from minigrad.testing.naming import element
@@ -69,3 +72,23 @@ def _table(plane: Array) -> list[str]:
     cells = [[number(value) for value in row] for row in plane]
     widths = [max(len(row[column]) for row in cells) for column in range(plane.shape[1])]
     return ["  ".join(f"{cell:>{w}}" for cell, w in zip(row, widths, strict=True)) for row in cells]
+
+
+def small_arguments(arguments: Mapping[str, object]) -> list[str]:
+    """Return lines that show arrays side by side, if they are small tables of whole numbers; else none."""
+    tables = {name: _plane_of(value) for name, value in arguments.items() if isinstance(value, np.ndarray)}
+    planes = [plane for plane in tables.values() if plane is not None and plane.size]
+    if not planes or len(planes) < len(tables) or any(np.any(plane % 1) for plane in planes):
+        return []
+    columns = [[name, *_table(plane)] for name, plane in zip(tables, planes, strict=True)]
+    widths = [max(map(len, column)) for column in columns]
+    if sum(widths) + 4 * len(widths) > 74 or max(map(len, columns)) > _ROWS:
+        return []
+    rows = zip_longest(*columns, fillvalue="")
+    return ["    " + "    ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _plane_of(array: Array) -> Array | None:
+    """Return an array as a table; None if it has more than two dimensions that are longer than 1."""
+    plane = np.atleast_2d(array.reshape(array.shape[-2:]) if array.size == np.prod(array.shape[-2:]) else array)
+    return plane if plane.ndim == 2 else None

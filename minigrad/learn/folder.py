@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,6 +14,9 @@ from minigrad.learn.exercises import EXERCISES
 from minigrad.learn.record import Exercise
 
 PROGRESS = "progress.json"
+COMMAND = "python -m minigrad.learn"
+#: The folder of the exercises if none is named.
+USUAL = Path("learn")
 
 
 @dataclass
@@ -48,11 +53,14 @@ def find(name: str) -> Exercise:
     for exercise in EXERCISES:
         if stem in (exercise.slug, str(number(exercise)), f"{number(exercise):02}", file_name(exercise)[:-3]):
             return exercise
-    close = [e.slug for e in EXERCISES if stem and (stem in e.slug or e.slug in stem)]
+    slugs = [exercise.slug for exercise in EXERCISES]
+    close = [slug for slug in slugs if stem and (stem in slug or slug in stem)] or difflib.get_close_matches(
+        stem, slugs
+    )
     meant = f" Did you mean {' or '.join(close)}?" if close else ""
     raise UnknownExerciseError(
         f"there is no exercise {name!r}; they have the numbers 1 to {len(EXERCISES)}, and names.{meant} "
-        "See: python -m minigrad.learn status"
+        f"See: {COMMAND} status"
     )
 
 
@@ -61,6 +69,11 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def command(self, words: str) -> str:
+        """Return a command line for this folder."""
+        where = "" if self.path == USUAL else f" --folder {shlex.quote(str(self.path))}"
+        return f"{COMMAND} {words}{where}"
 
     def exists(self) -> bool:
         """Return whether the exercises were started here."""
@@ -103,7 +116,7 @@ class Folder:
             path.replace(path.with_suffix(".json.unreadable"))
             return Progress(), (
                 f"{path} could not be read; it was renamed to {path.name}.unreadable. Your exercises are safe: "
-                "`python -m minigrad.learn check all` finds out again which of them pass."
+                f"`{self.command('check all')}` finds out again which of them pass."
             )
         return progress, ""
 

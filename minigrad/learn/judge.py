@@ -16,10 +16,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from minigrad.learn.common_mistakes import Diagnosis
-from minigrad.learn.diagnosis import SEED, diagnose, expected, probes
-from minigrad.learn.difference import first_difference, wrong_elements
-from minigrad.learn.outcome import NotYetError, Outcome, argument_names, call, load, where
+from minigrad.learn.advice import where
+from minigrad.learn.diagnoses import Diagnosis
+from minigrad.learn.diagnosis import diagnose
+from minigrad.learn.difference import first_difference, small_arguments, wrong_elements
+from minigrad.learn.outcome import Drawn, NotYetError, Outcome, argument_names, call, load
+from minigrad.learn.probing import SEED, expected, probes, same
 from minigrad.learn.record import Exercise, Probe, Written
 from minigrad.learn.swap import Counted, swapped
 from minigrad.typing import Array
@@ -61,7 +63,7 @@ def judge(exercise: Exercise, source: str, path: str = "<your file>") -> Verdict
         _take_steps(exercise, function, path, verdict.done)
         verdict.passed = True
     except NotYetError as problem:
-        verdict.failed, verdict.lines = "shapes", str(problem).split("\n")
+        verdict.failed, verdict.lines, verdict.diagnosis = "shapes", str(problem).split("\n"), problem.name
         verdict.unwritten = problem.unwritten or is_unwritten(source)
         if is_unwritten(source):
             verdict.lines = [_first(exercise), "", *verdict.lines]
@@ -74,7 +76,7 @@ def judge(exercise: Exercise, source: str, path: str = "<your file>") -> Verdict
             verdict.diagnosis = failure.diagnosis.name
             verdict.lines += [
                 "",
-                f"Known mistake{'s' * (', and ' in verdict.diagnosis)}: {verdict.diagnosis}.",
+                f"Most likely: {verdict.diagnosis}.",
                 failure.diagnosis.says,
             ]
     if not verdict.passed:
@@ -110,6 +112,7 @@ def _take_steps(exercise: Exercise, function: Written, path: str, done: list[str
             rest = [call(exercise, function, p.arguments, path) for p in cases[len(outcomes) :]]
             unwritten = outcome.problem is not None and outcome.problem.unwritten
             known = None if unwritten else diagnose(exercise, [*outcomes, *rest])
+            known = known or _changing(exercise, function, probe, outcome)
             if outcome.problem is not None and known is None:
                 raise outcome.problem
             raise _FailedError(step, lines, known)
@@ -124,9 +127,26 @@ def _take_steps(exercise: Exercise, function: Written, path: str, done: list[str
         done.append("properties")
 
 
+def _changing(exercise: Exercise, function: Written, probe: Probe, outcome: Outcome) -> Diagnosis | None:
+    """Return what makes the results of two calls with the same arguments different, or None if they are the same."""
+    again = call(exercise, function, probe.arguments)
+    if outcome.problem is not None or all(same([outcome], [again], name) for name in outcome.values):
+        return None
+    says = "Two calls with the same arguments give different results. "
+    drawn = any(isinstance(value, Drawn) for value in outcome.values.values())
+    says += (
+        "Draw from the source of random numbers that is passed, and from no other." if drawn
+        else "Does the function remember something from call to call, or begin with np.empty?"
+    )  # fmt: skip
+    return Diagnosis("another result each time", says)
+
+
 def _wrong(exercise: Exercise, probe: Probe, outcome: Outcome, right: Outcome) -> tuple[str, list[str]] | None:
     """Return the step that a call fails and the explanation, or None."""
     note = [probe.note] if probe.note else []
+    if probe.stage == "one element":
+        shown = small_arguments(dict(zip(argument_names(exercise), probe.arguments, strict=False)))
+        note += ["", *shown, ""] if shown else []
     if outcome.problem is not None:
         return "shapes", str(outcome.problem).split("\n")
     if exercise.accepts:
@@ -135,6 +155,8 @@ def _wrong(exercise: Exercise, probe: Probe, outcome: Outcome, right: Outcome) -
         return (probe.stage, [*note, *reason.split("\n")]) if reason else None
     for name, value in right.values.items():
         found = outcome.values.get(name)
+        if isinstance(value, Drawn) and isinstance(found, Drawn) and found != value:
+            return probe.stage, [*note, *_drawn_wrongly(name, found, value)]
         if not isinstance(value, np.ndarray):
             if found != value:
                 return probe.stage, [*note, f"{name} is {found!r}, but should be {value!r}."]
@@ -158,6 +180,15 @@ def _wrong(exercise: Exercise, probe: Probe, outcome: Outcome, right: Outcome) -
                 lines = first_difference(name, found, quotient, 1e-4)
                 return "difference quotients", [*lines, "The right numbers here are difference quotients of forward."]
     return None
+
+
+def _drawn_wrongly(name: str, found: Drawn, right: Drawn) -> list[str]:
+    """Return in words how the numbers that were drawn from a source differ from those that should be."""
+    if found.after == found.before:
+        return [f"Nothing was drawn from {name} itself, so it would give the same numbers again: do not copy it."]
+    if right.after == right.before:
+        return [f"Numbers were drawn from {name}, where none are needed. The next draws from it give others."]
+    return [f"More or fewer numbers than needed were drawn from {name}. The next draws from it give others."]
 
 
 def _wrong_shape(exercise: Exercise, probe: Probe, name: str, found: Array, right: Array) -> list[str]:

@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 from minigrad.files import write_atomically
+from minigrad.learn.advice import where
 from minigrad.learn.exercises import EXERCISES
 from minigrad.learn.folder import Folder, find
 from minigrad.learn.judge import is_unwritten
-from minigrad.learn.outcome import NotYetError, load, where
+from minigrad.learn.outcome import NotYetError, load
 from minigrad.learn.record import Written
 from minigrad.learn.swap import Counted, swapped
 from minigrad.system import never_fail_to_print

@@ -15,21 +15,39 @@ from typing import cast
 import numpy as np
 
 from minigrad.engine.tensor_base import TensorBase
+from minigrad.learn.advice import advice, where
 from minigrad.learn.record import Exercise, Written
 from minigrad.nn.module import Module
 from minigrad.typing import Array
 
 
 class NotYetError(Exception):
-    """The learner's code gives no result that can be compared; the message is for the learner."""
+    """The learner's code gives no result that can be compared; the message is for the learner.
+
+    Args:
+        message: what is wrong, and what to do.
+        name: of the mistake, if the message explains it.
+    """
 
     unwritten = False
+
+    def __init__(self, message: str, name: str = "") -> None:
+        super().__init__(message)
+        self.name = name
 
 
 class UnwrittenError(NotYetError):
     """The function is still as it was given."""
 
     unwritten = True
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The state of a source of random numbers, after a function drew from it. It began with ``before``."""
+
+    before: str = field(compare=False)
+    after: str
 
 
 @dataclass
@@ -56,12 +74,13 @@ def load(source: str, path: str, function: str) -> Written:
         line = f" in line {error.lineno}" if error.lineno else ""
         shown = f"\n\n    {error.text.strip()}" if error.text and error.text.strip() else ""
         tabs = "\n\nIndent with four spaces for each level, without tabs." * isinstance(error, IndentationError)
-        raise NotYetError(f"Python cannot read your file{line}: {error.msg}.{shown}{tabs}") from None
+        raise NotYetError(f"Python cannot read your file{line}: {error.msg}.{shown}{tabs}", "syntax") from None
     except (Exception, SystemExit) as error:
         raise NotYetError(f"Your file stopped with an error when it was read.\n\n{where(error, path)}") from None
     found = vars(module).get(function)
     if found is None:
-        raise NotYetError(f"Your file defines no function {function}. Is it spelled differently, or was it deleted?")
+        text = f"Your file defines no function {function}. Is it spelled differently, or was it deleted?"
+        raise NotYetError(text, "function missing")
     if not callable(found):
         raise NotYetError(f"{function} is {kind(found)} in your file, where a function must be.")
     return cast(Written, found)
@@ -82,11 +101,21 @@ def call(exercise: Exercise, function: Written, arguments: tuple[object, ...], p
         values = _values(exercise, result)
         for position, name in exercise.changes:
             _refuse_replaced(name, held.get(name, []), given[position])
-            values |= _parts(name, given[position])
+            values |= parts(name, given[position])
+        values |= _drawn(exercise, arguments, given)
         _refuse_changed(exercise, arguments, given)
     except NotYetError as error:
         return Outcome(problem=error)
     return Outcome(values, [_trace(argument) for argument in given])
+
+
+def _drawn(exercise: Exercise, before: tuple[object, ...], after: tuple[object, ...]) -> dict[str, object]:
+    """Return the state of each source of random numbers among the arguments."""
+    return {
+        name: Drawn(str(old.bit_generator.state), str(new.bit_generator.state))
+        for name, old, new in zip(argument_names(exercise), before, after, strict=False)
+        if isinstance(old, np.random.Generator) and isinstance(new, np.random.Generator)
+    }
 
 
 def _trace(argument: object) -> str:
@@ -119,27 +148,31 @@ def _values(exercise: Exercise, result: object) -> dict[str, object]:
         )
     if result is None and names:
         shown = ", ".join(names)
-        raise NotYetError(f"Your function returned None. Does it end with `return {shown}`?")
+        raise NotYetError(f"Your function returned None. Does it end with `return {shown}`?", "nothing returned")
     if not names:
         if result is not None:
-            raise NotYetError(f"Your function returned {kind(result)}; it changes its arguments, and returns nothing.")
+            text = f"Your function returned {kind(result)}; it changes its arguments, and returns nothing."
+            raise NotYetError(text, "returned, not changed in place")
         return {}
     if len(names) == 1 and not exercise.plain and isinstance(result, tuple):
         raise NotYetError(
             f"Your function returned a tuple of {len(result)}, where one array, {names[0]}, is expected. "
-            "Is there a comma too many after `return`?"
+            "Is there a comma too many after `return`?",
+            "several results for one",
         )
     if len(names) == 1:
         return {names[0]: result if exercise.plain else as_array(names[0], result)}
     if not isinstance(result, tuple | list):
         raise NotYetError(
             f"Your function returned {kind(result)}, where {len(names)} results are expected: "
-            f"`return {', '.join(names)}`."
+            f"`return {', '.join(names)}`.",
+            "number of results",
         )
     if len(result) != len(names):
         raise NotYetError(
             f"Your function returned {len(result)} results, where {len(names)} are expected: "
-            f"`return {', '.join(names)}`."
+            f"`return {', '.join(names)}`.",
+            "number of results",
         )
     return {name: as_array(name, part) for name, part in zip(names, result, strict=True)}
 
@@ -150,14 +183,16 @@ def _refuse_replaced(name: str, held: list[object], now: object) -> None:
         if before is not after:
             raise NotYetError(
                 f"{name}[{i}] is a new array. Others hold the old one, which has not changed: write into it, as in "
-                "p -= 1 or p[...] = 1."
+                "p -= 1 or p[...] = 1.",
+                "not in place",
             )
 
 
-def _parts(name: str, value: object) -> dict[str, object]:
+def parts(name: str, value: object) -> dict[str, object]:
     """Return an argument that was changed: a list or dict of arrays, or a model, gives one entry for each."""
     if isinstance(value, Module):
-        return {f"{name}.{key}": parameter.array for key, parameter in value.named_parameters()}
+        moved: dict[str, object] = {f"{name}.{key}": p.array for key, p in value.named_parameters()}
+        return moved | {f"{name}.training": value.training}
     if isinstance(value, list):
         return {f"{name}[{i}]": as_array(f"{name}[{i}]", part) for i, part in enumerate(value)}
     if isinstance(value, dict):
@@ -173,17 +208,21 @@ def as_array(name: str, value: object) -> Array:
     """
     if isinstance(value, TensorBase):
         raise NotYetError(
-            f"{name} is a minigrad tensor. Return NumPy's numbers: an array, or {name}.item() of a single number."
+            f"{name} is a minigrad tensor. Return NumPy's numbers: an array, or {name}.item() of a single number.",
+            "a tensor for an array",
         )
     if isinstance(value, list | tuple):
-        raise NotYetError(f"{name} is {kind(value)}. Return a NumPy array: np.array({name}), or fill np.zeros(...).")
+        text = f"{name} is {kind(value)}. Return a NumPy array: np.array({name}), or fill np.zeros(...)."
+        raise NotYetError(text, "a list for an array")
     if value is None:
-        raise NotYetError(f"{name} is None. Was it computed, and is each `return` inside your function complete?")
+        text = f"{name} is None. Was it computed, and is each `return` inside your function complete?"
+        raise NotYetError(text, "nothing returned")
     if not isinstance(value, np.ndarray | np.number | float | int | bool):
         raise NotYetError(f"{name} is {kind(value)}, where a NumPy array is expected.")
     array = np.asarray(value)
     if array.dtype.kind not in "fiu":
-        raise NotYetError(f"{name} holds {array.dtype} numbers, where floating numbers are expected.")
+        text = f"{name} holds {array.dtype} numbers, where floating numbers are expected."
+        raise NotYetError(text, "type of the numbers")
     return array
 
 
@@ -194,7 +233,8 @@ def _refuse_changed(exercise: Exercise, before: tuple[object, ...], after: tuple
             name = argument_names(exercise)[position]
             raise NotYetError(
                 f"Your function changes its argument {name}. The engine still needs it: write into a new array "
-                f"(x = {name} * 2 makes one; {name} *= 2 and {name}[...] = 0 do not), or start with {name}.copy()."
+                f"(x = {name} * 2 makes one; {name} *= 2 and {name}[...] = 0 do not), or start with {name}.copy().",
+                "argument changed",
             )
 
 
@@ -231,8 +271,10 @@ def _raised(exercise: Exercise, error: BaseException, arguments: tuple[object, .
     if isinstance(error, TypeError) and "ellipsis" in str(error).lower():
         return UnwrittenError(f"Write {exercise.function} first: there is still a `...` where your code belongs.")
     if isinstance(error, SystemExit):
-        return NotYetError("Your function left Python with exit(). Let it return its result instead.")
+        return NotYetError("Your function left Python with exit(). Let it return its result instead.", "exit")
     text = f"Your function stopped with an error.\n\n{where(error, path)}"
+    if isinstance(error, TypeError) and "positional argument" in str(error):
+        text += f"\n\n    def {exercise.function}({', '.join(argument_names(exercise))}):"
     shapes = [
         f"{name} {value.shape}"
         for name, value in zip(argument_names(exercise), arguments, strict=False)
@@ -240,57 +282,6 @@ def _raised(exercise: Exercise, error: BaseException, arguments: tuple[object, .
     ]
     if shapes and isinstance(error, ValueError | IndexError):
         text += "\n\nThe arguments had these shapes: " + ", ".join(shapes) + "."
-    problem = NotYetError(text)
+    problem = NotYetError(text, advice(error)[0])
     problem.__cause__ = error
     return problem
-
-
-def where(error: BaseException, path: str) -> str:
-    """Return the line of the learner's file at which an error occurred, and what it says."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-    says = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    text = f"    line {frames[-1].lineno}:  {frames[-1].line}\n    {says}" if frames else f"    {says}"
-    advice = _advice(error)
-    return f"{text}\n\n{advice}" if advice else text
-
-
-#: Errors that beginners meet often: their kind, a piece of their text, and what to do.
-_ADVICE: tuple[tuple[type[BaseException], str, str], ...] = (
-    (RecursionError, "", "A function that calls itself needs a case in which it does not."),
-    (NameError, "'np'", "The line `import numpy as np` is missing at the top of the file."),
-    (UnboundLocalError, "", "The name gets its value below this line, or in a branch that was not taken."),
-    (NameError, "", "Nothing has this name here. Is it spelled as where it got its value?"),
-    (ModuleNotFoundError, "", "The exercises need NumPy alone. Is the name spelled right? `import numpy as np`."),
-    (TypeError, "positional argument", "Leave the line `def ...` as it was given: these arguments are passed."),
-    (
-        TypeError,
-        "Cannot cast ufunc",
-        "Your array holds whole numbers, and fractions cannot be written into it. Make it without dtype=int, as "
-        "np.zeros(x.shape) does.",
-    ),
-    (
-        ValueError,
-        "broadcast",
-        "NumPy aligns shapes at the right end; lengths must be equal there, or 1. print(a.shape) shows a shape; "
-        "keepdims=True keeps a dimension that was summed, with the length 1.",
-    ),
-    (
-        IndexError,
-        "shape mismatch",
-        "Arrays that stand together as indices must have the same shape: one row and one column for each element.",
-    ),
-    (
-        IndexError,
-        "out of bounds",
-        "An index counts from 0 to the length - 1. Does the loop run over the length of another array, or too far?",
-    ),
-    (ValueError, "reshape", "A reshape keeps the number of elements. To make fewer of them, add up: sum."),
-    (ValueError, "matmul", "In a @ b the columns of a must be as many as the rows of b. a.T swaps rows and columns."),
-    (ValueError, "truth value", "An `if` needs one True or False, and this is an array of them: np.where, or a loop."),
-)
-
-
-def _advice(error: BaseException) -> str:
-    """Return what to do about an error, or nothing if it is not a common one."""
-    fitting = (says for kind_, piece, says in _ADVICE if isinstance(error, kind_) and piece in str(error))
-    return next(fitting, "")

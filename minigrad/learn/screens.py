@@ -5,15 +5,14 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from minigrad.learn.diagnosis import probes
 from minigrad.learn.exercises import EXERCISES
 from minigrad.learn.folder import Folder, Progress, next_exercise, number
 from minigrad.learn.judge import STEPS
 from minigrad.learn.milestones import MILESTONES, milestone_after
+from minigrad.learn.probing import probes
 from minigrad.learn.record import Exercise
 
 WIDTH = 78
-COMMAND = "python -m minigrad.learn"
 
 
 def filled(text: str, indent: str = "") -> str:
@@ -40,12 +39,16 @@ def heading(exercise: Exercise) -> str:
 def task(exercise: Exercise, folder: Folder) -> str:
     """Return the text of an exercise, and where to write."""
     n = number(exercise)
+    commands = {
+        folder.command(f"check {n}"): "is it right?",
+        folder.command(f"hint {n}"): "one hint of three",
+        folder.command("watch"): "check whenever you save",
+    }
+    width = max(map(len, commands))
     return (
         f"{heading(exercise)}\n\n{exercise.text}\n\n"
         f"Write {exercise.function} in {folder.file(exercise)}\n\n"
-        f"    {COMMAND} check {n:<8} is it right?\n"
-        f"    {COMMAND} hint {n:<9} one hint of three\n"
-        f"    {COMMAND} watch          check whenever you save\n"
+        + "".join(f"    {command:<{width}}  {says}\n" for command, says in commands.items())
     )
 
 
@@ -67,20 +70,27 @@ def _step(exercise: Exercise, step: str) -> str:
     return {**STEPS, "time": "it ends"}[step]
 
 
-def passed(exercise: Exercise, progress: Progress) -> str:
+def passed(exercise: Exercise, progress: Progress, folder: Folder) -> str:
     """Return the text after an exercise has passed for the first time."""
     n = number(exercise)
     following = next_exercise(progress)
     milestone = milestone_after(exercise.slug)
     lines = [f"Passed: {n}. {exercise.title}.", "", "Why it is so", "", exercise.why, ""]
-    lines.append(f"The reference, to compare with yours:  {COMMAND} solution {n}")
+    lines.append(_with_command("The reference, to compare with yours:", folder.command(f"solution {n}")))
     if milestone and milestone.name not in progress.milestones:
-        lines.append(f"A milestone comes now; to repeat it:  {COMMAND} milestone {milestone.name}")
+        command = folder.command(f"milestone {milestone.name}")
+        lines.append(_with_command("A milestone comes now; to repeat it:", command))
     if following is None:
         lines.append(f"All {len(EXERCISES)} exercises have passed.")
     else:
-        lines.append(f"Next: {number(following)}. {following.title}:  {COMMAND} start")
+        lines.append(_with_command(f"Next: {number(following)}. {following.title}:", folder.command("start")))
     return "\n".join(lines)
+
+
+def _with_command(text: str, command: str) -> str:
+    """Return a text and a command on one line, or on two if one is too narrow."""
+    line = f"{text}  {command}"
+    return line if len(line) <= WIDTH else f"{text}\n    {command}"
 
 
 def hints(exercise: Exercise, shown: int) -> str:

@@ -152,6 +152,22 @@ EXERCISE = Exercise(
             {"sums[name] + grad": "sums[name] - grad"},
             "The new gradient is subtracted. Gradients of several uses add up: +.",
         ),
+        Mistake(
+            "added to every name",
+            {
+                "        sums[name] = sums[name] + grad": (
+                    "        for each in sums:\n            sums[each] = sums[each] + grad"
+                ),
+            },
+            "The gradient is added to every name. It belongs to this name alone.",
+        ),
+        Mistake(
+            "largest instead of sum",
+            {
+                "sums[name] + grad": "__import__('numpy').maximum(sums[name], grad)",
+            },
+            "Only the larger of two gradients is kept. The effects along several paths add up.",
+        ),
     ),
     teaches=frozenset(),
     terms=frozenset({"path"}),

@@ -257,6 +257,22 @@ EXERCISE = Exercise(
             {"m / (1 - beta1**t)": "m", "v / (1 - beta2**t)": "v", " + eps)": ")"},
             "m and v are not divided by 1 - beta ** t, and eps is missing.",
         ),
+        Mistake(
+            "step before the running means",
+            {
+                "    m *= beta1\n": "    old_m, old_v = m.copy(), v.copy()\n    m *= beta1\n",
+                "m_hat = m /": "m_hat = old_m /",
+                "v_hat = v /": "v_hat = old_v /",
+            },
+            "The step is taken with the old running means: update m and v first.",
+        ),
+        Mistake(
+            "eps above the fraction bar",
+            {
+                "lr * m_hat / (np.sqrt(v_hat) + eps)": "lr * (m_hat + eps) / np.sqrt(v_hat)",
+            },
+            "eps was added to the mean. It keeps the root from 0: below the fraction bar.",
+        ),
     ),
     teaches=frozenset(),
     terms=frozenset({"running mean"}),

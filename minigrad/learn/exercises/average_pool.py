@@ -186,6 +186,20 @@ EXERCISE = Exercise(
             {"grad / (size * size)": "grad.mean() / (size * size)"},
             "The gradients of all windows were averaged. Each window sends its own to its own elements.",
         ),
+        Mistake(
+            "stride for size",
+            {
+                "np.ndindex(size, size)": "np.ndindex(stride, stride)",
+            },
+            "The loop goes over stride * stride places. The window has size * size of them.",
+        ),
+        Mistake(
+            "largest instead of sum",
+            {
+                "dx[seen] += grad / (size * size)": "dx[seen] = np.maximum(dx[seen], grad / (size * size))",
+            },
+            "Of several windows only the largest share is kept. Their gradients add up: +=.",
+        ),
     ),
     teaches=frozenset(),
     terms=frozenset(),

@@ -338,6 +338,13 @@ EXERCISE = Exercise(
             {"direct = g\n": "direct = g.sum(axis=0)\n"},
             "The direct path is summed over the rows. It leads from each x_hat[i] to its own x[i]: no sum.",
         ),
+        Mistake(
+            "square of x_hat",
+            {
+                "-x_hat * (g * x_hat).mean(axis=0)": "-(x_hat**2) * g.mean(axis=0)",
+            },
+            "x_hat is squared in front of the mean. One x_hat stands in front, the other within the mean: g * x_hat.",
+        ),
     ),
     teaches=frozenset(),
     terms=frozenset(),

@@ -198,6 +198,30 @@ EXERCISE = Exercise(
             {"if shape[axis] == 1": "if shape[axis] <= 2"},
             "Dimensions longer than 1 were added up, too. Only those of length 1 were copied.",
         ),
+        Mistake(
+            "last axis each time",
+            {
+                "axis=axis": "axis=-1",
+            },
+            "The loop sums over the last axis each time. It must be the axis at which shape has a 1.",
+        ),
+        Mistake(
+            "only one dimension of 1",
+            {
+                "axis=axis, keepdims=True)": "axis=axis, keepdims=True)\n            break",
+            },
+            "Only the first dimension of 1 is summed. There may be several of them: go on with the loop.",
+        ),
+        Mistake(
+            "cut into pieces of the wrong kind",
+            {
+                (
+                    "    while grad.ndim > len(shape):\n        grad = grad.sum(axis=0)\n"
+                ): "    return grad.reshape(-1, *shape).sum(axis=0)\n",
+            },
+            "A reshape cuts grad into consecutive pieces. The copies of a stretched dimension do not lie "
+            "like that: sum over its axis.",
+        ),
     ),
     teaches=frozenset({".sum", ".ndim", "axis", "keepdims", "len", "range"}),
     terms=frozenset(),

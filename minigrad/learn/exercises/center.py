@@ -145,6 +145,35 @@ EXERCISE = Exercise(
             {"-grad.mean(axis=0)": "-np.median(grad, axis=0)"},
             "This is the median. The path through the mean is a mean.",
         ),
+        Mistake(
+            "own part of the mean alone",
+            {
+                "return direct + through_the_mean": "return grad * (1 - 1 / len(grad))",
+            },
+            "Only the effect of x[i] on its own y[i] is there, with the slope 1 - 1/N. Through the mean "
+            "it has an effect on every y of its column.",
+        ),
+        Mistake(
+            "first row subtracted",
+            {
+                "-grad.mean(axis=0)": "-grad[0]",
+            },
+            "The first row is subtracted. The mean of all rows belongs here.",
+        ),
+        Mistake(
+            "half of the second path",
+            {
+                "-grad.mean(axis=0)": "-grad.mean(axis=0) / 2",
+            },
+            "The path through the mean counts half. All of it belongs there.",
+        ),
+        Mistake(
+            "divided by the deviation",
+            {
+                "return direct + through_the_mean": "return (direct + through_the_mean) / grad.std(axis=0)",
+            },
+            "This is divided by the standard deviation. Only the mean was subtracted, nothing was divided.",
+        ),
     ),
     teaches=frozenset({".mean"}),
     terms=frozenset(),

@@ -208,6 +208,24 @@ EXERCISE = Exercise(
             {"if norm > limit": "if norm < limit"},
             "Short gradients are changed here, and long ones are left. Clipping shortens those longer than limit.",
         ),
+        Mistake(
+            "eps added to the norm",
+            {
+                "limit / norm": "limit / (norm + 1e-6)",
+            },
+            "A small number is added to the norm, as PyTorch does against a division by 0. Here norm is "
+            "more than limit, and so never 0: the length becomes limit exactly.",
+        ),
+        Mistake(
+            "norm measured again",
+            {
+                "        for g in gradients:\n            g *= limit / norm": (
+                    "        for g in gradients:\n"
+                    "            g *= limit / np.sqrt(sum((g * g).sum() for g in gradients))"
+                ),
+            },
+            "The norm is measured again for each array, when some arrays are shorter already. Measure it once, before.",
+        ),
     ),
     teaches=frozenset({"sum"}),
     terms=frozenset(),

@@ -143,6 +143,14 @@ EXERCISE = Exercise(
             "The parts are multiplied by the inputs. Putting side by side has the slope 1: each part goes back as "
             "it is.",
         ),
+        Mistake(
+            "every other channel",
+            {
+                ": a.shape[1]]": "::2]",
+                "a.shape[1] :]": "1::2]",
+            },
+            "Every other channel is taken. a's channels come first, all of them, and then b's.",
+        ),
     ),
     teaches=frozenset(),
     terms=frozenset({"branches"}),

@@ -192,6 +192,20 @@ EXERCISE = Exercise(
             {"return dx, dw": "return dx, dw / len(grad)"},
             "dw is divided by the number of positions. y is no mean: the gradients of all positions add up.",
         ),
+        Mistake(
+            "another position's gradient",
+            {
+                "dw[i] += grad[p]": "dw[i] += grad[i % len(grad)]",
+            },
+            "dw takes grad[i], which belongs to another position. The product at position p gets grad[p].",
+        ),
+        Mistake(
+            "another position's weight",
+            {
+                "grad[p] * w[i]": "grad[p] * w[p % len(w)]",
+            },
+            "dx takes w[p]. At position p the element x[p + i] was multiplied by w[i].",
+        ),
     ),
     teaches=frozenset({"np.zeros_like"}),
     terms=frozenset({"window", "kernel"}),

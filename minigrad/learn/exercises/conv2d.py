@@ -293,6 +293,22 @@ EXERCISE = Exercise(
             {'"nopq,ncpq->oc", grad, x[seen]': '"nopq,ncpq->oc", grad[..., :1, :1], x[seen][..., :1, :1]'},
             "dw comes from the first position alone. The window used its weights at all of them: sum over p and q.",
         ),
+        Mistake(
+            "channels swapped",
+            {
+                '"nopq,ncpq->oc"': '"nopq,ncpq->co"',
+                "= dw_ij": "= dw_ij.reshape(w_ij.shape)",
+            },
+            "Input and output channels are swapped in dw: w[o, c, i, j] has the output channel first, so "
+            "the einsum ends in oc.",
+        ),
+        Mistake(
+            "the same for all places",
+            {
+                "dw[:, :, i, j] = dw_ij": "dw += dw_ij[:, :, None, None]",
+            },
+            "All places of the window got the sum over all places. dw[:, :, i, j] belongs to the place (i, j) alone.",
+        ),
     ),
     teaches=frozenset({"np.einsum", "np.s_", "optimize"}),
     terms=frozenset({"channels"}),

@@ -315,6 +315,22 @@ EXERCISE = Exercise(
             "Only the right class has a gradient here. More score for any other class takes probability from it: "
             "their gradient is p.",
         ),
+        Mistake(
+            "slope of the squared error",
+            {
+                "    p[np.arange(N), labels] -= 1\n    dscores = grad * p / N": (
+                    "    q = np.zeros(p.shape)\n    q[np.arange(N), labels] = 1\n    dscores = grad * p * (p - q) / N"
+                ),
+            },
+            "p - q is multiplied by p once more. In the derivation these factors cancel: p - q alone.",
+        ),
+        Mistake(
+            "softmax twice",
+            {
+                "    p[np.arange": "    p = np.exp(p) / np.exp(p).sum(axis=1, keepdims=True)\n    p[np.arange",
+            },
+            "Softmax is taken twice. p is already the probability of each class.",
+        ),
     ),
     teaches=frozenset({"np.exp", "np.arange", ".max"}),
     terms=frozenset({"Softmax", "cross entropy"}),

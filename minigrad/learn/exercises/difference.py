@@ -175,6 +175,46 @@ EXERCISE = Exercise(
             {" / (2 * eps)": ""},
             "The difference of the two values is not divided by the length of the step, 2 * eps.",
         ),
+        Mistake(
+            "one-sided difference",
+            {
+                "f(up)": "f(x)",
+                "(2 * eps)": "eps",
+            },
+            "This is a one-sided difference, from x - eps to x. The central one, from x - eps to x + eps, "
+            "is far more exact.",
+        ),
+        Mistake(
+            "one-sided difference",
+            {
+                "f(down)": "f(x)",
+            },
+            "The other side is missing: f(x) stands where f(x - eps) belongs, so the quotient is about "
+            "half of what it should be.",
+        ),
+        Mistake(
+            "second difference",
+            {
+                "(f(up) - f(down)) / (2 * eps)": "(f(up) - 2 * f(x) + f(down)) / eps**2",
+            },
+            "This is the second difference: how the slope changes. The slope is (f(up) - f(down)) / (2 * eps).",
+        ),
+        Mistake(
+            "whole rows moved",
+            {
+                "[index] += eps": "[index[0]] += eps",
+                "[index] -= eps": "[index[0]] -= eps",
+            },
+            "A whole row moves at once. Only one element may: x[index], with all of its indices.",
+        ),
+        Mistake(
+            "always the same element moved",
+            {
+                "up[index]": "up.flat[0]",
+                "down[index]": "down.flat[0]",
+            },
+            "The first element moves in every round. It must be the one at index.",
+        ),
     ),
     teaches=frozenset({"np.zeros", "np.ndindex", ".copy", ".shape"}),
     terms=frozenset({"difference quotient"}),

@@ -146,6 +146,25 @@ EXERCISE = Exercise(
             "Whole rows are dropped together. Each element needs a number of its own: random.random(x.shape).",
         ),
         Mistake(
+            "drawn in use",
+            {
+                "    if not training:\n        return x\n    keep": "    keep",
+                ">= p\n": ">= p\n    if not training:\n        return x\n",
+            },
+            "Numbers are drawn although training is False. The next draws from random give others, so that a "
+            "training with evaluations in between ends elsewhere. Return x before you draw.",
+        ),
+        Mistake(
+            "drawn from a copy",
+            {"random.random(x.shape)": "__import__('copy').deepcopy(random).random(x.shape)"},
+            "The numbers come from a copy of random, so the next call gets the same ones, and drops the same elements.",
+        ),
+        Mistake(
+            "one half for p",
+            {">= p": ">= 0.5"},
+            "Half of the elements are dropped, whatever p is.",
+        ),
+        Mistake(
             "numbers subtracted",
             {"x * keep / (1 - p)": "x - (1 - keep)"},
             "1 is subtracted where an element should be dropped. A dropped element is 0: multiply by keep.",
@@ -154,6 +173,28 @@ EXERCISE = Exercise(
             "elements taken out",
             {"x * keep": "x[keep]"},
             "x[keep] takes the dropped elements out, and the shape is lost. They stay there as 0: multiply by keep.",
+        ),
+        Mistake(
+            "threshold 1 - p",
+            {
+                ">= p": ">= 1 - p",
+            },
+            "An element is kept where its number is at least 1 - p, which keeps the share p. Compare with p.",
+        ),
+        Mistake(
+            "normal numbers",
+            {
+                "random.random(x.shape)": "random.standard_normal(x.shape)",
+            },
+            "The numbers are normal, and are at least p with another probability. random.random draws "
+            "them evenly from 0 ... 1.",
+        ),
+        Mistake(
+            "mean subtracted",
+            {
+                "x * keep": "(x - x.mean()) * keep",
+            },
+            "The mean was subtracted. What is kept is x, only larger by 1 / (1 - p).",
         ),
     ),
     teaches=frozenset({".random"}),

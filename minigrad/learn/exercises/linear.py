@@ -153,6 +153,21 @@ EXERCISE = Exercise(
             {"grad.sum(axis=0)": "grad.sum()"},
             "db is a single number. Each output has a bias of its own: sum over the examples alone, axis 0.",
         ),
+        Mistake(
+            "last example alone",
+            {
+                "grad.T @ x": "grad[-1:].T @ x[-1:]",
+            },
+            "dw comes from the last example alone. All of them count: is there an = for a +=?",
+        ),
+        Mistake(
+            "gradients and inputs added up first",
+            {
+                "grad.T @ x": "np.outer(grad.sum(axis=0), x.sum(axis=0))",
+            },
+            "Gradients and inputs are added up first, and then multiplied. Each example's own gradient "
+            "belongs to its own input: grad.T @ x.",
+        ),
     ),
     teaches=frozenset(),
     terms=frozenset({"layer", "batch"}),

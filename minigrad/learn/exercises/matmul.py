@@ -135,6 +135,15 @@ EXERCISE = Exercise(
             {"grad @ B.T": "grad @ (A.T @ A) @ B.T * 0 + A"},
             "dA does not depend on A: the slope with respect to one factor is the other factor, here B.",
         ),
+        Mistake(
+            "inverse instead of transpose",
+            {
+                "B.T": "np.linalg.pinv(B)",
+                "A.T": "np.linalg.pinv(A)",
+            },
+            "The inverse of a matrix undoes a product; a gradient takes the transpose: each element goes "
+            "back through the weight that it came through.",
+        ),
     ),
     teaches=frozenset({".T", "@"}),
     terms=frozenset({"matrix product", "transposed"}),

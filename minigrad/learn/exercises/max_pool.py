@@ -39,9 +39,9 @@ def dense(draw: Draw) -> tuple[object, ...]:
 
 def probes(random: np.random.Generator) -> list[Probe]:
     made = derivative(forward, (small, overlapping, dense), {"dx": 0}, saved)(random)
-    ties = np.array([[[[1.0, 5.0, 2.0, 2.0], [5.0, 0.0, 2.0, 2.0]]]])
-    note = "Two windows of 2 x 2 in which several elements are the largest: the first one wins."
-    made.insert(4, Probe((np.array([[[[10.0, 20.0]]]]), *saved(ties, 2, 2)), "numbers", note))
+    ties = np.array([[[[1.0, 5.0, 2.0, 2.0, -3.0, 1.0], [5.0, 0.0, 2.0, 2.0, 3.0, 0.0]]]])
+    note = "Three windows of 2 x 2: in two of them several elements are the largest, and the first one wins."
+    made.insert(4, Probe((np.array([[[[10.0, 20.0, 30.0]]]]), *saved(ties, 2, 2)), "numbers", note))
     return made
 
 
@@ -259,6 +259,44 @@ EXERCISE = Exercise(
             "gradient not multiplied in",
             {"dx[seen] += grad * wins": "dx[seen] = np.where(wins, 1.0, dx[seen])"},
             "The winners get 1. The chain rule multiplies that by grad, the gradient from above.",
+        ),
+        Mistake(
+            "place in the window for place in the image",
+            {
+                "    P, Q = grad.shape[2:]\n": (
+                    "    for n, c, p, q in np.ndindex(*grad.shape):\n"
+                    "        a, b = p * stride, q * stride\n"
+                    "        window = x[n, c, a : a + size, b : b + size]\n"
+                    "        i, j = np.unravel_index(window.argmax(), window.shape)\n"
+                    "        dx[n, c, i, j] += grad[n, c, p, q]\n"
+                    "    return dx\n"
+                    "    P, Q = grad.shape[2:]\n"
+                ),
+            },
+            "The gradient goes to the place within the window. Add where the window stands: p * stride + "
+            "i, q * stride + j.",
+        ),
+        Mistake(
+            "stride ignored",
+            {
+                "    P, Q = grad.shape[2:]\n": (
+                    "    for n, c, p, q in np.ndindex(*grad.shape):\n"
+                    "        a, b = p, q\n"
+                    "        window = x[n, c, a : a + size, b : b + size]\n"
+                    "        i, j = np.unravel_index(window.argmax(), window.shape)\n"
+                    "        dx[n, c, a + i, b + j] += grad[n, c, p, q]\n"
+                    "    return dx\n"
+                    "    P, Q = grad.shape[2:]\n"
+                ),
+            },
+            "The windows stand at p and q. They are stride apart: at p * stride and q * stride.",
+        ),
+        Mistake(
+            "absolute values compared",
+            {
+                "(x[seen] == y)": "(abs(x[seen]) == abs(y))",
+            },
+            "The absolute values are compared, so -3 wins where the largest element is 3.",
         ),
     ),
     teaches=frozenset({"bool", "&", "~", "|"}),

@@ -150,6 +150,13 @@ EXERCISE = Exercise(
             {"np.ones(x.shape) * grad": "grad"},
             "This is one row. Each row of x has the same gradient: repeat it, to x's shape.",
         ),
+        Mistake(
+            "not repeated",
+            {
+                "np.ones(x.shape) * grad": "grad[None]",
+            },
+            "This is one row. Each row of x has the same gradient: repeat it, to x's shape.",
+        ),
     ),
     teaches=frozenset({"np.ones"}),
     terms=frozenset({"broadcasts"}),

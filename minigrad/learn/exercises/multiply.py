@@ -118,6 +118,14 @@ EXERCISE = Exercise(
             {"grad * y": "grad * (x + y)", "grad * x\n": "grad * (x + y)\n"},
             "x + y is the slope of x * y along both at once. dx holds y fixed: it is grad * y; dy is grad * x.",
         ),
+        Mistake(
+            "largest instead of product",
+            {
+                "grad * y": "np.maximum(grad, y)",
+                "grad * x": "np.maximum(grad, x)",
+            },
+            "The larger of the two was taken. The chain rule multiplies gradient and slope.",
+        ),
     ),
     teaches=frozenset({"np"}),
     terms=frozenset({"gradient", "chain rule"}),

@@ -184,6 +184,43 @@ EXERCISE = Exercise(
             {"(centred * centred).mean(axis=0)": "centred.mean(axis=0) ** 2"},
             "The mean of what is centred is 0, and so is its square. Square first, then take the mean.",
         ),
+        Mistake(
+            "larger of variance and eps",
+            {
+                "np.sqrt(variance + eps)": "np.sqrt(np.maximum(variance, eps))",
+            },
+            "The larger of variance and eps is taken. Both are added: variance + eps.",
+        ),
+        Mistake(
+            "parentheses missing",
+            {
+                "x_hat = centred / sigma": "x_hat = x - x.mean(axis=0) / sigma",
+            },
+            "Only the mean is divided by sigma. Parentheses: (x - mu) / sigma.",
+        ),
+        Mistake(
+            "root taken twice",
+            {
+                "np.sqrt(variance + eps)": "np.sqrt(np.sqrt(variance) + eps)",
+            },
+            "The root is taken twice. sigma is the square root of variance + eps.",
+        ),
+        Mistake(
+            "statistics over the wrong dimension",
+            {
+                "axis=0)\n    sigma": "axis=1, keepdims=True)\n    sigma",
+                "x.mean(axis=0)": "x.mean(axis=1, keepdims=True)",
+            },
+            "Mean and variance go over the channels of each example (that is layer norm). Batch norm "
+            "takes them over the rows, axis=0.",
+        ),
+        Mistake(
+            "square of the mean forgotten",
+            {
+                "(centred * centred).mean(axis=0)": "(x * x).mean(axis=0) - x.mean(axis=0)",
+            },
+            "The variance is the mean of the squares minus the *square* of the mean.",
+        ),
     ),
     teaches=frozenset({"np.sqrt"}),
     terms=frozenset({"Batch normalisation", "variance"}),

@@ -10,6 +10,7 @@ import numpy as np
 from minigrad.engine.backward import GradientSums
 from minigrad.engine.function import Function, Node
 from minigrad.learn.engine_runs import gradients, numbers
+from minigrad.learn.outcome import kind
 from minigrad.learn.record import Exercise, Mistake, Probe, Property, Swap, Written, code, prose
 from minigrad.tensor import Tensor
 
@@ -45,7 +46,7 @@ def accepts(arguments: tuple[object, ...], result: object) -> str | None:
     """Return None for an order in which every node comes after all of its users."""
     loss, graph = cast(tuple[str, Graph], arguments)
     if not isinstance(result, list | tuple):
-        return f"Your function returned {result!r}, where a list of nodes must be."
+        return f"Your function returned {kind(result)}, where a list of nodes must be."
     shown = "Your order: " + ", ".join(map(str, result))
     reached = _reached(loss, graph)
     for node in result:
@@ -244,6 +245,13 @@ EXERCISE = Exercise(
             "alphabetical",
             {"return order[::-1]": "return sorted(order)"},
             "The nodes are in the order of their names. What counts is who uses whom.",
+        ),
+        Mistake(
+            "all nodes of the graph",
+            {
+                "order[::-1]": "list(inputs)",
+            },
+            "These are all nodes, in the order in which they stand in inputs. Begin at loss, and go from node to node.",
         ),
     ),
     teaches=frozenset({"set", ".add", ".append"}),

@@ -166,7 +166,7 @@ EXERCISE = Exercise(
         Mistake(
             "input detached",
             {"x.sigmoid()": "x.detach().sigmoid()"},
-            "The gradient is right, but x was detached: its path is missing from the second gradient.",
+            "The gradient of x does not depend on x itself, as if it were detached: there is no second gradient.",
         ),
         Mistake(
             "slope of tanh",
@@ -177,6 +177,20 @@ EXERCISE = Exercise(
             "ReLU instead of softplus",
             {"np.logaddexp(0, x)": "np.maximum(x, 0)"},
             "forward computes ReLU, max(x, 0). Softplus is log(1 + exp(x)).",
+        ),
+        Mistake(
+            "logarithm of 1 + |x|",
+            {
+                "np.logaddexp(0, x)": "np.log(1 + abs(x))",
+            },
+            "The exponential is missing: log(1 + exp(x)).",
+        ),
+        Mistake(
+            "logarithm to the base 2",
+            {
+                "np.logaddexp(0, x)": "np.logaddexp2(0, x)",
+            },
+            "np.logaddexp2 counts in powers of 2. The natural logarithm is np.logaddexp.",
         ),
     ),
     teaches=frozenset(

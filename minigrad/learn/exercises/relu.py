@@ -129,6 +129,41 @@ EXERCISE = Exercise(
             {"(x > 0)": "(x > 1)"},
             "The gate opens at 1. The kink of np.maximum(x, 0) is at 0.",
         ),
+        Mistake(
+            "slope of the absolute value",
+            {
+                "(x > 0)": "np.sign(x)",
+            },
+            "For x < 0 the gradient comes back with a minus, which is the slope of |x|. ReLU is flat there: 0.",
+        ),
+        Mistake(
+            "half at 0",
+            {
+                "(x > 0)": "np.heaviside(x, 0.5)",
+            },
+            "At x = 0 the slope is taken as 1/2. Here it is 0, as in PyTorch.",
+        ),
+        Mistake(
+            "elements taken out",
+            {
+                "grad * (x > 0)": "grad[x > 0]",
+            },
+            "grad[x > 0] takes the elements out, in a row. The others must stay, as 0: multiply by (x > 0).",
+        ),
+        Mistake(
+            "input where it is stopped",
+            {
+                "grad * (x > 0)": "np.where(x > 0, grad, x)",
+            },
+            "Where x is negative, x itself is returned. The gradient there is 0.",
+        ),
+        Mistake(
+            "gradient compared with the input",
+            {
+                "(x > 0)": "(grad > x)",
+            },
+            "grad is compared with x. Where x is more than 0 the gradient passes, whatever it is.",
+        ),
     ),
     teaches=frozenset({"np.maximum", "comparison of arrays"}),
     terms=frozenset({"ReLU"}),

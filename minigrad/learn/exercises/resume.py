@@ -22,6 +22,9 @@ def run(function: Written, training: Training, more: int) -> tuple[Array, Array]
         raise NotYetError(f"Your function returned {kind(saved)}, where a dictionary must be.")
     if any(value is ... for value in saved.values()):
         raise UnwrittenError("Write checkpoint first: there is still a `...` in your dictionary.")
+    if isinstance(saved.get("random", {}), np.random.Generator):
+        text = 'saved["random"] is the generator, which goes on drawing. Save its state: bit_generator.state.'
+        raise NotYetError(text, "generator for its state")
     training.take(more)  # it goes on, and must not change what was saved
     fresh = Training(seed=99)
     fresh.restore(cast(Mapping[str, object], saved))
@@ -112,6 +115,9 @@ EXERCISE = Exercise(
         the same batches come twice (random). The test for it is the one that was
         made here: stop and resume must be *equal* to going on, to the last bit.
 
+        NumPy makes a new dictionary whenever a generator's state is read, so here
+        the copy is only a precaution; that of the arrays is not.
+
         In the engine: inception/state.py and minigrad/checkpoint.py.
     """),
     returns=("resumed", "straight"),
@@ -161,6 +167,34 @@ EXERCISE = Exercise(
             "off by one step",
             {"training.step,": "training.step + 1,"},
             "The step is one too large: training.step is the next one already.",
+        ),
+        Mistake(
+            "another random state",
+            {
+                "(training.random.bit_generator.state)": "(type(training.random.bit_generator)(0).state)",
+            },
+            "This is the state of another generator. That of training.random belongs here.",
+        ),
+        Mistake(
+            "off by one step",
+            {
+                "training.step,": "training.step - 1,",
+            },
+            "step is one too small. The steps taken so far are training.step.",
+        ),
+        Mistake(
+            "precision lost",
+            {
+                "training.weights.copy()": "training.weights.astype('float32')",
+            },
+            "The weights are rounded to float32. To the last bit means: copy them as they are.",
+        ),
+        Mistake(
+            "weights twice",
+            {
+                "training.momentum.copy()": "training.weights.copy()",
+            },
+            "The momentum of the checkpoint is a copy of the weights.",
         ),
     ),
     teaches=frozenset({"copy", "copy.deepcopy", ".weights", ".momentum", ".bit_generator", ".state"}),

@@ -174,6 +174,42 @@ EXERCISE = Exercise(
             {"(step - warmup) / (steps": "(step - warmup) // (steps"},
             "// divides and drops the fraction, so done stays 0. / divides.",
         ),
+        Mistake(
+            "quarter of a wave",
+            {
+                "peak * (1 + math.cos(math.pi * done)) / 2": "peak * math.cos(math.pi * done / 2)",
+            },
+            "This falls along a quarter of a cosine wave. Half a wave begins flat and ends flat: (1 + "
+            "cos(pi * done)) / 2.",
+        ),
+        Mistake(
+            "exponential",
+            {
+                "peak * (1 + math.cos(math.pi * done)) / 2": "peak * math.exp(-done)",
+            },
+            "This falls as an exponential. A cosine is asked for, which ends at 0.",
+        ),
+        Mistake(
+            "return missing",
+            {
+                "return peak * (step + 1) / warmup": "peak = peak * (step + 1) / warmup",
+            },
+            "The warm-up changes peak, and then the cosine is applied as well. Return the rate of the warm-up at once.",
+        ),
+        Mistake(
+            "square of the warm-up",
+            {
+                "(step + 1) / warmup": "((step + 1) / warmup) ** 2",
+            },
+            "The warm-up rises along a parabola. It rises in equal parts.",
+        ),
+        Mistake(
+            "constant after the warm-up",
+            {
+                "peak * (1 + math.cos(math.pi * done)) / 2": "peak",
+            },
+            "The rate stays at the peak. After the warm-up it falls along a cosine.",
+        ),
     ),
     teaches=frozenset({"math", "math.cos", "math.pi"}),
     terms=frozenset({"warm-up"}),

@@ -282,6 +282,20 @@ EXERCISE = Exercise(
             },
             "dw is overwritten at each position of the window. Each weight is used at all of them: +=.",
         ),
+        Mistake(
+            "wrong part cut out",
+            {
+                "padding : padding + H, padding : padding + W]": "padding : H - padding, padding : W - padding]",
+            },
+            "The end of the cut is at H - padding, a place in x. In the array with its border, x ends at padding + H.",
+        ),
+        Mistake(
+            "padding not cut off",
+            {
+                "padding : padding + H, padding : padding + W]": "padding:, padding:]",
+            },
+            "The border is cut off in front, and not at the end: padding : padding + H, and padding : padding + W.",
+        ),
     ),
     teaches=frozenset({"np.pad"}),
     terms=frozenset({"stride", "padding"}),

@@ -124,6 +124,27 @@ EXERCISE = Exercise(
             {"(1 - y * y)": "y"},
             "This is grad * y, the rule of the exponential. The slope of tanh is 1 - y * y.",
         ),
+        Mistake(
+            "gradient inside the square",
+            {
+                "grad * (1 - y * y)": "1 - (grad * y) ** 2",
+            },
+            "grad is inside the square. The slope is 1 - y * y, and grad is a factor of all of it.",
+        ),
+        Mistake(
+            "square of the difference",
+            {
+                "(1 - y * y)": "(1 - y) ** 2",
+            },
+            "This is the square of 1 - y. The slope is 1 minus the square of y.",
+        ),
+        Mistake(
+            "slopes added up",
+            {
+                "(1 - y * y)": "(1 - y * y).sum()",
+            },
+            "The slopes of all elements are added up. Each element has a slope of its own: no sum.",
+        ),
     ),
     teaches=frozenset(),
     properties=(linear_in_grad(forward, large, 1, saved),),

@@ -12,7 +12,9 @@ from minigrad.creation import from_numpy
 from minigrad.learn.record import Exercise, Mistake, Probe, Property, Swap, Written, code, prose
 from minigrad.learn.training import train
 from minigrad.nn import functional as F
+from minigrad.nn.containers import Sequential
 from minigrad.nn.layers import Linear
+from minigrad.nn.normalizations import BatchNorm1d
 from minigrad.optim.states import Group
 from minigrad.tensor import Tensor
 from minigrad.typing import Array
@@ -42,8 +44,9 @@ class TracedSGD(optim.SGD):
         super()._move(moved)
 
 
-def _model(random: np.random.Generator) -> Linear:
-    model = Linear(3, 2)
+def _model(random: np.random.Generator) -> Sequential:
+    """Return a model that computes something else while it is used than while it is trained."""
+    model = Sequential(BatchNorm1d(3), Linear(3, 2))
     for p in model.parameters():
         p.array[...] = random.standard_normal(p.shape)
     return model
@@ -191,6 +194,28 @@ EXERCISE = Exercise(
             "loss after the step",
             {"return loss.item()": "return loss_function(model(images), labels).item()"},
             "This is the loss after the step, from a second forward pass. Return that of phase 2.",
+        ),
+        Mistake(
+            "not in training mode",
+            {"    optimizer.zero_grad()\n": "    model.eval()\n    optimizer.zero_grad()\n"},
+            "The model is in the mode in which it is used, by model.eval(). Layers such as dropout compute something "
+            "else there: a step of training leaves the model as it got it, in training mode.",
+        ),
+        Mistake(
+            "not in training mode",
+            {"    return loss": "    model.eval()\n    return loss"},
+            "model.eval() leaves the model in the mode in which it is used, and the next step is not trained as it "
+            "should be.",
+        ),
+        Mistake(
+            "softmax before the loss",
+            {"model(images)": "model(images).softmax(1)"},
+            "The scores go through softmax before the loss, which does that itself (exercise 11). Give it the scores.",
+        ),
+        Mistake(
+            "backward from the scores",
+            {"loss.backward()": "scores.sum().backward()"},
+            "The gradients are those of the scores. Backward starts from the loss, which is what must become smaller.",
         ),
         Mistake(
             "backward twice",

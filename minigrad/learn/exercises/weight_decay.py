@@ -154,6 +154,41 @@ EXERCISE = Exercise(
             {"decay * p": "decay * g"},
             "The gradient is added once more. The pull comes from the weight: decay * p.",
         ),
+        Mistake(
+            "gradient shrunk as well",
+            {
+                "g + decay * p": "(1 - decay) * g + decay * p",
+            },
+            "g is multiplied by 1 - decay. The price is added to the loss, so its gradient is added to all of g.",
+        ),
+        Mistake(
+            "decay of the gradient",
+            {
+                "g + decay * p": "decay * (g + p)",
+            },
+            "Parentheses: decay is a factor of p alone.",
+        ),
+        Mistake(
+            "weight instead of gradient",
+            {
+                "g + decay * p": "p * (1 - decay)",
+            },
+            "This is the weight, made smaller. A gradient is asked for: that of L and that of the price.",
+        ),
+        Mistake(
+            "mean of the price",
+            {
+                "decay * p": "decay * p / p.size",
+            },
+            "Divided by the number of weights. The price is a sum, not a mean.",
+        ),
+        Mistake(
+            "cube of the weight",
+            {
+                "decay * p": "decay * p**3",
+            },
+            "The price is a square, so its slope is p, not a power of it.",
+        ),
     ),
     teaches=frozenset(),
     terms=frozenset({"weight decay"}),
