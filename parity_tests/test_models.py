@@ -40,4 +40,4 @@ def test_a_model_is_built_and_compared_on_both_engines(tmp_path: Path) -> None:
     compared, missing = done.stdout.splitlines()
     assert compared.startswith("my_models:net(4): agrees, ")
     assert float(compared.split()[2]) < 1e-12
-    assert missing.startswith("my_models:nothing: torch stops: AttributeError")
+    assert missing.startswith("my_models:nothing: torch stops: NameError")

@@ -17,7 +17,7 @@ from minigrad.tensor import Tensor
 
 
 class Binomial(Distribution):
-    """How many of n trials succeed that each do with probability p: k with (n over k) · p^k · (1 − p)^(n − k).
+    """The number k of successes in n trials of probability p: (n over k) · p^k · (1 − p)^(n − k).
 
     Args:
         total_count: n, a whole number of at least 0.

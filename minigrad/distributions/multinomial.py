@@ -14,7 +14,7 @@ from minigrad.tensor import Tensor
 
 
 class Multinomial(Distribution):
-    """How often each k is chosen in n choices: the counts x with n! / ∏ x_k! · ∏ p_k^x_k.
+    """The counts x of n choices, by what is chosen: n! / ∏ x_k! · ∏ p_k^x_k.
 
     Args:
         total_count: n.

@@ -23,7 +23,7 @@ _UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """What is measured."""
+    """A statement that is measured, and what it is called."""
 
     stmt: str
     setup: str
@@ -94,7 +94,7 @@ class Measurement:
 
     @property
     def significant_figures(self) -> int:
-        """How many digits of the median mean something, 1 to 4."""
+        """The number of digits of the median that mean something, 1 to 4."""
         count = len(self.times)
         middle = sorted(self.times)[count // 4 : math.ceil(3 * count / 4)]
         uncertain = max(1.645 * float(np.std(middle)) / math.sqrt(len(middle)), _LEAST)
@@ -200,7 +200,7 @@ class Timer:
         self._task = TaskSpec(stmt, setup, "", label, sub_label, description, env, num_threads)
 
     def timeit(self, number: int = 1000000) -> Measurement:
-        """Return one measurement of so many runs, after a hundredth of them that are not counted."""
+        """Return one measurement of ``number`` runs, after a hundredth of them that are not counted."""
         with self._threads():
             self._seconds(max(number // 100, 2))
             return Measurement(number, [self._seconds(number)], self._task)
