@@ -123,7 +123,6 @@ INSTEAD = {
     "from_file": "minigrad.from_numpy(numpy.memmap(path, dtype))",
     "fill": "minigrad.full_like(x, value)",
     "logspace": "base ** minigrad.linspace(start, end, steps)",
-    "poisson": "minigrad.from_numpy(numpy.random.default_rng(seed).poisson(x.numpy()))",
     "randint_like": "minigrad.randint(low, high, x.shape)",
     "range": "minigrad.arange(start, end + 1, step)",
     "scalar_tensor": "minigrad.tensor(value)",

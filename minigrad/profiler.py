@@ -73,7 +73,7 @@ class Averages(list[Average]):
         lines = [f"{'operation':<22} {'phase':<9} {'calls':>6} {'seconds':>9} {'share':>6} {'MB':>9}  shapes"]
         for row in rows[:row_limit]:
             lines.append(
-                f"{row.name:<22} {row.phase:<9} {row.count:>6} {row.seconds:>9.4f} {row.seconds / total:>6.1%} "
+                f"{row.name:<22} {row.phase:<9} {row.count:>6} {row.seconds:>9.4f} {row.seconds / (total or 1):>6.1%} "
                 f"{row.bytes / 1e6:>9.1f}  {row.shapes_text()}"
             )
         if len(rows) > row_limit:
@@ -89,7 +89,7 @@ class Averages(list[Average]):
                 "phase": row.phase,
                 "calls": f"{row.count:,}",
                 "seconds": f"{row.seconds:.4f}",
-                "share": f"{row.seconds / total:.1%}",
+                "share": f"{row.seconds / (total or 1):.1%}",
                 "MB": f"{row.bytes / 1e6:,.1f}",
                 "shapes": row.shapes_text(),
             }
@@ -102,7 +102,7 @@ class Averages(list[Average]):
         """Return the rows, the largest first, and the seconds of all."""
         if sort_by not in ("seconds", "count", "bytes"):
             raise ValueError(f"sort_by must be 'seconds', 'count' or 'bytes', got {sort_by!r}")
-        return sorted(self, key=lambda row: -getattr(row, sort_by)), sum(row.seconds for row in self) or 1.0
+        return sorted(self, key=lambda row: -getattr(row, sort_by)), sum(row.seconds for row in self)
 
     def _sums(self, total: float) -> str:
         return f"{total:.4f} s in {sum(row.count for row in self)} operations"

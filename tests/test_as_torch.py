@@ -465,3 +465,42 @@ print(list(DistributedSampler(range(4), shuffle=False)))
 dist.destroy_process_group()
 """
     assert printed(tmp_path, program) == ["1 [[2.0, 2.0, 2.0]] [1.0, 1.0]", "[0, 1, 2, 3]"]
+
+
+def test_a_profile_takes_torchs_options_and_names_of_columns(tmp_path: Path) -> None:
+    lines = printed(
+        tmp_path,
+        f"""
+import os
+import torch
+from torch.distributions.uniform import Uniform
+from torch.distributions.normal import Normal
+from torch.profiler import ProfilerActivity, profile, record_function, schedule, tensorboard_trace_handler
+
+x = Uniform(torch.zeros(4), torch.ones(4)).sample() + Normal(0.0, 1.0).sample()
+steps = schedule(wait=1, warmup=1, active=2, repeat=1)
+print([steps(i).name for i in range(5)])
+with profile(
+    activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA], schedule=steps, record_shapes=True,
+    on_trace_ready=tensorboard_trace_handler({str(tmp_path / "log")!r}),
+) as prof:
+    for _ in range(3):
+        with record_function("my step"):
+            x.exp()
+        prof.step()
+table = prof.key_averages(group_by_input_shape=True).table(sort_by="self_cpu_time_total", row_limit=1)
+print(table.splitlines()[0].split()[:3], os.listdir({str(tmp_path / "log")!r}))
+with torch.autograd.profiler.profile(use_cuda=torch.cuda.is_available()) as prof:
+    x.cos()
+print([event.name for event in prof.key_averages()])
+with torch.autograd.profiler.profile(enabled=False) as prof:
+    x.cos()
+print(prof.key_averages(), prof.key_averages().table(sort_by="cuda_memory_usage").splitlines()[-1])
+""",
+    )
+    assert lines == [
+        "['NONE', 'WARMUP', 'RECORD', 'RECORD_AND_SAVE', 'NONE']",
+        "['operation', 'phase', 'calls'] ['worker.3.pt.trace.json']",
+        "['Cos']",
+        "[] 0.0000 s in 0 operations",
+    ]

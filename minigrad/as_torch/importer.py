@@ -28,7 +28,7 @@ from minigrad.as_torch.out import taking_out
 ELSEWHERE = {
     "torch.autograd.function": "torch.autograd",
     "torch.autograd.gradcheck": "torch.autograd",
-    "torch.autograd.profiler": "minigrad.profiler",
+    "torch.autograd.profiler": "torch.profiler",
     "torch.autograd.variable": "torch.autograd",
     "torch.cuda.amp": "minigrad.amp",
     "torch.cuda.amp.autocast_mode": "minigrad.amp",
@@ -54,6 +54,7 @@ ELSEWHERE = {
 #: The modules of torch's that lie in these, and have nothing that they do not have themselves.
 DIVIDED = {
     "torch.backends": "cpu cuda cudnn mha mkl mkldnn mps nnpack openmp opt_einsum quantized xeon xnnpack",
+    "torch.distributions": "exponential kl one_hot_categorical uniform utils",
     "torch.nn.modules": "activation adaptive batchnorm channelshuffle container conv distance dropout flatten fold "
     "instancenorm lazy linear loss module normalization padding pixelshuffle pooling rnn sparse transformer upsampling "
     "utils",

@@ -30,6 +30,7 @@ FUNCTIONS = [
     "multinomial",
     "bernoulli",
     "binomial",
+    "poisson",
     "rand_like",
     "randn_like",
     "randint_like",

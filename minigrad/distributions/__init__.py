@@ -15,6 +15,7 @@ from minigrad.distributions.divergence import kl_divergence
 from minigrad.distributions.independent import Independent
 from minigrad.distributions.multinomial import Multinomial
 from minigrad.distributions.normal import Normal
+from minigrad.distributions.poisson import Poisson
 from minigrad.distributions.waiting import Exponential, Uniform
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Multinomial",
     "Normal",
     "OneHotCategorical",
+    "Poisson",
     "Uniform",
     "kl_divergence",
 ]

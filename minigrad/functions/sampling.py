@@ -15,7 +15,7 @@ from minigrad.functions.arguments import as_tensor_operand
 from minigrad.random import Generator, default_generator
 from minigrad.typing import Array, Tensor
 
-__all__ = ["bernoulli", "binomial", "multinomial", "normal"]
+__all__ = ["bernoulli", "binomial", "multinomial", "normal", "poisson"]
 
 
 def normal(
@@ -86,6 +86,23 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
         raise RuntimeError(f"binomial: a probability is between 0 and 1, got {chances[wrong][0]}")
     drawn = (generator or default_generator).numpy.binomial(counts.astype(np.int64), chances)
     return wrap(to_device(np.asarray(drawn).astype(n.dtype), device_of(n)))
+
+
+def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """Return random counts, each with an element of the input as its mean: k with the probability λᵏ · e^(−λ) / k!.
+
+    Raises:
+        NotImplementedError: if the means are integers.
+        RuntimeError: if a mean is negative or too large.
+    """
+    x = as_tensor_operand("poisson", input).array
+    if x.dtype.kind != "f":
+        raise NotImplementedError(f"poisson: means are floating-point numbers, got {x.dtype}; use x.float()")
+    means = to_host(x).astype(np.float64)
+    if np.any(wrong := ~((means >= 0) & (means < 2**62))):
+        raise RuntimeError(f"invalid Poisson rate: a mean is at least 0 and below 2⁶², got {means[wrong][0]}")
+    drawn = (generator or default_generator).numpy.poisson(means)
+    return wrap(to_device(np.asarray(drawn).astype(x.dtype), device_of(x)))
 
 
 def multinomial(

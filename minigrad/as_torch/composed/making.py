@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 import minigrad
 from minigrad import Tensor
 
@@ -18,9 +16,3 @@ def logspace(start: float, end: float, steps: int, base: float = 10.0, **options
 def scalar_tensor(s: Any, **options: Any) -> Tensor:
     """Return a number as a tensor."""
     return minigrad.tensor(s, **{"dtype": minigrad.get_default_dtype()} | options)
-
-
-def poisson(input: Tensor, generator: Any = None) -> Tensor:
-    """Return random counts whose means are the elements."""
-    random = (minigrad.random.default_generator if generator is None else generator).numpy
-    return minigrad.from_numpy(np.asarray(random.poisson(input.detach().numpy())).astype(input.dtype))
