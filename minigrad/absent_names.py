@@ -267,6 +267,7 @@ INSTEAD = {
     "clip_grad_norm": "nn.utils.clip_grad_norm_",
     "weight_norm": "weight = g * v / v.norm() in forward",
     "spectral_norm": "weight / numpy.linalg.norm(weight.detach().numpy(), 2) in forward",
+    "nn.utils.prune": "weight * mask in forward; programs for torch have it with python -m minigrad.as_torch",
     "nn.Module.get_parameter": "dict(module.named_parameters())[name]",
     "nn.Module.get_buffer": "dict(module.named_buffers())[name]",
     "nn.Module.get_submodule": "dict(module.named_modules())[name]",

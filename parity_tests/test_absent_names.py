@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.utils.prune  # which torch.nn.utils then has
 
 import minigrad
 import minigrad.data
