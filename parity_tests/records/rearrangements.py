@@ -103,6 +103,7 @@ record(
         m.multinomial(m.tensor([[0.0, 2.0, 0.0], [0.5, 0.0, 0.0]]), 3, replacement=True),
         m.multinomial(m.ones(4), 4).sort()[0],
         m.binomial(m.tensor([0.0, 3.0, 2.0]), m.tensor([0.5, 1.0, 0.0])),
+        m.poisson(m.zeros(2)),
         m.normal(m.tensor([1.0, 2.0]), m.zeros(2)) + m.normal(3.0, 0.0, size=(2,)),
     ),
     block,
