@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from minigrad import creation, dtypes
-from minigrad.distributions.distribution import Distribution, as_tensors
+from minigrad.distributions.distribution import Distribution, as_tensors, one_of
 from minigrad.engine.grad_mode import no_grad
 from minigrad.functions import binary_cross_entropy_with_logits
 from minigrad.functions.selection import where
@@ -38,12 +38,10 @@ class Bernoulli(Distribution):
         logits: Tensor | float | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        self._by_probs = probs is not None
-        (self._given,) = as_tensors(probs if probs is not None else logits)  # type: ignore[arg-type]  # one is there
-        super().__init__(self._given.shape, validate_args=validate_args)
-        given = self._given
+        name, number = one_of(probs, logits)
+        (given,) = as_tensors(number)
+        self._by_probs, self._given = name == "probs", given
+        super().__init__(given.shape, validate_args=validate_args)
         if self._by_probs:
             self._check_parameter("probs", given, (given >= 0) & (given <= 1), "between 0 and 1")
         else:

@@ -10,7 +10,7 @@ import numpy as np
 from minigrad import creation
 from minigrad.devices import to_host
 from minigrad.distributions.bernoulli import Bernoulli
-from minigrad.distributions.distribution import Distribution, as_tensors
+from minigrad.distributions.distribution import Distribution, as_tensors, one_of
 from minigrad.engine.grad_mode import no_grad
 from minigrad.functions.sampling import binomial
 from minigrad.tensor import Tensor
@@ -42,10 +42,9 @@ class Binomial(Distribution):
         logits: Tensor | float | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        n, given = as_tensors(total_count, probs if probs is not None else logits)  # type: ignore[arg-type]
-        self._trial = Bernoulli(**{"probs" if probs is not None else "logits": given}, validate_args=validate_args)
+        name, chance = one_of(probs, logits)
+        n, given = as_tensors(total_count, chance)
+        self._trial = Bernoulli(**{name: given}, validate_args=validate_args)
         self.total_count = n.to(given.dtype)
         super().__init__(given.shape, validate_args=validate_args)
         self._check_parameter("total_count", n, (n >= 0) & (n == n.floor()), "a whole number of at least 0")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from minigrad import creation
-from minigrad.distributions.distribution import Distribution
+from minigrad.distributions.distribution import Distribution, one_of
 from minigrad.engine.grad_mode import no_grad
 from minigrad.functions.sampling import multinomial
 from minigrad.tensor import Tensor
@@ -35,11 +35,7 @@ class Categorical(Distribution):
     def __init__(
         self, probs: Tensor | None = None, logits: Tensor | None = None, validate_args: bool | None = None
     ) -> None:
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        given = probs if probs is not None else logits
-        assert given is not None  # one of the two is
-        name = "probs" if probs is not None else "logits"
+        name, given = one_of(probs, logits)
         if given.ndim < 1:
             raise ValueError(f"`{name}` parameter must be at least one-dimensional.")
         super().__init__(given.shape[:-1], validate_args=validate_args)

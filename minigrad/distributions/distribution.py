@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from minigrad import creation
 from minigrad.engine.grad_mode import no_grad
 from minigrad.tensor import Tensor
 from minigrad.typing import Shape
+
+Given = TypeVar("Given", bound=Tensor | float)
 
 
 class Distribution:
@@ -115,6 +118,19 @@ class Distribution:
             value = getattr(self, name)
             shown.append(f"{name}: {value if value.numel() == 1 else f'{type(value).__name__} of {list(value.shape)}'}")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def one_of(probs: Given | None, logits: Given | None) -> tuple[str, Given]:
+    """Return which of the two parameters is given, and its value.
+
+    Raises:
+        ValueError: if not exactly one is.
+    """
+    if probs is not None and logits is None:
+        return "probs", probs
+    if logits is not None and probs is None:
+        return "logits", logits
+    raise ValueError("Either `probs` or `logits` must be specified, but not both.")
 
 
 def as_tensors(*values: Tensor | float) -> tuple[Tensor, ...]:
